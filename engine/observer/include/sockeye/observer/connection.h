@@ -1,0 +1,155 @@
+// The facade of the engine: one Handshake, then one Connection, per observed WebSocket.
+//
+//   Handshake ──request()──▶ injected() ──accepted()──▶ Connection ──feed()/tick()──▶ … ──finish()
+//
+// Sans-I/O: bytes and time come in as arguments; what must be written goes out through an Outlet, spans through a
+// SpanSink, counts into RouteMetrics. A Connection is used by one thread. Nothing here throws; steady state allocates nothing.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sockeye/base/bytes.h"
+#include "sockeye/base/ids.h"
+#include "sockeye/base/random.h"
+#include "sockeye/base/time.h"
+#include "sockeye/model/anomaly.h"
+#include "sockeye/model/frame.h"
+#include "sockeye/model/http_head.h"
+#include "sockeye/model/metrics.h"
+#include "sockeye/model/session.h"
+#include "sockeye/model/span.h"
+#include "sockeye/observer/options.h"
+
+namespace sockeye::observer {
+
+// One a worker thread; outlives its connections.
+struct Environment {
+  model::SpanSink* spans = nullptr;  // null: no tracing
+  base::Random random{0};
+  base::WallOffset wall;  // the vantage refreshes it
+  std::uint64_t opened = 0;  // sessions so far: spreads first pings evenly (golden-ratio sequence)
+};
+
+enum class Finish : std::uint8_t {
+  flush,  // write what is queued, then FIN; keep reading (and discarding) until the peer's FIN or the vantage's linger time
+  abort   // drop what is queued and release the leg now
+};
+
+// What a vantage does for the engine. A passive vantage ignores all of it. Calls come only from inside a Connection's
+// methods, in the order the bytes must have on the wire.
+class Outlet {
+ public:
+  virtual ~Outlet() = default;
+  // Bytes that `from` sent go to the other leg as they are. Valid until the Connection method that called returns.
+  virtual void forward(model::Side from, base::Bytes bytes) = 0;
+  // A frame of ours to the leg `to`. Valid during this call only: copy it.
+  virtual void inject(model::Side to, base::Bytes frame) = 0;
+  // Nothing more will be forwarded or injected to `leg`. May be called once a leg.
+  virtual void finish(model::Side leg, Finish how) = 0;
+  // Asked when a pong is overdue: is our ping still stuck behind unsent bytes that the peer keeps acknowledging (a slow
+  // reader, not a dead one)? True extends the deadline by one timeout.
+  virtual bool advancing(model::Side leg) = 0;
+};
+
+// Facts of the transport, for spans and /sessions.
+struct Endpoints {
+  std::string client_address;  // without port; after trusted forwarding headers were applied
+  std::uint16_t client_port = 0;
+  std::string server_address;  // upstream host as configured
+  std::uint16_t server_port = 0;
+  bool tls = false;            // on the client leg
+};
+
+struct LegView {
+  bool heartbeat = false;                  // our pings are on for this leg
+  std::optional<base::Duration> rtt;       // last pong to a ping of ours
+  std::optional<base::Duration> rtt_min;
+  std::optional<base::Duration> peer_ping_interval;  // between the peer's own last pings, or unsolicited pongs
+  unsigned misses = 0;                     // in a row, now
+  std::uint64_t missed_total = 0;
+  base::Time last_received;                // any byte
+};
+
+// A copy of what is known now, for /sessions.
+struct SessionView {
+  base::SessionId id;
+  std::string route, method_target, host, subprotocol, extensions, client_address;  // target and subprotocol redacted
+  std::optional<base::SessionId> reconnect_of;
+  std::string trace_id;  // hex; "" when not sampled
+  model::SessionState state = model::SessionState::open;
+  base::Time opened;
+  std::array<model::DirectionCounts, 2> counts;  // by sender
+  std::array<LegView, 2> legs;
+  std::array<base::Time, 2> last_message;        // data messages, by sender; opened when none yet
+  std::array<base::Duration, 2> longest_gap;     // between data messages of one sender
+  std::optional<model::CloseInfo> close;
+  std::uint64_t anomalies = 0;
+};
+
+class Connection {
+ public:
+  virtual ~Connection() = default;  // finish() first
+
+  // Bytes received from `from`. Cannot fail: what the peer did wrong is counted, and under strict conformance ends the session
+  // through the Outlet. Incomplete frame headers and control frames are held back (at most 131 bytes) until complete.
+  virtual void feed(model::Side from, base::Bytes bytes, base::Time now) = 0;
+  // The leg's transport ended: in order (FIN), or with an error (RST, TLS failure, kernel timeout).
+  virtual void eof(model::Side leg, base::Time now) = 0;
+  virtual void reset(model::Side leg, base::Time now) = 0;
+  // Back-pressure: while reading from `leg` is paused its pongs cannot be seen, so its pong deadline stands still.
+  virtual void reading(model::Side leg, bool paused, base::Time now) = 0;
+  // Ends the session from our side: Close with `code` and `reason` on both legs, at a frame boundary where there is one.
+  virtual void shut(model::EndReason why, std::uint16_t code, std::string_view reason, base::Time now) = 0;
+
+  // All about time. next_deadline() may move earlier or later after any call; tick() before the deadline is harmless.
+  [[nodiscard]] virtual base::Time next_deadline() const = 0;
+  virtual void tick(base::Time now) = 0;
+
+  // Both legs are gone: counts the close, emits the connection span. Once; nothing but the view may follow.
+  virtual void finish(base::Time now) = 0;
+  // How it ended; set from the first Close, EOF, RST or shut().
+  [[nodiscard]] virtual const std::optional<model::CloseInfo>& close_info() const = 0;
+
+  [[nodiscard]] virtual const base::SessionId& id() const = 0;
+  [[nodiscard]] virtual SessionView view(base::Time now) const = 0;
+  // Oldest first, at most model::flight_recorder_size.
+  [[nodiscard]] virtual std::vector<model::RecordedMessage> recorder() const = 0;
+};
+
+class Handshake {
+ public:
+  // `options` and `metrics` (one per route and worker) and `environment` are borrowed for the life of the Connection too.
+  Handshake(const RouteOptions& options, model::RouteMetrics& metrics, Environment& environment, Endpoints endpoints,
+            base::Time first_byte);
+  ~Handshake();
+  Handshake(Handshake&&) noexcept;
+  Handshake& operator=(Handshake&&) noexcept;
+
+  // The request head, parsed. Extracts W3C or B3 context, decides sampling. Keeps what spans need; `head` is not kept.
+  void request(const model::HttpHead& head, base::Time now);
+  // Header fields to send upstream in place of any of the same name: traceparent, tracestate (and b3 when configured).
+  // Baggage is an end-to-end field and passes by itself.
+  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& injected() const;
+  void reconnect_of(const base::SessionId&);
+  [[nodiscard]] const base::SessionId& id() const;
+
+  // The upgrade failed: counted as reject (and `kind` as an anomaly unless none), handshake span with an error.
+  void refused(int status, model::Anomaly kind, std::string_view why, base::Time now);
+  // 101 was sent: counted as accept, handshake span emitted, the connection begins. The response must have passed
+  // wire::check_upgrade_response.
+  std::unique_ptr<Connection> accepted(const model::HttpHead& request, const model::HttpHead& response, Outlet& outlet,
+                                       base::Time now);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sockeye::observer

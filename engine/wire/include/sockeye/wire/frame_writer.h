@@ -1,0 +1,27 @@
+// Writes the frames Sockeye itself sends: pings and Closes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "sockeye/base/bytes.h"
+#include "sockeye/model/frame.h"
+
+namespace sockeye::wire {
+
+inline constexpr std::size_t max_control_frame = 2 + 4 + 125;
+
+// A control frame in a buffer of its own; view() is valid while the object is.
+struct ControlFrame {
+  std::array<base::Byte, max_control_frame> bytes;
+  std::uint8_t size = 0;
+  [[nodiscard]] base::Bytes view() const { return {bytes.data(), size}; }
+};
+
+// `mask` is used when `masked` (a client's frame, RFC 6455 §5.3). `payload` is cut at 125 bytes.
+[[nodiscard]] ControlFrame control_frame(model::Opcode opcode, base::Bytes payload, bool masked, std::uint32_t mask);
+// code 1005 writes an empty payload; `reason` is cut at 123 bytes on a code-point boundary.
+[[nodiscard]] ControlFrame close_frame(std::uint16_t code, std::string_view reason, bool masked, std::uint32_t mask);
+
+}  // namespace sockeye::wire

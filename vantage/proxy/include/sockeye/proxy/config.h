@@ -1,0 +1,85 @@
+// What a proxy is told to do, compiled from configuration (apps/sockeye reads the YAML). Plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sockeye/base/time.h"
+#include "sockeye/observer/options.h"
+
+namespace sockeye::proxy {
+
+struct ServerTls {
+  std::string certificate;  // PEM chain file
+  std::string key;          // PEM file
+  std::string client_ca;    // PEM file; "" = no client certificate asked for
+};
+
+struct ClientTls {
+  std::string ca;           // PEM file; "" = the system's store
+  std::string certificate;  // client certificate, PEM chain; "" = none
+  std::string key;
+  std::string server_name;  // SNI and name checked; "" = the upstream's host
+  bool verify = true;
+};
+
+// "host:port", "[v6]:port", ":port" (all interfaces) or "unix:/path".
+struct Address {
+  std::string host;         // "" with a port: all interfaces
+  std::uint16_t port = 0;   // 0: any free port (tests)
+  std::string unix_path;    // set: a Unix socket
+  [[nodiscard]] std::string text() const;
+  friend bool operator==(const Address&, const Address&) = default;
+};
+
+struct Match {
+  std::string host;         // exact, case-insensitive, port ignored, or "*.suffix"; "" = any
+  std::string path;         // prefix on a segment boundary ("/media" matches /media, /media/x, /media?y); "" = any
+  std::string subprotocol;  // one of the offered; "" = any
+};
+
+enum class ForwardedPolicy : std::uint8_t {
+  append,   // X-Forwarded-For/-Proto/-Host extended with the peer we see (default)
+  replace,  // what the client sent is dropped first (an edge)
+  off       // passed on untouched
+};
+
+struct RouteLimits {
+  std::uint32_t sessions = 100000;            // over it: 503
+  base::Duration handshake_timeout = std::chrono::seconds(10);  // request head → 408; upstream connect and answer → 504
+  std::uint64_t buffered = 4ULL << 20U;       // bytes held per direction for a peer that reads slowly; then reading pauses
+};
+
+struct Route {
+  std::string name = "default";
+  Match match;
+  bool upstream_tls = false;                  // wss://
+  Address upstream;
+  std::string upstream_path;                  // prefix put before the request's path; "" = as it came
+  ClientTls client_tls;
+  bool preserve_host = true;                  // false: Host is the upstream's authority
+  std::vector<std::string> origins;           // allow-list, exact "scheme://host[:port]" or "*.suffix"; empty = any
+  ForwardedPolicy forwarded = ForwardedPolicy::append;
+  bool plain_http = true;                     // relay requests that are no upgrade; false: 426
+  RouteLimits limits;
+  observer::RouteOptions observe;             // observe.route == name
+};
+
+// Routes of one listener are tried in order; the first match wins, none → 404.
+struct Listener {
+  Address address;
+  std::optional<ServerTls> tls;
+  std::vector<Route> routes;
+};
+
+struct Config {
+  std::vector<Listener> listeners;
+  unsigned threads = 0;                       // workers; 0 = one a core
+  base::Duration drain_timeout = std::chrono::seconds(30);
+  std::size_t header_limit = 16 * 1024;
+  std::size_t header_fields = 100;
+};
+
+}  // namespace sockeye::proxy

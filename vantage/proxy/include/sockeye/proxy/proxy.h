@@ -1,0 +1,61 @@
+// The sidecar: listeners, workers, routes. Thread-safe facade; the work happens on its worker threads.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sockeye/base/result.h"
+#include "sockeye/model/metric_family.h"
+#include "sockeye/model/metrics.h"
+#include "sockeye/observer/connection.h"
+#include "sockeye/proxy/config.h"
+
+namespace sockeye::proxy {
+
+// A live session as /sessions shows it: the engine's view and the transport's queues.
+struct SessionRow {
+  observer::SessionView view;
+  base::Time now;                              // of the snapshot
+  std::array<std::uint64_t, 2> buffered{};     // bytes waiting to reach the client [0] and the server [1]: our queue + unsent
+  std::uint64_t age_ms = 0;
+  std::uint64_t opened_unix_ms = 0;
+};
+
+// The counters of a route, one per worker; label `route`.
+struct RouteShard {
+  std::string route;
+  std::vector<const model::RouteMetrics*> workers;
+};
+
+// One log line of the proxy: called from any worker. Levels as spdlog's: 0 trace … 2 info, 3 warn, 4 error.
+using Log = std::function<void(int level, const std::string& line)>;
+
+class Proxy {
+ public:
+  // Binds every listener and starts the workers; nothing is accepted on failure.
+  static base::Result<std::unique_ptr<Proxy>> start(Config config, model::SpanSink* spans, Log log);
+  virtual ~Proxy() = default;
+
+  // New certificates, routes and listeners for new sessions; live ones keep what they began with. On failure nothing changes.
+  virtual base::Result<void> reload(Config config) = 0;
+  // Stops accepting; sessions still open after `timeout` are closed 1001 with reason "drain". Returns when all have ended.
+  virtual void drain(base::Duration timeout) = 0;
+  [[nodiscard]] virtual bool draining() const = 0;
+
+  // The addresses bound, in the order of the configuration, port 0 replaced by the real one.
+  [[nodiscard]] virtual std::vector<Address> addresses() const = 0;
+  // Asks each worker (at most 1 s); sessions in no particular order.
+  [[nodiscard]] virtual std::vector<SessionRow> sessions() const = 0;
+  // The flight recorder and row of one session; none when there is no such live session.
+  struct SessionDetail {
+    SessionRow row;
+    std::vector<model::RecordedMessage> recorder;
+  };
+  [[nodiscard]] virtual std::optional<SessionDetail> session(const base::SessionId&) const = 0;
+  // Shards live as long as the proxy, routes removed by a reload included (counters never go back).
+  [[nodiscard]] virtual std::vector<RouteShard> metrics() const = 0;
+};
+
+}  // namespace sockeye::proxy
