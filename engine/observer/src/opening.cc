@@ -1,0 +1,68 @@
+#include "opening.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace sockeye::observer {
+namespace {
+
+constexpr std::array<std::size_t, SessionTexts::count_> bounds{512, 255, 128, 128, 128, 255, 512};
+
+// The longest prefix of at most `bound` bytes that does not end inside a UTF-8 sequence.
+std::string_view cut(std::string_view text, std::size_t bound) {
+  if (text.size() <= bound) return text;
+  std::size_t end = bound;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;
+  return text.substr(0, end);
+}
+
+}  // namespace
+
+SessionTexts::SessionTexts(const Views& views) {
+  Views kept;
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < count_; ++i) {
+    kept[i] = cut(views[i], bounds[i]);
+    total += kept[i].size();
+  }
+  block_ = std::make_unique_for_overwrite<char[]>(total);
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < count_; ++i) {
+    std::copy(kept[i].begin(), kept[i].end(), block_.get() + at);
+    at += kept[i].size();
+    ends_[i] = static_cast<std::uint16_t>(at);
+  }
+}
+
+std::string_view SessionTexts::operator[](Field field) const {
+  const std::size_t begin = field == 0 ? 0U : ends_[field - 1U];
+  return {block_.get() + begin, ends_[field] - begin};
+}
+
+signal::SessionFacts Opening::facts() const {
+  return {.id = id,
+          .reconnect_of = reconnect_of,
+          .vantage = options->vantage,
+          .route = options->route,
+          .dialect = options->dialect,
+          .target = texts[SessionTexts::target],
+          .host = texts[SessionTexts::host],
+          .subprotocol = texts[SessionTexts::subprotocol],
+          .extensions = texts[SessionTexts::extensions],
+          .client_address = texts[SessionTexts::client_address],
+          .upstream_address = texts[SessionTexts::upstream_address],
+          .client_port = client_port,
+          .upstream_port = upstream_port,
+          .tls = tls};
+}
+
+signal::TracePlace Opening::connection_place() const {
+  return {.trace_id = trace_id,
+          .span_id = connection_span,
+          .parent_id = handshake_span,
+          .flags = trace_flags,
+          .parent_is_remote = false,
+          .trace_state = texts[SessionTexts::trace_state]};
+}
+
+}  // namespace sockeye::observer
