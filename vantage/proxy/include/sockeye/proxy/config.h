@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "sockeye/base/result.h"
 #include "sockeye/base/time.h"
 #include "sockeye/observer/options.h"
 
@@ -27,12 +29,23 @@ struct ClientTls {
 
 // "host:port", "[v6]:port", ":port" (all interfaces) or "unix:/path".
 struct Address {
-  std::string host;         // "" with a port: all interfaces
-  std::uint16_t port = 0;   // 0: any free port (tests)
-  std::string unix_path;    // set: a Unix socket
+  std::string host;        // "" with a port: all interfaces
+  std::uint16_t port = 0;  // 0: any free port (tests)
+  std::string unix_path;   // set: a Unix socket
   [[nodiscard]] std::string text() const;
   friend bool operator==(const Address&, const Address&) = default;
 };
+// Errors quote the text: "\"localhost\": no port; write host:port, [v6]:port, :port or unix:/path". Nothing is looked
+// up.
+[[nodiscard]] base::Result<Address> parse_address(std::string_view text);
+
+// "ws://host[:port][/path]", wss://, http://, https://; or anything parse_address() takes, meaning ws://.
+struct Upstream {
+  bool tls = false;
+  Address address;   // port 80 or 443 when not given
+  std::string path;  // without a trailing "/"; "" when none
+};
+[[nodiscard]] base::Result<Upstream> parse_upstream(std::string_view url);
 
 struct Match {
   std::string host;         // exact, case-insensitive, port ignored, or "*.suffix"; "" = any
@@ -41,30 +54,37 @@ struct Match {
 };
 
 enum class ForwardedPolicy : std::uint8_t {
-  append,   // X-Forwarded-For/-Proto/-Host extended with the peer we see (default)
-  replace,  // what the client sent is dropped first (an edge)
+  // Default, for a proxy behind another. X-Forwarded-For, and Forwarded (RFC 7239) where it was sent or nothing was,
+  // extended
+  // with the peer we see; X-Forwarded-Proto and -Host set when absent: what the outermost proxy said stays.
+  append,
+  replace,  // what the client sent is dropped first: for an edge
   off       // passed on untouched
 };
 
 struct RouteLimits {
-  std::uint32_t sessions = 100000;            // over it: 503
+  std::uint32_t sessions = 100000;                              // over it: 503
   base::Duration handshake_timeout = std::chrono::seconds(10);  // request head → 408; upstream connect and answer → 504
-  std::uint64_t buffered = 4ULL << 20U;       // bytes held per direction for a peer that reads slowly; then reading pauses
+  std::uint64_t buffered = 4ULL << 20U;  // bytes held per direction for a peer that reads slowly; then reading pauses
 };
 
 struct Route {
   std::string name = "default";
   Match match;
-  bool upstream_tls = false;                  // wss://
+  bool upstream_tls = false;  // wss://
   Address upstream;
-  std::string upstream_path;                  // prefix put before the request's path; "" = as it came
+  std::string
+      upstream_path;  // prefix put before the request's path; "" = as it came; of "/" alone, only the prefix remains
   ClientTls client_tls;
-  bool preserve_host = true;                  // false: Host is the upstream's authority
-  std::vector<std::string> origins;           // allow-list, exact "scheme://host[:port]" or "*.suffix"; empty = any
+  bool preserve_host = true;  // false: Host is the upstream's authority
+  std::vector<std::string>
+      origins;  // allow-list, exact "scheme://host[:port]", "[scheme://]*.suffix", "null"; empty = any
   ForwardedPolicy forwarded = ForwardedPolicy::append;
-  bool plain_http = true;                     // relay requests that are no upgrade; false: 426
+  // Peers whose X-Forwarded-For tells the client's address: "10.0.0.0/8", "::1", "unix". Default: nobody's.
+  std::vector<std::string> trusted_proxies;
+  bool plain_http = true;  // relay requests that are no upgrade; false: 426
   RouteLimits limits;
-  observer::RouteOptions observe;             // observe.route == name
+  observer::RouteOptions observe;  // observe.route == name
 };
 
 // Routes of one listener are tried in order; the first match wins, none → 404.
@@ -76,7 +96,7 @@ struct Listener {
 
 struct Config {
   std::vector<Listener> listeners;
-  unsigned threads = 0;                       // workers; 0 = one a core
+  unsigned threads = 0;  // workers; 0 = one a core
   base::Duration drain_timeout = std::chrono::seconds(30);
   std::size_t header_limit = 16 * 1024;
   std::size_t header_fields = 100;
