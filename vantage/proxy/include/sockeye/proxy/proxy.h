@@ -54,6 +54,9 @@ class Proxy {
     std::vector<model::RecordedMessage> recorder;
   };
   [[nodiscard]] virtual std::optional<SessionDetail> session(const base::SessionId&) const = 0;
+  // Sessions that ended lately (at most 64 a worker), newest first; view.close is set. /sessions shows them under "ended",
+  // so that a person can still see how and why a session went.
+  [[nodiscard]] virtual std::vector<SessionRow> ended() const = 0;
   // Shards live as long as the proxy, routes removed by a reload included (counters never go back).
   [[nodiscard]] virtual std::vector<RouteShard> metrics() const = 0;
 };
