@@ -22,14 +22,15 @@
 namespace sockeye::pipeline {
 
 // One line; levels as spdlog's: 0 trace … 2 info, 3 warn, 4 error. Called from the pipeline's threads, and only when
-// something changes: the collector went away, came back, or refuses.
+// something changes: the collector went away, came back, or refuses. Must not call into the pipeline.
 using Log = std::function<void(int level, const std::string& line)>;
 
 struct SpoolOptions {
   std::string directory;              // "" = none: what the queue cannot hold is dropped. Made when missing, mode 0700
   std::uint64_t limit = 1ULL << 30U;  // bytes on disk, >= 64 KiB; over it the oldest segment is dropped
-  base::Duration sync =
-      std::chrono::seconds(1);  // fdatasync at most this often; 0 = after every write. docs/formats/spool.md
+  // A write is forced to disk at most this much later; 0 = before the next. What that guards against:
+  // docs/formats/spool.md
+  base::Duration sync = std::chrono::seconds(1);
 };
 
 struct Options {
@@ -57,14 +58,14 @@ enum class DropReason : std::uint8_t {
 };
 [[nodiscard]] std::string_view name(DropReason);
 
-// One consistent reading. Spans unless said otherwise; all but the last four only grow.
+// One consistent reading. Spans unless said otherwise; all before `queued` only grow.
 struct Account {
   std::uint64_t received = 0;   // offered to this process
   std::uint64_t recovered = 0;  // found in the spool at the start
   std::uint64_t exported = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(DropReason::count_)> dropped{};
-  std::uint64_t resent =
-      0;  // sent again although an earlier attempt may have arrived: the most that can be there twice
+  // Sent again although an earlier attempt may have arrived: the most that a collector can hold twice.
+  std::uint64_t resent = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(ErrorKind::count_)> errors{};  // attempts, by kind
   std::uint64_t queued = 0;                                                         // in memory, in flight included
   std::uint64_t spooled = 0;

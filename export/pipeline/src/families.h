@@ -1,0 +1,13 @@
+// The account as metric families.
+#pragma once
+
+#include <vector>
+
+#include "sockeye/model/metric_family.h"
+#include "sockeye/pipeline/pipeline.h"
+
+namespace sockeye::pipeline {
+
+[[nodiscard]] std::vector<model::MetricFamily> to_families(const Account& account);
+
+}  // namespace sockeye::pipeline
