@@ -38,7 +38,10 @@ struct Environment {
 };
 
 enum class Finish : std::uint8_t {
-  flush,  // write what is queued, then FIN; keep reading (and discarding) until the peer's FIN or the vantage's linger time
+  // Write what is queued, then FIN; keep reading, and feeding what is read, until the peer's FIN. While the other leg is not
+  // finished it may still be owed those bytes (half-close); once both are, they are discarded and the vantage's linger
+  // time bounds how long the leg is kept.
+  flush,
   abort   // drop what is queued and release the leg now
 };
 

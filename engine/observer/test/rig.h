@@ -1,0 +1,195 @@
+// A Connection between two imagined peers: what each would receive is collected, time is a number.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "opening.h"
+#include "sockeye/model/anomaly.h"
+#include "sockeye/observer/connection.h"
+#include "sockeye/wire/frame_parser.h"
+#include "sockeye/wire/frame_writer.h"
+
+namespace sockeye::observer::test {
+
+using namespace std::chrono_literals;
+using model::Anomaly;
+using model::Opcode;
+using model::Side;
+
+// A frame as `from` sends it: a client masks, with a key that is not the same for every frame.
+struct FrameSpec {
+  Opcode opcode = Opcode::text;
+  std::string payload;
+  bool fin = true;
+  unsigned rsv = 0;
+  int length_bytes = -1;  // 0, 2 or 8 forces a form; -1 the shortest
+  int masked = -1;        // 0 or 1 forces; -1 by side
+};
+inline std::string frame(Side from, const FrameSpec& spec) {
+  const bool masked = spec.masked < 0 ? from == Side::client : spec.masked == 1;
+  std::string out;
+  out += static_cast<char>((spec.fin ? 0x80U : 0U) | (spec.rsv << 4U) | static_cast<unsigned>(spec.opcode));
+  const std::size_t n = spec.payload.size();
+  const int form = spec.length_bytes >= 0 ? spec.length_bytes : n < 126 ? 0 : n < 65536 ? 2 : 8;
+  const unsigned high = masked ? 0x80U : 0U;
+  out += static_cast<char>(high | (form == 0 ? static_cast<unsigned>(n) : form == 2 ? 126U : 127U));
+  for (int i = form - 1; i >= 0; --i) out += static_cast<char>(std::uint64_t{n} >> (8U * static_cast<unsigned>(i)));
+  if (!masked) return out + spec.payload;
+  static std::uint32_t key = 0x12345678;
+  key = key * 1664525U + 1013904223U;
+  std::array<char, 4> bytes;
+  std::memcpy(bytes.data(), &key, 4);
+  out.append(bytes.data(), 4);
+  for (std::size_t i = 0; i < n; ++i) out += static_cast<char>(spec.payload[i] ^ bytes[i % 4]);
+  return out;
+}
+inline std::string frame(Side from, Opcode opcode, std::string payload, bool fin = true) {
+  return frame(from, FrameSpec{.opcode = opcode, .payload = std::move(payload), .fin = fin});
+}
+inline std::string text(Side from, std::string payload) { return frame(from, Opcode::text, std::move(payload)); }
+inline std::string close(Side from, int code, std::string_view reason = {}) {
+  if (code == 1005) return frame(from, Opcode::close, "");
+  std::string payload{static_cast<char>(code >> 8), static_cast<char>(code & 255)};
+  return frame(from, Opcode::close, payload + std::string(reason));
+}
+
+// A frame as a leg received it, unmasked.
+struct Frame {
+  Opcode opcode = Opcode::continuation;
+  std::string payload;
+  bool masked = false;
+  [[nodiscard]] int code() const {
+    return payload.size() < 2 ? 1005
+                              : (static_cast<unsigned char>(payload[0]) << 8) | static_cast<unsigned char>(payload[1]);
+  }
+};
+inline std::vector<Frame> frames(std::string_view wire) {
+  std::vector<Frame> out;
+  wire::FrameParser parser{{.sender = Side::client, .deflate = true}};
+  base::Bytes in = base::as_bytes(wire);
+  while (!in.empty()) {
+    const auto piece = parser.next(in);
+    in = in.subspan(piece.used);
+    if (piece.kind == wire::FrameParser::Piece::Kind::more) break;
+    if (piece.starts)
+      out.push_back({.opcode = parser.header().opcode, .payload = {}, .masked = parser.header().masked});
+    std::string plain(piece.payload.size(), '\0');
+    wire::unmask(piece.payload, parser.header().mask, piece.offset, reinterpret_cast<base::Byte*>(plain.data()));
+    out.back().payload += plain;
+  }
+  return out;
+}
+
+struct SpanList final : model::SpanSink {
+  void offer(model::Span&& span) override { spans.push_back(std::move(span)); }
+  std::vector<model::Span> spans;
+};
+
+struct Rig final : Outlet {
+  struct Injection {
+    std::size_t at;  // bytes of the leg's output before it
+    std::string bytes;
+    base::Time when;
+  };
+  RouteOptions options;
+  wire::Extensions extensions;
+  std::unique_ptr<model::RouteMetrics> metrics = std::make_unique<model::RouteMetrics>();
+  SpanList spans;
+  Environment environment{
+      .spans = &spans, .random = base::Random(7), .wall = {.ns = 1'700'000'000'000'000'000}, .opened = 0};
+  base::Time now = base::Time{} + 1000s;
+  std::unique_ptr<Connection> connection;
+  std::array<std::string, 2> out;     // by leg: all it would receive
+  std::array<std::string, 2> passed;  // by leg: the forwarded part of it
+  std::array<std::vector<Injection>, 2> injected;
+  std::array<std::vector<Finish>, 2> finished;
+  std::array<bool, 2> advances{};
+  std::vector<std::pair<base::Bytes, std::string>> lent;  // forwarded in the running call: must stay what they are
+
+  Rig() {
+    options.heartbeat.client = options.heartbeat.upstream = false;
+    metrics->connections_active.add(1);
+  }
+  Rig& open() {
+    Opening opening;
+    opening.options = &options;
+    opening.metrics = metrics.get();
+    opening.environment = &environment;
+    opening.id = base::make_session_id(environment.random, 1);
+    opening.trace_id = base::make_trace_id(environment.random);
+    opening.connection_span = base::make_span_id(environment.random);
+    opening.handshake_span = base::make_span_id(environment.random);
+    opening.trace_flags = 1;
+    opening.extensions = extensions;
+    opening.first_byte = opening.opened = now;
+    opening.texts = SessionTexts({"/chat", "example.org", "", "", "192.0.2.1", "server", ""});
+    connection = make_connection(std::move(opening), *this, now);
+    return *this;
+  }
+
+  void feed(Side from, std::string_view bytes) {
+    // A buffer of its own that dies with the call: nothing may be kept.
+    const std::vector<base::Byte> read(bytes.begin(), bytes.end());
+    lent.clear();
+    connection->feed(from, read, now);
+    for (const auto& [view, copy] : lent)
+      if (base::as_text(view) != copy) ++broken_loans;
+    lent.clear();
+  }
+  void chop(Side from, std::string_view bytes, std::size_t size) {
+    for (; !bytes.empty(); bytes.remove_prefix(std::min(size, bytes.size()))) feed(from, bytes.substr(0, size));
+  }
+  // Lets time pass, ticking at each deadline as a vantage does.
+  void wait(base::Duration time) {
+    const base::Time end = now + time;
+    for (int i = 0; connection->next_deadline() <= end; ++i) {
+      if (i > 1'000'000) {
+        stuck = true;
+        return;
+      }
+      now = std::max(now, connection->next_deadline());
+      connection->tick(now);
+    }
+    now = end;
+  }
+
+  [[nodiscard]] const std::string& to(Side leg) const { return out[model::index(leg)]; }
+  [[nodiscard]] std::uint64_t anomalies(Anomaly kind) const {
+    return metrics->anomalies[static_cast<std::size_t>(kind)].value();
+  }
+  [[nodiscard]] bool was_finished(Side leg, Finish how) const {
+    const auto& list = finished[model::index(leg)];
+    return list.size() == 1 && list[0] == how;
+  }
+  [[nodiscard]] SessionView view() const { return connection->view(now); }
+
+  void forward(Side from, base::Bytes bytes) override {
+    const std::size_t leg = model::index(model::other(from));
+    if (!finished[leg].empty() || bytes.empty()) ++after_finish;
+    lent.emplace_back(bytes, base::as_text(bytes));
+    out[leg] += base::as_text(bytes);
+    passed[leg] += base::as_text(bytes);
+  }
+  void inject(Side to, base::Bytes bytes) override {
+    const std::size_t leg = model::index(to);
+    if (!finished[leg].empty()) ++after_finish;
+    injected[leg].push_back({out[leg].size(), std::string(base::as_text(bytes)), now});
+    out[leg] += base::as_text(bytes);
+  }
+  void finish(Side leg, Finish how) override { finished[model::index(leg)].push_back(how); }
+  bool advancing(Side leg) override { return advances[model::index(leg)]; }
+
+  int broken_loans = 0;
+  int after_finish = 0;
+  bool stuck = false;
+};
+
+}  // namespace sockeye::observer::test

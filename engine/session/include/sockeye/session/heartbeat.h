@@ -1,0 +1,109 @@
+// H1 on one leg: our own pings, and what the peer's pings and pongs tell.
+//
+// A ping goes out every `interval`; its pong is due within `timeout`; the `misses`-th miss in a row means the peer is
+// dead.
+//
+//   idle ──due──▶ waiting for a frame boundary ──sent()──▶ outstanding ──pong──▶ idle (misses = 0)
+//                                                              └──timeout──▶ idle (misses + 1)
+//
+// When the next ping is due. At the last ping + interval; bytes from the peer since then (its pongs to our pings apart)
+// postpone it to their time + interval, but never past the last ping + 2 × interval, so that a busy leg has an RTT too.
+// After a miss nothing postpones. The first one is due at a point of the first interval that the caller chooses, so
+// that the pings of many sessions spread. At most one ping is outstanding: with timeout > interval the next one waits.
+//
+// What stops the clock. While the leg is not read (back-pressure) its pong could not be seen: the time left stands
+// still. A ping that cannot be sent because the leg is inside a long frame is overdue after `timeout` like one that was
+// sent; the owner then knows whether the leg is stalled (a miss) or the frame's sender is just slow (extend).
+//
+// A pong is ours when it repeats our payload: 4 magic bytes, the session's nonce, a sequence number we have sent. Any
+// other ping or pong is the application's and is only timed.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "sockeye/base/bytes.h"
+#include "sockeye/base/time.h"
+
+namespace sockeye::session {
+
+struct HeartbeatTiming {
+  base::Duration interval;  // > 0
+  base::Duration timeout;   // > 0
+  unsigned misses = 2;      // >= 1
+};
+
+class Heartbeat {
+ public:
+  using Payload = std::array<base::Byte, 12>;
+
+  // `phase` in [0, 1): the first ping is due at opened + phase × interval.
+  Heartbeat(const HeartbeatTiming& timing, bool enabled, std::uint32_t nonce, base::Time opened, double phase);
+
+  // When something is to be done; never when nothing is.
+  [[nodiscard]] base::Time deadline() const;
+  enum class Due : std::uint8_t {
+    nothing,
+    ping,    // send one: sent() at a frame boundary, else wait_for_boundary()
+    overdue  // the pong, or the boundary a ping waits for, is late: extend() or miss()
+  };
+  [[nodiscard]] Due due(base::Time now) const;
+
+  [[nodiscard]] Payload sent(base::Time now);
+  void wait_for_boundary(base::Time now);
+  [[nodiscard]] bool waits_for_boundary() const { return phase_ == Phase::waiting; }
+  void extend(base::Time now);  // by one timeout
+  // Counts a miss. True when it was the last one allowed.
+  [[nodiscard]] bool miss();
+
+  // Bytes from the peer other than a pong to one of our pings.
+  void received(base::Time now) { last_received_ = now; }
+  // A pong from the peer. Ours are to be swallowed; `rtt` is set for the one outstanding.
+  struct Pong {
+    bool ours = false;
+    std::optional<base::Duration> rtt;
+  };
+  Pong pong(base::Bytes payload, base::Time now);
+  // A ping of the peer's own passed, or one of the other side's went to it.
+  void peer_ping(base::Time now) { beat(now); }
+  void ping_passed() { passed_unanswered_ = true; }
+  // The leg is no longer read, or is again.
+  void reading(bool paused, base::Time now);
+  // No more pings (the session is closing, or the framing is lost).
+  void stop();
+
+  [[nodiscard]] bool enabled() const { return enabled_; }
+  [[nodiscard]] unsigned misses() const { return misses_; }
+  [[nodiscard]] std::uint64_t missed_total() const { return missed_total_; }
+  [[nodiscard]] std::optional<base::Duration> rtt() const;
+  [[nodiscard]] std::optional<base::Duration> rtt_min() const;
+  [[nodiscard]] std::optional<base::Duration> peer_interval() const;
+
+ private:
+  enum class Phase : std::uint8_t { idle, waiting, outstanding };
+  static constexpr base::Duration none = base::Duration::min();
+
+  [[nodiscard]] base::Time next_ping() const;
+  void beat(base::Time now);
+
+  HeartbeatTiming timing_;
+  base::Time last_ping_;  // sent, or first due - interval
+  base::Time last_received_;
+  base::Time overdue_ = base::never;  // never while the clock stands still
+  base::Duration left_ = none;        // on the stopped clock
+  base::Duration rtt_ = none;
+  base::Duration rtt_min_ = none;
+  base::Time last_beat_ = base::never;  // the peer's own ping or unsolicited pong
+  base::Duration peer_interval_ = none;
+  std::uint32_t nonce_;
+  std::uint32_t sequence_ = 0;  // of the next ping
+  std::uint32_t missed_total_ = 0;
+  std::uint16_t misses_ = 0;
+  Phase phase_ = Phase::idle;
+  bool enabled_ : 1;
+  bool paused_ : 1 = false;
+  bool passed_unanswered_ : 1 = false;  // a ping of the other side's awaits its pong
+};
+
+}  // namespace sockeye::session

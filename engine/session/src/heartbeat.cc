@@ -1,0 +1,130 @@
+#include "sockeye/session/heartbeat.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace sockeye::session {
+namespace {
+
+constexpr std::array<base::Byte, 4> magic{'s', 'k', 'y', 0x01};
+
+void put(base::Byte* out, std::uint32_t value) {
+  for (int i = 0; i < 4; ++i) out[i] = static_cast<base::Byte>(value >> (24 - 8 * i));
+}
+std::uint32_t get(const base::Byte* in) {
+  std::uint32_t value = 0;
+  for (int i = 0; i < 4; ++i) value = (value << 8U) | in[i];
+  return value;
+}
+
+}  // namespace
+
+Heartbeat::Heartbeat(const HeartbeatTiming& timing, bool enabled, std::uint32_t nonce, base::Time opened, double phase)
+    : timing_(timing), nonce_(nonce), enabled_(enabled) {
+  const double wait = phase * static_cast<double>(timing.interval.count());
+  last_ping_ = opened + base::Duration(static_cast<base::Duration::rep>(wait)) - timing.interval;
+  last_received_ = last_ping_;  // the handshake does not postpone the first ping: it would undo the spreading
+}
+
+base::Time Heartbeat::next_ping() const {
+  const base::Time earliest = last_ping_ + timing_.interval;
+  if (misses_ > 0) return earliest;
+  return std::clamp(last_received_ + timing_.interval, earliest, earliest + timing_.interval);
+}
+
+base::Time Heartbeat::deadline() const {
+  if (!enabled_) return base::never;
+  return phase_ == Phase::idle ? next_ping() : overdue_;
+}
+
+Heartbeat::Due Heartbeat::due(base::Time now) const {
+  if (now < deadline()) return Due::nothing;
+  return phase_ == Phase::idle ? Due::ping : Due::overdue;
+}
+
+Heartbeat::Payload Heartbeat::sent(base::Time now) {
+  Payload payload;
+  std::memcpy(payload.data(), magic.data(), 4);
+  put(payload.data() + 4, nonce_);
+  put(payload.data() + 8, sequence_++);
+  last_ping_ = now;
+  phase_ = Phase::outstanding;
+  left_ = timing_.timeout;
+  overdue_ = paused_ ? base::never : now + left_;
+  return payload;
+}
+
+void Heartbeat::wait_for_boundary(base::Time now) {
+  if (phase_ != Phase::idle) return;
+  phase_ = Phase::waiting;
+  last_ping_ = now;  // so that after a miss here the schedule goes on as after any other
+  overdue_ = now + timing_.timeout;
+}
+
+void Heartbeat::extend(base::Time now) {
+  if (overdue_ != base::never) overdue_ = std::max(overdue_, now) + timing_.timeout;
+}
+
+bool Heartbeat::miss() {
+  phase_ = Phase::idle;
+  overdue_ = base::never;
+  ++missed_total_;
+  if (misses_ < 0xffff) ++misses_;
+  return misses_ >= timing_.misses;
+}
+
+Heartbeat::Pong Heartbeat::pong(base::Bytes payload, base::Time now) {
+  if (payload.size() == sizeof(Payload) && std::memcmp(payload.data(), magic.data(), 4) == 0 &&
+      get(payload.data() + 4) == nonce_ && get(payload.data() + 8) < sequence_) {
+    Pong result{.ours = true, .rtt = std::nullopt};
+    misses_ = 0;
+    if (phase_ == Phase::outstanding && get(payload.data() + 8) + 1 == sequence_) {
+      phase_ = Phase::idle;
+      overdue_ = base::never;
+      rtt_ = now - last_ping_;
+      rtt_min_ = rtt_min_ == none ? rtt_ : std::min(rtt_min_, rtt_);
+      result.rtt = rtt_;
+    }
+    return result;
+  }
+  // One pong may answer several pings (RFC 6455 §5.5.3); one that answers none is the peer's own heartbeat.
+  if (passed_unanswered_) {
+    passed_unanswered_ = false;
+  } else {
+    beat(now);
+  }
+  return {};
+}
+
+void Heartbeat::beat(base::Time now) {
+  if (last_beat_ != base::never) peer_interval_ = now - last_beat_;
+  last_beat_ = now;
+}
+
+void Heartbeat::reading(bool paused, base::Time now) {
+  if (paused == paused_) return;
+  paused_ = paused;
+  if (phase_ != Phase::outstanding) return;
+  if (paused) {
+    left_ = std::max(overdue_ - now, base::Duration::zero());
+    overdue_ = base::never;
+  } else {
+    overdue_ = now + left_;
+  }
+}
+
+void Heartbeat::stop() {
+  enabled_ = false;
+  phase_ = Phase::idle;
+  overdue_ = base::never;
+}
+
+std::optional<base::Duration> Heartbeat::rtt() const { return rtt_ == none ? std::nullopt : std::optional(rtt_); }
+std::optional<base::Duration> Heartbeat::rtt_min() const {
+  return rtt_min_ == none ? std::nullopt : std::optional(rtt_min_);
+}
+std::optional<base::Duration> Heartbeat::peer_interval() const {
+  return peer_interval_ == none ? std::nullopt : std::optional(peer_interval_);
+}
+
+}  // namespace sockeye::session

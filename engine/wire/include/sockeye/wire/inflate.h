@@ -1,0 +1,54 @@
+// RFC 7692: undoes permessage-deflate of one direction, for those who need the text. The peer's bytes are hostile: the
+// output is bounded by the caller's limit and passed on in pieces, so a message a thousand times its size on the wire
+// costs no memory.
+//
+// Memory: nothing until the first byte, then about 7 KiB of zlib state and, once a message is longer than one piece, a
+// window of 2^window_bits bytes; released after each message without context takeover. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "sockeye/base/bytes.h"
+
+namespace sockeye::wire {
+
+class Inflater {
+ public:
+  enum class Result : std::uint8_t {
+    ok,
+    invalid,    // not a DEFLATE stream, or cut off at the message's end
+    too_large,  // past the limit
+    refused     // the receiver of the output said stop
+  };
+  // Takes a piece of the message, in order; valid during the call. False stops: the result is `refused`.
+  using Output = bool (*)(void* context, base::Bytes piece);
+
+  // `window_bits`: 8 .. 15, as negotiated for this direction. `limit`: bytes of one inflated message.
+  Inflater(std::uint8_t window_bits, bool no_context_takeover, std::uint64_t limit);
+  ~Inflater();
+  Inflater(Inflater&&) noexcept;
+  Inflater& operator=(Inflater&&) noexcept;
+
+  // The next payload bytes of the current message, masked with `mask` (0: plain) as those from `offset` on of their
+  // frame. After anything but `ok` the stream is lost: its context cannot be known any more.
+  Result feed(base::Bytes payload, std::uint32_t mask, std::uint64_t offset, Output output, void* context);
+  // The message is complete (§7.2.2: the four bytes 00 00 ff ff its sender removed are put back).
+  Result end(Output output, void* context);
+
+  [[nodiscard]] std::uint64_t produced() const { return produced_; }  // inflated bytes of the current message
+
+ private:
+  struct Stream;
+  Result run(base::Bytes plain, Output output, void* context);
+  bool restart();
+
+  std::unique_ptr<Stream> stream_;
+  std::uint64_t limit_;
+  std::uint64_t produced_ = 0;
+  std::uint8_t window_bits_;
+  bool no_context_takeover_;
+  bool begun_ = false;  // bytes were fed since the message, or the stream inside it, began
+};
+
+}  // namespace sockeye::wire
