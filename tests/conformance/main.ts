@@ -1,0 +1,75 @@
+// tests/conformance/run [--all] [--case GLOB]... [--peer ws|python|beast]... [--direction client|server|proxy]... [--direct]
+//
+// Every case against every peer, in both directions, direct and through the proxy; then the cases only a proxy can fail. Ends
+// with a line of counts; exit status 1 when the proxied verdict of any case is worse than the direct one.
+import {join} from 'node:path';
+import {parseArgs} from 'node:util';
+import {repository} from '../lib/process.js';
+import {allCases, defaultCases, matches} from './cases/all.js';
+import {type PeerName, peerNames} from './peers.js';
+import {runProxyCases} from './proxy_cases.js';
+import {table, writeReport} from './report.js';
+import {type Direction, runSuite} from './suite.js';
+
+const usage = 'conformance [--all] [--case GLOB]... [--peer ws|python|beast]... [--direction client|server|proxy]... [--direct]';
+const {values} = parseArgs({
+  options: {
+    all: {type: 'boolean', default: false},
+    case: {type: 'string', multiple: true},
+    peer: {type: 'string', multiple: true},
+    direction: {type: 'string', multiple: true},
+    direct: {type: 'boolean', default: false},  // no proxy at all: checks the fuzzer and the peers themselves
+    help: {type: 'boolean', default: false},
+  },
+});
+if (values.help) {
+  console.log(usage);
+  process.exit(0);
+}
+const peers = (values.peer ?? peerNames) as PeerName[];
+const directions = (values.direction ?? ['client', 'server', 'proxy']) as (Direction | 'proxy')[];
+if (peers.some((peer) => !peerNames.includes(peer)) || directions.some((one) => !['client', 'server', 'proxy'].includes(one))) {
+  console.error(usage);
+  process.exit(2);
+}
+
+const globs = values.case;
+const wanted = (id: string) => !globs || globs.some((glob) => matches(id, glob));
+const cases = (values.all || globs ? allCases() : defaultCases(allCases())).filter((one) => wanted(one.id));
+const folder = join(repository, 'build/conformance');
+const begun = Date.now();
+let passed = 0, failed = 0, recorded = 0;
+
+const status = (line: string) => {
+  if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${line}`);
+};
+
+for (const direction of directions) {
+  if (direction === 'proxy') continue;
+  for (const peer of cases.length ? peers : []) {
+    const title = direction === 'client' ? `fuzzing client → proxy → ${peer} echo server` : `${peer} echo client → proxy → fuzzing server`;
+    const started = Date.now();
+    const rows = await runSuite(direction, peer, cases, true, !values.direct, (done, of) => status(`${title}: ${done}/${of}`));
+    status('');
+    writeReport(join(folder, `${direction}-${peer}.json`), title, rows);
+    console.log(table(`${title}   (${((Date.now() - started) / 1000).toFixed(1)} s)`, rows));
+    const bad = rows.filter((row) => row.worse).length;
+    failed += bad;
+    passed += rows.length - bad;
+    recorded += rows.length;
+  }
+}
+if (directions.includes('proxy') && !values.direct) {
+  const results = await runProxyCases(wanted, (done, of) => status(`proxy cases: ${done}/${of}`));
+  status('');
+  for (const one of results) if (one.error) console.log(`  FAILED ${one.id} ${one.what}\n          ${one.error}`);
+  const bad = results.filter((one) => one.error).length;
+  console.log(`cases only a proxy can fail: ${results.length - bad} of ${results.length} good`);
+  writeReport(join(folder, 'proxy.json'), 'cases only a proxy can fail', results as never);
+  failed += bad;
+  passed += results.length - bad;
+  recorded += results.length;
+}
+console.log(`recorded ${recorded} in build/conformance, ${((Date.now() - begun) / 1000).toFixed(0)} s`);
+console.log(`conformance: ${passed} passed, ${failed} failed`);
+process.exit(failed || !recorded ? 1 : 0);

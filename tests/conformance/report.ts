@@ -1,0 +1,61 @@
+// Two verdicts a case, side by side: the peer alone, and the peer behind the proxy.
+import {mkdirSync, writeFileSync} from 'node:fs';
+import {dirname} from 'node:path';
+import type {Case, CloseVerdict, Verdict} from './cases/case.js';
+import type {Outcome} from './fuzzer.js';
+
+const rank: Record<Verdict, number> = {OK: 0, INFORMATIONAL: 0, 'NON-STRICT': 1, UNIMPLEMENTED: 2, FAILED: 3};
+const closeRank: Record<CloseVerdict, number> = {OK: 0, INFORMATIONAL: 0, 'WRONG CODE': 1, UNCLEAN: 2, FAILED: 3};
+
+export interface Row {
+  id: string;
+  what: string;
+  direct: Outcome;
+  proxied?: Outcome;
+  worse: string;  // why the proxied verdict counts against the proxy; "" = it does not
+}
+
+export function compare(one: Case, direct: Outcome, proxied: Outcome | undefined): Row {
+  const row = {id: one.id, what: one.what, direct, proxied};
+  if (!proxied) return {...row, worse: ''};
+  const race = one.kind === 'script' && one.race;
+  const allowed = Math.max(rank[direct.verdict], race ? rank['NON-STRICT'] : 0);
+  const problems: string[] = [];
+  if (rank[proxied.verdict] > allowed) problems.push(`${proxied.verdict} behind the proxy, ${direct.verdict} direct`);
+  if (closeRank[proxied.close] > closeRank[direct.close]) problems.push(`close ${proxied.close} behind the proxy, ${direct.close} direct`);
+  return {...row, worse: problems.join('; ')};
+}
+
+const counts = <T extends string>(values: T[]): string => {
+  const table = new Map<T, number>();
+  for (const value of values) table.set(value, (table.get(value) ?? 0) + 1);
+  return [...table].map(([value, n]) => `${value} ${n}`).join(', ');
+};
+
+export function writeReport(file: string, title: string, rows: Row[]): void {
+  mkdirSync(dirname(file), {recursive: true});
+  writeFileSync(file, `${JSON.stringify({title, cases: rows}, undefined, 1)}\n`);
+}
+
+// The table of one direction and peer: a line a group, then every case that is not plainly good.
+export function table(title: string, rows: Row[]): string {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const group = row.id.split('.')[0]!;
+    groups.set(group, [...(groups.get(group) ?? []), row]);
+  }
+  const lines = [title];
+  for (const [group, members] of groups) {
+    const proxied = members.flatMap((row) => (row.proxied ? [row.proxied] : []));
+    lines.push(`  ${group.padStart(2)}.*  ${String(members.length).padStart(3)} cases   direct: ${counts(members.map((row) => row.direct.verdict))}`
+      + (proxied.length ? `   proxied: ${counts(proxied.map((one) => one.verdict))}` : ''));
+  }
+  for (const row of rows) {
+    const odd = [row.direct, row.proxied].some((one) => one && (one.verdict === 'FAILED' || !['OK', 'INFORMATIONAL'].includes(one.close)));
+    if (!row.worse && !odd) continue;
+    lines.push(`  ${row.worse ? 'WORSE' : 'note '} ${row.id.padEnd(8)} ${row.what}`);
+    for (const [name, one] of [['direct', row.direct], ['proxied', row.proxied]] as const)
+      if (one) lines.push(`          ${name.padEnd(8)}${one.verdict}, close ${one.close} (${one.code ?? 'no Close'}, TCP ended by ${one.tcp}): ${one.seen}${one.detail ? `; ${one.detail}` : ''}`);
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,45 @@
+// Waiting for states, never for times: every wait polls or listens, and has a deadline that names what was waited for.
+
+// Runs `work`; rejects with "no <what> within …" when it has not settled by the deadline.
+export async function withDeadline<T>(ms: number, what: string, work: () => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await Promise.race([
+      work(),
+      new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`no ${what} within ${ms} ms`)), ms);
+      }),
+    ]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+// Calls `probe` until it gives something truthy, and gives that.
+export async function eventually<T>(what: string, probe: () => T | Promise<T>, ms = 10_000, every = 20): Promise<NonNullable<T>> {
+  const deadline = Date.now() + ms;
+  let last: unknown;
+  for (;;) {
+    try {
+      const value = await probe();
+      if (value) return value as NonNullable<T>;
+      last = value;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() >= deadline) throw new Error(`not within ${ms} ms: ${what} (last: ${last instanceof Error ? last.message : JSON.stringify(last)})`);
+    await pause(every);
+  }
+}
+
+// For spans of time that are themselves what is tested (a pause between two fragments, a load's duration).
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+// Runs `tasks`, at most `width` at a time, in order.
+export async function pool(width: number, tasks: (() => Promise<void>)[]): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < tasks.length) await tasks[next++]!();
+  };
+  await Promise.all(Array.from({length: Math.min(width, tasks.length)}, worker));
+}
