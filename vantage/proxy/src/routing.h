@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,15 @@
 #include "sockeye/proxy/config.h"
 
 namespace sockeye::proxy {
+
+// A request-target taken apart (RFC 9112 §3.2). Views into it.
+struct RequestTarget {
+  std::string_view authority;  // absolute-form only
+  std::string_view path;       // begins with "/"; "*" for the asterisk-form
+  std::string_view query;      // with its "?"; "" when none
+};
+// None for authority-form (CONNECT), a fragment, a user name in the authority, or no path at all.
+[[nodiscard]] std::optional<RequestTarget> split_target(std::string_view target);
 
 // A Route with what matching needs compiled. Immutable.
 class CompiledRoute {
@@ -36,19 +46,24 @@ class CompiledRoute {
 
  private:
   friend class RouteTable;
+  // How a server might read the path.
+  struct Reading {
+    std::string_view path;
+    bool lenient = false;
+  };
   struct Origin {
-    std::string scheme;      // "" = any
-    std::string host;        // lower case; with `suffix`, begins with "."
-    std::uint32_t port = 0;  // 0 = the scheme's default; any_port
+    std::string scheme;  // "" = any
+    std::string host;    // lower case; a suffix begins with "."
+    int port = 0;        // -1 = any
     bool suffix = false;
   };
   [[nodiscard]] bool trusted(std::string_view ip_literal) const;
-  [[nodiscard]] bool matches(std::string_view host, std::string_view path, const model::HttpHead&) const;
+  [[nodiscard]] bool matches(std::string_view host, Reading, const model::HttpHead&) const;
 
   Route config_;
-  std::string host_;  // lower case; "" any; with host_suffix_, begins with "."
+  std::string host_;  // lower case; "" any; a suffix begins with "."
   bool host_suffix_ = false;
-  std::string path_;  // "" any
+  std::string strict_path_, lenient_path_;  // "" any
   std::vector<Origin> origins_;
   bool origin_null_ = false;
   std::vector<AddressBlock> trusted_;

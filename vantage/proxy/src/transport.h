@@ -2,12 +2,11 @@
 // of one pointer and a system call. Used by one thread.
 //
 // Readiness. Every call says what it waits for; TLS may want to read in order to write and the other way round.
-//   level-triggered epoll: after read() returned less than it was given, wait for the descriptor. After it FILLED the
-//     buffer, or when reading was paused and is resumed, call read() once more before waiting: TLS decrypts whole
-//     records (16 KiB) and may hold bytes that the kernel will never signal again; pending() tells.
-//   edge-triggered epoll: read until would-block, as ever; TLS changes nothing, except that a handshake may already
-//   have
-//     pulled in the first bytes: call read() once right after it.
+// A read that returned less than it was given has drained the socket: under edge-triggered epoll the next bytes bring
+// an edge (an EPOLLRDHUP, EPOLLHUP or EPOLLERR seen before asks for one more read). With TLS that holds unless
+// pending(): bytes, decrypted or not, or an end that was read along with them, wait in user space, where no epoll will
+// ever see them. So too when reading was paused, and right after a handshake: call read() once before waiting.
+//
 // Writing TLS. After a write that would block, the next write must begin with the same bytes and offer at least as many
 // (they may have moved): a record is already sealed. A queue whose front is retried does so by itself.
 #pragma once
@@ -66,7 +65,8 @@ class Transport {
   // end.
   void close(bool reset = false);
 
-  // Bytes TLS has received and not handed out: read() must be called without waiting. Always false for plain streams.
+  // TLS holds bytes, an end or an error that read() has not told yet: do not wait. Always false for plain streams. May
+  // be true for a part of a record, so a read that says want_read settles it.
   [[nodiscard]] bool pending() const;
   // Bytes the kernel holds for the peer (SIOCOUTQ): unsent and unacknowledged. 0 when unknown. One system call.
   [[nodiscard]] std::size_t unsent() const;
@@ -85,9 +85,9 @@ class Transport {
   int errno_ = 0;
   ssl_st* tls_ = nullptr;
   std::uint32_t tls_error_ = 0;  // ERR_get_error() of the failure, packed; 0: errno_ tells
-  std::uint16_t sealed_ = 0;     // bytes of the record that would block
   bool truncated_ = false;
   bool failed_ = false;
+  bool established_ = false;  // TLS handshake complete
 };
 static_assert(sizeof(Transport) <= 32);
 
