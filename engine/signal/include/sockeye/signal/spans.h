@@ -33,15 +33,15 @@ namespace sockeye::signal {
 // Who and where: the same for every span of a session. Views are read during the call only. Whatever may carry a secret
 // is already redacted (redact.h).
 struct SessionFacts {
-  base::SessionId id;
-  base::SessionId reconnect_of;  // zero: none
-  std::string_view vantage, route, dialect;
-  std::string_view target;       // origin-form, redacted
-  std::string_view host;         // Host field, "name[:port]"
-  std::string_view subprotocol;  // selected, redacted; "" none
-  std::string_view extensions;   // in force; "" none
-  std::string_view client_address;
-  std::string_view upstream_address;
+  base::SessionId id{};
+  base::SessionId reconnect_of{};  // zero: none
+  std::string_view vantage{}, route{}, dialect{};
+  std::string_view target{};       // origin-form, redacted
+  std::string_view host{};         // Host field, "name[:port]"
+  std::string_view subprotocol{};  // selected, redacted; "" none
+  std::string_view extensions{};   // in force; "" none
+  std::string_view client_address{};
+  std::string_view upstream_address{};
   std::uint16_t client_port = 0;
   std::uint16_t upstream_port = 0;
   bool tls = false;
@@ -49,12 +49,12 @@ struct SessionFacts {
 
 // Where a span sits in its trace.
 struct TracePlace {
-  base::TraceId trace_id;
-  base::SpanId span_id;
-  base::SpanId parent_id;  // zero: a root
-  std::uint8_t flags = 1;  // W3C trace-flags
+  base::TraceId trace_id{};
+  base::SpanId span_id{};
+  base::SpanId parent_id{};  // zero: a root
+  std::uint8_t flags = 1;    // W3C trace-flags
   bool parent_is_remote = false;
-  std::string_view trace_state;
+  std::string_view trace_state{};
 };
 
 // Unix time, nanoseconds.
@@ -66,9 +66,9 @@ struct Interval {
 struct HandshakeOutcome {
   std::string_view method = "GET";
   int status = 101;                            // what was answered
-  std::string_view user_agent;                 // "" none
+  std::string_view user_agent{};               // "" none
   model::Anomaly kind = model::Anomaly::none;  // why it was refused; error.type
-  std::string_view why;                        // one line for a person; static or redacted text
+  std::string_view why{};                      // one line for a person; static or redacted text
 };
 [[nodiscard]] model::Span handshake_span(const SessionFacts&, const TracePlace&, Interval, const HandshakeOutcome&);
 

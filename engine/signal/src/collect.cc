@@ -1,0 +1,219 @@
+// One function a family, in the order of docs/signals.md. Shards are summed bucket by bucket; a scrape that runs beside
+// the writers may see one shard a few events ahead of another, which is all a scrape ever promises.
+#include "sockeye/signal/collect.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <string>
+
+namespace sockeye::signal {
+namespace {
+
+using model::MetricFamily;
+using model::MetricSample;
+using model::MetricType;
+using model::RouteMetrics;
+
+struct Route {
+  std::string_view name;
+  std::vector<const RouteMetrics*> shards;
+};
+using Routes = std::vector<Route>;
+using Labels = std::vector<std::pair<std::string_view, std::string>>;
+
+constexpr std::array<std::string_view, 2> directions{"c2s", "s2c"};                          // by sender
+constexpr std::array<std::string_view, 2> legs{"client", "upstream"};                        // by model::Side
+constexpr std::array<std::string_view, 5> types{"text", "binary", "ping", "pong", "close"};  // by model::MessageType
+static_assert(types.size() == static_cast<std::size_t>(model::MessageType::count_));
+
+Labels route_label(const Route& route) { return {{"route", std::string(route.name)}}; }
+Labels with(const Route& route, std::string_view key, std::string_view value) {
+  return {{"route", std::string(route.name)}, {key, std::string(value)}};
+}
+
+// `read` takes one shard to a number.
+template <class Read>
+double sum(const Route& route, Read read) {
+  double total = 0;
+  for (const auto* shard : route.shards) total += static_cast<double>(read(*shard));
+  return total;
+}
+
+void add(MetricFamily& family, Labels labels, double value) {
+  MetricSample sample;
+  sample.labels = std::move(labels);
+  sample.value = value;
+  family.samples.push_back(std::move(sample));
+}
+
+double sum_of(const model::DurationHistogram& h) { return h.sum_seconds(); }
+double sum_of(const model::LongDurationHistogram& h) { return h.sum_seconds(); }
+double sum_of(const model::SizeHistogram& h) { return h.sum(); }
+
+// `pick` takes one shard to one histogram of type H.
+template <class H, class Pick>
+void add_histogram(MetricFamily& family, Labels labels, const Route& route, Pick pick) {
+  MetricSample sample;
+  sample.labels = std::move(labels);
+  auto& out = sample.histogram;
+  for (std::size_t i = 0; i + 1 < H::buckets; ++i) out.bounds.push_back(H::bound(i));
+  out.counts.assign(H::buckets, 0);
+  for (const auto* shard : route.shards) {
+    const H& histogram = pick(*shard);
+    for (std::size_t i = 0; i < H::buckets; ++i) out.counts[i] += histogram.count(i);
+    out.sum += sum_of(histogram);
+  }
+  family.samples.push_back(std::move(sample));
+}
+
+class Collector {
+ public:
+  explicit Collector(const Routes& routes) : routes_(routes) {}
+
+  template <class Read>
+  void plain(MetricType type, std::string_view name, std::string_view unit, std::string_view help, Read read) {
+    auto& family = begin(type, name, unit, help);
+    for (const auto& route : routes_) add(family, route_label(route), sum(route, read));
+  }
+
+  // One sample for each value of a label; `read` takes a shard and the value's index.
+  template <std::size_t N, class Read>
+  void by(MetricType type, std::string_view name, std::string_view unit, std::string_view help, std::string_view label,
+          const std::array<std::string_view, N>& values, Read read) {
+    auto& family = begin(type, name, unit, help);
+    for (const auto& route : routes_)
+      for (std::size_t i = 0; i < N; ++i)
+        add(family, with(route, label, values[i]), sum(route, [&](const RouteMetrics& m) { return read(m, i); }));
+  }
+
+  template <class H, class Pick>
+  void histogram(std::string_view name, std::string_view unit, std::string_view help, Pick pick) {
+    auto& family = begin(MetricType::histogram, name, unit, help);
+    for (const auto& route : routes_) add_histogram<H>(family, route_label(route), route, pick);
+  }
+
+  template <class H, std::size_t N, class Pick>
+  void histogram_by(std::string_view name, std::string_view unit, std::string_view help, std::string_view label,
+                    const std::array<std::string_view, N>& values, Pick pick) {
+    auto& family = begin(MetricType::histogram, name, unit, help);
+    for (const auto& route : routes_)
+      for (std::size_t i = 0; i < N; ++i)
+        add_histogram<H>(family, with(route, label, values[i]), route,
+                         [&](const RouteMetrics& m) -> const H& { return pick(m, i); });
+  }
+
+  MetricFamily& begin(MetricType type, std::string_view name, std::string_view unit, std::string_view help) {
+    families_.push_back({name, help, unit, type, {}});
+    return families_.back();
+  }
+  std::vector<MetricFamily> take() { return std::move(families_); }
+
+ private:
+  const Routes& routes_;
+  std::vector<MetricFamily> families_;
+};
+
+// model::RouteMetrics::count_close packs code, initiator and reason into the key; bit 7 marks it used.
+void collect_closes(MetricFamily& family, const Routes& routes) {
+  for (const auto& route : routes) {
+    std::map<std::uint32_t, std::uint64_t> rows;
+    std::uint64_t other = 0;
+    for (const auto* shard : route.shards) {
+      for (const auto& row : shard->closes)
+        if (const auto key = row.key.load(std::memory_order_acquire); key != 0) rows[key] += row.count.value();
+      other += shard->closes_other.value();
+    }
+    const auto labels = [&](std::string code, std::string_view initiator, std::string_view reason) {
+      return Labels{{"route", std::string(route.name)},
+                    {"code", std::move(code)},
+                    {"initiator", std::string(initiator)},
+                    {"reason", std::string(reason)}};
+    };
+    for (const auto& [key, count] : rows)
+      add(family,
+          labels(std::to_string(key >> 16U), model::name(static_cast<model::Initiator>(key >> 8U & 0xffU)),
+                 model::name(static_cast<model::EndReason>(key & 0x7fU))),
+          static_cast<double>(count));
+    if (other > 0) add(family, labels("other", "other", "other"), static_cast<double>(other));
+  }
+}
+
+// Routes of one name share their samples: a label set must not appear twice.
+Routes merge(std::span<const RouteCounters> counters) {
+  Routes routes;
+  for (const auto& one : counters) {
+    auto at = std::find_if(routes.begin(), routes.end(), [&](const Route& r) { return r.name == one.route; });
+    if (at == routes.end()) at = routes.insert(routes.end(), Route{one.route, {}});
+    at->shards.insert(at->shards.end(), one.workers.begin(), one.workers.end());
+  }
+  return routes;
+}
+
+}  // namespace
+
+std::vector<MetricFamily> collect(std::span<const RouteCounters> counters) {
+  using enum MetricType;
+  const Routes routes = merge(counters);
+  Collector out(routes);
+
+  out.plain(gauge, "websocket_connections_active", "", "Sessions open now.",
+            [](const RouteMetrics& m) { return m.connections_active.value(); });
+  static constexpr std::array<std::string_view, 3> results{"accept", "reject", "close"};
+  out.by(counter, "websocket_connections_total", "", "Upgrades accepted and rejected, and sessions closed.", "result",
+         results, [](const RouteMetrics& m, std::size_t i) {
+           return (i == 0 ? m.connections_accepted : i == 1 ? m.connections_rejected : m.connections_closed).value();
+         });
+  out.histogram<model::DurationHistogram>(
+      "websocket_message_duration_seconds", "seconds", "From a complete request message to the last byte of its reply.",
+      [](const RouteMetrics& m) -> const auto& { return m.message_duration; });
+  out.histogram<model::DurationHistogram>(
+      "websocket_handshake_duration_seconds", "seconds", "From the request's first byte to the 101 or the refusal.",
+      [](const RouteMetrics& m) -> const auto& { return m.handshake_duration; });
+  out.plain(gauge, "websocket_buffered_amount_bytes", "bytes",
+            "Bytes received and not yet acknowledged by the other peer: queued here and unsent in the kernel, sampled.",
+            [](const RouteMetrics& m) { return m.buffered_bytes.value(); });
+  out.by(counter, "websocket_pong_missed_total", "", "Pongs to our pings that did not come in time.", "leg", legs,
+         [](const RouteMetrics& m, std::size_t i) { return m.pong_missed[i].value(); });
+
+  auto& messages = out.begin(counter, "websocket_messages_total", "", "Messages, by sender and type.");
+  for (const auto& route : routes)
+    for (std::size_t side = 0; side < 2; ++side)
+      for (std::size_t type = 0; type < types.size(); ++type)
+        add(messages,
+            {{"route", std::string(route.name)},
+             {"direction", std::string(directions[side])},
+             {"type", std::string(types[type])}},
+            sum(route, [&](const RouteMetrics& m) { return m.messages[side][type].value(); }));
+  out.by(counter, "websocket_message_bytes_total", "bytes", "Payload bytes of data messages as on the wire, by sender.",
+         "direction", directions, [](const RouteMetrics& m, std::size_t i) { return m.message_bytes[i].value(); });
+  out.histogram_by<model::SizeHistogram>(
+      "websocket_message_size_bytes", "bytes", "Payload size of data messages as on the wire, by sender.", "direction",
+      directions, [](const RouteMetrics& m, std::size_t i) -> const auto& { return m.message_size[i]; });
+  collect_closes(
+      out.begin(counter, "websocket_closes_total", "", "Sessions ended, by Close code, who ended them and why."),
+      routes);
+  out.plain(counter, "websocket_reconnects_total", "", "Sessions recognised as the continuation of an ended one.",
+            [](const RouteMetrics& m) { return m.reconnects.value(); });
+  out.histogram_by<model::DurationHistogram>(
+      "websocket_ping_rtt_seconds", "seconds", "Round trip of our pings.", "leg", legs,
+      [](const RouteMetrics& m, std::size_t i) -> const auto& { return m.ping_rtt[i]; });
+  out.histogram<model::LongDurationHistogram>(
+      "websocket_session_duration_seconds", "seconds", "From the 101 to the end of both legs.",
+      [](const RouteMetrics& m) -> const auto& { return m.session_duration; });
+  out.plain(gauge, "websocket_buffered_sessions", "", "Sessions with buffered bytes at the last sample.",
+            [](const RouteMetrics& m) { return m.buffered_sessions.value(); });
+
+  static const auto kinds = [] {
+    std::array<std::string_view, static_cast<std::size_t>(model::Anomaly::count_) - 1> names;
+    for (std::size_t i = 0; i < names.size(); ++i) names[i] = model::name(static_cast<model::Anomaly>(i + 1));
+    return names;
+  }();
+  out.by(counter, "websocket_anomalies_total", "", "What peers did wrong.", "kind", kinds,
+         [](const RouteMetrics& m, std::size_t i) { return m.anomalies[i + 1].value(); });
+  out.plain(counter, "sockeye_http_requests_total", "", "Plain HTTP requests relayed beside the upgrades.",
+            [](const RouteMetrics& m) { return m.http_requests.value(); });
+  return out.take();
+}
+
+}  // namespace sockeye::signal

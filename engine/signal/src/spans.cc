@@ -1,0 +1,188 @@
+#include "sockeye/signal/spans.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "sockeye/signal/redact.h"
+
+namespace sockeye::signal {
+namespace {
+
+using model::AttributeValue;
+using model::Side;
+using model::Span;
+
+constexpr std::size_t client = model::index(Side::client);
+constexpr std::size_t server = model::index(Side::server);
+
+void put(Span& span, std::string_view key, AttributeValue value) {
+  span.attributes.emplace_back(key, std::move(value));
+}
+void put_text(Span& span, std::string_view key, std::string_view value) {
+  if (!value.empty()) put(span, key, std::string(value));
+}
+void put_count(Span& span, std::string_view key, std::uint64_t value) {
+  put(span, key, static_cast<std::int64_t>(value));
+}
+
+struct Authority {
+  std::string_view name;
+  std::uint16_t port = 0;
+};
+// A Host field the parser accepted.
+Authority split_host(std::string_view host, bool tls) {
+  Authority out{host, static_cast<std::uint16_t>(tls ? 443 : 80)};
+  const auto colon = host.rfind(':');
+  if (colon == std::string_view::npos || (host.front() == '[' && host.back() == ']')) return out;
+  out.name = host.substr(0, colon);
+  unsigned port = 0;
+  for (const char c : host.substr(colon + 1)) port = std::min(port * 10 + static_cast<unsigned>(c - '0'), 65536U);
+  if (colon + 1 < host.size() && port <= 65535) out.port = static_cast<std::uint16_t>(port);
+  return out;
+}
+
+Span begin(std::string_view name, model::SpanKind kind, const SessionFacts& facts, const TracePlace& place,
+           Interval when) {
+  Span span;
+  span.name = name;
+  span.trace_id = place.trace_id;
+  span.span_id = place.span_id;
+  span.parent_id = place.parent_id;
+  span.trace_state = place.trace_state;
+  span.flags = place.flags;
+  span.parent_is_remote = place.parent_is_remote;
+  span.kind = kind;
+  span.start_unix_ns = when.start_ns;
+  span.end_unix_ns = std::max(when.start_ns, when.end_ns);
+  span.attributes.reserve(40);
+  put(span, "websocket.session.id", base::to_uuid(facts.id));
+  put(span, "network.protocol.name", std::string("websocket"));
+  put_text(span, "sockeye.vantage", facts.vantage);
+  put_text(span, "sockeye.route", facts.route);
+  put_text(span, "sockeye.dialect", facts.dialect);
+  put(span, "url.scheme", std::string(facts.tls ? "wss" : "ws"));
+  const auto mark = facts.target.find('?');
+  put_text(span, "url.path", facts.target.substr(0, mark));
+  if (mark != std::string_view::npos) put_text(span, "url.query", facts.target.substr(mark + 1));
+  if (!facts.host.empty()) {
+    const auto [address, port] = split_host(facts.host, facts.tls);
+    put_text(span, "server.address", address);
+    put_count(span, "server.port", port);
+  }
+  put_text(span, "client.address", facts.client_address);
+  if (facts.client_port != 0) put_count(span, "client.port", facts.client_port);
+  put_text(span, "sockeye.upstream.address", facts.upstream_address);
+  if (facts.upstream_port != 0) put_count(span, "sockeye.upstream.port", facts.upstream_port);
+  put_text(span, "websocket.subprotocol", facts.subprotocol);
+  put_text(span, "websocket.extensions", facts.extensions);
+  if (!facts.reconnect_of.is_zero()) put(span, "websocket.reconnect_of", base::to_uuid(facts.reconnect_of));
+  return span;
+}
+
+void fail(Span& span, std::string type, std::string_view message) {
+  put(span, "error.type", std::move(type));
+  span.status = model::SpanStatus::error;
+  span.status_message = printable(message);
+}
+
+// OpenTelemetry: other methods are _OTHER, so that a hostile one does not become a value to group by.
+std::string method_name(std::string_view method) {
+  static constexpr std::array<std::string_view, 9> known{"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
+                                                         "CONNECT", "OPTIONS", "TRACE", "PATCH"};
+  return std::string(std::find(known.begin(), known.end(), method) != known.end() ? method : "_OTHER");
+}
+
+void put_pings(Span& span, const PingFigures& leg, std::string_view rtt, std::string_view rtt_min,
+               std::string_view missed) {
+  if (leg.rtt_last) put(span, rtt, base::seconds(*leg.rtt_last));
+  if (leg.rtt_min) put(span, rtt_min, base::seconds(*leg.rtt_min));
+  put_count(span, missed, leg.missed);
+}
+
+void put_figures(Span& span, const ConnectionFigures& figures) {
+  const auto& from_client = figures.counts[client];
+  const auto& from_server = figures.counts[server];
+  put_count(span, "websocket.messages.sent", from_server.data_messages());
+  put_count(span, "websocket.messages.received", from_client.data_messages());
+  put_count(span, "websocket.bytes.sent", from_server.bytes);
+  put_count(span, "websocket.bytes.received", from_client.bytes);
+  if (figures.longest_gap[server].count() > 0)
+    put(span, "websocket.longest_gap.sent", base::seconds(figures.longest_gap[server]));
+  if (figures.longest_gap[client].count() > 0)
+    put(span, "websocket.longest_gap.received", base::seconds(figures.longest_gap[client]));
+  put_pings(span, figures.pings[client], "websocket.ping.client.rtt", "websocket.ping.client.rtt_min",
+            "websocket.ping.client.missed");
+  put_pings(span, figures.pings[server], "websocket.ping.upstream.rtt", "websocket.ping.upstream.rtt_min",
+            "websocket.ping.upstream.missed");
+  if (figures.anomalies > 0) put_count(span, "websocket.anomalies", figures.anomalies);
+}
+
+// Ends that are somebody's decision are no errors; everything else is, and so are the Close codes that report a fault
+// (RFC 6455 §7.4.1, IANA's registry). Codes from 3000 on are the application's own.
+bool is_fault(std::uint16_t code) {
+  static constexpr std::array<std::uint16_t, 10> faults{1002, 1003, 1006, 1007, 1008, 1009, 1010, 1011, 1014, 1015};
+  return std::find(faults.begin(), faults.end(), code) != faults.end();
+}
+
+}  // namespace
+
+Span handshake_span(const SessionFacts& facts, const TracePlace& place, Interval when,
+                    const HandshakeOutcome& outcome) {
+  Span span = begin("websocket.handshake", model::SpanKind::server, facts, place, when);
+  if (!outcome.method.empty()) put(span, "http.request.method", method_name(outcome.method));
+  put(span, "http.response.status_code", std::int64_t{outcome.status});
+  put_text(span, "user_agent.original", outcome.user_agent);
+  if (outcome.status != 101)
+    fail(span,
+         outcome.kind != model::Anomaly::none ? std::string(model::name(outcome.kind)) : std::to_string(outcome.status),
+         outcome.why);
+  return span;
+}
+
+Totals totals(const ConnectionFigures& figures) {
+  Totals out;
+  for (std::size_t side = 0; side < 2; ++side) {
+    out.messages[side] = figures.counts[side].data_messages();
+    out.bytes[side] = figures.counts[side].bytes;
+  }
+  return out;
+}
+
+Span connection_span(const SessionFacts& facts, const TracePlace& place, Interval when,
+                     const ConnectionFigures& figures) {
+  Span span = begin("websocket.connection", model::SpanKind::internal, facts, place, when);
+  put_figures(span, figures);
+  if (figures.close == nullptr) return span;
+  const model::CloseInfo& close = *figures.close;
+  put_count(span, "websocket.close.code", close.code);
+  put_text(span, "websocket.close.reason", printable(close.reason));
+  put_text(span, "websocket.close.initiator", model::name(close.initiator));
+  put_text(span, "websocket.end_reason", model::name(close.why));
+  const bool decided = close.why == model::EndReason::normal || close.why == model::EndReason::drain ||
+                       close.why == model::EndReason::idle;
+  if (!decided)
+    fail(span, std::string(model::name(close.why)), close.reason);
+  else if (is_fault(close.code))
+    fail(span, std::to_string(close.code), close.reason);
+  return span;
+}
+
+Span segment_span(const SessionFacts& facts, const TracePlace& connection, const base::SpanId& segment, Interval when,
+                  const ConnectionFigures& figures, const Totals& before, std::uint64_t index) {
+  TracePlace place = connection;
+  place.parent_id = connection.span_id;
+  place.span_id = segment;
+  place.parent_is_remote = false;
+  Span span = begin("websocket.connection.segment", model::SpanKind::internal, facts, place, when);
+  put_count(span, "websocket.segment.index", index);
+  put_figures(span, figures);
+  const Totals now = totals(figures);
+  put_count(span, "websocket.segment.messages.sent", now.messages[server] - before.messages[server]);
+  put_count(span, "websocket.segment.messages.received", now.messages[client] - before.messages[client]);
+  put_count(span, "websocket.segment.bytes.sent", now.bytes[server] - before.bytes[server]);
+  put_count(span, "websocket.segment.bytes.received", now.bytes[client] - before.bytes[client]);
+  return span;
+}
+
+}  // namespace sockeye::signal
