@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "build_frame.h"
 #include "opening.h"
 #include "sockeye/model/anomaly.h"
 #include "sockeye/observer/connection.h"
@@ -24,42 +25,10 @@ using model::Anomaly;
 using model::Opcode;
 using model::Side;
 
-// A frame as `from` sends it: a client masks, with a key that is not the same for every frame.
-struct FrameSpec {
-  Opcode opcode = Opcode::text;
-  std::string payload;
-  bool fin = true;
-  unsigned rsv = 0;
-  int length_bytes = -1;  // 0, 2 or 8 forces a form; -1 the shortest
-  int masked = -1;        // 0 or 1 forces; -1 by side
-};
-inline std::string frame(Side from, const FrameSpec& spec) {
-  const bool masked = spec.masked < 0 ? from == Side::client : spec.masked == 1;
-  std::string out;
-  out += static_cast<char>((spec.fin ? 0x80U : 0U) | (spec.rsv << 4U) | static_cast<unsigned>(spec.opcode));
-  const std::size_t n = spec.payload.size();
-  const int form = spec.length_bytes >= 0 ? spec.length_bytes : n < 126 ? 0 : n < 65536 ? 2 : 8;
-  const unsigned high = masked ? 0x80U : 0U;
-  out += static_cast<char>(high | (form == 0 ? static_cast<unsigned>(n) : form == 2 ? 126U : 127U));
-  for (int i = form - 1; i >= 0; --i) out += static_cast<char>(std::uint64_t{n} >> (8U * static_cast<unsigned>(i)));
-  if (!masked) return out + spec.payload;
-  static std::uint32_t key = 0x12345678;
-  key = key * 1664525U + 1013904223U;
-  std::array<char, 4> bytes;
-  std::memcpy(bytes.data(), &key, 4);
-  out.append(bytes.data(), 4);
-  for (std::size_t i = 0; i < n; ++i) out += static_cast<char>(spec.payload[i] ^ bytes[i % 4]);
-  return out;
-}
-inline std::string frame(Side from, Opcode opcode, std::string payload, bool fin = true) {
-  return frame(from, FrameSpec{.opcode = opcode, .payload = std::move(payload), .fin = fin});
-}
-inline std::string text(Side from, std::string payload) { return frame(from, Opcode::text, std::move(payload)); }
-inline std::string close(Side from, int code, std::string_view reason = {}) {
-  if (code == 1005) return frame(from, Opcode::close, "");
-  std::string payload{static_cast<char>(code >> 8), static_cast<char>(code & 255)};
-  return frame(from, Opcode::close, payload + std::string(reason));
-}
+using wire::test::close;
+using wire::test::frame;
+using wire::test::FrameSpec;
+using wire::test::text;
 
 // A frame as a leg received it, unmasked.
 struct Frame {

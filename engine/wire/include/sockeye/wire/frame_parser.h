@@ -66,6 +66,7 @@ class FrameParser {
  public:
   static constexpr std::size_t max_header = 14;
   static constexpr std::size_t max_held = max_header + 125;
+  static constexpr std::uint64_t max_length = std::numeric_limits<std::uint64_t>::max() >> 1U;  // §5.2: top bit 0
 
   struct Piece {
     enum class Kind : std::uint8_t {
@@ -85,7 +86,7 @@ class FrameParser {
     base::Bytes payload;  // as on the wire, masked if header().masked; in the input, for a held control frame in `held`
   };
 
-  explicit FrameParser(const FrameRules& rules) : rules_(rules) {}
+  explicit FrameParser(const FrameRules& rules) : rules_(rules) { rules_.frame = std::min(rules_.frame, max_length); }
 
   // `in` is not empty. Always makes progress.
   Piece next(base::Bytes in);

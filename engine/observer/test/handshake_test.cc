@@ -1,0 +1,298 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "opening.h"
+#include "sockeye/signal/propagation.h"
+#include "sockeye/wire/http.h"
+
+namespace sockeye::observer {
+namespace {
+
+using model::Anomaly;
+
+struct Spans final : model::SpanSink {
+  void offer(model::Span&& span) override { all.push_back(std::move(span)); }
+  std::vector<model::Span> all;
+};
+struct Nowhere final : Outlet {
+  void forward(model::Side, base::Bytes) override {}
+  void inject(model::Side, base::Bytes) override {}
+  void finish(model::Side, Finish) override {}
+  bool advancing(model::Side) override { return false; }
+};
+
+std::string attribute(const model::Span& span, std::string_view key) {
+  for (const auto& [name, value] : span.attributes) {
+    if (name != key) continue;
+    if (const auto* text = std::get_if<std::string>(&value)) return *text;
+    if (const auto* number = std::get_if<std::int64_t>(&value)) return std::to_string(*number);
+  }
+  return "(none)";
+}
+
+constexpr const char* remote = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+class HandshakeTest : public testing::Test {
+ protected:
+  HandshakeTest() { options_.heartbeat.client = options_.heartbeat.upstream = false; }
+
+  // Parsed heads live as long as the fixture.
+  const model::HttpHead& request(const std::string& more = "", const std::string& target = "/chat") {
+    return read(wire::HeadParser::Kind::request, "GET " + target +
+                                                     " HTTP/1.1\r\nHost: voice.example\r\nUpgrade: websocket\r\n"
+                                                     "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                                                     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+                                                     more + "\r\n");
+  }
+  const model::HttpHead& response(const std::string& more = "") {
+    return read(wire::HeadParser::Kind::response,
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" +
+                    more + "\r\n");
+  }
+  const model::HttpHead& read(wire::HeadParser::Kind kind, const std::string& text) {
+    texts_.push_back(std::make_unique<std::string>(text));
+    parsers_.push_back(std::make_unique<wire::HeadParser>(kind));
+    EXPECT_EQ(parsers_.back()->parse(base::as_bytes(*texts_.back())), wire::HeadParser::Progress::done);
+    return parsers_.back()->head();
+  }
+  Handshake begin() {
+    return {options_, *metrics_, environment_, {"192.0.2.7", 4711, "127.0.0.1", 8084, true}, start_};
+  }
+  std::string injected(const Handshake& handshake, std::string_view name) {
+    for (const auto& [key, value] : handshake.injected())
+      if (key == name) return value;
+    return "(none)";
+  }
+  std::uint64_t anomalies(Anomaly kind) const { return metrics_->anomalies[static_cast<std::size_t>(kind)].value(); }
+  std::uint64_t handshakes_timed() const {
+    std::uint64_t n = 0;
+    for (std::size_t i = 0; i < model::DurationHistogram::buckets; ++i) n += metrics_->handshake_duration.count(i);
+    return n;
+  }
+
+  RouteOptions options_;
+  std::unique_ptr<model::RouteMetrics> metrics_ = std::make_unique<model::RouteMetrics>();
+  Spans spans_;
+  Environment environment_{
+      .spans = &spans_, .random = base::Random(7), .wall = {.ns = 1'700'000'000'000'000'000}, .opened = 0};
+  Nowhere outlet_;
+  base::Time start_ = base::Time{} + 1000s;
+  std::vector<std::unique_ptr<std::string>> texts_;
+  std::vector<std::unique_ptr<wire::HeadParser>> parsers_;
+};
+
+TEST_F(HandshakeTest, AcceptedBecomesAConnection) {
+  Handshake handshake = begin();
+  const auto& asked = request(
+      "User-Agent: curl/8\r\nSec-WebSocket-Protocol: chat\r\n"
+      "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n",
+      "/chat?room=1&token=s3cret");
+  handshake.request(asked, start_);
+  const auto id = handshake.id();
+  const auto connection = handshake.accepted(asked,
+                                             response("Sec-WebSocket-Protocol: chat\r\n"
+                                                      "Sec-WebSocket-Extensions: permessage-deflate\r\n"),
+                                             outlet_, start_ + 5ms);
+  ASSERT_TRUE(connection);
+  EXPECT_EQ(connection->id(), id);
+  EXPECT_EQ(metrics_->connections_accepted.value(), 1U);
+  EXPECT_EQ(metrics_->connections_active.value(), 1);
+  EXPECT_EQ(metrics_->reconnects.value(), 0U);
+  EXPECT_EQ(handshakes_timed(), 1U);
+  EXPECT_DOUBLE_EQ(metrics_->handshake_duration.sum_seconds(), 0.005);
+
+  const auto view = connection->view(start_ + 1s);
+  EXPECT_EQ(view.method_target, "/chat?room=1&token=REDACTED");
+  EXPECT_EQ(view.subprotocol, "chat");
+  EXPECT_EQ(view.extensions, "permessage-deflate");
+  EXPECT_EQ(view.client_address, "192.0.2.7");
+  EXPECT_EQ(view.host, "voice.example");
+  EXPECT_EQ(view.opened, start_ + 5ms);
+
+  ASSERT_EQ(spans_.all.size(), 1U);
+  const auto& span = spans_.all[0];
+  EXPECT_EQ(span.name, "websocket.handshake");
+  EXPECT_TRUE(span.parent_id.is_zero());
+  EXPECT_EQ(span.start_unix_ns, 1'700'001'000'000'000'000U);
+  EXPECT_EQ(span.end_unix_ns, 1'700'001'000'005'000'000U);
+  EXPECT_EQ(attribute(span, "websocket.session.id"), base::to_uuid(id));
+  EXPECT_EQ(attribute(span, "url.query"), "room=1&token=REDACTED");
+  EXPECT_EQ(attribute(span, "user_agent.original"), "curl/8");
+  EXPECT_EQ(attribute(span, "websocket.extensions"), "permessage-deflate");
+  EXPECT_EQ(view.trace_id, base::to_hex(span.trace_id));
+  // UUIDv7: the time of the first byte leads.
+  EXPECT_EQ(base::to_uuid(id).substr(0, 13), "018bcff4-aa40");
+
+  connection->finish(start_ + 2s);
+  EXPECT_EQ(metrics_->connections_active.value(), 0) << "up and down balance";
+  ASSERT_EQ(spans_.all.size(), 2U);
+  EXPECT_EQ(spans_.all[1].name, "websocket.connection");
+  EXPECT_EQ(spans_.all[1].trace_id, span.trace_id);
+  EXPECT_EQ(spans_.all[1].parent_id, span.span_id);
+  EXPECT_EQ(spans_.all[1].start_unix_ns, span.end_unix_ns);
+}
+
+TEST_F(HandshakeTest, JoinsTheCallersTraceAndPassesItOn) {
+  Handshake handshake = begin();
+  const auto& asked = request(std::string("traceparent: ") + remote + "\r\ntracestate: a=b\r\n");
+  handshake.request(asked, start_);
+  const auto sent = signal::parse_traceparent(injected(handshake, "traceparent"));
+  ASSERT_TRUE(sent);
+  EXPECT_EQ(injected(handshake, "tracestate"), "a=b");
+  const auto connection = handshake.accepted(asked, response(), outlet_, start_);
+  const auto& span = spans_.all.at(0);
+  EXPECT_EQ(base::to_hex(span.trace_id), "0af7651916cd43dd8448eb211c80319c");
+  EXPECT_EQ(base::to_hex(span.parent_id), "b7ad6b7169203331");
+  EXPECT_TRUE(span.parent_is_remote);
+  EXPECT_EQ(span.trace_state, "a=b");
+  EXPECT_EQ(sent->span_id, span.span_id) << "the upstream's parent is the handshake span";
+  EXPECT_EQ(sent->trace_id, span.trace_id);
+  EXPECT_TRUE(sent->sampled());
+  connection->finish(start_);
+  EXPECT_EQ(spans_.all.at(1).trace_state, "a=b");
+}
+
+TEST_F(HandshakeTest, AnUnsampledParentIsPassedOnAndNothingIsEmitted) {
+  Handshake handshake = begin();
+  const auto& asked = request("traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00\r\n");
+  handshake.request(asked, start_);
+  const auto sent = injected(handshake, "traceparent");
+  EXPECT_TRUE(sent.starts_with("00-0af7651916cd43dd8448eb211c80319c-")) << sent;
+  EXPECT_TRUE(sent.ends_with("-00")) << sent;
+  EXPECT_EQ(sent.find("b7ad6b7169203331"), std::string::npos) << "a span id of our own";
+  const auto connection = handshake.accepted(asked, response(), outlet_, start_);
+  EXPECT_EQ(connection->view(start_).trace_id, "");
+  connection->finish(start_);
+  EXPECT_TRUE(spans_.all.empty());
+  EXPECT_EQ(metrics_->connections_accepted.value(), 1U) << "metrics are not sampled";
+}
+
+TEST_F(HandshakeTest, HostileTraceContextIsCountedAndIgnored) {
+  Handshake handshake = begin();
+  const auto& asked =
+      request("traceparent: 00-00000000000000000000000000000000-b7ad6b7169203331-01\r\ntracestate: a=b\r\n");
+  handshake.request(asked, start_);
+  EXPECT_EQ(anomalies(Anomaly::trace_context_invalid), 1U);
+  EXPECT_TRUE(signal::parse_traceparent(injected(handshake, "traceparent")));
+  EXPECT_EQ(injected(handshake, "tracestate"), "") << "it belonged to no trace: taken away";
+  handshake.refused(503, Anomaly::none, "too many sessions", start_);
+  EXPECT_TRUE(spans_.all.at(0).parent_id.is_zero());
+  EXPECT_TRUE(spans_.all.at(0).trace_state.empty());
+}
+
+TEST_F(HandshakeTest, WithoutSinkTheClientsContextPassesUntouched) {
+  environment_.spans = nullptr;
+  Handshake handshake = begin();
+  const auto& asked = request(std::string("traceparent: ") + remote + "\r\n");
+  handshake.request(asked, start_);
+  EXPECT_TRUE(handshake.injected().empty());
+  handshake.accepted(asked, response(), outlet_, start_)->finish(start_);
+  EXPECT_EQ(metrics_->connections_accepted.value(), 1U);
+}
+
+TEST_F(HandshakeTest, B3IsReadAndWrittenWhereAsked) {
+  options_.propagation.b3_inject = true;
+  Handshake handshake = begin();
+  handshake.request(request("b3: 80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1\r\n"), start_);
+  EXPECT_TRUE(injected(handshake, "b3").starts_with("80f198ee56343ba864fe8b2a57d3eff7-"));
+  EXPECT_TRUE(injected(handshake, "b3").ends_with("-1"));
+  EXPECT_TRUE(injected(handshake, "traceparent").starts_with("00-80f198ee56343ba864fe8b2a57d3eff7-"));
+}
+
+TEST_F(HandshakeTest, BaggageCanBeStopped) {
+  const auto& asked = request("baggage: user=1\r\n");
+  Handshake passing = begin();
+  passing.request(asked, start_);
+  EXPECT_EQ(injected(passing, "baggage"), "(none)");
+  options_.propagation.baggage = false;
+  Handshake stopping = begin();
+  stopping.request(asked, start_);
+  EXPECT_EQ(injected(stopping, "baggage"), "");
+}
+
+TEST_F(HandshakeTest, ARefusalIsCountedTimedAndSaid) {
+  Handshake handshake = begin();
+  handshake.request(request("Cookie: c=1\r\nAuthorization: Bearer s3cret\r\n", "/a?access_token=s3cret"), start_);
+  handshake.refused(502, Anomaly::upstream_invalid, "no valid upgrade", start_ + 1s);
+  EXPECT_EQ(metrics_->connections_rejected.value(), 1U);
+  EXPECT_EQ(metrics_->connections_active.value(), 0);
+  EXPECT_EQ(anomalies(Anomaly::upstream_invalid), 1U);
+  EXPECT_EQ(handshakes_timed(), 1U);
+  const auto& span = spans_.all.at(0);
+  EXPECT_EQ(span.status, model::SpanStatus::error);
+  EXPECT_EQ(span.status_message, "no valid upgrade");
+  EXPECT_EQ(attribute(span, "error.type"), "upstream_invalid");
+  EXPECT_EQ(attribute(span, "http.response.status_code"), "502");
+  for (const auto& [key, value] : span.attributes)
+    if (const auto* text = std::get_if<std::string>(&value)) {
+      EXPECT_EQ(text->find("s3cret"), std::string::npos) << key;
+    }
+}
+
+TEST_F(HandshakeTest, ARefusalNeedsNoRequest) {
+  Handshake handshake = begin();
+  handshake.refused(408, Anomaly::handshake_timeout, "no request", start_ + 10s);
+  EXPECT_EQ(anomalies(Anomaly::handshake_timeout), 1U);
+  const auto& span = spans_.all.at(0);
+  EXPECT_FALSE(span.trace_id.is_zero());
+  EXPECT_EQ(attribute(span, "http.request.method"), "(none)");
+  EXPECT_EQ(attribute(span, "url.path"), "(none)");
+  EXPECT_EQ(attribute(span, "error.type"), "handshake_timeout");
+}
+
+TEST_F(HandshakeTest, ARefusalWithoutKindCountsNoAnomaly) {
+  Handshake handshake = begin();
+  handshake.refused(404, Anomaly::none, "no route", start_);
+  for (const auto& counter : metrics_->anomalies) EXPECT_EQ(counter.value(), 0U);
+}
+
+TEST_F(HandshakeTest, AReconnectIsCountedWhenItSucceeds) {
+  const auto before = base::make_session_id(environment_.random, 1);
+  Handshake handshake = begin();
+  handshake.request(request(), start_);
+  handshake.reconnect_of(before);
+  EXPECT_EQ(metrics_->reconnects.value(), 0U);
+  const auto connection = handshake.accepted(request(), response(), outlet_, start_);
+  EXPECT_EQ(metrics_->reconnects.value(), 1U);
+  EXPECT_EQ(connection->view(start_).reconnect_of, before);
+  EXPECT_EQ(attribute(spans_.all.at(0), "websocket.reconnect_of"), base::to_uuid(before));
+  connection->finish(start_);
+}
+
+TEST_F(HandshakeTest, WhatPeersSendIsMadeValidAndCut) {
+  Handshake handshake = begin();
+  const auto& asked = request("User-Agent: \xff" + std::string(5000, 'u') + "\r\n", "/\xff" + std::string(5000, 'p'));
+  handshake.request(asked, start_);
+  const auto connection = handshake.accepted(asked, response(), outlet_, start_);
+  EXPECT_EQ(connection->view(start_).method_target, "/\xef\xbf\xbd" + std::string(512 - 4, 'p'));
+  EXPECT_EQ(attribute(spans_.all.at(0), "user_agent.original"), "\xef\xbf\xbd" + std::string(255, 'u'));
+  connection->finish(start_);
+}
+
+TEST_F(HandshakeTest, RatioDropsSpansNotContext) {
+  options_.sampling.ratio = 0;
+  Handshake handshake = begin();
+  handshake.request(request(), start_);
+  EXPECT_TRUE(injected(handshake, "traceparent").ends_with("-00"));
+  handshake.refused(503, Anomaly::none, "", start_);
+  EXPECT_TRUE(spans_.all.empty());
+}
+
+TEST(SessionTexts, CutsOnACodePoint) {
+  SessionTexts::Views views;
+  const std::string host = std::string(254, 'h') + "\xc3\xa4";
+  views[SessionTexts::host] = host;
+  views[SessionTexts::trace_state] = "a=b";
+  const SessionTexts texts(views);
+  SessionTexts moved(SessionTexts{views});
+  EXPECT_EQ(texts[SessionTexts::host], std::string(254, 'h'));
+  EXPECT_EQ(texts[SessionTexts::target], "");
+  EXPECT_EQ(moved[SessionTexts::trace_state], "a=b");
+  EXPECT_EQ(SessionTexts()[SessionTexts::host], "");
+}
+
+}  // namespace
+}  // namespace sockeye::observer
