@@ -1,7 +1,6 @@
 #include "opening.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace sockeye::observer {
 namespace {

@@ -138,7 +138,8 @@ class Handshake {
   // The request head, parsed. Extracts W3C or B3 context, decides sampling. Keeps what spans need; `head` is not kept.
   void request(const model::HttpHead& head, base::Time now);
   // Header fields to send upstream in place of any of the same name: traceparent, tracestate (and b3 when configured).
-  // Baggage is an end-to-end field and passes by itself.
+  // A field with an empty value only takes the client's away. None without a span sink: what the client sent passes as it is.
+  // Baggage is an end-to-end field and passes by itself unless propagation.baggage is off.
   [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& injected() const;
   void reconnect_of(const base::SessionId&);
   [[nodiscard]] const base::SessionId& id() const;
