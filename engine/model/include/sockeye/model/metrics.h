@@ -104,7 +104,9 @@ struct CloseRow {
 struct RouteMetrics {
   Gauge connections_active;
   Counter connections_accepted, connections_rejected, connections_closed;
-  DurationHistogram message_duration;    // request message complete → last byte of its reply
+  // Request message complete → last byte of its reply. Without a dialect that pairs them: a turn, from the first complete
+  // client data message to the next complete server data message, one at a time (session/traffic.h).
+  DurationHistogram message_duration;
   DurationHistogram handshake_duration;  // request's first byte → 101 or the refusal sent
   Gauge buffered_bytes;                  // sampled: our queues + the kernel's unsent bytes
   Gauge buffered_sessions;               // sessions with buffered bytes above 0 at the last sample

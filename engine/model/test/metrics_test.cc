@@ -1,0 +1,111 @@
+#include "sockeye/model/metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <memory>
+
+namespace sockeye::model {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Prometheus' buckets are "le": the bound itself belongs to the bucket, one unit more to the next.
+template <class Histogram, class Observe>
+std::size_t bucket_of(Observe observe) {
+  Histogram h;
+  observe(h);
+  std::size_t at = Histogram::buckets;
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < Histogram::buckets; ++i) {
+    total += h.count(i);
+    if (h.count(i) == 1) at = i;
+  }
+  EXPECT_EQ(total, 1U);
+  return at;
+}
+
+TEST(DurationHistogram, bounds_are_exact_to_the_nanosecond) {
+  const auto bucket = [](base::Duration d) {
+    return bucket_of<DurationHistogram>([d](DurationHistogram& h) { h.observe(d); });
+  };
+  EXPECT_EQ(bucket(-5s), 0U);
+  EXPECT_EQ(bucket(0ns), 0U);
+  for (std::size_t i = 0; i + 1 < DurationHistogram::buckets; ++i) {
+    const base::Duration bound{static_cast<std::int64_t>(std::llround(DurationHistogram::bound(i) * 1e9))};
+    EXPECT_EQ(bucket(bound), i) << i;
+    EXPECT_EQ(bucket(bound + 1ns), i + 1) << i;
+  }
+  EXPECT_EQ(bucket(24h), DurationHistogram::buckets - 1);
+}
+
+TEST(LongDurationHistogram, bounds_are_exact_to_the_nanosecond) {
+  const auto bucket = [](base::Duration d) {
+    return bucket_of<LongDurationHistogram>([d](LongDurationHistogram& h) { h.observe(d); });
+  };
+  EXPECT_EQ(bucket(0s), 0U);
+  for (std::size_t i = 0; i + 1 < LongDurationHistogram::buckets; ++i) {
+    const base::Duration bound{static_cast<std::int64_t>(std::llround(LongDurationHistogram::bound(i))) *
+                               1'000'000'000};
+    EXPECT_EQ(bucket(bound), i) << i;
+    EXPECT_EQ(bucket(bound + 1ns), i + 1) << i;
+  }
+  EXPECT_EQ(bucket(24h * 365), LongDurationHistogram::buckets - 1);
+}
+
+TEST(SizeHistogram, bounds_are_exact_to_the_byte) {
+  const auto bucket = [](std::uint64_t n) { return bucket_of<SizeHistogram>([n](SizeHistogram& h) { h.observe(n); }); };
+  EXPECT_EQ(bucket(0), 0U);
+  EXPECT_EQ(bucket(1), 0U);
+  for (std::size_t i = 0; i + 1 < SizeHistogram::buckets; ++i) {
+    const auto bound = static_cast<std::uint64_t>(SizeHistogram::bound(i));
+    EXPECT_EQ(bucket(bound), i) << i;
+    EXPECT_EQ(bucket(bound + 1), i + 1) << i;
+  }
+  EXPECT_EQ(bucket(UINT64_MAX), SizeHistogram::buckets - 1);
+}
+
+TEST(Histograms, sum_what_they_observe) {
+  DurationHistogram d;
+  d.observe(1500ms);
+  d.observe(250us);
+  EXPECT_DOUBLE_EQ(d.sum_seconds(), 1.50025);
+  SizeHistogram s;
+  s.observe(3);
+  s.observe(70000);
+  EXPECT_DOUBLE_EQ(s.sum(), 70003);
+}
+
+TEST(RouteMetrics, closes_are_bounded_and_none_is_lost) {
+  const auto metrics = std::make_unique<RouteMetrics>();
+  for (int round = 0; round < 3; ++round)
+    for (std::uint16_t code = 3000; code < 5000; ++code)
+      metrics->count_close(code, Initiator::client, EndReason::normal);
+  std::uint64_t counted = metrics->closes_other.value();
+  for (const auto& row : metrics->closes) {
+    EXPECT_NE(row.key.load(), 0U);
+    EXPECT_EQ(row.count.value(), 3U);
+    counted += row.count.value();
+  }
+  EXPECT_EQ(counted, 6000U);
+}
+
+TEST(RouteMetrics, closes_are_told_apart_by_code_initiator_and_reason) {
+  const auto metrics = std::make_unique<RouteMetrics>();
+  metrics->count_close(1000, Initiator::client, EndReason::normal);
+  metrics->count_close(1000, Initiator::server, EndReason::normal);
+  metrics->count_close(1006, Initiator::client, EndReason::reset);
+  metrics->count_close(1000, Initiator::client, EndReason::normal);
+  EXPECT_EQ(metrics->closes[0].count.value(), 2U);
+  EXPECT_EQ(metrics->closes[1].count.value(), 1U);
+  EXPECT_EQ(metrics->closes[2].count.value(), 1U);
+  EXPECT_EQ(metrics->closes[3].key.load(), 0U);
+  EXPECT_EQ(metrics->closes[0].key.load() >> 16U, 1000U);
+  EXPECT_EQ((metrics->closes[2].key.load() >> 8U) & 0xffU, static_cast<unsigned>(Initiator::client));
+  EXPECT_EQ(metrics->closes[2].key.load() & 0x7fU, static_cast<unsigned>(EndReason::reset));
+}
+
+}  // namespace
+}  // namespace sockeye::model
