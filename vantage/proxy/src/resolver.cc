@@ -100,12 +100,13 @@ void Resolver::State::run() {
     lock.lock();
     if (stopping) break;
     keep(key, answer);
-    const auto waiting = std::move(asked[key]);
+    auto waiting = std::move(asked[key]);
     asked.erase(key);
     askers -= waiting.size();
     calling = true;
     lock.unlock();
     for (const auto& done : waiting) done(answer);
+    waiting.clear();
     lock.lock();
     calling = false;
     changed.notify_all();
@@ -119,12 +120,14 @@ Resolver::Resolver(Limits limits) : state_(std::make_shared<State>(limits)) {
 }
 
 Resolver::~Resolver() {
-  std::map<Key, std::vector<Done>> dropped;  // destroyed outside the lock: what askers captured is theirs
   std::unique_lock lock(state_->mutex);
   state_->stopping = true;
-  dropped.swap(state_->asked);
+  auto dropped = std::exchange(state_->asked, {});
   state_->queue.clear();
   state_->changed.notify_all();
+  lock.unlock();
+  dropped.clear();  // outside the lock: what askers captured may do anything when it goes
+  lock.lock();
   state_->changed.wait(lock, [&] { return !state_->calling; });
   const bool ended = state_->changed.wait_for(lock, std::chrono::seconds(1), [&] { return state_->ended; });
   auto thread = std::move(state_->thread);
