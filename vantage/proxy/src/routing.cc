@@ -38,35 +38,34 @@ std::string_view trim(std::string_view s) {
 
 enum class Decode { unreserved, all };
 
-// Malformed escapes stay as they are. Under `unreserved` the hex digits of what stays encoded become upper case.
+// Malformed escapes stay as they are. Under `unreserved` what must be encoded is, in upper case: bytes from 0x80 too,
+// which devices send as they are.
 std::string decode(std::string_view path, Decode what) {
   std::string out;
   out.reserve(path.size());
   for (std::size_t i = 0; i < path.size(); ++i) {
     const int high = path[i] == '%' && i + 2 < path.size() ? hex_value(path[i + 1]) : -1;
     const int low = high >= 0 ? hex_value(path[i + 2]) : -1;
-    if (low < 0) {
-      out.push_back(path[i]);
-      continue;
-    }
-    const char c = static_cast<char>(high * 16 + low);
-    if (what == Decode::all || is_unreserved(c)) {
+    const char c = low < 0 ? path[i] : static_cast<char>(high * 16 + low);
+    const auto byte = static_cast<unsigned char>(c);
+    if (what == Decode::all || (low < 0 ? byte < 0x80 : is_unreserved(c))) {
       out.push_back(c);
     } else {
       constexpr std::string_view digits = "0123456789ABCDEF";
       out.push_back('%');
-      out.push_back(digits[static_cast<std::size_t>(high)]);
-      out.push_back(digits[static_cast<std::size_t>(low)]);
+      out.push_back(digits[byte >> 4U]);
+      out.push_back(digits[byte & 15U]);
     }
-    i += 2;
+    if (low >= 0) i += 2;
   }
   return out;
 }
 
+enum class Dots { keep, remove };
+
 // RFC 3986 §5.2.4, but climbing above the root is an answer of its own: none. `lenient` also merges empty segments and
-// drops
-// ";parameters" from each.
-std::optional<std::string> remove_dots(std::string_view path, bool lenient) {
+// drops ";parameters" from each.
+std::optional<std::string> segments(std::string_view path, bool lenient, Dots dots) {
   std::string out;
   std::vector<std::size_t> starts;  // of the segments in `out`, their "/" included
   bool directory = false;           // the path ends with "/" or a dot segment
@@ -77,11 +76,12 @@ std::optional<std::string> remove_dots(std::string_view path, bool lenient) {
     path.remove_prefix(slash);
     if (lenient) segment = segment.substr(0, segment.find(';'));
     directory = true;
-    if (segment == "..") {
+    if (segment == ".." && dots == Dots::remove) {
       if (starts.empty()) return std::nullopt;
       out.resize(starts.back());
       starts.pop_back();
-    } else if (segment != "." && !(lenient && segment.empty()) && !(segment.empty() && path.empty())) {
+    } else if ((segment != "." || dots == Dots::keep) && !(lenient && segment.empty()) &&
+               !(segment.empty() && path.empty())) {
       starts.push_back(out.size());
       out.push_back('/');
       out.append(segment);
@@ -92,8 +92,9 @@ std::optional<std::string> remove_dots(std::string_view path, bool lenient) {
   return out;
 }
 
-std::optional<std::string> lenient_reading(std::string_view path) {
-  // A server that decodes twice is broken but exists; three times is not worth guessing, and an attack.
+// All escapes decoded, "\\" as "/". None when it holds NUL, or is encoded more than three times over: a server that
+// decodes twice is broken but exists; the rest is an attack.
+std::optional<std::string> decode_leniently(std::string_view path) {
   std::string text = decode(path, Decode::all);
   for (int round = 0; text.find('%') != text.npos; ++round) {
     std::string again = decode(text, Decode::all);
@@ -103,11 +104,13 @@ std::optional<std::string> lenient_reading(std::string_view path) {
   }
   if (text.find('\0') != text.npos) return std::nullopt;
   std::replace(text.begin(), text.end(), '\\', '/');
-  return remove_dots(text, true);
+  return text;
 }
 
 bool needs_readings(std::string_view path) {
-  return path.find_first_of("%\\;") != path.npos || path.find("//") != path.npos || path.find("/.") != path.npos;
+  return path.find("//") != path.npos || path.find("/.") != path.npos ||
+         std::any_of(path.begin(), path.end(),
+                     [](char c) { return c == '%' || c == '\\' || c == ';' || static_cast<unsigned char>(c) >= 0x80; });
 }
 
 bool path_prefix(std::string_view pattern, std::string_view path) {
@@ -262,10 +265,11 @@ base::Result<CompiledRoute> CompiledRoute::compile(Route route) {
     if (path.front() != '/') return base::fail(where + "must begin with /");
     if (path.find_first_of("?#") != path.npos) return base::fail(where + "a path only, no query and no fragment");
     out.strict_path_ = decode(path, Decode::unreserved);
-    const auto lenient = lenient_reading(path);
-    if (remove_dots(out.strict_path_, false) != out.strict_path_ || !lenient)
+    const auto lenient = decode_leniently(path);
+    if (!lenient || segments(out.strict_path_, false, Dots::remove) != out.strict_path_ ||
+        segments(*lenient, true, Dots::remove) != segments(*lenient, true, Dots::keep))
       return base::fail(where + "must not contain . or .. segments");
-    out.lenient_path_ = *lenient;
+    out.lenient_path_ = *segments(*lenient, true, Dots::keep);
   }
   for (const auto& text : route.origins) {
     if (text == "null") {
@@ -391,12 +395,15 @@ RouteTable::Verdict RouteTable::match(const model::HttpHead& request) const {
   if (!needs_readings(target->path)) {
     index = find({target->path, false});
   } else {
-    const std::string undotted = decode(target->path, Decode::unreserved);
-    const auto strict = remove_dots(undotted, false);
-    const auto lenient = lenient_reading(target->path);
+    const auto encoded = decode(target->path, Decode::unreserved);
+    const auto decoded = decode_leniently(target->path);
+    const auto strict = segments(encoded, false, Dots::remove);
+    const auto lenient = decoded ? segments(*decoded, true, Dots::remove) : std::nullopt;
     if (!strict || !lenient) return {-1, 400, "malformed path"};
     index = find({*strict, false});
-    if (index != find({undotted, false}) || index != find({*lenient, true})) return {-1, 400, "ambiguous path"};
+    if (index != find({encoded, false}) || index != find({*lenient, true}) ||
+        index != find({*segments(*decoded, true, Dots::keep), true}))
+      return {-1, 400, "ambiguous path"};
   }
   if (index < 0) return {-1, 404, "no route for this host, path and subprotocol"};
   return {index, 0, {}};

@@ -1,11 +1,11 @@
 // Which route a request takes, and whether its origin may.
 //
 // The path is forwarded verbatim but matched normalised, and a server behind us may read it differently than we do. So
-// it is matched as each kind of server would read it: strictly by RFC 3986 (unreserved characters decoded, dot segments
-// removed), the same with dot segments left alone, and leniently (everything decoded, "\" as "/", ";parameters"
-// dropped, "//" merged). When the readings choose different routes the request is refused: no spelling of a path
-// reaches one route's upstream under another's rules. A path that climbs above the root, or holds an encoded NUL, is
-// refused always.
+// it is matched as each kind of server would read it: strictly by RFC 3986 (unreserved characters decoded), and
+// leniently (everything decoded, "\" as "/", ";parameters" dropped, "//" merged), each with dot segments removed and
+// with them left alone. When the readings choose different routes the request is refused: no spelling of a path reaches
+// one route's upstream under another's rules. A path that climbs above the root, or holds an encoded NUL, is refused
+// always.
 #pragma once
 
 #include <cstddef>
