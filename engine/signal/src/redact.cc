@@ -125,7 +125,7 @@ std::string redact_target(std::string_view target, RedactRules rules) {
     if (equals == std::string_view::npos) {
       out += secret_value(pair) ? redacted : pair;  // a bare token: "?eyJ…"
     } else {
-      out.append(name).append("=");
+      out.append(secret_value(name) ? redacted : name).append("=");
       out += !value.empty() && (named(rules, "query.", decode(name)) || secret_value(value)) ? redacted : value;
     }
     if (separator == std::string_view::npos) return out;

@@ -38,6 +38,7 @@ TEST(RedactTarget, ReplacesWhatIsNamed) {
            {std::string("/s/") + jwt + "/x", "/s/REDACTED/x"},
            {std::string("/s?other=") + jwt, "/s?other=REDACTED"},
            {std::string("/s?") + jwt, "/s?REDACTED"},
+           {std::string("/s?") + jwt + "=1", "/s?REDACTED=1"},
            {"/s?x=eyJust.a.word", "/s?x=eyJust.a.word"},
        })
     EXPECT_EQ(redact_target(target, rules), kept) << target;
