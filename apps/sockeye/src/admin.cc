@@ -1,0 +1,134 @@
+#include "admin.h"
+
+#include <arpa/inet.h>
+
+#include <array>
+#include <chrono>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "json.h"
+#include "process.h"
+#include "sessions.h"
+#include "sockeye/base/ids.h"
+#include "sockeye/model/http_head.h"
+#include "sockeye/signal/collect.h"
+
+namespace sockeye::app {
+namespace {
+
+using prometheus::Request;
+using prometheus::Response;
+
+std::uint64_t now_unix_ms() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+Response json_response(std::string body, int status = 200) { return {status, "application/json", std::move(body)}; }
+
+Response json_error(int status, std::string_view message) {
+  Json json;
+  json.open('{').key("error").text(message).close('}');
+  return json_response(json.take() + "\n", status);
+}
+
+Response metrics(const Admin& admin, const Request& request) {
+  std::vector<model::MetricFamily> families;
+  const auto append = [&](std::vector<model::MetricFamily> more) {
+    families.insert(families.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  };
+  if (const auto* proxy = admin.proxy.load()) {
+    const auto shards = proxy->metrics();
+    std::vector<signal::RouteCounters> routes;
+    routes.reserve(shards.size());
+    for (const auto& shard : shards) routes.push_back({shard.route, shard.workers});
+    append(signal::collect(routes));
+  }
+  if (admin.pipeline != nullptr) append(admin.pipeline->families());
+  families.push_back(build_info());
+  append(process_families());
+  return prometheus::metrics_response(request, families);
+}
+
+Response ready(const Admin& admin) {
+  const auto* proxy = admin.proxy.load();
+  if (proxy == nullptr) return {503, "text/plain; charset=utf-8", "starting\n"};
+  if (proxy->draining()) return {503, "text/plain; charset=utf-8", "draining\n"};
+  return {200, "text/plain; charset=utf-8", "ready\n"};
+}
+
+// Sessions tell who talks to whom. A page in a browser on this machine can reach loopback under a name of its own
+// making (DNS rebinding); it cannot make the browser send an address or "localhost" as Host.
+bool host_is_ours(std::string_view host) {
+  if (host.empty()) return true;
+  std::string name(host);
+  if (name.front() == '[') {
+    name = name.substr(1, name.find(']') - 1);
+  } else if (const auto colon = name.find(':'); colon != std::string::npos) {
+    name.resize(colon);
+  }
+  std::array<unsigned char, 16> bytes{};
+  return model::iequals(name, "localhost") || ::inet_pton(AF_INET, name.c_str(), bytes.data()) == 1 ||
+         ::inet_pton(AF_INET6, name.c_str(), bytes.data()) == 1;
+}
+
+Response sessions(const Admin& admin, const Request& request) {
+  const auto query = parse_session_query(request.query);
+  if (!query) return json_error(400, query.error().message);
+  const auto* proxy = admin.proxy.load();
+  if (proxy == nullptr) return json_error(503, "starting");
+  return json_response(sessions_json(proxy->sessions(), proxy->ended(), *query, now_unix_ms()));
+}
+
+Response session(const Admin& admin, const Request& request) {
+  const auto id = base::parse_session_id(request.rest);
+  if (!id) return json_error(400, "expected /sessions/ID, with an id as /sessions shows them");
+  const auto* proxy = admin.proxy.load();
+  if (proxy == nullptr) return json_error(503, "starting");
+  if (const auto found = proxy->session(*id))
+    return json_response(session_json(found->row, &found->recorder, now_unix_ms()));
+  for (const auto& row : proxy->ended())
+    if (row.view.id == *id) return json_response(session_json(row, nullptr, now_unix_ms()));
+  return json_error(404, "no session with this id is live or ended lately");
+}
+
+constexpr const char* index_text = R"(sockeye
+/metrics      Prometheus text, or OpenMetrics by Accept
+/sessions     live sessions and the last ended ones, as JSON: ?limit= &offset= &sort= &order= &route=
+/sessions/ID  one session, with the headers of its last messages
+/healthz      200 while the process lives
+/readyz       200 while it accepts sessions, 503 before and while draining
+)";
+
+}  // namespace
+
+base::Result<std::unique_ptr<prometheus::Endpoint>> start_admin(const Admin& admin, const std::string& listen) {
+  prometheus::EndpointOptions options;
+  options.address = listen;
+  const bool loopback = listen.starts_with("127.") || listen.starts_with("localhost:") || listen.starts_with("[::1]:");
+  const auto guarded = [&admin, loopback](Response (*handler)(const Admin&, const Request&)) {
+    return [&admin, loopback, handler](const Request& request) {
+      if (loopback && !host_is_ours(request.host)) return json_error(403, "ask by address or as localhost");
+      return handler(admin, request);
+    };
+  };
+  options.routes = {
+      {"/",
+       [](const Request&) {
+         return Response{200, "text/plain; charset=utf-8", index_text};
+       }},
+      {"/metrics", [&admin](const Request& request) { return metrics(admin, request); }},
+      {"/healthz",
+       [](const Request&) {
+         return Response{200, "text/plain; charset=utf-8", "ok\n"};
+       }},
+      {"/readyz", [&admin](const Request&) { return ready(admin); }},
+      {"/sessions", guarded(sessions)},
+      {"/sessions/", guarded(session), true},
+  };
+  return prometheus::Endpoint::start(std::move(options));
+}
+
+}  // namespace sockeye::app

@@ -1,0 +1,120 @@
+#include "cli.h"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <cstdio>
+#include <iostream>
+
+namespace sockeye::app {
+namespace {
+
+constexpr const char* about = "Sockeye shows what happens inside WebSocket connections.";
+
+constexpr const char* main_footer = R"(
+Examples:
+  sockeye proxy --listen :8080 --upstream ws://127.0.0.1:9000
+  sockeye proxy --config /etc/sockeye.yaml
+  sockeye check /etc/sockeye.yaml
+
+`sockeye COMMAND --help` says more. Exit status: 0 good, 1 the work failed, 2 bad arguments or configuration.)";
+
+constexpr const char* proxy_footer = R"(
+Examples:
+  sockeye proxy --listen :8080 --upstream ws://127.0.0.1:9000
+  sockeye proxy --listen :8080 --upstream wss://api.example.com --otlp http://127.0.0.1:4318
+  sockeye proxy --config /etc/sockeye.yaml
+
+Ports:
+  127.0.0.1:8080  WebSocket and plain HTTP traffic (--listen)
+  127.0.0.1:9464  /metrics, /healthz, /readyz, /sessions, /sessions/ID (--metrics)
+
+Signals:
+  SIGHUP          reads the file and the certificates again; live sessions are untouched
+  SIGTERM SIGINT  drain: stops accepting, closes what is open with 1001 after drain.timeout
+                  (30s), sends the last spans, exits 0; a second signal closes at once
+
+Environment:
+  OTEL_SERVICE_NAME, OTEL_EXPORTER_OTLP_ENDPOINT and OpenTelemetry's other variables;
+  the file wins over them, flags win over the file.
+
+Log lines go to stderr. Exit status: 0 good, 1 the work failed, 2 bad arguments or configuration.)";
+
+constexpr const char* check_footer = R"(
+Prints "ok: …" and exits 0, or every problem as FILE:LINE:COLUMN: what, expected, fix, and exits 2.
+Nothing is listened on and nothing is connected to; certificates must be readable.)";
+
+// CLI11's own, less what it lists of every option's relations.
+class Formatter final : public CLI::Formatter {
+ public:
+  Formatter() { column_width(26); }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const std::string type = option->get_type_size() == 0 ? std::string() : option->get_type_name();
+    return type.empty() || type == "TEXT" ? std::string() : " " + type;
+  }
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    if (app->get_name() == "proxy")
+      return "Usage: sockeye proxy --upstream URL [OPTIONS]\n       sockeye proxy --config FILE [OPTIONS]\n";
+    if (app->get_name() == "check") return "Usage: sockeye check FILE\n";
+    return "Usage: " + name + " COMMAND [OPTIONS]\n";
+  }
+};
+
+}  // namespace
+
+Command parse_command_line(int argc, const char* const* argv) {
+  Command command;
+  auto& flags = command.flags;
+  CLI::App app{about, "sockeye"};
+  app.formatter(std::make_shared<Formatter>());
+  app.set_help_flag("-h,--help", "Print this and exit");
+  app.set_version_flag("-V,--version", "sockeye " SOCKEYE_VERSION, "Print the version and exit");
+  app.footer(main_footer);
+  app.require_subcommand(1);
+
+  auto* proxy = app.add_subcommand("proxy", "Run a sidecar that forwards WebSocket traffic verbatim and observes it");
+  proxy->footer(proxy_footer);
+  auto* file =
+      proxy->add_option("-c,--config", command.file, "Configuration file (docs/configuration.md)")->type_name("FILE");
+  proxy
+      ->add_option("-l,--listen", flags.listen,
+                   "Where clients connect: HOST:PORT, :PORT (all interfaces), [V6]:PORT or\nunix:PATH (127.0.0.1:8080)")
+      ->type_name("ADDR")
+      ->excludes(file);
+  proxy->add_option("-u,--upstream", flags.upstream, "The WebSocket server: ws://HOST:PORT[/PATH] or wss://…")
+      ->type_name("URL")
+      ->excludes(file);
+  proxy->add_option("--dialect", flags.dialect, "Application protocol: auto or none (auto)")
+      ->type_name("NAME")
+      ->excludes(file);
+  proxy->add_option("--metrics", flags.metrics, "Where /metrics and /sessions are served (127.0.0.1:9464)")
+      ->type_name("ADDR");
+  proxy->add_option("--otlp", flags.otlp, "Send spans to this collector, as OTLP over HTTP")->type_name("URL");
+  proxy->add_option("--threads", flags.threads, "Worker threads (one a core)")->type_name("N");
+  proxy->add_option("--log-level", flags.log_level, "debug, info, warn or error (info)")->type_name("LEVEL");
+  proxy->add_option("--log-format", flags.log_format, "text or json (text)")->type_name("FORMAT");
+
+  auto* check = app.add_subcommand("check", "Check a configuration file");
+  check->footer(check_footer);
+  check->add_option("FILE", command.file, "Configuration file")->required();
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) {
+      command.status = app.exit(error);  // help or version, to stdout
+      return command;
+    }
+    std::cerr << "sockeye: " << error.what() << "\nTry: sockeye "
+              << (proxy->parsed()   ? "proxy "
+                  : check->parsed() ? "check "
+                                    : "")
+              << "--help\n";
+    command.status = 2;
+    return command;
+  }
+  command.action = proxy->parsed() ? Action::proxy : Action::check;
+  return command;
+}
+
+}  // namespace sockeye::app

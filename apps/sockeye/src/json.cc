@@ -1,0 +1,95 @@
+#include "json.h"
+
+#include <array>
+#include <charconv>
+#include <ctime>
+
+#include "sockeye/base/utf8.h"
+
+namespace sockeye::app {
+
+void append_json_text(std::string& out, std::string_view value) {
+  constexpr std::string_view hex = "0123456789abcdef";
+  const std::string repaired =
+      base::valid_utf8_prefix(value) == value.size() ? std::string() : base::repair_utf8(value);
+  out += '"';
+  for (const char byte : repaired.empty() ? value : std::string_view(repaired)) {
+    const auto c = static_cast<unsigned char>(byte);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += byte;
+    } else if (c < 0x20 || c == 0x7F) {
+      out += "\\u00";
+      out += hex[c >> 4U];
+      out += hex[c & 15U];
+    } else {
+      out += byte;
+    }
+  }
+  out += '"';
+}
+
+std::string iso8601(std::uint64_t unix_ms) {
+  const auto seconds = static_cast<std::time_t>(unix_ms / 1000);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 32> buffer{};
+  const std::size_t length = std::strftime(buffer.data(), buffer.size(), "%Y-%m-%dT%H:%M:%S.", &parts);
+  std::string out(buffer.data(), length);
+  const std::string ms = std::to_string(unix_ms % 1000);
+  return out.append(3 - ms.size(), '0').append(ms).append("Z");
+}
+
+void Json::separate() {
+  if (comma_) out_ += ',';
+  comma_ = true;
+}
+
+Json& Json::open(char bracket) {
+  separate();
+  out_ += bracket;
+  comma_ = false;
+  return *this;
+}
+Json& Json::close(char bracket) {
+  out_ += bracket;
+  comma_ = true;
+  return *this;
+}
+Json& Json::key(std::string_view name) {
+  separate();
+  out_ += '"';
+  out_ += name;
+  out_ += "\":";
+  comma_ = false;
+  return *this;
+}
+Json& Json::text(std::string_view value) {
+  separate();
+  append_json_text(out_, value);
+  return *this;
+}
+Json& Json::number(std::uint64_t value) {
+  separate();
+  out_ += std::to_string(value);
+  return *this;
+}
+Json& Json::number(double value) {
+  separate();
+  std::array<char, 32> buffer{};
+  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+  out_.append(buffer.data(), end);
+  return *this;
+}
+Json& Json::boolean(bool value) {
+  separate();
+  out_ += value ? "true" : "false";
+  return *this;
+}
+Json& Json::null() {
+  separate();
+  out_ += "null";
+  return *this;
+}
+
+}  // namespace sockeye::app

@@ -1,0 +1,254 @@
+#include "serve.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <memory>
+#include <span>
+#include <string>
+#include <system_error>
+#include <thread>
+
+#include "admin.h"
+#include "log.h"
+#include "process.h"
+#include "sockeye/base/ids.h"
+#include "sockeye/otlp/transport.h"
+#include "sockeye/pipeline/pipeline.h"
+#include "sockeye/prometheus/endpoint.h"
+#include "sockeye/proxy/proxy.h"
+
+namespace sockeye::app {
+namespace {
+
+using namespace std::chrono_literals;
+using config::Settings;
+
+constexpr auto flush_time = 5s;       // for the last spans; what is left then goes to the spool or is counted
+constexpr auto impatient_flush = 1s;  // after a second signal
+constexpr auto impatient_close = 2s;
+
+// SIGHUP, SIGTERM and SIGINT as bytes on a descriptor. Made before any thread, so that every thread inherits the mask.
+class Signals {
+ public:
+  Signals() {
+    ::sigset_t set;
+    ::sigemptyset(&set);
+    for (const int number : {SIGHUP, SIGTERM, SIGINT}) ::sigaddset(&set, number);
+    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);  // a peer that left is an errno
+    signals_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    done_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  }
+  ~Signals() {
+    ::close(signals_);
+    ::close(done_);
+  }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+  // From any thread: ends a wait() with 0.
+  void done() const {
+    const std::uint64_t one = 1;
+    static_cast<void>(!::write(done_, &one, sizeof one));
+  }
+  // The next signal; 0 after done(), -1 after `timeout` (negative: never).
+  [[nodiscard]] int wait(std::chrono::milliseconds timeout) const {
+    for (;;) {
+      std::array<pollfd, 2> waiting{{{signals_, POLLIN, 0}, {done_, POLLIN, 0}}};
+      const int ready = ::poll(waiting.data(), waiting.size(), static_cast<int>(timeout.count()));
+      if (ready == 0) return -1;
+      if (ready < 0) continue;
+      signalfd_siginfo info{};
+      if (::read(signals_, &info, sizeof info) == static_cast<ssize_t>(sizeof info))
+        return static_cast<int>(info.ssi_signo);
+      std::uint64_t count = 0;
+      if (::read(done_, &count, sizeof count) == static_cast<ssize_t>(sizeof count)) return 0;
+    }
+  }
+
+ private:
+  int signals_ = -1;
+  int done_ = -1;
+};
+
+base::Result<std::unique_ptr<pipeline::Pipeline>> start_pipeline(const Settings& settings) {
+  auto options = settings.otlp;
+  options.resource.service_version = SOCKEYE_VERSION;
+  std::uint64_t seed = 0;
+  static_cast<void>(!::getrandom(&seed, sizeof seed, 0));
+  base::Random random(seed);
+  const auto now =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+  options.resource.service_instance_id =
+      base::to_uuid(base::make_session_id(random, static_cast<std::uint64_t>(now.count())));
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) == 0) options.resource.host_name = host.data();
+
+  auto transport = otlp::make_transport(std::move(options));
+  if (!transport) return tl::unexpected(transport.error());
+  pipeline::Options pipe;
+  pipe.spool = settings.spool;
+  pipe.log = [](int level, const std::string& line) { log(level, line); };
+  return pipeline::start(std::move(pipe), *std::move(transport));
+}
+
+// What a running process keeps until its next start.
+std::string fixed_until_restart(const Settings& now, const Settings& next) {
+  std::string out;
+  const auto note = [&](bool changed, std::string_view key) {
+    if (changed) out += (out.empty() ? "" : ", ") + std::string(key);
+  };
+  note(now.metrics_listen != next.metrics_listen, "metrics.listen");
+  const auto& a = now.otlp;
+  const auto& b = next.otlp;
+  note(a.resource.service_name != b.resource.service_name, "service");
+  note(a.resource.attributes != b.resource.attributes, "resource");
+  note(now.tracing != next.tracing || a.endpoint != b.endpoint || a.traces_endpoint != b.traces_endpoint ||
+           a.headers != b.headers || a.timeout != b.timeout || a.compression != b.compression || a.tls.ca != b.tls.ca ||
+           a.tls.certificate != b.tls.certificate || a.tls.key != b.tls.key ||
+           now.spool.directory != next.spool.directory || now.spool.limit != next.spool.limit,
+       "export");
+  note(now.log_format != next.log_format, "log.format");
+  return out;
+}
+
+void reload(Settings& settings, proxy::Proxy& proxy, const std::function<config::Reading()>& again) {
+  if (!again) {
+    log_warning("SIGHUP: nothing to read again, this process was started from flags");
+    return;
+  }
+  auto reading = again();
+  if (!reading.settings) {
+    for (const auto& problem : reading.problems) log_error(problem.text());
+    log_error("SIGHUP: the configuration has errors; the one before stays in force");
+    return;
+  }
+  auto& next = *reading.settings;
+  if (auto changed = proxy.reload(next.proxy); !changed) {
+    log_error("SIGHUP: " + changed.error().message + "; the configuration before stays in force");
+    return;
+  }
+  for (const auto& warning : next.warnings) log_warning(warning);
+  if (const auto fixed = fixed_until_restart(settings, next); !fixed.empty())
+    log_warning("SIGHUP: changes to " + fixed + " take effect at the next start");
+  set_log_level(next.log_level);
+  settings.proxy = std::move(next.proxy);
+}
+
+// Waits for the sessions to end. A second signal closes them now; returns false then, when some would not end even so.
+bool drain(const Settings& settings, proxy::Proxy& proxy, const Signals& signals) {
+  std::thread patient([&] {
+    proxy.drain(settings.proxy.drain_timeout);
+    signals.done();
+  });
+  int number = 0;
+  do number = signals.wait(-1ms);
+  while (number == SIGHUP);
+  if (number != 0) {
+    log_warning("a second signal: closing every session now");
+    std::thread([&] { proxy.drain(0s); }).detach();
+    if (signals.wait(impatient_close) != 0) {
+      patient.detach();
+      return false;
+    }
+  }
+  patient.join();
+  return true;
+}
+
+std::string plural(std::size_t count, std::string_view noun) {
+  return std::to_string(count) + ' ' + std::string(noun) + (count == 1 ? "" : "s");
+}
+
+// `addresses`: what was bound, in the order of the listeners.
+std::string describe(const Settings& settings, const std::vector<proxy::Address>& addresses,
+                     const std::string& metrics) {
+  std::string out;
+  const auto& listeners = settings.proxy.listeners;
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    const auto& listener = listeners[i];
+    const auto& address = i < addresses.size() ? addresses[i] : listener.address;
+    out += (i == 0 ? "" : ", ") + address.text() + (listener.tls ? " (TLS)" : "") + " → ";
+    if (listener.routes.size() == 1) {
+      const auto& route = listener.routes.front();
+      out += std::string(route.upstream_tls ? "wss://" : "ws://") + route.upstream.text() + route.upstream_path;
+    } else {
+      out += plural(listener.routes.size(), "route");
+    }
+  }
+  out += "; metrics http://" + metrics + "/metrics";
+  if (settings.tracing) out += "; spans to " + otlp::traces_url(settings.otlp);
+  return out;
+}
+
+}  // namespace
+
+std::string summary(const Settings& settings) {
+  std::size_t routes = 0;
+  for (const auto& listener : settings.proxy.listeners) routes += listener.routes.size();
+  return plural(routes, "route") + ": " + describe(settings, {}, settings.metrics_listen);
+}
+
+int serve(Settings settings, const std::function<config::Reading()>& again) {
+  const Signals signals;
+  raise_descriptor_limit();
+  for (const auto& warning : settings.warnings) log_warning(warning);
+
+  std::unique_ptr<pipeline::Pipeline> spans;
+  if (settings.tracing) {
+    auto started = start_pipeline(settings);
+    if (!started) {
+      log_error("export.otlp: " + started.error().message);
+      return 1;
+    }
+    spans = *std::move(started);
+  }
+
+  // The port first: while the proxy is not listening yet, /readyz says so.
+  Admin admin;
+  admin.pipeline = spans.get();
+  auto endpoint = start_admin(admin, settings.metrics_listen);
+  if (!endpoint) {
+    log_error("metrics.listen: " + endpoint.error().message);
+    return 1;
+  }
+
+  // The proxy tells each listener as it opens; at the start that is one line, below.
+  std::atomic<bool> starting{true};
+  auto started = proxy::Proxy::start(settings.proxy, spans.get(), [&starting](int level, const std::string& line) {
+    log(starting && level == 2 ? 1 : level, line);
+  });
+  starting = false;
+  if (!started) {
+    log_error(started.error().message);
+    return 1;
+  }
+  const std::unique_ptr<proxy::Proxy> proxy = *std::move(started);
+  admin.proxy = proxy.get();
+  log_info("sockeye " SOCKEYE_VERSION ": " + describe(settings, proxy->addresses(), (*endpoint)->address()));
+
+  for (int number = 0; number != SIGTERM && number != SIGINT;) {
+    number = signals.wait(-1ms);
+    if (number == SIGHUP) reload(settings, *proxy, again);
+  }
+  const bool ended = drain(settings, *proxy, signals);
+  if (spans) spans->stop(ended ? flush_time : impatient_flush);
+  (*endpoint)->stop(ended ? 1s : 0s);
+  admin.proxy = nullptr;
+  log_info("stopped");
+  // Sessions that would not end hold the proxy's threads: leave without waiting for them.
+  if (!ended) std::_Exit(0);
+  return 0;
+}
+
+}  // namespace sockeye::app
