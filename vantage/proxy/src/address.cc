@@ -318,7 +318,6 @@ base::Result<std::vector<Fd>> listen_on(const Address& address, unsigned count) 
     if (::bind(fd.get(), target->get(), target->size()) != 0) return base::fail(what + errno_text(errno));
     if (first) {
       set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
-      SocketAddress bound;
       sockaddr_storage storage{};
       socklen_t size = sizeof storage;
       if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&storage), &size) != 0)

@@ -1,0 +1,375 @@
+#include "downstream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "reconnects.h"
+#include "reply.h"
+#include "rewrite.h"
+#include "worker.h"
+
+namespace sockeye::proxy {
+namespace {
+
+using model::Anomaly;
+
+// nginx's number for a client that left before it was answered; only ever counted, never sent.
+constexpr int client_closed_request = 499;
+
+}  // namespace
+
+Downstream::Downstream(Worker& worker, Transport transport, const SocketAddress& peer, SitePtr site)
+    : worker_(worker),
+      site_(std::move(site)),
+      peer_(peer),
+      leg_(std::make_unique<Leg>(worker.reactor(), std::move(transport), *this)),
+      state_(site_->tls ? State::tls : State::head),
+      parser_(wire::HeadParser::Kind::request, site_->http) {}
+
+void Downstream::begin() {
+  if (!leg_->open() || !leg_->watch()) return end();
+  deadline_ = worker_.now() + site_->handshake_timeout;
+  worker_.timers().arm(*this, deadline_);
+}
+
+void Downstream::leg_ready(Leg& leg, std::uint32_t events) {
+  if (state_ == State::ended) return;
+  if (leg.blocked()) {
+    const std::size_t before = leg.queued();
+    if (leg.flush() == Io::error) return client_gone("connection lost");
+    if (state_ == State::exchanging && leg.queued() < before) exchange_progress();
+  }
+  switch (state_) {
+    case State::tls:
+      return step_tls();
+    case State::head:
+      return read_head();
+    case State::dialing:
+    case State::exchanging:
+      // A FIN says that a client asking for a WebSocket no longer wants one; a plain request may end with it.
+      if ((events & (EPOLLHUP | EPOLLERR)) != 0 || (request_.upgrade && leg.hung_up()))
+        return client_gone("client left before it was answered");
+      if (exchange_) exchange_->client_ready();
+      return;
+    case State::ended:
+      return;
+  }
+}
+
+void Downstream::step_tls() {
+  const IoResult result = leg_->transport().handshake();
+  if (result.state == Io::want_read || result.state == Io::want_write) return;
+  if (result.state != Io::ok) {
+    worker_.metrics(*site_->unmatched).connections_rejected.add();
+    worker_.complain("tls " + site_->text, "listener " + site_->text + ": TLS handshake with " + peer_.text() +
+                                               " failed: " + leg_->transport().error());
+    return abort();
+  }
+  state_ = State::head;
+  leg_->expect_readable();
+  read_head();
+}
+
+void Downstream::read_head() {
+  // The last answer first: a client that pipelines without reading is not to fill our memory with answers.
+  if (leg_->blocked()) return;
+  if (!unread_.empty() && parse_head()) return;
+  while (state_ == State::head && leg_->readable()) {
+    const auto into = worker_.buffer().first(std::min(Worker::buffer_size, site_->http.head));
+    const IoResult result = leg_->read(into);
+    if (result.state == Io::want_read) return;
+    if (result.state != Io::ok) {
+      if (unread_.empty()) return end();  // a port check, or a kept-alive connection that is done
+      if (result.state == Io::eof) return refuse(400, Anomaly::handshake_invalid, "the request head is incomplete");
+      return client_gone("connection lost within the request head");
+    }
+    if (unread_.empty()) {
+      first_byte_ = worker_.now();
+      // The clock of a kept-alive connection's next request starts with that request.
+      if (requests_ > 0) {
+        deadline_ = first_byte_ + site_->handshake_timeout;
+        worker_.timers().arm(*this, deadline_);
+      }
+    }
+    unread_.append(base::as_text(into.first(result.bytes)));
+    if (parse_head()) return;
+  }
+}
+
+// True when the head is complete, or refused.
+bool Downstream::parse_head() {
+  switch (parser_.parse(base::as_bytes(unread_))) {
+    case wire::HeadParser::Progress::need_more:
+      return false;
+    case wire::HeadParser::Progress::failed:
+      refuse(parser_.failure().status, parser_.failure().kind, parser_.failure().why);
+      return true;
+    case wire::HeadParser::Progress::done:
+      take_request(parser_.head());
+      return true;
+  }
+  return true;
+}
+
+observer::Endpoints Downstream::endpoints(std::string client_address) const {
+  observer::Endpoints out;
+  out.client_address = std::move(client_address);
+  out.client_port = peer_.port();
+  out.tls = static_cast<bool>(site_->tls);
+  if (route_ >= 0) {
+    const Address& upstream = route().config().upstream;
+    out.server_address = upstream.unix_path.empty() ? upstream.host : upstream.unix_path;
+    out.server_port = upstream.port;
+  }
+  return out;
+}
+
+bool Downstream::declines_deflate() const {
+  return request_.upgrade && route().config().observe.compression == observer::Compression::decline;
+}
+
+void Downstream::take_request(const model::HttpHead& head) {
+  ++requests_;
+  parsed_ = true;
+  request_ = {};
+  request_.head = head.method == "HEAD";
+  request_.http10 = head.version_minor == 0;
+  request_.close = request_.http10 || head.has_token("Connection", "close");
+  request_.upgrade = wire::wants_websocket(head);
+  const auto bad_body = wire::BodyFramer::for_request(head, request_.body);
+  if (bad_body) return refuse(bad_body->status, bad_body->kind, bad_body->why);
+  const auto verdict = site_->table.match(head);
+  if (verdict.index < 0) return refuse(verdict.status, Anomaly::none, verdict.why);
+  route_ = verdict.index;
+  const Route& config = route().config();
+
+  if (!request_.upgrade) {
+    worker_.metrics(*lane().account).http_requests.add();
+    if (!config.plain_http) return refuse(426, Anomaly::none, "this address speaks WebSocket only");
+    if (!route().origin_allowed(head)) return refuse(403, Anomaly::none, "origin not allowed");
+  } else if (const auto refusal = admit(head)) {
+    return refuse(refusal->status, refusal->kind, refusal->why);
+  }
+
+  sent_.clear();
+  RequestRewrite how{.upgrade = request_.upgrade,
+                     .close = !request_.upgrade,
+                     .decline_deflate = declines_deflate(),
+                     .tls = static_cast<bool>(site_->tls),
+                     .peer = &peer_};
+  if (handshake_) how.fields = handshake_->injected();
+  append_request(sent_, head, config, how);
+  if (!request_.upgrade) unread_.erase(0, parser_.size());
+
+  state_ = State::dialing;
+  worker_.timers().disarm(*this);
+  deadline_ = worker_.now() + config.limits.handshake_timeout;
+  dial_ = std::make_unique<Dial>(worker_, config, lane(), deadline_, *this);
+  dial_->begin();
+}
+
+std::optional<wire::HttpFailure> Downstream::admit(const model::HttpHead& head) {
+  const Route& config = route().config();
+  std::string address = route().client_address(head, peer_);
+  reconnect_key_ = Reconnects::key(address, config.name, head.target, head.value("User-Agent"));
+  handshake_.emplace(config.observe, worker_.metrics(*lane().account), worker_.environment(),
+                     endpoints(std::move(address)), first_byte_);
+  handshake_->request(head, worker_.now());
+  if (!route().origin_allowed(head)) return wire::HttpFailure{403, Anomaly::none, "origin not allowed"};
+  slot_ = SessionSlot::take(*lane().account, config.limits.sessions);
+  if (!slot_) return wire::HttpFailure{503, Anomaly::none, "too many sessions"};
+  if (auto invalid = wire::check_upgrade_request(head)) return invalid;
+  // Frames follow an upgrade, not a body: which of the two it was would be anyone's guess.
+  if (!request_.body.done()) return wire::HttpFailure{400, Anomaly::smuggling, "a WebSocket upgrade has no body"};
+  return std::nullopt;
+}
+
+void Downstream::dialed(std::unique_ptr<Leg> leg) {
+  worker_.reactor().bury(std::move(dial_));
+  state_ = State::exchanging;
+  if (!request_.upgrade) deadline_ = worker_.now() + silence;
+  worker_.timers().arm(*this, deadline_);
+  exchange_ = std::make_unique<HttpExchange>(worker_, *leg_, unread_, request_, site_->http, *this);
+  exchange_->begin(std::move(leg), sent_);
+}
+
+void Downstream::dial_failed(int status, std::string_view why, const std::string& detail) {
+  worker_.complain("upstream " + route().config().name, detail);
+  worker_.reactor().bury(std::move(dial_));
+  refuse(status, Anomaly::none, why);
+}
+
+void Downstream::exchange_switching(const model::HttpHead& response, base::Bytes behind) {
+  wire::HeadParser offered(wire::HeadParser::Kind::request,
+                           {.head = sent_.size() + 1, .fields = site_->http.fields + 16});
+  const model::HttpHead* request = &parser_.head();
+  if (declines_deflate()) {  // the answer is to what was sent, not to what the client asked
+    if (offered.parse(base::as_bytes(sent_)) != wire::HeadParser::Progress::done)
+      return exchange_failed(502, Anomaly::none, "internal error", "the rewritten request cannot be read");
+    request = &offered.head();
+  }
+  if (const auto invalid = wire::check_upgrade_response(*request, response)) {
+    exchange_->cancel();
+    return exchange_failed(invalid->status, invalid->kind, invalid->why, std::string(invalid->why));
+  }
+  auto upstream = exchange_->take_upstream();
+  worker_.reactor().bury(std::move(exchange_));
+
+  const auto now = worker_.now();
+  if (const auto before = worker_.commons().reconnects.opened(reconnect_key_, now)) handshake_->reconnect_of(*before);
+  std::string out;
+  append_response(out, response, {.upgrade = true});
+  if (leg_->send(base::as_bytes(out)) == Io::error) {
+    worker_.reactor().bury(std::move(upstream));
+    return client_gone("client left before it was answered");
+  }
+  const std::string pipelined = unread_.substr(parser_.size());
+  auto relay = std::make_unique<Relay>(worker_, site_, route_, std::move(slot_), reconnect_key_, std::move(leg_),
+                                       std::move(upstream));
+  relay->observe(handshake_->accepted(*request, response, *relay, now));
+  worker_.begin(std::move(relay), base::as_bytes(pipelined), behind);
+  end();
+}
+
+void Downstream::exchange_failed(int status, Anomaly kind, std::string_view why, const std::string& detail) {
+  if (status >= 500)
+    worker_.complain("answer " + route().config().name, "route " + route().config().name + ": upstream " +
+                                                            route().config().upstream.text() + ": " + std::string(why) +
+                                                            (detail.empty() || detail == why ? "" : ": " + detail));
+  worker_.reactor().bury(std::move(exchange_));
+  refuse(status, kind, why);
+}
+
+// The upstream's own refusal of an upgrade is on its way to the client.
+void Downstream::exchange_answered(int status) {
+  if (!handshake_) return;
+  handshake_->refused(status, Anomaly::none, "refused by the upstream", worker_.now());
+  handshake_.reset();
+  slot_ = {};
+}
+
+void Downstream::exchange_progress() {
+  // The timer looks at it when it fires.
+  if (!request_.upgrade) deadline_ = worker_.now() + silence;
+}
+
+void Downstream::exchange_done(Ending ending) {
+  worker_.reactor().bury(std::move(exchange_));
+  switch (ending) {
+    case Ending::reusable:
+      return next_request();
+    case Ending::close:
+      worker_.linger(std::move(leg_));
+      return end();
+    case Ending::cut:
+      return abort();
+  }
+}
+
+void Downstream::next_request() {
+  state_ = State::head;
+  parser_ = wire::HeadParser(wire::HeadParser::Kind::request, site_->http);
+  parsed_ = false;
+  route_ = -1;
+  first_byte_ = worker_.now();
+  deadline_ = first_byte_ + (unread_.empty() ? keep_alive : site_->handshake_timeout);
+  worker_.timers().arm(*this, deadline_);
+  if (worker_.draining() && unread_.empty()) return close_idle();
+  // Not from here: a pipeline of a thousand requests would nest as deep.
+  leg_->again();
+}
+
+void Downstream::drain() {
+  if (state_ != State::head || !unread_.empty()) return;
+  if (requests_ > 0) return close_idle();
+  deadline_ = std::min(deadline_, worker_.now() + drain_grace);
+  worker_.timers().arm(*this, deadline_);
+}
+
+void Downstream::close_idle() {
+  worker_.linger(std::move(leg_));
+  end();
+}
+
+void Downstream::client_gone(std::string_view why) {
+  if (handshake_) {
+    handshake_->refused(client_closed_request, Anomaly::none, why, worker_.now());
+    handshake_.reset();
+  } else if (state_ == State::head && !unread_.empty()) {
+    observer::Handshake unread_head(site_->unmatched_options, worker_.metrics(*site_->unmatched), worker_.environment(),
+                                    endpoints(peer_.host()), first_byte_);
+    unread_head.refused(client_closed_request, Anomaly::none, why, worker_.now());
+  }
+  abort();
+}
+
+void Downstream::refuse(int status, Anomaly kind, std::string_view why) {
+  const auto now = worker_.now();
+  if (!handshake_ && route_ < 0) {
+    // Without a route: what cannot be read, or asks for nothing we have.
+    handshake_.emplace(site_->unmatched_options, worker_.metrics(*site_->unmatched), worker_.environment(),
+                       endpoints(peer_.host()), first_byte_ == base::Time{} ? now : first_byte_);
+    if (parsed_) handshake_->request(parser_.head(), now);
+  }
+  if (handshake_) {
+    handshake_->refused(status, kind, why, now);
+    handshake_.reset();
+  } else if (kind != Anomaly::none) {
+    worker_.metrics(*lane().account).anomalies[static_cast<std::size_t>(kind)].add();
+  }
+  std::string out;
+  append_reply(out, status, why, request_.head);
+  if (leg_->send(base::as_bytes(out)) == Io::error) return abort();
+  worker_.linger(std::move(leg_));
+  end();
+}
+
+void Downstream::expired(base::Time now) {
+  if (now < deadline_) return worker_.timers().arm(*this, deadline_);
+  switch (state_) {
+    case State::tls:
+      worker_.metrics(*site_->unmatched).connections_rejected.add();
+      return abort();
+    case State::head:
+      if (unread_.empty() && (requests_ > 0 || worker_.draining())) return close_idle();
+      return refuse(408, Anomaly::handshake_timeout, "the request head did not arrive in time");
+    case State::exchanging: {
+      const bool answered = exchange_->answered();
+      exchange_->cancel();
+      worker_.reactor().bury(std::move(exchange_));
+      if (answered) return abort();
+      worker_.complain("answer " + route().config().name, "route " + route().config().name + ": upstream " +
+                                                              route().config().upstream.text() +
+                                                              " did not answer in time");
+      return refuse(504, Anomaly::none, "upstream did not answer in time");
+    }
+    case State::dialing:
+    case State::ended:
+      return;
+  }
+}
+
+void Downstream::abort() {
+  if (leg_) leg_->close(true);
+  end();
+}
+
+void Downstream::end() {
+  if (state_ == State::ended) return;
+  state_ = State::ended;
+  worker_.timers().disarm(*this);
+  if (dial_) {
+    dial_->cancel();
+    worker_.reactor().bury(std::move(dial_));
+  }
+  if (exchange_) {
+    exchange_->cancel();
+    worker_.reactor().bury(std::move(exchange_));
+  }
+  if (leg_) leg_->close(false);
+  handshake_.reset();
+  slot_ = {};
+  worker_.left(*this);
+}
+
+}  // namespace sockeye::proxy

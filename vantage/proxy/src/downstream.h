@@ -1,0 +1,101 @@
+// A client's connection while it speaks HTTP: TLS, request heads, routing and refusals. A plain request is relayed by
+// an HttpExchange and the connection takes the next; an upgrade that succeeds turns the connection into a Relay.
+//
+//   tls ─▶ head ─▶ dialing ─▶ exchanging ─▶ Relay
+//           ▲                      │
+//           └──── plain request ◀──┘          any state ─▶ refusal ─▶ Linger
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "address.h"
+#include "dial.h"
+#include "http_exchange.h"
+#include "leg.h"
+#include "roster.h"
+#include "site.h"
+#include "sockeye/observer/connection.h"
+#include "sockeye/wire/http.h"
+
+namespace sockeye::proxy {
+
+class Worker;
+
+class Downstream final : public Mortal,
+                         public LegOwner,
+                         public DialOwner,
+                         public ExchangeOwner,
+                         public Timer,
+                         public Enrolled<Downstream> {
+ public:
+  // Between requests of one connection, and without a byte moving within one: a long poll is answered within a minute.
+  static constexpr base::Duration keep_alive = std::chrono::seconds(75);
+  static constexpr base::Duration silence = std::chrono::seconds(300);
+  static constexpr base::Duration drain_grace = std::chrono::seconds(1);
+
+  Downstream(Worker& worker, Transport transport, const SocketAddress& peer, SitePtr site);
+  void begin();
+  // The proxy stops: between requests the connection closes, unused ones get a moment for the request that may be on
+  // its way, and what is being served is finished.
+  void drain();
+  void abort();
+
+  void leg_ready(Leg&, std::uint32_t events) override;
+  void leg_fault(Leg&) noexcept override { abort(); }
+  void expired(base::Time now) override;
+  void timer_fault() noexcept override { abort(); }
+  void dialed(std::unique_ptr<Leg> leg) override;
+  void dial_failed(int status, std::string_view why, const std::string& detail) override;
+  void exchange_switching(const model::HttpHead& response, base::Bytes behind) override;
+  void exchange_failed(int status, model::Anomaly kind, std::string_view why, const std::string& detail) override;
+  void exchange_done(Ending) override;
+  void exchange_answered(int status) override;
+  void exchange_progress() override;
+
+ private:
+  enum class State : std::uint8_t { tls, head, dialing, exchanging, ended };
+
+  void step_tls();
+  void read_head();
+  bool parse_head();
+  void take_request(const model::HttpHead& head);
+  // What forbids an upgrade, with the status to answer; none when it may go on.
+  std::optional<wire::HttpFailure> admit(const model::HttpHead& head);
+  void client_gone(std::string_view why);
+  void refuse(int status, model::Anomaly kind, std::string_view why);
+  void next_request();
+  void close_idle();
+  void end();
+  [[nodiscard]] observer::Endpoints endpoints(std::string client_address) const;
+  [[nodiscard]] const CompiledRoute& route() const { return site_->table[route_]; }
+  [[nodiscard]] const Site::Lane& lane() const { return site_->lanes[static_cast<std::size_t>(route_)]; }
+  [[nodiscard]] bool declines_deflate() const;
+
+  Worker& worker_;
+  SitePtr site_;
+  SocketAddress peer_;
+  std::unique_ptr<Leg> leg_;
+  State state_ = State::head;
+
+  std::string unread_;  // received and not consumed: the head being read, and what lies behind it
+  wire::HeadParser parser_;
+  base::Time first_byte_{};  // of the request
+  base::Time deadline_{};
+  unsigned requests_ = 0;
+  bool parsed_ = false;  // the head is complete: parser_.head() is valid
+
+  // The request being served.
+  int route_ = -1;
+  HttpExchange::Request request_;
+  std::optional<observer::Handshake> handshake_;  // upgrades only
+  SessionSlot slot_;
+  std::uint64_t reconnect_key_ = 0;
+  std::string sent_;  // the head as sent upstream
+  std::unique_ptr<Dial> dial_;
+  std::unique_ptr<HttpExchange> exchange_;
+};
+
+}  // namespace sockeye::proxy

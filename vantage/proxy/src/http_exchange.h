@@ -1,0 +1,95 @@
+// One request on its way to the upstream and its answer on the way back: plain HTTP, and an upgrade until it is
+// decided. Bodies pass verbatim with their framing and with back-pressure both ways; what lies behind the request's
+// body stays with the client's connection as its next request. The upstream's connection serves this one request.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "leg.h"
+#include "sockeye/model/anomaly.h"
+#include "sockeye/model/http_head.h"
+#include "sockeye/wire/http.h"
+
+namespace sockeye::proxy {
+
+class Worker;
+
+// One of the first three ends the exchange, which must not be used then; progress() comes any number of times.
+class ExchangeOwner {
+ public:
+  // The upstream answered an upgrade with 101. Not judged yet. `behind`: what followed the head. Views are valid during
+  // the call; take_upstream() gives the leg.
+  virtual void exchange_switching(const model::HttpHead& response, base::Bytes behind) = 0;
+  // Nothing was sent to the client: answer `status`.
+  virtual void exchange_failed(int status, model::Anomaly kind, std::string_view why, const std::string& detail) = 0;
+  enum class Ending : std::uint8_t {
+    reusable,  // the answer is complete; the client's connection takes another request
+    close,     // the client's connection ends in order; a body that fell short of its framing shows by itself
+    cut  // the client is gone, or must see an abort: the end of its connection would look like the end of the body
+  };
+  virtual void exchange_done(Ending) = 0;
+
+  // The answer's head was sent.
+  virtual void exchange_answered(int status) = 0;
+  virtual void exchange_progress() = 0;
+
+ protected:
+  ~ExchangeOwner() = default;
+};
+
+class HttpExchange final : public Mortal, public LegOwner {
+ public:
+  struct Request {
+    bool upgrade = false;
+    bool head = false;    // a HEAD request: its answer has no body
+    bool close = false;   // the client's connection ends after the answer
+    bool http10 = false;  // interim answers are not passed on
+    wire::BodyFramer body;
+  };
+  // `client` and `unread` (what was received behind the request's head) belong to the client's connection.
+  HttpExchange(Worker& worker, Leg& client, std::string& unread, Request request, wire::HttpLimits limits,
+               ExchangeOwner& owner);
+
+  void begin(std::unique_ptr<Leg> upstream, std::string_view head);
+  // The client's leg had an event and was flushed.
+  void client_ready();
+  void cancel();
+  [[nodiscard]] std::unique_ptr<Leg> take_upstream() { return std::move(upstream_); }
+  [[nodiscard]] bool answered() const { return answered_; }
+
+  void leg_ready(Leg&, std::uint32_t events) override;
+  void leg_fault(Leg&) noexcept override;
+
+ private:
+  // Each returns false when the exchange has ended.
+  bool pump();
+  bool pump_request();
+  bool pump_response();
+  bool request_bytes(base::Bytes bytes);
+  bool response_head(bool ended);
+  bool final_head(const model::HttpHead& head);
+  bool response_bytes(base::Bytes bytes);
+  bool upstream_ended(bool in_order);
+  bool to_client(base::Bytes bytes);
+  bool fail(int status, model::Anomaly kind, std::string_view why, const std::string& detail = {});
+  bool done(ExchangeOwner::Ending ending);
+  [[nodiscard]] ExchangeOwner::Ending cut_ending() const;
+
+  Worker& worker_;
+  Leg& client_;
+  std::string& unread_;
+  Request request_;
+  wire::HttpLimits limits_;
+  ExchangeOwner* owner_;
+  std::unique_ptr<Leg> upstream_;
+  std::string head_;  // the answer's head while it arrives
+  wire::HeadParser parser_;
+  wire::BodyFramer body_;
+  unsigned interim_ = 0;
+  bool request_given_up_ = false;  // the upstream takes no more of it
+  bool answered_ = false;
+};
+
+}  // namespace sockeye::proxy

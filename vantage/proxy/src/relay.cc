@@ -1,0 +1,389 @@
+#include "relay.h"
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "address.h"
+#include "worker.h"
+
+namespace sockeye::proxy {
+namespace {
+
+using model::Side;
+
+constexpr std::array sides{Side::client, Side::server};
+
+// How long what a dead peer sent last may wait for the other one to make room.
+constexpr base::Duration last_words = std::chrono::seconds(30);
+
+// Bytes the peer has acknowledged since the connection began; none for Unix sockets.
+std::optional<std::uint64_t> acknowledged(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
+  return info.tcpi_bytes_acked;
+}
+
+// A leg without our heartbeat has only the kernel to notice that its peer vanished: within 60 + 4 × 15 s.
+void keep_alive(int fd) {
+  const int on = 1;
+  const int idle = 60;
+  const int interval = 15;
+  const int count = 4;
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
+}  // namespace
+
+Relay::Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, std::uint64_t reconnect_key,
+             std::unique_ptr<Leg> client, std::unique_ptr<Leg> server)
+    : worker_(worker), site_(std::move(site)), slot_(std::move(slot)), reconnect_key_(reconnect_key), route_(route) {
+  halves_[0].leg = std::move(client);
+  halves_[1].leg = std::move(server);
+  for (auto& each : halves_) each.leg->own(*this);
+}
+
+Relay::~Relay() = default;
+
+model::RouteMetrics& Relay::metrics() const {
+  return worker_.metrics(*site_->lanes[static_cast<std::size_t>(route_)].account);
+}
+
+void Relay::begin(base::Bytes from_client, base::Bytes from_server) {
+  const auto now = worker_.now();
+  const auto& heartbeat = route().observe.heartbeat;
+  if (!heartbeat.client) keep_alive(half(Side::client).leg->transport().fd());
+  if (!heartbeat.upstream) keep_alive(half(Side::server).leg->transport().fd());
+  attention_ = true;  // the 101 may already wait in the client's queue
+  after(now);
+  if (!from_client.empty()) feed(Side::client, from_client, now);
+  if (!from_server.empty() && !over_) feed(Side::server, from_server, now);
+  for (const Side side : sides)
+    if (half(side).leg && half(side).leg->readable()) half(side).leg->again();
+}
+
+// --- bytes ---
+
+void Relay::leg_ready(Leg& leg, std::uint32_t events) {
+  if (over_) return;
+  const Side side = half(Side::client).leg.get() == &leg ? Side::client : Side::server;
+  Half& h = half(side);
+  if (h.leg.get() != &leg) return;
+  const auto now = worker_.now();
+  if (leg.blocked() && ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0 || leg.transport().is_tls())) {
+    const Io state = leg.flush();
+    h.moved = true;
+    wrote_ = true;
+    if (state != Io::want_write) {
+      h.write_failed = state == Io::error;
+      attention_ = true;
+      after(now);
+      if (over_) return;
+    }
+  }
+  // Nothing will be read that could tell: the peer has finished before, or the other leg's queue is in the way.
+  if (h.leg && (events & EPOLLERR) != 0 && (h.ended || h.paused)) {
+    h.write_failed = true;
+    attention_ = true;
+    after(now);
+    if (over_) return;
+  }
+  if (h.leg && h.leg->readable() && !h.paused && !h.ended) read(side, now);
+}
+
+void Relay::read(Side side, base::Time now) {
+  Leg& leg = *half(side).leg;
+  const auto all = worker_.buffer();
+  const auto into =
+      all.first(std::min<std::uint64_t>(all.size(), std::max<std::uint64_t>(route().limits.buffered, 4096)));
+  const IoResult result = leg.read(into);
+  switch (result.state) {
+    case Io::ok:
+      feed(side, into.first(result.bytes), now);
+      if (half(side).leg && leg.readable() && !half(side).paused) leg.again();
+      return;
+    case Io::want_read:
+    case Io::want_write:
+      return;
+    case Io::eof:
+      if (half(side).write_failed) return lost(side, now);
+      half(side).ended = true;
+      connection_->eof(side, now);
+      return after(now);
+    case Io::error:
+      return lost(side, now);
+  }
+}
+
+void Relay::feed(Side side, base::Bytes bytes, base::Time now) {
+  worker_.gather(model::other(side)).stable(bytes);
+  connection_->feed(side, bytes, now);
+  after(now);
+}
+
+void Relay::put(Side to, base::Bytes bytes) {
+  auto& gather = worker_.gather(to);
+  if (gather.add(bytes)) return;
+  write(to);
+  if (!gather.add(bytes)) {  // longer than the gather keeps: cannot be a frame of ours, so it goes at once
+    Half& h = half(to);
+    if (!h.leg || h.write_failed) return;
+    const Io state = h.leg->send(bytes);
+    h.write_failed = state == Io::error;
+    attention_ = attention_ || state != Io::ok;
+  }
+}
+
+void Relay::forward(Side from, base::Bytes bytes) { put(model::other(from), bytes); }
+
+void Relay::inject(Side to, base::Bytes frame) {
+  put(to, frame);
+  half(to).frame = Half::Frame::fresh;
+  attention_ = true;
+}
+
+void Relay::finish(Side leg, observer::Finish how) {
+  half(leg).finishing = true;
+  half(leg).how = how;
+  attention_ = true;
+}
+
+void Relay::write(Side to) {
+  auto& gather = worker_.gather(to);
+  if (gather.empty()) return;
+  Half& h = half(to);
+  if (h.leg && !h.write_failed) {
+    wrote_ = true;
+    const Io state = h.leg->send(gather.pieces(), gather.total());
+    if (state != Io::ok) {
+      h.write_failed = state == Io::error;
+      attention_ = true;
+    }
+  }
+  gather.clear();
+}
+
+void Relay::after(base::Time now) {
+  write(Side::client);
+  write(Side::server);
+  if (attention_) {
+    settle(now);
+    if (over_) return;
+  }
+  const auto deadline = connection_->next_deadline();
+  // Never in the past: a deadline that stood still would keep the loop from going round.
+  if (deadline < worker_.timers().armed(*this))
+    worker_.timers().arm(*this, std::max(deadline, now + std::chrono::milliseconds(1)));
+}
+
+// --- what the Connection asked for, and what became of the sockets ---
+
+void Relay::settle(base::Time now) {
+  while (attention_ && !over_) {
+    attention_ = false;
+    for (const Side side : sides)
+      if (!over_) settle(side, now);
+    if (!over_ && !half(Side::client).leg && !half(Side::server).leg) end(now);
+  }
+}
+
+void Relay::settle(Side side, base::Time now) {
+  Half& h = half(side);
+  if (!h.leg) return;
+  if (h.finishing) return leave(side);
+  if (h.frame != Half::Frame::none) track_frame(h);
+  const Half& to = half(model::other(side));
+  const bool pause = to.leg && to.leg->blocked();
+  if (pause != h.paused && !h.ended) {
+    h.paused = pause;
+    connection_->reading(side, pause, now);
+    if (!pause && h.leg->readable()) h.leg->again();
+    after(now);
+    if (over_ || !h.leg) return;
+  }
+  if (h.write_failed) dying(side, now);
+}
+
+void Relay::leave(Side side) {
+  Half& h = half(side);
+  auto leg = std::move(h.leg);
+  if (h.how == observer::Finish::abort || h.write_failed) {
+    leg->close(true);
+    worker_.reactor().bury(std::move(leg));
+  } else {
+    worker_.linger(std::move(leg));
+  }
+  attention_ = true;  // the other leg may have been paused for this one's sake
+}
+
+// Nothing can be written to the leg any more, but what its peer said last (a Close, often) may still be there to read.
+void Relay::dying(Side side, base::Time now) {
+  Half& h = half(side);
+  if (h.ended) return lost(side, now);
+  if (h.paused) {
+    if (doomed_ != base::never) return;
+    doomed_ = now + last_words;
+    if (doomed_ < worker_.timers().armed(*this)) worker_.timers().arm(*this, doomed_);
+    return;
+  }
+  h.leg->expect_readable();
+  h.leg->again();
+}
+
+void Relay::lost(Side side, base::Time now) {
+  auto leg = std::move(half(side).leg);
+  leg->close(false);
+  worker_.reactor().bury(std::move(leg));
+  attention_ = true;
+  connection_->reset(side, now);
+  after(now);
+}
+
+void Relay::end(base::Time now) {
+  over_ = true;
+  worker_.timers().disarm(*this);
+  connection_->finish(now);
+  if (sampled_ > 0) {
+    metrics().buffered_bytes.add(-static_cast<std::int64_t>(sampled_));
+    metrics().buffered_sessions.add(-1);
+  }
+  const auto& close = connection_->close_info();
+  // 1005: a Close without a code, as a browser's close() sends it.
+  const bool clean = close && close->why == model::EndReason::normal &&
+                     (close->code == 1000 || close->code == 1001 || close->code == 1005);
+  if (!clean) worker_.commons().reconnects.ended(reconnect_key_, connection_->id(), now);
+  worker_.keep_ended(row());
+  worker_.left(*this);
+}
+
+void Relay::kill() {
+  if (over_) return;
+  const auto now = worker_.now();
+  try {
+    for (const Side side : sides) {
+      Half& h = half(side);
+      if (!h.leg) continue;
+      h.leg->close(true);
+      worker_.reactor().bury(std::move(h.leg));
+      if (!connection_->close_info()) connection_->reset(side, now);
+      worker_.gather(side).clear();
+      worker_.gather(model::other(side)).clear();
+    }
+    end(now);
+  } catch (...) {
+    // It is the session that threw to begin with; what matters is that it leaves.
+    over_ = true;
+    worker_.timers().disarm(*this);
+    worker_.left(*this);
+  }
+}
+
+void Relay::shut(model::EndReason why, std::uint16_t code, std::string_view reason) {
+  if (over_) return;
+  const auto now = worker_.now();
+  connection_->shut(why, code, reason, now);
+  after(now);
+}
+
+// --- time ---
+
+void Relay::expired(base::Time now) {
+  if (now >= doomed_) {
+    doomed_ = base::never;
+    for (const Side side : sides)
+      if (!over_ && half(side).leg && half(side).write_failed && half(side).paused) lost(side, now);
+    if (over_) return;
+  }
+  const bool closing = connection_->close_info().has_value();
+  connection_->tick(now);
+  if (!closing) log_heartbeat(now);
+  after(now);
+  if (!over_ && doomed_ < worker_.timers().armed(*this)) worker_.timers().arm(*this, doomed_);
+}
+
+void Relay::log_heartbeat(base::Time now) {
+  const auto& close = connection_->close_info();
+  if (!close || close->why != model::EndReason::heartbeat_timeout) return;
+  const auto view = connection_->view(now);
+  // The leg that missed most is the one that died; both may have.
+  const Side side = view.legs[0].misses >= view.legs[1].misses ? Side::client : Side::server;
+  const auto& leg = view.legs[model::index(side)];
+  std::string line = "session " + base::to_uuid(view.id) + " closed: " + std::to_string(leg.misses) + " heartbeat" +
+                     (leg.misses == 1 ? "" : "s") + " missed in a row by the ";
+  if (side == Side::client) {
+    line += "client " + view.client_address;
+  } else {
+    line += "upstream " + route().upstream.text();
+  }
+  line += " (route " + route().name;
+  if (leg.rtt) line += ", last round trip " + std::to_string(leg.rtt->count() / 1'000'000) + " ms";
+  worker_.log(3, line + ")");
+}
+
+// --- what is on its way ---
+
+void Relay::track_frame(Half& h) {
+  const auto acked = acknowledged(h.leg->transport().fd());
+  const std::uint64_t unsent = h.leg->transport().unsent();
+  if (h.frame == Half::Frame::fresh) {
+    h.mark = acked ? *acked : unsent;
+    h.moved = false;
+  }
+  if (h.leg->blocked()) {
+    h.frame = Half::Frame::queued;
+    return;
+  }
+  h.frame = Half::Frame::none;
+  if (acked) h.frame_end = *acked + unsent;
+}
+
+bool Relay::advancing(Side side) {
+  Half& h = half(side);
+  if (!h.leg) return false;
+  const std::uint64_t unsent = h.leg->transport().unsent();
+  const auto acked = acknowledged(h.leg->transport().fd());
+  const bool stuck = h.leg->blocked() || (acked ? *acked < h.frame_end : unsent > 0);
+  const bool moved = h.moved || (acked ? *acked > h.mark : unsent < h.mark);
+  h.mark = acked ? *acked : unsent;
+  h.moved = false;
+  return stuck && moved;
+}
+
+std::uint64_t Relay::buffered(Side to) const {
+  const auto& leg = half(to).leg;
+  return leg ? leg->queued() + leg->transport().unsent() : 0;
+}
+
+void Relay::sample() {
+  if (!wrote_ && sampled_ == 0) return;  // nothing was on its way, and nothing was sent since
+  wrote_ = false;
+  const std::uint64_t now = buffered(Side::client) + buffered(Side::server);
+  if (now == sampled_) return;
+  auto& to = metrics();
+  to.buffered_bytes.add(static_cast<std::int64_t>(now) - static_cast<std::int64_t>(sampled_));
+  to.buffered_sessions.add((now > 0 ? 1 : 0) - (sampled_ > 0 ? 1 : 0));
+  sampled_ = now;
+}
+
+SessionRow Relay::row() const {
+  const auto now = worker_.now();
+  SessionRow row;
+  row.view = connection_->view(now);
+  row.now = now;
+  row.buffered = {buffered(Side::client), buffered(Side::server)};
+  row.age_ms =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now - row.view.opened).count());
+  row.opened_unix_ms = worker_.environment().wall.unix_ns(row.view.opened) / 1'000'000;
+  return row;
+}
+
+}  // namespace sockeye::proxy

@@ -1,0 +1,105 @@
+// A live session: two legs and the engine's Connection between them. Bytes are read into the worker's buffer, shown to
+// the Connection, and what it forwards is written with one sendmsg(2) from where it lies; nothing is parsed, copied or
+// allocated here for a message that the receiving socket takes.
+//
+// Back-pressure. What a socket does not take is copied to its leg's queue, and from then on the other leg is not read
+// until the queue is gone. So the queue holds at most the rest of one read, and a read is at most limits.buffered.
+//
+// A leg leaves the relay in one of three ways: handed to a Linger when the Connection finished it with flush, closed at
+// once when it finished it with abort, or closed when its socket died, which the Connection is told. When both have
+// left the session is over.
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "leg.h"
+#include "roster.h"
+#include "site.h"
+#include "sockeye/observer/connection.h"
+#include "sockeye/proxy/proxy.h"
+
+namespace sockeye::proxy {
+
+class Worker;
+
+class Relay final : public Mortal, public LegOwner, public Timer, public observer::Outlet, public Enrolled<Relay> {
+ public:
+  // Takes over both legs. observe() must follow, then begin().
+  Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, std::uint64_t reconnect_key,
+        std::unique_ptr<Leg> client, std::unique_ptr<Leg> server);
+  ~Relay() override;
+  void observe(std::unique_ptr<observer::Connection> connection) { connection_ = std::move(connection); }
+  // Bytes that came behind the request's and the response's head.
+  void begin(base::Bytes from_client, base::Bytes from_server);
+
+  void shut(model::EndReason why, std::uint16_t code, std::string_view reason);
+  // Ends now: what can be written at once is, then both legs are closed.
+  void kill();
+
+  // Looks at the bytes on their way, and corrects the route's gauges by what changed since.
+  void sample();
+  [[nodiscard]] SessionRow row() const;
+  [[nodiscard]] const observer::Connection& connection() const { return *connection_; }
+
+  void leg_ready(Leg&, std::uint32_t events) override;
+  void leg_fault(Leg&) noexcept override { kill(); }
+  void expired(base::Time now) override;
+  void timer_fault() noexcept override { kill(); }
+
+  void forward(model::Side from, base::Bytes bytes) override;
+  void inject(model::Side to, base::Bytes frame) override;
+  void finish(model::Side leg, observer::Finish how) override;
+  bool advancing(model::Side leg) override;
+
+ private:
+  struct Half {
+    std::unique_ptr<Leg> leg;  // null: it has left
+    // Where a frame of ours is on its way, for advancing(): counted in bytes the peer has acknowledged (TCP), or in
+    // bytes it has not taken (Unix sockets, which tell no more).
+    std::uint64_t mark = 0;       // when last asked
+    std::uint64_t frame_end = 0;  // TCP: acknowledged once the frame has arrived
+    enum class Frame : std::uint8_t { none, fresh, queued } frame = Frame::none;
+    bool moved = false;         // the queue shrank since last asked
+    bool paused = false;        // not read: the other leg's queue is not empty
+    bool ended = false;         // the peer's FIN was read
+    bool write_failed = false;  // takes no more; its last words are read before it is declared dead
+    bool finishing = false;
+    observer::Finish how = observer::Finish::flush;
+  };
+  [[nodiscard]] Half& half(model::Side side) { return halves_[model::index(side)]; }
+  [[nodiscard]] const Half& half(model::Side side) const { return halves_[model::index(side)]; }
+
+  void read(model::Side side, base::Time now);
+  void feed(model::Side side, base::Bytes bytes, base::Time now);
+  void put(model::Side to, base::Bytes bytes);
+  void write(model::Side to);
+  // After every call into the Connection: writes what it gave, does what it asked, and sets the timer.
+  void after(base::Time now);
+  void settle(base::Time now);
+  void settle(model::Side side, base::Time now);
+  void leave(model::Side side);
+  void dying(model::Side side, base::Time now);
+  void lost(model::Side side, base::Time now);
+  void track_frame(Half& h);
+  void end(base::Time now);
+  void log_heartbeat(base::Time now);
+  [[nodiscard]] std::uint64_t buffered(model::Side to) const;
+  [[nodiscard]] const Route& route() const { return site_->table[route_].config(); }
+  [[nodiscard]] model::RouteMetrics& metrics() const;
+
+  Worker& worker_;
+  SitePtr site_;
+  std::unique_ptr<observer::Connection> connection_;
+  std::array<Half, 2> halves_;
+  SessionSlot slot_;
+  std::uint64_t reconnect_key_;
+  std::uint64_t sampled_ = 0;        // bytes on their way at the last sample, as they stand in the gauge
+  base::Time doomed_ = base::never;  // until when a dead leg's last words may wait for the other leg's queue
+  int route_;
+  bool wrote_ = false;      // since the last sample
+  bool attention_ = false;  // settle() has something to do
+  bool over_ = false;
+};
+
+}  // namespace sockeye::proxy

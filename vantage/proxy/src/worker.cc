@@ -1,0 +1,213 @@
+#include "worker.h"
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+namespace sockeye::proxy {
+namespace {
+
+constexpr base::Duration second = std::chrono::seconds(1);
+// Sessions that are asked to close get the engine's close_timeout and the linger's bounds; what is left after this is
+// cut.
+constexpr base::Duration drain_margin = std::chrono::seconds(10);
+// Sessions described for /sessions in one turn of the loop.
+constexpr std::size_t batch = 256;
+constexpr std::size_t kept_ended = 64;
+constexpr base::Duration complaint_interval = std::chrono::seconds(10);
+constexpr std::size_t max_subjects = 256;
+
+base::WallOffset measure_wall(base::Time now) {
+  timespec ts{};
+  clock_gettime(CLOCK_REALTIME, &ts);
+  return {ts.tv_sec * 1'000'000'000LL + ts.tv_nsec - now.time_since_epoch().count()};
+}
+
+}  // namespace
+
+Worker::Worker(unsigned index, Commons& commons, std::uint64_t seed)
+    : index_(index), commons_(commons), buffer_(std::make_unique_for_overwrite<base::Byte[]>(buffer_size)) {
+  environment_.spans = commons.spans;
+  environment_.random = base::Random(seed);
+  environment_.wall = measure_wall(monotonic_now());
+}
+
+void Worker::run() {
+  timers().arm(*this, monotonic_now() + second);
+  reactor_.run();
+  end_all(now());
+  for (std::size_t i = relays_.size(); i-- > 0;) relays_[i].kill();
+  for (std::size_t i = downstreams_.size(); i-- > 0;) downstreams_[i].abort();
+  for (std::size_t i = lingers_.size(); i-- > 0;) lingers_[i].abort();
+  acceptors_.clear();
+  reactor_.free_buried();
+}
+
+// --- connections ---
+
+void Worker::listen(std::uint64_t id, Fd fd, const SitePtr& site) {
+  auto acceptor = std::make_unique<Acceptor>(*this, std::move(fd), site);
+  if (!acceptor->watch()) return log(4, "listener " + site->text + ": the kernel refuses to watch it");
+  acceptors_.emplace(id, std::move(acceptor));
+}
+
+void Worker::change(std::uint64_t id, const SitePtr& site) {
+  if (const auto at = acceptors_.find(id); at != acceptors_.end()) at->second->change(site);
+}
+
+void Worker::unlisten(std::uint64_t id) {
+  const auto at = acceptors_.find(id);
+  if (at == acceptors_.end()) return;
+  at->second->close();
+  reactor_.bury(std::move(at->second));
+  acceptors_.erase(at);
+}
+
+void Worker::accepted(Fd fd, const SocketAddress& peer, const SitePtr& site) {
+  prepare_stream(fd.get());
+  auto transport = site->tls ? site->tls->accept(std::move(fd)) : Transport(std::move(fd));
+  downstreams_.add(std::make_unique<Downstream>(*this, std::move(transport), peer, site)).begin();
+}
+
+void Worker::begin(std::unique_ptr<Relay> relay, base::Bytes from_client, base::Bytes from_server) {
+  relays_.add(std::move(relay)).begin(from_client, from_server);
+}
+
+void Worker::linger(std::unique_ptr<Leg> leg) { lingers_.add(std::make_unique<Linger>(*this, std::move(leg))).begin(); }
+
+void Worker::left(Downstream& d) { reactor_.bury(downstreams_.remove(d)); }
+void Worker::left(Relay& r) { reactor_.bury(relays_.remove(r)); }
+void Worker::left(Linger& l) { reactor_.bury(lingers_.remove(l)); }
+
+Resolver::AnswerPtr Worker::resolve(const Address& address, Dial& dial, std::uint64_t& ticket) {
+  ticket = next_ticket_++;
+  auto answer = commons_.resolver->resolve(address, [this, ticket](Resolver::AnswerPtr late) {
+    reactor_.post([this, ticket, late = std::move(late)] {
+      const auto at = asked_.find(ticket);
+      if (at == asked_.end()) return;
+      Dial& asker = *at->second;
+      asked_.erase(at);
+      asker.resolved(late);
+    });
+  });
+  if (answer) {
+    ticket = 0;
+  } else {
+    asked_.emplace(ticket, &dial);
+  }
+  return answer;
+}
+
+void Worker::keep_ended(SessionRow row) {
+  if (ended_.size() >= kept_ended) ended_.pop_front();
+  ended_.push_back(std::move(row));
+}
+
+void Worker::complain(std::string_view subject, const std::string& line) {
+  if (complaints_.size() >= max_subjects) complaints_.clear();
+  auto& entry = complaints_[std::string(subject)];
+  if (now() < entry.quiet_until) {
+    ++entry.left_out;
+    return;
+  }
+  entry.quiet_until = now() + complaint_interval;
+  log(3, entry.left_out == 0 ? line : line + " (and " + std::to_string(entry.left_out) + " more like it)");
+  entry.left_out = 0;
+}
+
+// --- periodic work ---
+
+void Worker::expired(base::Time now) {
+  beat(now);
+  timers().arm(*this, now + (relays_.empty() && !draining_ ? second : second / slices));
+}
+
+void Worker::timer_fault() noexcept { timers().arm(*this, now() + second); }
+
+void Worker::beat(base::Time now) {
+  sample(now);
+  if (++beat_ % slices == 0) environment_.wall = measure_wall(now);
+  if (draining_) drain_step(now);
+}
+
+// Each session once a second, a slice at a time, so that ten thousand of them do not hold up the loop.
+void Worker::sample(base::Time) {
+  const std::size_t share = (relays_.size() + slices - 1) / slices;
+  for (std::size_t i = 0; i < share; ++i) {
+    if (sampled_ >= relays_.size()) sampled_ = 0;
+    relays_[sampled_++].sample();
+  }
+}
+
+// --- the end ---
+
+void Worker::drain(base::Time deadline, std::function<void()> empty) {
+  drained_.push_back(std::move(empty));
+  drain_deadline_ = std::min(drain_deadline_, deadline);
+  if (!draining_) {
+    while (!acceptors_.empty()) unlisten(acceptors_.begin()->first);
+    draining_ = true;
+    for (std::size_t i = downstreams_.size(); i-- > 0;) downstreams_[i].drain();
+  }
+  timers().arm(*this, now() + second / slices);
+  drain_step(now());
+}
+
+void Worker::drain_step(base::Time now) {
+  if (now >= drain_deadline_) end_all(now);
+  if (now >= drain_deadline_ && now - drain_deadline_ >= drain_margin) {
+    for (std::size_t i = relays_.size(); i-- > 0;) relays_[i].kill();
+    for (std::size_t i = lingers_.size(); i-- > 0;) lingers_[i].abort();
+  }
+  if (relays_.empty() && downstreams_.empty() && lingers_.empty()) {
+    for (auto& each : std::exchange(drained_, {})) each();
+  }
+}
+
+void Worker::end_all(base::Time) {
+  for (std::size_t i = downstreams_.size(); i-- > 0;) downstreams_[i].abort();
+  for (std::size_t i = relays_.size(); i-- > 0;)
+    if (!relays_[i].connection().close_info()) relays_[i].shut(model::EndReason::drain, 1001, "server shutting down");
+}
+
+// --- questions ---
+
+namespace {
+
+template <class T>
+void answer(const std::shared_ptr<Collected<T>>& into, std::vector<T> found, bool last) {
+  {
+    const std::lock_guard lock(into->mutex);
+    std::move(found.begin(), found.end(), std::back_inserter(into->found));
+    if (last) --into->waiting;
+  }
+  if (last) into->ready.notify_all();
+}
+
+}  // namespace
+
+// From the back to the front, a batch a turn: a session that leaves meanwhile puts the last one in its place, which may
+// then be seen twice (the asker drops doubles) but is never missed.
+void Worker::collect(const std::shared_ptr<Collected<SessionRow>>& into, std::size_t below) {
+  std::size_t at = std::min(below, relays_.size());
+  const std::size_t stop = at > batch ? at - batch : 0;
+  std::vector<SessionRow> rows;
+  rows.reserve(at - stop);
+  while (at > stop) rows.push_back(relays_[--at].row());
+  answer(into, std::move(rows), at == 0);
+  if (at > 0) reactor_.post([this, into, at] { collect(into, at); });
+}
+
+void Worker::collect_ended(const std::shared_ptr<Collected<SessionRow>>& into) {
+  answer(into, {ended_.begin(), ended_.end()}, true);
+}
+
+void Worker::find(const base::SessionId& id, const std::shared_ptr<Collected<Proxy::SessionDetail>>& into) {
+  std::vector<Proxy::SessionDetail> found;
+  for (std::size_t i = 0; i < relays_.size(); ++i) {
+    if (relays_[i].connection().id() == id) found.push_back({relays_[i].row(), relays_[i].connection().recorder()});
+  }
+  answer(into, std::move(found), true);
+}
+
+}  // namespace sockeye::proxy

@@ -1,0 +1,143 @@
+// One thread of the proxy: its reactor, its listening sockets, and the connections it accepted, for their whole life.
+// Nothing a message touches is shared with another worker; what is (accounts, resolver, reconnects, log) is touched
+// when a session opens or ends.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "acceptor.h"
+#include "dial.h"
+#include "downstream.h"
+#include "gather.h"
+#include "linger.h"
+#include "reactor.h"
+#include "reconnects.h"
+#include "relay.h"
+#include "resolver.h"
+#include "roster.h"
+#include "site.h"
+#include "sockeye/observer/connection.h"
+#include "sockeye/proxy/proxy.h"
+
+namespace sockeye::proxy {
+
+// What the workers of one proxy share. Thread-safe, and outlives them.
+struct Commons {
+  explicit Commons(unsigned workers) : accounts(workers), resolver(std::make_unique<Resolver>()) {}
+  Accounts accounts;
+  std::unique_ptr<Resolver> resolver;  // goes before the workers do
+  Reconnects reconnects;
+  model::SpanSink* spans = nullptr;
+  Log log;
+};
+
+// Answers collected from the workers; the asker waits at most so long and leaves. Shared, since a slow worker may
+// answer after that.
+template <class T>
+struct Collected {
+  std::mutex mutex;
+  std::condition_variable ready;
+  unsigned waiting = 0;
+  std::vector<T> found;
+};
+
+class Worker final : public Timer {
+ public:
+  Worker(unsigned index, Commons& commons, std::uint64_t seed);
+  base::Result<void> open() { return reactor_.open(); }
+  // The thread's function; returns after halt(). Live sessions are then ended as by a drain whose time is over.
+  void run();
+  void halt() { reactor_.stop(); }
+
+  // --- from the worker's own thread ---
+  [[nodiscard]] Reactor& reactor() { return reactor_; }
+  [[nodiscard]] TimerHeap& timers() { return reactor_.timers(); }
+  [[nodiscard]] base::Time now() const { return reactor_.now(); }
+  [[nodiscard]] Commons& commons() { return commons_; }
+  [[nodiscard]] observer::Environment& environment() { return environment_; }
+  [[nodiscard]] model::RouteMetrics& metrics(const RouteAccount& account) const { return *account.shards[index_]; }
+  // Where every read goes. Large enough that a 64 KiB message is one read, small enough to stay in the second-level
+  // cache while it is written out again.
+  [[nodiscard]] base::MutableBytes buffer() { return {buffer_.get(), buffer_size}; }
+  static constexpr std::size_t buffer_size = 256 * 1024;
+  [[nodiscard]] Gather& gather(model::Side to) { return gather_[model::index(to)]; }
+  [[nodiscard]] bool draining() const { return draining_; }
+
+  void accepted(Fd fd, const SocketAddress& peer, const SitePtr& site);
+  void begin(std::unique_ptr<Relay> relay, base::Bytes from_client, base::Bytes from_server);
+  void linger(std::unique_ptr<Leg> leg);
+  void left(Downstream&);
+  void left(Relay&);
+  void left(Linger&);
+  // Asks the resolver for `dial`; null when the answer will come by Dial::resolved(). `ticket` is for forget_ticket().
+  Resolver::AnswerPtr resolve(const Address&, Dial& dial, std::uint64_t& ticket);
+  void forget_ticket(std::uint64_t ticket) { asked_.erase(ticket); }
+  // A session ended: kept for /sessions.
+  void keep_ended(SessionRow row);
+
+  void log(int level, const std::string& line) const { commons_.log(level, line); }
+  // A warning about something that can happen a thousand times a second: one line per subject in 10 s, with the number
+  // of those left out.
+  void complain(std::string_view subject, const std::string& line);
+
+  void listen(std::uint64_t id, Fd fd, const SitePtr& site);
+  void change(std::uint64_t id, const SitePtr& site);
+  void unlisten(std::uint64_t id);
+  // Stops accepting; closes what is idle; at `deadline` ends the sessions, and 10 s later whatever is left. `empty` is
+  // called once nothing is.
+  void drain(base::Time deadline, std::function<void()> empty);
+
+  void collect(const std::shared_ptr<Collected<SessionRow>>& into, std::size_t below);
+  void collect_ended(const std::shared_ptr<Collected<SessionRow>>& into);
+  void find(const base::SessionId& id, const std::shared_ptr<Collected<Proxy::SessionDetail>>& into);
+
+  void expired(base::Time now) override;
+  void timer_fault() noexcept override;
+
+ private:
+  void beat(base::Time now);
+  void sample(base::Time now);
+  void drain_step(base::Time now);
+  void end_all(base::Time now);
+
+  const unsigned index_;
+  Commons& commons_;
+  Reactor reactor_;
+  observer::Environment environment_;
+  std::unique_ptr<base::Byte[]> buffer_;
+  std::array<Gather, 2> gather_;
+
+  std::unordered_map<std::uint64_t, std::unique_ptr<Acceptor>> acceptors_;
+  Roster<Downstream> downstreams_;
+  Roster<Relay> relays_;
+  Roster<Linger> lingers_;
+  std::unordered_map<std::uint64_t, Dial*> asked_;
+  std::uint64_t next_ticket_ = 1;
+  std::deque<SessionRow> ended_;
+
+  // The periodic work: `slices` a second, each looking at its share of the sessions.
+  static constexpr unsigned slices = 20;
+  std::size_t sampled_ = 0;
+  unsigned beat_ = 0;
+
+  bool draining_ = false;
+  base::Time drain_deadline_ = base::never;
+  std::vector<std::function<void()>> drained_;
+
+  struct Complaint {
+    base::Time quiet_until;
+    std::uint64_t left_out = 0;
+  };
+  std::unordered_map<std::string, Complaint> complaints_;
+};
+
+}  // namespace sockeye::proxy

@@ -1,0 +1,164 @@
+#include "../src/reactor.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <stdexcept>
+#include <thread>
+
+#include "sockeye/base/random.h"
+
+namespace sockeye::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct TestTimer : Timer {
+  std::function<void(base::Time)> on;
+  int faults = 0;
+  void expired(base::Time now) override {
+    if (on) on(now);
+  }
+  void timer_fault() noexcept override { ++faults; }
+};
+
+TEST(TimerHeap, gives_back_in_order_whatever_was_moved) {
+  TimerHeap heap;
+  base::Random random(7);
+  std::vector<std::unique_ptr<TestTimer>> timers;
+  for (int i = 0; i < 500; ++i) timers.push_back(std::make_unique<TestTimer>());
+  for (int round = 0; round < 20; ++round) {
+    for (auto& t : timers) {
+      const auto dice = random() % 4;
+      if (dice == 0) heap.disarm(*t);
+      if (dice >= 2) heap.arm(*t, base::Time(std::chrono::milliseconds(random() % 1000)));
+    }
+    base::Time least = base::never;
+    std::size_t armed = 0;
+    for (auto& t : timers) {
+      least = std::min(least, heap.armed(*t));
+      armed += heap.armed(*t) != base::never ? 1 : 0;
+    }
+    EXPECT_EQ(heap.next(), least);
+    EXPECT_EQ(heap.size(), armed);
+  }
+  base::Time last{};
+  std::size_t left = heap.size();
+  for (;;) {
+    const base::Time at = heap.next();
+    Timer* t = heap.pop(base::Time(2s));
+    if (t == nullptr) break;
+    EXPECT_GE(at, last);
+    last = at;
+    EXPECT_EQ(heap.armed(*t), base::never);
+    --left;
+  }
+  EXPECT_EQ(left, 0U);
+}
+
+TEST(TimerHeap, pops_only_what_is_due) {
+  TimerHeap heap;
+  TestTimer t;
+  heap.arm(t, base::Time(5s));
+  EXPECT_EQ(heap.pop(base::Time(5s) - 1ns), nullptr);
+  EXPECT_EQ(heap.pop(base::Time(5s)), &t);
+  heap.arm(t, base::never);
+  EXPECT_EQ(heap.size(), 0U);
+}
+
+struct Pipe : Handler {
+  Reactor& reactor;
+  int calls = 0;
+  std::function<void(std::uint32_t)> on;
+  explicit Pipe(Reactor& r) : reactor(r) {}
+  void ready(std::uint32_t events) override {
+    ++calls;
+    if (on) on(events);
+  }
+  int faults = 0;
+  void fault() noexcept override {
+    ++faults;
+    reactor.stop();
+  }
+};
+
+struct Pair {
+  int fds[2];
+  Pair() { EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0); }
+  ~Pair() {
+    close(fds[0]);
+    close(fds[1]);
+  }
+};
+
+TEST(Reactor, survives_a_handler_that_throws) {
+  Reactor reactor;
+  ASSERT_TRUE(reactor.open());
+  Pair pair;
+  Pipe pipe(reactor);
+  pipe.on = [](std::uint32_t) { throw std::runtime_error("bug"); };
+  ASSERT_TRUE(reactor.add(pair.fds[0], EPOLLIN | EPOLLET, pipe));
+  ASSERT_EQ(write(pair.fds[1], "x", 1), 1);
+  reactor.run();
+  EXPECT_EQ(pipe.faults, 1);
+  EXPECT_EQ(reactor.faults(), 1U);
+}
+
+TEST(Reactor, calls_again_after_the_others_and_not_when_buried) {
+  Reactor reactor;
+  ASSERT_TRUE(reactor.open());
+  auto a = std::make_unique<Pipe>(reactor);
+  auto b = std::make_unique<Pipe>(reactor);
+  Pipe* pb = b.get();
+  bool b_called = false;
+  pb->on = [&](std::uint32_t) { b_called = true; };
+  a->on = [&](std::uint32_t events) {
+    EXPECT_EQ(events, 0U);
+    if (a->calls < 3) {
+      reactor.again(*a);
+    } else {
+      reactor.forget(*pb);
+      reactor.bury(std::move(b));
+      reactor.stop();
+    }
+  };
+  a->on(0);  // not counted: the first again comes from here
+  reactor.again(*a);
+  TestTimer t;
+  t.on = [&](base::Time) { reactor.again(*pb); };
+  reactor.run();
+  EXPECT_EQ(a->calls, 3);
+  EXPECT_FALSE(b_called);
+}
+
+TEST(Reactor, runs_posted_tasks_and_timers_from_another_thread) {
+  Reactor reactor;
+  ASSERT_TRUE(reactor.open());
+  TestTimer t;
+  std::atomic<int> fired{0};
+  t.on = [&](base::Time now) {
+    EXPECT_GE(now, base::Time{});
+    ++fired;
+    reactor.stop();
+  };
+  std::thread loop([&] { reactor.run(); });
+  reactor.post([&] { reactor.timers().arm(t, reactor.now() + 5ms); });
+  loop.join();
+  EXPECT_EQ(fired, 1);
+}
+
+TEST(Reactor, a_timer_that_throws_is_told_and_the_loop_goes_on) {
+  Reactor reactor;
+  ASSERT_TRUE(reactor.open());
+  TestTimer bad, good;
+  bad.on = [](base::Time) { throw std::runtime_error("bug"); };
+  good.on = [&](base::Time) { reactor.stop(); };
+  reactor.timers().arm(bad, reactor.now());
+  reactor.timers().arm(good, reactor.now() + 1ms);
+  reactor.run();
+  EXPECT_EQ(bad.faults, 1);
+}
+
+}  // namespace
+}  // namespace sockeye::proxy
