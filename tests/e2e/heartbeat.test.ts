@@ -1,0 +1,118 @@
+// H1 with peers that really freeze: SIGSTOP keeps their TCP alive and their application dead.
+import assert from 'node:assert/strict';
+import {describe, it} from 'node:test';
+import {WebSocket} from 'ws';
+import {eventually, pause, pool} from '../lib/wait.js';
+import {backend, cleanup, closed, connected, listening, logLines, metrics, near, program, proxy, roundTrip} from './support.js';
+
+const interval = 2000, timeout = 1500, misses = 2;
+const heartbeat = {interval: `${interval}ms`, timeout: `${timeout}ms`, misses};
+
+// Frozen right behind a ping it answered: the next pings are one and two intervals later, and the second miss closes.
+const contract = 2 * interval + timeout;
+
+describe('a frozen peer', () => {
+  it('a SIGSTOPped client is closed when the contract says, counted and logged once', async () => {
+    const server = await backend();
+    const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`, heartbeat}]});
+    const other = await connected(`ws://127.0.0.1:${one.port}/healthy`);
+    const client = program('ping_client', `ws://127.0.0.1:${one.port}/frozen`);
+    await client.saw(/^ping \d+$/m);
+    const last = await lastPing(client);
+    client.signal('SIGSTOP');
+    await eventually('the backend is told', () => server.closes.length === 1, contract + 5000);
+    const end = server.closes[0]!;
+    near(end.at - last, contract, 1000, 'ms from the last answered ping to the close');
+    assert.equal(end.code, 1001);
+    assert.match(end.reason, /heartbeat/);
+    await eventually('it is counted', async () => (await metrics(one)).sum('websocket_closes_total', {code: '1001', initiator: 'network', reason: 'heartbeat_timeout'}) === 1);
+    const counted = await metrics(one);
+    assert.equal(counted.sum('websocket_pong_missed_total', {leg: 'client'}), misses);
+    assert.equal(counted.sum('websocket_pong_missed_total', {leg: 'upstream'}), 0);
+    assert.equal(counted.sum('websocket_connections_active'), 1, 'the healthy session lives');
+    assert.equal(logLines(one, /heartbeat/i).length, 1, one.log);
+    assert.equal(String(await roundTrip(other, 'still here')), 'still here');
+  });
+
+  it('a SIGSTOPped backend is closed when the contract says, counted and logged once, and the client is told', async () => {
+    const server = program('ping_server');
+    const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${await listening(server)}`, heartbeat}]});
+    const client = await connected(`ws://127.0.0.1:${one.port}/`);
+    await server.saw(/^ping \d+$/m);
+    const last = await lastPing(server);
+    server.signal('SIGSTOP');
+    const end = await closed(client, contract + 5000);
+    near(Date.now() - last, contract, 1000, 'ms from the last answered ping to the close');
+    assert.equal(end.code, 1001);
+    assert.match(end.reason, /heartbeat/);
+    const counted = await metrics(one);
+    assert.equal(counted.sum('websocket_pong_missed_total', {leg: 'upstream'}), misses);
+    assert.equal(counted.sum('websocket_pong_missed_total', {leg: 'client'}), 0);
+    assert.equal(counted.sum('websocket_closes_total', {reason: 'heartbeat_timeout'}), 1);
+    assert.equal(logLines(one, /heartbeat/i).length, 1, one.log);
+  });
+
+  it('one that thaws after the first miss lives on', async () => {
+    const server = await backend();
+    const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`, heartbeat}]});
+    const client = program('ping_client', `ws://127.0.0.1:${one.port}/`);
+    await client.saw(/^ping \d+$/m);
+    client.signal('SIGSTOP');
+    await eventually('the first miss', async () => (await metrics(one)).sum('websocket_pong_missed_total', {leg: 'client'}) === 1, contract);
+    client.signal('SIGCONT');
+    await eventually('it answers again', async () => (await one.sessions()).sessions[0]?.legs.client.misses === 0, 5000);
+    await pause(contract - timeout);  // long enough for a second miss in a row, had the first not been forgiven
+    assert.equal((await one.sessions()).total, 1);
+    assert.equal((await metrics(one)).sum('websocket_pong_missed_total', {leg: 'client'}), 1);
+    assert.equal(server.closes.length, 0);
+  });
+
+  it('is not noticed on a leg whose heartbeat is off', async () => {
+    const server = await backend();
+    const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`, heartbeat: {...heartbeat, interval: '300ms', timeout: '300ms', client: false}}]});
+    const client = program('ping_client', `ws://127.0.0.1:${one.port}/`);
+    await client.saw(/^connected$/m);
+    client.signal('SIGSTOP');
+    await eventually('the other leg\'s pings', async () => (await metrics(one)).sum('websocket_ping_rtt_seconds_count', {leg: 'upstream'}) >= 5);
+    const counted = await metrics(one);
+    assert.equal(counted.sum('websocket_pong_missed_total'), 0);
+    assert.equal(counted.sum('websocket_connections_active'), 1);
+  });
+});
+
+it('healthy idle sessions: no miss, no log line, pings spread evenly, and busy ones are pinged less', async () => {
+  const count = process.env.SOCKEYE_E2E_FULL ? 1000 : 200;
+  const server = await backend();
+  const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`, heartbeat: {interval: '2s', timeout: '1s'}}]});
+  const before = one.log.length;
+  const pings: number[] = [];
+  const sockets: WebSocket[] = [];
+  cleanup(() => sockets.forEach((socket) => socket.terminate()));
+  await pool(40, Array.from({length: count}, () => async () => {
+    const socket = await connected(`ws://127.0.0.1:${one.port}/`);
+    socket.on('ping', () => pings.push(Date.now()));
+    sockets.push(socket);
+  }));
+  const begun = Date.now();
+  await pause(10_000);  // what is tested is that nothing happens for this long
+  const counted = await metrics(one);
+  assert.equal(counted.sum('websocket_connections_active'), count);
+  assert.equal(counted.sum('websocket_pong_missed_total'), 0);
+  assert.equal(one.log.slice(before), '');
+  assert.ok(pings.length >= count * 4, `${pings.length} pings`);
+  // In each tenth of a second there are about as many pings as in any other.
+  const slots = new Array<number>(20).fill(0);
+  for (const at of pings) if (at >= begun) slots[Math.floor((at % 2000) / 100)]! += 1;
+  const even = slots.reduce((sum, n) => sum + n, 0) / slots.length;
+  assert.ok(Math.max(...slots) < even * 2 + 5, `pings per tenth of a second: ${slots.join(' ')}`);
+});
+
+type Child = ReturnType<typeof program>;
+// The time of the newest ping, read right after it came.
+async function lastPing(child: Child): Promise<number> {
+  const seen = child.out.match(/^ping \d+$/gm)!.length;
+  return eventually('the next ping', () => {
+    const all = child.out.match(/^ping \d+$/gm)!;
+    return all.length > seen ? Number(all.at(-1)!.split(' ')[1]) : undefined;
+  }, interval * 3, 5);
+}

@@ -1,0 +1,22 @@
+// tests/e2e/run [NAME...]: runs the named test files (all without names), two at a time, and ends with node:test's own
+// counts. --full (or SOCKEYE_E2E_FULL=1) plays the long forms.
+import {readdirSync} from 'node:fs';
+import {dirname, join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {run} from 'node:test';
+import {spec} from 'node:test/reporters';
+
+const folder = dirname(fileURLToPath(import.meta.url));
+const names = process.argv.slice(2).filter((name) => name !== '--full');
+if (process.argv.includes('--full')) process.env.SOCKEYE_E2E_FULL = '1';
+const files = readdirSync(folder).filter((name) => name.endsWith('.test.mjs')).sort()
+  .filter((name) => !names.length || names.some((wanted) => name === `${wanted}.test.mjs`));
+if (!files.length) {
+  console.error(`no such test: ${names.join(' ')}`);
+  process.exit(2);
+}
+const stream = run({files: files.map((name) => join(folder, name)), concurrency: 2});
+stream.on('test:fail', () => (process.exitCode = 1));
+// A class in some Node versions, a function in others.
+const reporter = new (spec as unknown as new () => NodeJS.ReadWriteStream)();
+(stream as unknown as NodeJS.ReadableStream & {compose(to: unknown): NodeJS.ReadableStream}).compose(reporter).pipe(process.stdout);
