@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "opening.h"
+#include "sockeye/base/utf8.h"
 #include "sockeye/signal/propagation.h"
 #include "sockeye/signal/redact.h"
 #include "sockeye/signal/sampling.h"
@@ -125,8 +126,9 @@ void Handshake::request(const model::HttpHead& head, Time) {
   s.method = head.method;
   s.target = signal::printable(signal::redact_target(head.target, options.redact));
   s.host = signal::printable(signal::redact_header("host", head.value("Host"), options.redact));
-  s.user_agent = signal::printable(
+  const std::string agent = signal::printable(
       signal::redact_header("user-agent", head.value("User-Agent").substr(0, max_user_agent), options.redact));
+  s.user_agent = base::cut_utf8(agent, max_user_agent);
 
   const PropagationOptions& propagation = options.propagation;
   const signal::Formats formats{

@@ -2,18 +2,12 @@
 
 #include <algorithm>
 
+#include "sockeye/base/utf8.h"
+
 namespace sockeye::observer {
 namespace {
 
 constexpr std::array<std::size_t, SessionTexts::count_> bounds{512, 255, 128, 128, 128, 255, 512};
-
-// The longest prefix of at most `bound` bytes that does not end inside a UTF-8 sequence.
-std::string_view cut(std::string_view text, std::size_t bound) {
-  if (text.size() <= bound) return text;
-  std::size_t end = bound;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;
-  return text.substr(0, end);
-}
 
 }  // namespace
 
@@ -21,7 +15,7 @@ SessionTexts::SessionTexts(const Views& views) {
   Views kept;
   std::size_t total = 0;
   for (std::size_t i = 0; i < count_; ++i) {
-    kept[i] = cut(views[i], bounds[i]);
+    kept[i] = base::cut_utf8(views[i], bounds[i]);
     total += kept[i].size();
   }
   block_ = std::make_unique_for_overwrite<char[]>(total);

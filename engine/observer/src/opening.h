@@ -39,7 +39,7 @@ class SessionTexts {
   using Views = std::array<std::string_view, count_>;
 
   SessionTexts() = default;
-  explicit SessionTexts(const Views&);  // longer texts are cut to their bound, on a UTF-8 boundary
+  explicit SessionTexts(const Views&);  // well-formed UTF-8; longer texts are cut to their bound, on a code point
   [[nodiscard]] std::string_view operator[](Field) const;
 
  private:

@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "sockeye/base/utf8.h"
 #include "sockeye/model/http_head.h"
 
 namespace sockeye::signal {
@@ -176,33 +177,19 @@ bool looks_like_credential(std::string_view name) {
 }
 
 std::string printable(std::string_view text) {
-  static constexpr std::string_view replacement = "\xef\xbf\xbd";
   std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = [&](std::size_t at) { return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U; };
-    const unsigned lead = byte(i);
-    std::size_t length = 0;
-    unsigned low = 0x80;  // bounds of the second byte: no overlong forms, surrogates, or beyond U+10FFFF (RFC 3629 §4)
-    unsigned high = 0xbf;
-    if (lead >= 0x20 && lead < 0x7f) length = 1;
-    if (lead >= 0xc2 && lead <= 0xdf) length = 2;
-    if (lead >= 0xe0 && lead <= 0xef) length = 3;
-    if (lead >= 0xf0 && lead <= 0xf4) length = 4;
-    if (lead == 0xe0) low = 0xa0;
-    if (lead == 0xed) high = 0x9f;
-    if (lead == 0xf0) low = 0x90;
-    if (lead == 0xf4) high = 0x8f;
-    if (length > 1 && (byte(i + 1) < low || byte(i + 1) > high)) length = 0;
-    for (std::size_t j = 2; j < length; ++j)
-      if ((byte(i + j) & 0xc0U) != 0x80U) length = 0;
-    if (length == 0) {
-      out += replacement;
-      ++i;
-      continue;
+  const std::string repaired = base::repair_utf8(text);
+  out.reserve(repaired.size());
+  for (std::size_t i = 0; i < repaired.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(repaired[i]);
+    const auto next = i + 1 < repaired.size() ? static_cast<unsigned char>(repaired[i + 1]) : 0U;
+    const bool c1 = byte == 0xc2 && next < 0xa0;  // U+0080 … U+009F
+    if (byte < 0x20 || byte == 0x7f || c1) {
+      out += "\xef\xbf\xbd";
+      i += c1 ? 1 : 0;
+    } else {
+      out += repaired[i];
     }
-    out += text.substr(i, length);
-    i += length;
   }
   return out;
 }
