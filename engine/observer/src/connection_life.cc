@@ -67,6 +67,8 @@ void LiveConnection::carry_out(session::Actions actions, Side self, const Partin
 
   if (life_.state() == session::State::open) return;
   for (Leg& each : legs_) each.heartbeat.stop();
+  if (life_.state() == session::State::closed)
+    for (Stream& each : streams_) each.flow = Flow::discard;
   if (close_deadline_ == base::never) close_deadline_ = now + opening_.options->close_timeout;
 }
 

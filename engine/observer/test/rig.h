@@ -62,7 +62,7 @@ struct SpanList final : model::SpanSink {
   std::vector<model::Span> spans;
 };
 
-struct Rig final : Outlet {
+struct Rig : Outlet {
   struct Injection {
     std::size_t at;  // bytes of the leg's output before it
     std::string bytes;
@@ -107,10 +107,7 @@ struct Rig final : Outlet {
   void feed(Side from, std::string_view bytes) {
     // A buffer of its own that dies with the call: nothing may be kept.
     const std::vector<base::Byte> read(bytes.begin(), bytes.end());
-    lent.clear();
     connection->feed(from, read, now);
-    for (const auto& [view, copy] : lent)
-      if (base::as_text(view) != copy) ++broken_loans;
     lent.clear();
   }
   void chop(Side from, std::string_view bytes, std::size_t size) {
@@ -143,6 +140,7 @@ struct Rig final : Outlet {
   void forward(Side from, base::Bytes bytes) override {
     const std::size_t leg = model::index(model::other(from));
     if (!finished[leg].empty() || bytes.empty()) ++after_finish;
+    check_loans();
     lent.emplace_back(bytes, base::as_text(bytes));
     out[leg] += base::as_text(bytes);
     passed[leg] += base::as_text(bytes);
@@ -150,12 +148,19 @@ struct Rig final : Outlet {
   void inject(Side to, base::Bytes bytes) override {
     const std::size_t leg = model::index(to);
     if (!finished[leg].empty()) ++after_finish;
+    check_loans();
     injected[leg].push_back({out[leg].size(), std::string(base::as_text(bytes)), now});
     out[leg] += base::as_text(bytes);
   }
   void finish(Side leg, Finish how) override { finished[model::index(leg)].push_back(how); }
   bool advancing(Side leg) override { return advances[model::index(leg)]; }
 
+  // What was forwarded stays valid as long as the call it was forwarded from: the best that can be seen from in here is
+  // that it still is at each later call of ours.
+  void check_loans() {
+    for (const auto& [view, copy] : lent)
+      if (base::as_text(view) != copy) ++broken_loans;
+  }
   int broken_loans = 0;
   int after_finish = 0;
   bool stuck = false;

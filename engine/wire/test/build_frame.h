@@ -14,7 +14,7 @@ namespace sockeye::wire::test {
 
 struct FrameSpec {
   model::Opcode opcode = model::Opcode::text;
-  std::string payload;
+  std::string payload = {};
   bool fin = true;
   unsigned rsv = 0;
   int length_bytes = -1;  // 0, 2 or 8 forces a form; -1: the shortest
