@@ -3,8 +3,12 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <array>
 #include <cstdio>
 #include <iostream>
+#include <string_view>
+
+#include "sockeye/config/text.h"
 
 namespace sockeye::app {
 namespace {
@@ -105,7 +109,14 @@ Command parse_command_line(int argc, const char* const* argv) {
       command.status = app.exit(error);  // help or version, to stdout
       return command;
     }
-    std::cerr << "sockeye: " << error.what() << "\nTry: sockeye "
+    std::string what = error.what();
+    if (argc > 1 && argv[1][0] != '-' && !proxy->parsed() && !check->parsed()) {
+      constexpr std::array<std::string_view, 2> commands = {"proxy", "check"};
+      const auto meant = config::nearest(argv[1], commands);
+      what = "unknown command " + config::quote(argv[1]) + "; expected " + config::one_of(commands) +
+             (meant.empty() ? "" : "; did you mean " + std::string(meant) + "?");
+    }
+    std::cerr << "sockeye: " << what << "\nTry: sockeye "
               << (proxy->parsed()   ? "proxy "
                   : check->parsed() ? "check "
                                     : "")
