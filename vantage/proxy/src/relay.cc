@@ -90,6 +90,11 @@ void Relay::leg_ready(Leg& leg, std::uint32_t events) {
       if (over_) return;
     }
   }
+  if (h.leg && h.finishing && !h.fin_sent && !leg.blocked()) {  // a close_notify that had to wait
+    attention_ = true;
+    after(now);
+    if (over_) return;
+  }
   // Nothing will be read that could tell: the peer has finished before, or the other leg's queue is in the way.
   if (h.leg && (events & EPOLLERR) != 0 && (h.ended || h.paused)) {
     h.write_failed = true;
@@ -199,9 +204,17 @@ void Relay::settle(base::Time now) {
 void Relay::settle(Side side, base::Time now) {
   Half& h = half(side);
   if (!h.leg) return;
-  if (h.finishing) return leave(side);
-  if (h.frame != Half::Frame::none) track_frame(h);
   const Half& to = half(model::other(side));
+  if (h.finishing) {
+    // Only once the other leg is finished too has nobody a use for what this one's peer may still say.
+    if (h.how == observer::Finish::abort || h.write_failed || h.ended || !to.leg || to.finishing) return leave(side);
+    if (!h.fin_sent && !h.leg->blocked()) {
+      const IoResult result = h.leg->transport().shutdown_write();
+      h.fin_sent = result.state == Io::ok;
+      h.write_failed = result.state == Io::error;
+    }
+  }
+  if (h.frame != Half::Frame::none) track_frame(h);
   const bool pause = to.leg && to.leg->blocked();
   if (pause != h.paused && !h.ended) {
     h.paused = pause;
@@ -251,16 +264,16 @@ void Relay::lost(Side side, base::Time now) {
 void Relay::end(base::Time now) {
   over_ = true;
   worker_.timers().disarm(*this);
-  connection_->finish(now);
-  if (sampled_ > 0) {
-    metrics().buffered_bytes.add(-static_cast<std::int64_t>(sampled_));
-    metrics().buffered_sessions.add(-1);
-  }
   const auto& close = connection_->close_info();
   // 1005: a Close without a code, as a browser's close() sends it.
   const bool clean = close && close->why == model::EndReason::normal &&
                      (close->code == 1000 || close->code == 1001 || close->code == 1005);
   if (!clean) worker_.commons().reconnects.ended(reconnect_key_, connection_->id(), now);
+  if (sampled_ > 0) {
+    metrics().buffered_bytes.add(-static_cast<std::int64_t>(sampled_));
+    metrics().buffered_sessions.add(-1);
+  }
+  connection_->finish(now);
   worker_.keep_ended(row());
   worker_.left(*this);
 }

@@ -64,7 +64,8 @@ class Relay final : public Mortal, public LegOwner, public Timer, public observe
     bool paused = false;        // not read: the other leg's queue is not empty
     bool ended = false;         // the peer's FIN was read
     bool write_failed = false;  // takes no more; its last words are read before it is declared dead
-    bool finishing = false;
+    bool finishing = false;     // the Connection has nothing more for it
+    bool fin_sent = false;
     observer::Finish how = observer::Finish::flush;
   };
   [[nodiscard]] Half& half(model::Side side) { return halves_[model::index(side)]; }

@@ -212,7 +212,8 @@ void append_request(std::string& out, const model::HttpHead& request, const Rout
     append_field(out, field.name, field.value);
   }
   if (route.forwarded != ForwardedPolicy::off) forwarding.append(out, how, asked_host);
-  for (const auto& [name, value] : how.fields) append_field(out, name, value);
+  for (const auto& [name, value] : how.fields)
+    if (!value.empty()) append_field(out, name, value);
   if (how.upgrade) {
     out.append("Connection: Upgrade\r\nUpgrade: websocket\r\n");
   } else if (how.close) {
@@ -229,7 +230,8 @@ void append_response(std::string& out, const model::HttpHead& response, const Re
     if (listed(hop_by_hop, field.name) || named.has(field.name) || replaced(how.fields, field.name)) continue;
     append_field(out, field.name, field.value);
   }
-  for (const auto& [name, value] : how.fields) append_field(out, name, value);
+  for (const auto& [name, value] : how.fields)
+    if (!value.empty()) append_field(out, name, value);
   if (how.upgrade) {
     out.append("Connection: Upgrade\r\nUpgrade: websocket\r\n");
   } else if (how.close) {

@@ -26,7 +26,8 @@ struct RequestRewrite {
   bool decline_deflate = false;  // drops permessage-deflate from the offer. Check the answer against this head, then
   bool tls = false;              // the client's leg
   const SocketAddress* peer = nullptr;  // for the forwarding fields; required
-  std::span<const Field> fields = {};   // in place of any of the same name (trace context)
+  // In place of any of the same name (trace context); an empty value only takes those away.
+  std::span<const Field> fields = {};
 };
 // Appends the request's head, blank line included. The target becomes origin-form (the authority of an absolute-form
 // one becomes Host, RFC 9112 §3.2.2) behind Route.upstream_path; a path of just "/" gives way to that prefix.
