@@ -44,22 +44,14 @@ struct FrameRules {
 // Undoes (or applies) the mask of §5.3: out[i] = in[i] xor key[(offset + i) mod 4]. `out` has room for in.size() bytes
 // and may be in.data().
 inline void unmask(base::Bytes in, std::uint32_t mask, std::uint64_t offset, base::Byte* out) {
-  std::array<base::Byte, 4> key;
-  std::memcpy(key.data(), &mask, 4);
-  std::rotate(key.begin(), key.begin() + static_cast<std::ptrdiff_t>(offset & 3U), key.end());
-  std::array<base::Byte, 8> wide;
-  std::memcpy(wide.data(), key.data(), 4);
-  std::memcpy(wide.data() + 4, key.data(), 4);
-  std::uint64_t word_key = 0;
-  std::memcpy(&word_key, wide.data(), 8);
+  using Lane [[gnu::vector_size(16), gnu::aligned(1), gnu::may_alias]] = std::uint32_t;
+  static_assert(std::endian::native == std::endian::little, "the key's bytes rotate the other way round");
+  const std::uint32_t key = std::rotr(mask, static_cast<int>(8U * static_cast<unsigned>(offset & 3U)));
+  const Lane keys = {key, key, key, key};
   std::size_t i = 0;
-  for (; i + 8 <= in.size(); i += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, in.data() + i, 8);
-    word ^= word_key;
-    std::memcpy(out + i, &word, 8);
-  }
-  for (; i < in.size(); ++i) out[i] = static_cast<base::Byte>(in[i] ^ key[i & 3U]);
+  for (; i + 16 <= in.size(); i += 16)
+    *reinterpret_cast<Lane*>(out + i) = *reinterpret_cast<const Lane*>(in.data() + i) ^ keys;
+  for (; i < in.size(); ++i) out[i] = static_cast<base::Byte>(in[i] ^ (key >> (8U * static_cast<unsigned>(i & 3U))));
 }
 
 class FrameParser {
