@@ -56,7 +56,7 @@ const requests: BadRequest[] = [
   line('Content-Length and Transfer-Encoding', 'Content-Length: 0\r\nTransfer-Encoding: chunked', /length|encoding/i),
   line('a signed Content-Length', 'Content-Length: +0', /length/i),
   line('a list as Content-Length', 'Content-Length: 0, 5', /length/i),
-  line('an unknown Transfer-Encoding', 'Transfer-Encoding: xchunked', /coding/i, 501),
+  line('an unknown Transfer-Encoding', 'Transfer-Encoding: xchunked', /coding/i, 501, 'handshake_invalid'),
   line('a folded line', 'X-Folded: a\r\n b', /white space/),
   line('a space before the colon', 'X-Space : a', /colon/),
   line('a line without a colon', 'nocolon', /colon/, 400, 'handshake_invalid'),

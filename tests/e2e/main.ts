@@ -15,7 +15,7 @@ if (!files.length) {
   console.error(`no such test: ${names.join(' ')}`);
   process.exit(2);
 }
-const stream = run({files: files.map((name) => join(folder, name)), concurrency: 2});
+const stream = run({files: files.map((name) => join(folder, name)), concurrency: 2, timeout: 900_000});
 stream.on('test:fail', () => (process.exitCode = 1));
 // A class in some Node versions, a function in others.
 const reporter = new (spec as unknown as new () => NodeJS.ReadWriteStream)();

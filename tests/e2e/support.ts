@@ -55,9 +55,10 @@ export interface BackendOptions {
 
 // Node's `ws` in this process, which keeps what it was asked.
 export async function backend(options: BackendOptions = {}): Promise<Backend> {
+  const http: RequestListener = options.http ?? ((_, response) => response.writeHead(404).end());
   const server = options.tls
-    ? createTlsServer({cert: readFileSync(options.tls.certificate), key: readFileSync(options.tls.key), ...(options.tls.ca ? {ca: readFileSync(options.tls.ca), requestCert: true, rejectUnauthorized: true} : {})}, options.http)
-    : createServer(options.http);
+    ? createTlsServer({cert: readFileSync(options.tls.certificate), key: readFileSync(options.tls.key), ...(options.tls.ca ? {ca: readFileSync(options.tls.ca), requestCert: true, rejectUnauthorized: true} : {})}, http)
+    : createServer(http);
   const one: Backend = {port: 0, server, sockets: new Set(), requests: [], closes: []};
   const sockets = new WebSocketServer({
     noServer: true, perMessageDeflate: options.deflate ? {threshold: 0} : false,

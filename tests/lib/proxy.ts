@@ -42,7 +42,10 @@ export class Proxy {
   get log(): string {
     return this.process.err;
   }
+  // The second signal ends a drain that waits for sessions of the test.
   async stop(): Promise<void> {
+    this.process.signal('SIGTERM');
+    await eventually('exit', () => this.process.exited, 200, 10).catch(() => undefined);
     await this.process.stop();
   }
 }
