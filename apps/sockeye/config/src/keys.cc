@@ -40,7 +40,7 @@ constexpr Key<proxy::Match> match_keys[] = {
        std::string path;
        if (!r.text(n, "a path prefix such as /media", path)) return;
        if (path.front() != '/')
-         r.problem(n.at, quote(path) + " does not begin with /; write /" + path);
+         r.problem(n.at, quote(path) + " does not begin with /; write " + quote("/" + path));
        else if (path.find_first_of("?#* ") != std::string::npos)
          r.problem(n.at,
                    quote(path) + " is no path prefix; it is matched on whole segments, without query, * or spaces");

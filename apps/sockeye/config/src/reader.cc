@@ -83,12 +83,24 @@ bool Reader::expect_scalar(const Node& node, std::string_view expected) {
   return false;
 }
 
-bool Reader::text(const Node& node, std::string_view expected, std::string& out) {
+// One line of a length that a message may repeat.
+bool Reader::expect_line(const Node& node, std::string_view expected) {
   if (!expect_scalar(node, expected)) return false;
   const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
-  if (node.text.empty() || std::any_of(node.text.begin(), node.text.end(), control)) {
-    problem(node.at, quote(node.text) + (node.text.empty() ? " is empty" : " holds a line break or control character") +
-                         "; expected " + std::string(expected));
+  constexpr std::size_t longest = 4096;
+  const char* fault = std::any_of(node.text.begin(), node.text.end(), control)
+                          ? " holds a line break or control character"
+                      : node.text.size() > longest ? " is longer than 4096 bytes"
+                                                   : nullptr;
+  if (fault == nullptr) return true;
+  problem(node.at, quote(node.text) + fault + "; expected " + std::string(expected));
+  return false;
+}
+
+bool Reader::text(const Node& node, std::string_view expected, std::string& out) {
+  if (!expect_line(node, expected)) return false;
+  if (node.text.empty()) {
+    problem(node.at, "\"\" is empty; expected " + std::string(expected));
     return false;
   }
   out = node.text;

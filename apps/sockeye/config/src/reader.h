@@ -94,7 +94,7 @@ class Reader {
   // A scalar given to `parse`, whose error becomes the problem. False when there was one.
   template <class T, class Parse>
   bool value(const Node& node, std::string_view expected, T& out, Parse parse) {
-    if (!expect_scalar(node, expected)) return false;
+    if (!expect_line(node, expected)) return false;
     auto parsed = parse(std::string_view(node.text));
     if (!parsed) {
       problem(node.at, std::move(parsed.error().message));
@@ -144,6 +144,7 @@ class Reader {
   bool expect_map(const Node& node);
   bool expect_list(const Node& node, std::string_view example);
   bool expect_scalar(const Node& node, std::string_view expected);
+  bool expect_line(const Node& node, std::string_view expected);
   bool whole(const Node& node, std::uint64_t& out, std::uint64_t least, std::uint64_t greatest);
   void unknown(const Entry& entry, std::span<const std::string_view> names);
 

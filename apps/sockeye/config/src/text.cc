@@ -86,7 +86,8 @@ std::size_t character(std::string_view text) {
 }  // namespace
 
 Result<base::Duration> parse_duration(std::string_view text) {
-  const auto [number, unit] = split(text);
+  const auto [number, unit_text] = split(text);
+  const std::string_view unit = unit_text;  // clang 14 cannot capture a structured binding
   if (!is_decimal(number)) return fail(join({quote(text), " is not a duration; ", duration_form}));
   const double value = to_double(number);
   if (unit.empty()) {
@@ -114,7 +115,8 @@ Result<base::Duration> parse_duration(std::string_view text) {
 }
 
 Result<std::uint64_t> parse_size(std::string_view text) {
-  const auto [number, unit] = split(text);
+  const auto [number, unit_text] = split(text);
+  const std::string_view unit = unit_text;  // clang 14 cannot capture a structured binding
   if (!is_decimal(number)) return fail(join({quote(text), " is not a size; ", size_form}));
   const auto* found = std::find_if(size_units.begin(), size_units.end(), [&](auto& u) { return u.name == unit; });
   if (found == size_units.end()) {

@@ -327,7 +327,7 @@ INSTANTIATE_TEST_SUITE_P(
             "lan]\n",
             {"f:3:19: routes[0].match.host: \"https://a\" is no host name; write it without scheme, port or path, e.g. "
              "example.com",
-             "f:3:38: routes[0].match.path: \"media\" does not begin with /; write /media",
+             "f:3:38: routes[0].match.path: \"media\" does not begin with /; write \"/media\"",
              "f:4:15: routes[0].origins[0]: \"*\": leave origins out to allow every origin",
              "f:4:20: routes[0].origins[1]: \"app.example.com\" is no origin; expected scheme://host[:port], *.suffix "
              "or null",
@@ -420,6 +420,17 @@ export: {otlp: {endpoint: "http://hunter2@c:1", headers: {authorization: [hunter
 )");
   EXPECT_EQ(reading.problems.size(), 4U);
   for (const auto& line : texts(reading)) EXPECT_EQ(line.find("hunter2"), std::string::npos) << line;
+}
+
+TEST(Read, EveryProblemIsOneShortLine) {
+  const auto reading =
+      read("routes:\n- {upstream: \"ws://a\\nb\", listen: \"\\x1b[2J\", name: \"a\\tb\", match: {path: \"" +
+           std::string(100'000, 'x') + "\"}}\n");
+  EXPECT_EQ(reading.problems.size(), 4U);
+  for (const auto& line : texts(reading)) {
+    EXPECT_LT(line.size(), 200U) << line;
+    EXPECT_EQ(line.find_first_of("\n\t\x1b"), std::string::npos) << line;
+  }
 }
 
 TEST(Read, StopsAtAHundredProblems) {
