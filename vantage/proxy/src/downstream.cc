@@ -217,17 +217,13 @@ void Downstream::exchange_switching(const model::HttpHead& response, base::Bytes
 
   const auto now = worker_.now();
   if (const auto before = worker_.commons().reconnects.opened(reconnect_key_, now)) handshake_->reconnect_of(*before);
-  std::string out;
-  append_response(out, response, {.upgrade = true});
-  if (leg_->send(base::as_bytes(out)) == Io::error) {
-    worker_.reactor().bury(std::move(upstream));
-    return client_gone("client left before it was answered");
-  }
+  std::string answer;
+  append_response(answer, response, {.upgrade = true});
   const std::string pipelined = unread_.substr(parser_.size());
   auto relay = std::make_unique<Relay>(worker_, site_, route_, std::move(slot_), reconnect_key_, std::move(leg_),
                                        std::move(upstream));
   relay->observe(handshake_->accepted(*request, response, *relay, now));
-  worker_.begin(std::move(relay), base::as_bytes(pipelined), behind);
+  worker_.begin(std::move(relay), base::as_bytes(answer), base::as_bytes(pipelined), behind);
   end();
 }
 

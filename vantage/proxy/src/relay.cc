@@ -58,12 +58,13 @@ model::RouteMetrics& Relay::metrics() const {
   return worker_.metrics(*site_->lanes[static_cast<std::size_t>(route_)].account);
 }
 
-void Relay::begin(base::Bytes from_client, base::Bytes from_server) {
+void Relay::begin(base::Bytes answer, base::Bytes from_client, base::Bytes from_server) {
   const auto now = worker_.now();
   const auto& heartbeat = route().observe.heartbeat;
   if (!heartbeat.client) keep_alive(half(Side::client).leg->transport().fd());
   if (!heartbeat.upstream) keep_alive(half(Side::server).leg->transport().fd());
-  attention_ = true;  // the 101 may already wait in the client's queue
+  half(Side::client).write_failed = half(Side::client).leg->send(answer) == Io::error;
+  attention_ = true;
   after(now);
   if (!from_client.empty()) feed(Side::client, from_client, now);
   if (!from_server.empty() && !over_) feed(Side::server, from_server, now);

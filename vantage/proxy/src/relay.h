@@ -30,8 +30,9 @@ class Relay final : public Mortal, public LegOwner, public Timer, public observe
         std::unique_ptr<Leg> client, std::unique_ptr<Leg> server);
   ~Relay() override;
   void observe(std::unique_ptr<observer::Connection> connection) { connection_ = std::move(connection); }
-  // Bytes that came behind the request's and the response's head.
-  void begin(base::Bytes from_client, base::Bytes from_server);
+  // `answer`: the 101. It goes out once the session is counted, so that a client that has it finds itself counted.
+  // The others: what came behind the request's and the response's head.
+  void begin(base::Bytes answer, base::Bytes from_client, base::Bytes from_server);
 
   void shut(model::EndReason why, std::uint16_t code, std::string_view reason);
   // Ends now: what can be written at once is, then both legs are closed.

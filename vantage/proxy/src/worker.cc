@@ -14,8 +14,6 @@ constexpr base::Duration drain_margin = std::chrono::seconds(10);
 // Sessions described for /sessions in one turn of the loop.
 constexpr std::size_t batch = 256;
 constexpr std::size_t kept_ended = 64;
-constexpr base::Duration complaint_interval = std::chrono::seconds(10);
-constexpr std::size_t max_subjects = 256;
 
 base::WallOffset measure_wall(base::Time now) {
   timespec ts{};
@@ -69,8 +67,8 @@ void Worker::accepted(Fd fd, const SocketAddress& peer, const SitePtr& site) {
   downstreams_.add(std::make_unique<Downstream>(*this, std::move(transport), peer, site)).begin();
 }
 
-void Worker::begin(std::unique_ptr<Relay> relay, base::Bytes from_client, base::Bytes from_server) {
-  relays_.add(std::move(relay)).begin(from_client, from_server);
+void Worker::begin(std::unique_ptr<Relay> relay, base::Bytes answer, base::Bytes from_client, base::Bytes from_server) {
+  relays_.add(std::move(relay)).begin(answer, from_client, from_server);
 }
 
 void Worker::linger(std::unique_ptr<Leg> leg) { lingers_.add(std::make_unique<Linger>(*this, std::move(leg))).begin(); }
@@ -104,15 +102,7 @@ void Worker::keep_ended(SessionRow row) {
 }
 
 void Worker::complain(std::string_view subject, const std::string& line) {
-  if (complaints_.size() >= max_subjects) complaints_.clear();
-  auto& entry = complaints_[std::string(subject)];
-  if (now() < entry.quiet_until) {
-    ++entry.left_out;
-    return;
-  }
-  entry.quiet_until = now() + complaint_interval;
-  log(3, entry.left_out == 0 ? line : line + " (and " + std::to_string(entry.left_out) + " more like it)");
-  entry.left_out = 0;
+  if (const auto admitted = commons_.complaints.admit(subject, line, now())) log(3, *admitted);
 }
 
 // --- periodic work ---

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "acceptor.h"
+#include "complaints.h"
 #include "dial.h"
 #include "downstream.h"
 #include "gather.h"
@@ -36,6 +37,7 @@ struct Commons {
   Accounts accounts;
   std::unique_ptr<Resolver> resolver;  // goes before the workers do
   Reconnects reconnects;
+  Complaints complaints;
   model::SpanSink* spans = nullptr;
   Log log;
 };
@@ -73,7 +75,7 @@ class Worker final : public Timer {
   [[nodiscard]] bool draining() const { return draining_; }
 
   void accepted(Fd fd, const SocketAddress& peer, const SitePtr& site);
-  void begin(std::unique_ptr<Relay> relay, base::Bytes from_client, base::Bytes from_server);
+  void begin(std::unique_ptr<Relay> relay, base::Bytes answer, base::Bytes from_client, base::Bytes from_server);
   void linger(std::unique_ptr<Leg> leg);
   void left(Downstream&);
   void left(Relay&);
@@ -85,8 +87,7 @@ class Worker final : public Timer {
   void keep_ended(SessionRow row);
 
   void log(int level, const std::string& line) const { commons_.log(level, line); }
-  // A warning about something that can happen a thousand times a second: one line per subject in 10 s, with the number
-  // of those left out.
+  // A warning about something that may happen often.
   void complain(std::string_view subject, const std::string& line);
 
   void listen(std::uint64_t id, Fd fd, const SitePtr& site);
@@ -132,12 +133,6 @@ class Worker final : public Timer {
   bool draining_ = false;
   base::Time drain_deadline_ = base::never;
   std::vector<std::function<void()>> drained_;
-
-  struct Complaint {
-    base::Time quiet_until;
-    std::uint64_t left_out = 0;
-  };
-  std::unordered_map<std::string, Complaint> complaints_;
 };
 
 }  // namespace sockeye::proxy
