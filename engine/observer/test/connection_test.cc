@@ -132,8 +132,8 @@ TEST(Connection, any_split_gives_the_same) {
 
   const auto expect_same = [&](Rig& rig, const std::string& how) {
     for (const std::size_t i : {0U, 1U}) {
-      const auto& a = whole.view().counts[i];
-      const auto& b = rig.view().counts[i];
+      const auto a = whole.view().counts[i];
+      const auto b = rig.view().counts[i];
       ASSERT_TRUE(a.messages == b.messages && a.bytes == b.bytes && a.wire_bytes == b.wire_bytes &&
                   a.fragments == b.fragments)
           << how;
