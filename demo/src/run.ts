@@ -132,26 +132,25 @@ drain: {timeout: 1s}
   end(0);
 }
 
-// Opens a client, stops its process once it has been seen healthy, and starts over when the proxy has let it go.
+// Opens a client and lets it be seen healthy; then its process is stopped, and goes on long after the proxy has let it go.
 function frozenEvery(open: () => ChildProcess): void {
   const child = open();
-  const freeze = setTimeout(() => child.kill('SIGSTOP'), 6000);
-  const thaw = setTimeout(() => child.kill('SIGCONT'), 20_000); // by now its Close is waiting for it: it leaves
-  child.on('exit', () => {
-    clearTimeout(freeze);
-    clearTimeout(thaw);
-    if (!ending) setTimeout(() => ending || frozenEvery(open), 3000);
-  });
+  // Resumed, it finds the Close that waits for it, and leaves.
+  afterOpening(child, [6000, () => child.kill('SIGSTOP')], [20_000, () => child.kill('SIGCONT')]);
+  child.on('exit', () => ending || setTimeout(() => ending || frozenEvery(open), 3000));
 }
 
 function vanishEvery(cable: Cable, open: () => ChildProcess): void {
   const child = open();
-  const cut = setTimeout(() => cable.cut(), 9000);
-  const mend = setTimeout(() => cable.mend(), 24_000);
-  child.on('exit', () => {
-    clearTimeout(cut);
-    clearTimeout(mend);
-    if (!ending) setTimeout(() => ending || vanishEvery(cable, open), 3000);
+  afterOpening(child, [9000, () => cable.cut()], [24_000, () => cable.mend()]);
+  child.on('exit', () => ending || setTimeout(() => ending || vanishEvery(cable, open), 3000));
+}
+
+// What to do, how many ms after the client said that it is open; nothing once it has left.
+function afterOpening(child: ChildProcess, ...steps: [number, () => void][]): void {
+  child.stdout!.once('data', () => {
+    const timers = steps.map(([ms, step]) => setTimeout(step, ms));
+    child.on('exit', () => timers.forEach(clearTimeout));
   });
 }
 
