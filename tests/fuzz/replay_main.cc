@@ -1,4 +1,5 @@
-// Replays a committed corpus through a fuzz target without a fuzzer: every file of every folder named, and the empty input.
+// Replays a committed corpus through a fuzz target without a fuzzer: every file of every folder named, and the empty
+// input.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

@@ -60,8 +60,8 @@ const AnomalyRow& row(Anomaly a) { return anomalies[static_cast<std::size_t>(a)]
 
 constexpr std::array<std::string_view, 3> states{"open", "closing", "closed"};
 constexpr std::array<std::string_view, 4> initiators{"client", "server", "proxy", "network"};
-constexpr std::array<std::string_view, 8> reasons{"normal", "heartbeat_timeout", "stuck", "protocol_error",
-                                                  "reset",  "limit",             "drain", "idle"};
+constexpr std::array<std::string_view, 8> reasons{
+    "normal", "heartbeat_timeout", "stuck", "protocol_error", "reset", "limit", "drain", "idle"};
 
 }  // namespace
 
@@ -74,12 +74,18 @@ std::string_view name(EndReason r) { return reasons[static_cast<std::size_t>(r)]
 
 std::string_view name(Opcode o) {
   switch (o) {
-    case Opcode::continuation: return "continuation";
-    case Opcode::text: return "text";
-    case Opcode::binary: return "binary";
-    case Opcode::close: return "close";
-    case Opcode::ping: return "ping";
-    case Opcode::pong: return "pong";
+    case Opcode::continuation:
+      return "continuation";
+    case Opcode::text:
+      return "text";
+    case Opcode::binary:
+      return "binary";
+    case Opcode::close:
+      return "close";
+    case Opcode::ping:
+      return "ping";
+    case Opcode::pong:
+      return "pong";
   }
   return "reserved";
 }

@@ -11,11 +11,7 @@ using Byte = std::uint8_t;
 using Bytes = std::span<const Byte>;
 using MutableBytes = std::span<Byte>;
 
-[[nodiscard]] inline std::string_view as_text(Bytes b) {
-  return {reinterpret_cast<const char*>(b.data()), b.size()};
-}
-[[nodiscard]] inline Bytes as_bytes(std::string_view s) {
-  return {reinterpret_cast<const Byte*>(s.data()), s.size()};
-}
+[[nodiscard]] inline std::string_view as_text(Bytes b) { return {reinterpret_cast<const char*>(b.data()), b.size()}; }
+[[nodiscard]] inline Bytes as_bytes(std::string_view s) { return {reinterpret_cast<const Byte*>(s.data()), s.size()}; }
 
 }  // namespace sockeye::base

@@ -1,5 +1,5 @@
-// Failures of the environment (file, store, exporter, configuration) are values: Result<T>. What a peer does wrong is an
-// observation instead (model/anomaly.h), and no exception crosses a module boundary.
+// Failures of the environment (file, store, exporter, configuration) are values: Result<T>. What a peer does wrong is
+// an observation instead (model/anomaly.h), and no exception crosses a module boundary.
 #pragma once
 
 #include <string>

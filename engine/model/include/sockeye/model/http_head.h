@@ -13,11 +13,11 @@ struct HttpField {
 };
 
 struct HttpHead {
-  std::string_view method;      // requests
-  std::string_view target;      // requests: origin-form or absolute-form, as sent
-  int status = 0;               // responses: 100 .. 599
-  std::string_view reason;      // responses
-  int version_minor = 1;        // HTTP/1.x
+  std::string_view method;  // requests
+  std::string_view target;  // requests: origin-form or absolute-form, as sent
+  int status = 0;           // responses: 100 .. 599
+  std::string_view reason;  // responses
+  int version_minor = 1;    // HTTP/1.x
   std::vector<HttpField> fields;
 
   // First field of that name, case-insensitive; nullptr when absent.

@@ -12,15 +12,15 @@ namespace sockeye::model {
 enum class MetricType : std::uint8_t { counter, gauge, histogram };
 
 struct HistogramValue {
-  std::vector<double> bounds;            // upper bounds, ascending, without +Inf
-  std::vector<std::uint64_t> counts;     // per bucket, not cumulative; bounds.size() + 1 entries
+  std::vector<double> bounds;         // upper bounds, ascending, without +Inf
+  std::vector<std::uint64_t> counts;  // per bucket, not cumulative; bounds.size() + 1 entries
   double sum = 0;
 };
 
 struct MetricSample {
   std::vector<std::pair<std::string_view, std::string>> labels;  // values are escaped by the renderer
-  double value = 0;           // counter and gauge
-  HistogramValue histogram;   // histogram
+  double value = 0;                                              // counter and gauge
+  HistogramValue histogram;                                      // histogram
 };
 
 struct MetricFamily {

@@ -1,5 +1,5 @@
-// The counters of one route on one worker. Written by that worker only, read by a scrape at any time: a relaxed store is
-// all a single writer needs, so the message path has no lock and no locked instruction.
+// The counters of one route on one worker. Written by that worker only, read by a scrape at any time: a relaxed store
+// is all a single writer needs, so the message path has no lock and no locked instruction.
 #pragma once
 
 #include <array>
@@ -95,7 +95,8 @@ class SizeHistogram {
 // Message kinds of websocket_messages_total{type}.
 enum class MessageType : std::uint8_t { text = 0, binary, ping, pong, close, count_ };
 
-// Closes by (code, initiator, reason): a small open table, bounded. Row `overflow` (code 0 with label "other") takes the rest.
+// Closes by (code, initiator, reason): a small open table, bounded. Row `overflow` (code 0 with label "other") takes
+// the rest.
 struct CloseRow {
   std::atomic<std::uint32_t> key{0};  // code << 16 | initiator << 8 | reason; 0 = free. Written once, before `count`.
   Counter count;
@@ -104,8 +105,8 @@ struct CloseRow {
 struct RouteMetrics {
   Gauge connections_active;
   Counter connections_accepted, connections_rejected, connections_closed;
-  // Request message complete → last byte of its reply. Without a dialect that pairs them: a turn, from the first complete
-  // client data message to the next complete server data message, one at a time (session/traffic.h).
+  // Request message complete → last byte of its reply. Without a dialect that pairs them: a turn, from the first
+  // complete client data message to the next complete server data message, one at a time (session/traffic.h).
   DurationHistogram message_duration;
   DurationHistogram handshake_duration;  // request's first byte → 101 or the refusal sent
   Gauge buffered_bytes;                  // sampled: our queues + the kernel's unsent bytes

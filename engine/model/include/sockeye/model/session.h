@@ -27,7 +27,7 @@ enum class EndReason : std::uint8_t {
   heartbeat_timeout,  // H1: the last allowed pong was missed
   stuck,
   protocol_error,
-  reset,              // TCP ended without a Close: RST, or EOF
+  reset,  // TCP ended without a Close: RST, or EOF
   limit,
   drain,
   idle

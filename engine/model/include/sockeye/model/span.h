@@ -35,9 +35,9 @@ struct Span {
   std::string name;
   base::TraceId trace_id;
   base::SpanId span_id;
-  base::SpanId parent_id;  // zero: a root
-  std::string trace_state; // W3C tracestate, as received
-  std::uint8_t flags = 1;  // W3C trace-flags
+  base::SpanId parent_id;   // zero: a root
+  std::string trace_state;  // W3C tracestate, as received
+  std::uint8_t flags = 1;   // W3C trace-flags
   bool parent_is_remote = false;
   SpanKind kind = SpanKind::internal;
   SpanStatus status = SpanStatus::unset;

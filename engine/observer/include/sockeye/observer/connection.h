@@ -3,7 +3,8 @@
 //   Handshake ──request()──▶ injected() ──accepted()──▶ Connection ──feed()/tick()──▶ … ──finish()
 //
 // Sans-I/O: bytes and time come in as arguments; what must be written goes out through an Outlet, spans through a
-// SpanSink, counts into RouteMetrics. A Connection is used by one thread. Nothing here throws; steady state allocates nothing.
+// SpanSink, counts into RouteMetrics. A Connection is used by one thread. Nothing here throws; steady state allocates
+// nothing.
 #pragma once
 
 #include <array>
@@ -33,16 +34,17 @@ namespace sockeye::observer {
 struct Environment {
   model::SpanSink* spans = nullptr;  // null: no tracing
   base::Random random{0};
-  base::WallOffset wall;  // the vantage refreshes it
+  base::WallOffset wall;     // the vantage refreshes it
   std::uint64_t opened = 0;  // sessions so far: spreads first pings evenly (golden-ratio sequence)
 };
 
 enum class Finish : std::uint8_t {
-  // Write what is queued, then FIN; keep reading, and feeding what is read, until the peer's FIN. While the other leg is not
+  // Write what is queued, then FIN; keep reading, and feeding what is read, until the peer's FIN. While the other leg
+  // is not
   // finished it may still be owed those bytes (half-close); once both are, they are discarded and the vantage's linger
   // time bounds how long the leg is kept.
   flush,
-  abort   // drop what is queued and release the leg now
+  abort  // drop what is queued and release the leg now
 };
 
 // What a vantage does for the engine. A passive vantage ignores all of it. Calls come only from inside a Connection's
@@ -67,17 +69,17 @@ struct Endpoints {
   std::uint16_t client_port = 0;
   std::string server_address;  // upstream host as configured
   std::uint16_t server_port = 0;
-  bool tls = false;            // on the client leg
+  bool tls = false;  // on the client leg
 };
 
 struct LegView {
-  bool heartbeat = false;                  // our pings are on for this leg
-  std::optional<base::Duration> rtt;       // last pong to a ping of ours
+  bool heartbeat = false;             // our pings are on for this leg
+  std::optional<base::Duration> rtt;  // last pong to a ping of ours
   std::optional<base::Duration> rtt_min;
   std::optional<base::Duration> peer_ping_interval;  // between the peer's own last pings, or unsolicited pongs
-  unsigned misses = 0;                     // in a row, now
+  unsigned misses = 0;                               // in a row, now
   std::uint64_t missed_total = 0;
-  base::Time last_received;                // any byte
+  base::Time last_received;  // any byte
 };
 
 // A copy of what is known now, for /sessions.
@@ -90,8 +92,8 @@ struct SessionView {
   base::Time opened;
   std::array<model::DirectionCounts, 2> counts;  // by sender
   std::array<LegView, 2> legs;
-  std::array<base::Time, 2> last_message;        // data messages, by sender; opened when none yet
-  std::array<base::Duration, 2> longest_gap;     // between data messages of one sender
+  std::array<base::Time, 2> last_message;     // data messages, by sender; opened when none yet
+  std::array<base::Duration, 2> longest_gap;  // between data messages of one sender
   std::optional<model::CloseInfo> close;
   std::uint64_t anomalies = 0;
 };
@@ -100,15 +102,17 @@ class Connection {
  public:
   virtual ~Connection() = default;  // finish() first
 
-  // Bytes received from `from`. Cannot fail: what the peer did wrong is counted, and under strict conformance ends the session
-  // through the Outlet. Incomplete frame headers and control frames are held back (at most 131 bytes) until complete.
+  // Bytes received from `from`. Cannot fail: what the peer did wrong is counted, and under strict conformance ends the
+  // session through the Outlet. Incomplete frame headers and control frames are held back (at most 131 bytes) until
+  // complete.
   virtual void feed(model::Side from, base::Bytes bytes, base::Time now) = 0;
   // The leg's transport ended: in order (FIN), or with an error (RST, TLS failure, kernel timeout).
   virtual void eof(model::Side leg, base::Time now) = 0;
   virtual void reset(model::Side leg, base::Time now) = 0;
   // Back-pressure: while reading from `leg` is paused its pongs cannot be seen, so its pong deadline stands still.
   virtual void reading(model::Side leg, bool paused, base::Time now) = 0;
-  // Ends the session from our side: Close with `code` and `reason` on both legs, at a frame boundary where there is one.
+  // Ends the session from our side: Close with `code` and `reason` on both legs, at a frame boundary where there is
+  // one.
   virtual void shut(model::EndReason why, std::uint16_t code, std::string_view reason, base::Time now) = 0;
 
   // All about time. next_deadline() may move earlier or later after any call; tick() before the deadline is harmless.
@@ -128,7 +132,8 @@ class Connection {
 
 class Handshake {
  public:
-  // `options` and `metrics` (one per route and worker) and `environment` are borrowed for the life of the Connection too.
+  // `options` and `metrics` (one per route and worker) and `environment` are borrowed for the life of the Connection
+  // too.
   Handshake(const RouteOptions& options, model::RouteMetrics& metrics, Environment& environment, Endpoints endpoints,
             base::Time first_byte);
   ~Handshake();
@@ -138,8 +143,8 @@ class Handshake {
   // The request head, parsed. Extracts W3C or B3 context, decides sampling. Keeps what spans need; `head` is not kept.
   void request(const model::HttpHead& head, base::Time now);
   // Header fields to send upstream in place of any of the same name: traceparent, tracestate (and b3 when configured).
-  // A field with an empty value only takes the client's away. None without a span sink: what the client sent passes as it is.
-  // Baggage is an end-to-end field and passes by itself unless propagation.baggage is off.
+  // A field with an empty value only takes the client's away. None without a span sink: what the client sent passes as
+  // it is. Baggage is an end-to-end field and passes by itself unless propagation.baggage is off.
   [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& injected() const;
   void reconnect_of(const base::SessionId&);
   [[nodiscard]] const base::SessionId& id() const;

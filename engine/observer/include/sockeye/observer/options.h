@@ -11,7 +11,8 @@ namespace sockeye::observer {
 
 using namespace std::chrono_literals;  // NOLINT: durations below read as the configuration does
 
-// H1. Our own pings: one every `interval` on each enabled leg, a pong due within `timeout`; the `misses`-th miss in a row closes.
+// H1. Our own pings: one every `interval` on each enabled leg, a pong due within `timeout`; the `misses`-th miss in a
+// row closes.
 struct HeartbeatOptions {
   base::Duration interval = 30s;  // > 0
   base::Duration timeout = 10s;   // > 0
@@ -26,10 +27,10 @@ enum class Conformance : std::uint8_t {
 };
 
 enum class Compression : std::uint8_t {
-  pass,     // compressed messages are forwarded and counted, never inflated
-  observe,  // a copy is inflated (and checked)
-  decline,  // the offer is stripped from the handshake
-  automatic // observe when something needs the text, else pass
+  pass,      // compressed messages are forwarded and counted, never inflated
+  observe,   // a copy is inflated (and checked)
+  decline,   // the offer is stripped from the handshake
+  automatic  // observe when something needs the text, else pass
 };
 
 struct FrameLimits {
@@ -46,27 +47,28 @@ struct SamplingOptions {
 
 struct PropagationOptions {
   bool tracecontext = true;
-  bool b3 = true;       // extracted: single and multi; injected: only when `b3_inject`
+  bool b3 = true;  // extracted: single and multi; injected: only when `b3_inject`
   bool b3_inject = false;
   bool baggage = true;  // passed on as it came
 };
 
 struct RouteOptions {
-  std::string route = "default";         // label and sockeye.route; bounded by the configuration
-  std::string vantage = "proxy";         // sockeye.vantage
-  std::string dialect = "none";          // sockeye.dialect
+  std::string route = "default";  // label and sockeye.route; bounded by the configuration
+  std::string vantage = "proxy";  // sockeye.vantage
+  std::string dialect = "none";   // sockeye.dialect
   HeartbeatOptions heartbeat;
   Conformance conformance = Conformance::strict;
   Compression compression = Compression::automatic;
   FrameLimits limits;
-  base::Duration idle_timeout = 0s;      // no data message either way for this long closes 1001; 0: never
-  base::Duration close_timeout = 5s;     // from the first Close (or FIN) to the end of both legs
-  base::Duration segment = 5min;         // websocket.connection.segment spans; 0: none
+  base::Duration idle_timeout = 0s;   // no data message either way for this long closes 1001; 0: never
+  base::Duration close_timeout = 5s;  // from the first Close (or FIN) to the end of both legs
+  base::Duration segment = 5min;      // websocket.connection.segment spans; 0: none
   SamplingOptions sampling;
   PropagationOptions propagation;
-  // Query parameters and headers whose values never leave the process: "query.token", "header.authorization", "subprotocol".
-  std::vector<std::string> redact = {"query.token", "query.access_token", "query.api_key", "query.key", "query.signature",
-                                     "header.authorization", "header.cookie", "subprotocol"};
+  // Query parameters and headers whose values never leave the process: "query.token", "header.authorization",
+  // "subprotocol".
+  std::vector<std::string> redact = {"query.token",     "query.access_token",   "query.api_key", "query.key",
+                                     "query.signature", "header.authorization", "header.cookie", "subprotocol"};
 };
 
 }  // namespace sockeye::observer
