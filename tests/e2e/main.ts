@@ -1,15 +1,19 @@
-// tests/e2e/run [NAME...]: runs the named test files (all without names), two at a time, and ends with node:test's own
-// counts. --full (or SOCKEYE_E2E_FULL=1) plays the long forms.
+// tests/e2e/run [NAME...] [--full]: runs the named test files (all without names), two at a time, and ends with node:test's
+// own counts. --full (or SOCKEYE_E2E_FULL=1) plays the long forms.
 import {readdirSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {run} from 'node:test';
 import {spec} from 'node:test/reporters';
 
+// Those that measure time first, beside others that mostly wait; those that load the machine last.
+const order = ['heartbeat', 'trace', 'signals', 'browser', 'http', 'peers', 'lifecycle', 'hostile', 'exactness'];
+const place = (file: string): number => (order.indexOf(file.replace('.test.mjs', '')) + order.length + 1) % (order.length + 1);
+
 const folder = dirname(fileURLToPath(import.meta.url));
 const names = process.argv.slice(2).filter((name) => name !== '--full');
 if (process.argv.includes('--full')) process.env.SOCKEYE_E2E_FULL = '1';
-const files = readdirSync(folder).filter((name) => name.endsWith('.test.mjs')).sort()
+const files = readdirSync(folder).filter((name) => name.endsWith('.test.mjs')).sort((a, b) => place(a) - place(b))
   .filter((name) => !names.length || names.some((wanted) => name === `${wanted}.test.mjs`));
 if (!files.length) {
   console.error(`no such test: ${names.join(' ')}`);
