@@ -136,8 +136,8 @@ std::optional<DeflateElement> read_deflate(const Element& element, bool offer) {
 // (§7.1.2.2).
 bool accepts(const DeflateElement& answer, const DeflateElement& offer) {
   if (offer.server_no_context_takeover && !answer.server_no_context_takeover) return false;
-  if (offer.server_max_window_bits &&
-      (!answer.server_max_window_bits || *answer.server_max_window_bits > *offer.server_max_window_bits))
+  // An answer that leaves the bits out means 15: all that an offer of 15 asks for, and how Boost.Beast answers it.
+  if (offer.server_max_window_bits && answer.server_max_window_bits.value_or(15) > *offer.server_max_window_bits)
     return false;
   return !answer.client_max_window_bits || offer.client_max_window_bits_named;
 }

@@ -35,7 +35,7 @@ Anomaly FrameParser::begin_odd() {
     become_opaque();
     return found;
   }
-  if (control && header_.length <= 125) return found;  // leaves the message it may interrupt alone
+  if (is_short_control()) return found;  // leaves the message it may interrupt alone
   belongs_ = starts || (goes_on && open_);
   if (!belongs_) return found;
   if (starts) {  // one that interrupts an unfinished message replaces it
@@ -48,9 +48,16 @@ Anomaly FrameParser::begin_odd() {
   message_length_ += std::min(header_.length, room);
   ++fragments_;
   open_ = !header_.fin;
-  note(message_length_ > rules_.message, Anomaly::message_too_large);
-  note(fragments_ > rules_.fragments, Anomaly::too_many_fragments);
+  if (found == Anomaly::none) found = past_limit();
   return found;
+}
+
+// One anomaly a message and limit: the frame that crosses it, not those behind.
+Anomaly FrameParser::past_limit() const {
+  if (message_length_ > rules_.message && message_length_ - header_.length <= rules_.message)
+    return Anomaly::message_too_large;
+  if (fragments_ > rules_.fragments && fragments_ - 1 == rules_.fragments) return Anomaly::too_many_fragments;
+  return Anomaly::none;
 }
 
 FrameParser::Piece FrameParser::hold(base::Bytes in) {

@@ -63,6 +63,7 @@ TEST(Extensions, Rfc7692Table) {  // §7.1
            // what the offer asked for and the answer must give
            {"permessage-deflate; server_no_context_takeover", "permessage-deflate", "!"},
            {"permessage-deflate; server_max_window_bits=10", "permessage-deflate", "!"},
+           {"permessage-deflate; server_max_window_bits=15", "permessage-deflate", "15 15"},
            {"permessage-deflate; server_max_window_bits=10", "permessage-deflate; server_max_window_bits=11", "!"},
            // what only an offer allows
            {plain, "permessage-deflate; client_max_window_bits=10", "!"},

@@ -57,13 +57,13 @@ inline void unmask(base::Bytes in, std::uint32_t mask, std::uint64_t offset, bas
 class FrameParser {
  public:
   static constexpr std::size_t max_header = 14;
-  static constexpr std::size_t max_held = max_header + 125;
+  static constexpr std::size_t max_held = 2 + 4 + 125;
   static constexpr std::uint64_t max_length = std::numeric_limits<std::uint64_t>::max() >> 1U;  // §5.2: top bit 0
 
   struct Piece {
     enum class Kind : std::uint8_t {
       more,    // the input is used up: nothing to report (what it began is held back)
-      data,    // a data frame, or a part of one; also a frame that is of no legal kind
+      data,    // a data frame, or a part of one; also a frame of no legal kind, or a control frame in no legal form
       control  // a whole Close, Ping or Pong
     };
     Kind kind = Kind::more;
@@ -120,8 +120,10 @@ class FrameParser {
   // Judges header_ and moves the state of the message.
   model::Anomaly begin();
   [[nodiscard]] model::Anomaly begin_odd();
+  [[nodiscard]] model::Anomaly past_limit() const;
   [[nodiscard]] bool is_short_control() const {
-    return header_.opcode >= model::Opcode::close && header_.opcode <= model::Opcode::pong && header_.length <= 125;
+    return header_.opcode >= model::Opcode::close && header_.opcode <= model::Opcode::pong && header_.length <= 125 &&
+           minimal_;
   }
   Piece continue_payload(base::Bytes in);
   Piece hold(base::Bytes in);
@@ -183,21 +185,17 @@ inline model::Anomaly FrameParser::begin() {
     return begin_odd();
   }
   belongs_ = true;
+  open_ = !header_.fin;
   if (starts) {
     message_opcode_ = header_.opcode;
     compressed_ = header_.rsv != 0;
-    message_length_ = header_.length;
-    fragments_ = 1;
-  } else {
-    message_length_ += header_.length;
-    ++fragments_;
+    message_length_ = 0;
+    fragments_ = 0;
   }
-  open_ = !header_.fin;
-  if (message_length_ > rules_.message) [[unlikely]]
-    return model::Anomaly::message_too_large;
-  if (fragments_ > rules_.fragments) [[unlikely]]
-    return model::Anomaly::too_many_fragments;
-  return model::Anomaly::none;
+  message_length_ += header_.length;
+  ++fragments_;
+  const bool past = message_length_ > rules_.message || fragments_ > rules_.fragments;
+  return past ? past_limit() : model::Anomaly::none;
 }
 
 // A data frame's payload: as much of it as the input has.
