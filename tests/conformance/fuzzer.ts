@@ -90,9 +90,9 @@ async function ending(ep: Endpoint, expected: Script['close'], patience: number)
   }
   // The server ends TCP first (RFC 6455 §7.1.1). A peer that failed the connection need not see our side of it.
   let peerFirst = true;
-  if (ep.role === 'client' && expected.by === 'fuzzer') peerFirst = await ep.until(() => ep.ended !== undefined, 2000);
+  if (ep.role === 'client' && expected.by === 'fuzzer') peerFirst = await ep.until(() => ep.ended !== undefined, 10_000);
   ep.finish();
-  const released = await ep.until(() => ep.ended !== undefined, 2000);
+  const released = await ep.until(() => ep.ended !== undefined, 10_000);
   ep.destroy();
   const tcp: Outcome['tcp'] = ep.ended === 'reset' ? 'reset' : ep.endedFirst ? 'peer' : 'fuzzer';
   const code = ep.close?.code;

@@ -6,7 +6,7 @@ import {tmpdir} from 'node:os';
 import {dirname, join, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {once} from 'node:events';
-import {eventually} from './wait.js';
+import {eventually, Hopeless} from './wait.js';
 
 // dist/<folder>/<program>.mjs → tests/ → the repository.
 export const testsFolder = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -60,7 +60,7 @@ export class Process {
   async saw(pattern: RegExp, ms = 15_000): Promise<RegExpMatchArray> {
     return eventually(`${this.name} prints ${pattern}; so far: ${this.out.slice(-400)}${this.err.slice(-400)}`, () => {
       const match = this.out.match(pattern) ?? this.err.match(pattern);
-      if (!match && this.exited) throw new Error(`${this.name} exited: ${this.err.slice(-2000)}`);
+      if (!match && this.exited) throw new Hopeless(`${this.name} exited: ${this.err.slice(-2000)}`);
       return match;
     }, ms);
   }

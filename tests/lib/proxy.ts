@@ -2,7 +2,7 @@
 import {writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {freePorts, Process, sockeye, temporaryFolder} from './process.js';
-import {eventually} from './wait.js';
+import {eventually, Hopeless} from './wait.js';
 
 export type Config = Record<string, unknown>;
 
@@ -63,7 +63,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     const proxy = new Proxy(child, port, metricsPort, file, options);
     try {
       await eventually(`the proxy is ready (${child.err.slice(-500)})`, async () => {
-        if (child.exited) throw new Error(`sockeye exited: ${child.err}`);
+        if (child.exited) throw new Hopeless(`sockeye exited: ${child.err}`);
         return (await proxy.get('/readyz')).status === 200;
       }, 10_000);
       return proxy;

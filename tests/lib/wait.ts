@@ -15,6 +15,9 @@ export async function withDeadline<T>(ms: number, what: string, work: () => Prom
   }
 }
 
+// Thrown by a probe: what is waited for cannot come any more.
+export class Hopeless extends Error {}
+
 // Calls `probe` until it gives something truthy, and gives that.
 export async function eventually<T>(what: string, probe: () => T | Promise<T>, ms = 10_000, every = 20): Promise<NonNullable<T>> {
   const deadline = Date.now() + ms;
@@ -25,6 +28,7 @@ export async function eventually<T>(what: string, probe: () => T | Promise<T>, m
       if (value) return value as NonNullable<T>;
       last = value;
     } catch (error) {
+      if (error instanceof Hopeless) throw error;
       last = error;
     }
     if (Date.now() >= deadline) throw new Error(`not within ${ms} ms: ${what} (last: ${last instanceof Error ? last.message : JSON.stringify(last)})`);

@@ -87,7 +87,7 @@ export function script(id: string, what: string, options: ScriptOptions): Script
     informational: options.informational ?? false,
     race: options.race ?? false,
     heavy: options.heavy ?? false,
-    patienceMs: options.patienceMs ?? 5000,
+    patienceMs: options.patienceMs ?? 20_000,
   };
 }
 
