@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <deque>
 #include <string>
 
 #include "opening.h"
@@ -14,7 +14,7 @@ using model::Anomaly;
 
 struct Spans final : model::SpanSink {
   void offer(model::Span&& span) override { all.push_back(std::move(span)); }
-  std::vector<model::Span> all;
+  std::deque<model::Span> all;  // references stay good while more arrive
 };
 struct Nowhere final : Outlet {
   void forward(model::Side, base::Bytes) override {}
