@@ -5,48 +5,41 @@ import {once} from 'node:events';
 import {connect, type Socket} from 'node:net';
 import {before, beforeEach, afterEach, describe, it} from 'node:test';
 import {createServer} from 'node:http';
-import type {WebSocket} from 'ws';
 import {acceptEndpoint, connectEndpoint, type Endpoint, listenRaw, open, readHead} from '../lib/endpoint.js';
 import {encode} from '../lib/frame.js';
 import type {Proxy} from '../lib/proxy.js';
 import {eventually, pause, pool} from '../lib/wait.js';
-import {type Backend, backend, cleanup, connected, metrics, proxy, roundTrip} from './support.js';
+import type {Process} from '../lib/process.js';
+import {cleanup, listening, metrics, program, proxy} from './support.js';
 
 const mb = 1e6;
-let server: Backend, one: Proxy, bystander: WebSocket;
+let one: Proxy, bystander: Process;
 
 before(async () => {
-  server = await backend();
-  one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`, limits: {handshake_timeout: '1s', control_rate: 100, buffered: '1MiB'}}], threads: 2});
-  bystander = await connected(`ws://127.0.0.1:${one.port}/bystander`);
+  const server = await listening(program('ws_peer', 'serve', '--no-deflate'));
+  one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server}`, limits: {handshake_timeout: '1s', control_rate: 100, buffered: '1MiB'}}], threads: 2});
+  // Both of its ends are processes of their own: what it waits for is the proxy, not this test.
+  bystander = program('bystander', `ws://127.0.0.1:${one.port}/bystander`);
+  await bystander.saw(/^connected$/m);
 });
 
-// While a test runs, the bystander talks, and every answer must come within a second; at the end the proxy holds nothing more
-// than before.
-let watching: Promise<number>, over = false, before_ = 0;
-beforeEach(() => {
-  over = false;
-  before_ = one.process.rss();
-  watching = (async () => {
-    let worst = 0;
-    while (!over) {
-      const begun = Date.now();
-      await roundTrip(bystander, `still here ${begun}`);
-      worst = Math.max(worst, Date.now() - begun);
-      await pause(20);
-    }
-    return worst;
-  })();
-  watching.catch(() => undefined);
+let question = 0, resident = 0;
+async function worst(): Promise<number> {
+  bystander.line(String(++question));
+  return Number((await bystander.saw(new RegExp(`^worst ${question} (\\d+)$`, 'm')))[1]);
+}
+beforeEach(async () => {
+  await worst();
+  resident = one.process.rss();
 });
+// What every test here ends with: the other session was served all the while, and the proxy holds nothing more than before.
 afterEach(async () => {
-  over = true;
-  const worst = await watching;
-  assert.ok(worst < 1500, `the bystander waited ${worst} ms`);
+  const waited = await worst();
+  assert.ok(waited < 2000, `the bystander waited ${waited} ms`);
   await eventually('only the bystander is left', async () => (await metrics(one)).sum('websocket_connections_active') === 1, 15_000);
-  const grown = one.process.rss() - before_;
+  const grown = one.process.rss() - resident;
   assert.ok(grown < 48 * mb, `resident memory grew by ${(grown / mb).toFixed(1)} MB`);
-  assert.ok(!one.process.exited);
+  assert.ok(!one.process.exited && !bystander.exited);
 });
 
 const anomalies = async (kind: string): Promise<number> => (await metrics(one)).sum('websocket_anomalies_total', {kind});

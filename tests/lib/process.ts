@@ -57,7 +57,7 @@ export class Process {
   }
 
   // A line of standard output that matches, from the beginning on.
-  async saw(pattern: RegExp, ms = 15_000): Promise<RegExpMatchArray> {
+  async saw(pattern: RegExp, ms = 60_000): Promise<RegExpMatchArray> {
     return eventually(`${this.name} prints ${pattern}; so far: ${this.out.slice(-400)}${this.err.slice(-400)}`, () => {
       const match = this.out.match(pattern) ?? this.err.match(pattern);
       if (!match && this.exited) throw new Hopeless(`${this.name} exited: ${this.err.slice(-2000)}`);

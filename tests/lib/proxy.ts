@@ -65,7 +65,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
       await eventually(`the proxy is ready (${child.err.slice(-500)})`, async () => {
         if (child.exited) throw new Hopeless(`sockeye exited: ${child.err}`);
         return (await proxy.get('/readyz')).status === 200;
-      }, 10_000);
+      }, 30_000);
       return proxy;
     } catch (error) {
       await child.stop();
