@@ -270,11 +270,6 @@ LiveConnection::Verdict LiveConnection::control(Side from, const Piece& piece, T
   wire::unmask(piece.payload, header.mask, 0, plain.data());
   const Bytes payload{plain.data(), piece.payload.size()};
 
-  if (header.opcode == Opcode::pong) {
-    const auto pong = leg(from).heartbeat.pong(payload, now);
-    if (pong.rtt) opening_.metrics->ping_rtt[model::index(from)].observe(*pong.rtt);
-    if (pong.ours) return Verdict::swallow;
-  }
   if (!s.control.allow(now)) {
     // A flood that is passed on is one anomaly, not one a frame.
     const bool ends = (strict() || !s.counted_flood) && is_violation(Anomaly::control_flood);
@@ -283,6 +278,11 @@ LiveConnection::Verdict LiveConnection::control(Side from, const Piece& piece, T
       violation = Anomaly::control_flood;
       return Verdict::pass;
     }
+  }
+  if (header.opcode == Opcode::pong) {
+    const auto pong = leg(from).heartbeat.pong(payload, now);
+    if (pong.rtt) opening_.metrics->ping_rtt[model::index(from)].observe(*pong.rtt);
+    if (pong.ours) return Verdict::swallow;
   }
   if (header.opcode == Opcode::close) {
     const Anomaly wrong = read_close(from, payload);

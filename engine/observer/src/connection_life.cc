@@ -92,7 +92,8 @@ void LiveConnection::boundary_reached(Side to, Time now) {
   Leg& l = leg(to);
   l.wants_boundary = false;
   if (l.close_waits) {
-    tell(to, {.code = parting_code_, .reason = close_ ? std::string_view(close_->reason) : std::string_view()}, now);
+    const bool ours = close_ && close_->initiator == Initiator::proxy;  // else a peer's Close came before ours
+    tell(to, {.code = parting_code_, .reason = ours ? std::string_view(close_->reason) : std::string_view()}, now);
   } else if (l.heartbeat.waits_for_boundary()) {
     send_ping(to, now);
   }

@@ -139,7 +139,7 @@ class LiveConnection final : public Connection {
   signal::Totals segment_before_;
   std::uint32_t segments_ = 0;
   std::uint32_t anomalies_ = 0;
-  std::uint16_t parting_code_ = 1000;  // of a Close that waits for a boundary; its reason is close_'s
+  std::uint16_t parting_code_ = 1000;  // of a Close that waits for a boundary; close_ has its reason
   bool finished_ = false;
 };
 

@@ -217,7 +217,7 @@ TEST(Connection, million_tiny_fragments_cost_no_memory_and_end_at_the_limit) {
     forward.feed(Side::client, fragments);
   }
   EXPECT_EQ(forward.to(Side::server), input);
-  EXPECT_EQ(forward.anomalies(Anomaly::too_many_fragments), 50U * (20'000U - 16'384U));
+  EXPECT_EQ(forward.anomalies(Anomaly::too_many_fragments), 50U);
 }
 
 TEST(Connection, an_idle_session_is_small) {

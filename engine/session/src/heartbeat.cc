@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::array<base::Byte, 4> magic{'s', 'k', 'y', 0x01};
 
+constexpr base::Duration shortest = std::chrono::milliseconds(1);  // of an interval: a clock that cannot spin
+
 void put(base::Byte* out, std::uint32_t value) {
   for (int i = 0; i < 4; ++i) out[i] = static_cast<base::Byte>(value >> (24 - 8 * i));
 }
@@ -21,8 +23,10 @@ std::uint32_t get(const base::Byte* in) {
 
 Heartbeat::Heartbeat(const HeartbeatTiming& timing, bool enabled, std::uint32_t nonce, base::Time opened, double phase)
     : timing_(timing), nonce_(nonce), enabled_(enabled) {
-  const double wait = phase * static_cast<double>(timing.interval.count());
-  last_ping_ = opened + base::Duration(static_cast<base::Duration::rep>(wait)) - timing.interval;
+  timing_.interval = std::max(timing_.interval, shortest);
+  timing_.timeout = std::max(timing_.timeout, shortest);
+  const double wait = phase * static_cast<double>(timing_.interval.count());
+  last_ping_ = opened + base::Duration(static_cast<base::Duration::rep>(wait)) - timing_.interval;
   last_received_ = last_ping_;  // the handshake does not postpone the first ping: it would undo the spreading
 }
 

@@ -44,13 +44,17 @@ struct FrameRules {
 // Undoes (or applies) the mask of §5.3: out[i] = in[i] xor key[(offset + i) mod 4]. `out` has room for in.size() bytes
 // and may be in.data().
 inline void unmask(base::Bytes in, std::uint32_t mask, std::uint64_t offset, base::Byte* out) {
-  using Lane [[gnu::vector_size(16), gnu::aligned(1), gnu::may_alias]] = std::uint32_t;
+  using Lane [[gnu::vector_size(16)]] = std::uint32_t;
   static_assert(std::endian::native == std::endian::little, "the key's bytes rotate the other way round");
   const std::uint32_t key = std::rotr(mask, static_cast<int>(8U * static_cast<unsigned>(offset & 3U)));
   const Lane keys = {key, key, key, key};
   std::size_t i = 0;
-  for (; i + 16 <= in.size(); i += 16)
-    *reinterpret_cast<Lane*>(out + i) = *reinterpret_cast<const Lane*>(in.data() + i) ^ keys;
+  for (; i + sizeof(Lane) <= in.size(); i += sizeof(Lane)) {
+    Lane lane;
+    std::memcpy(&lane, in.data() + i, sizeof lane);
+    lane ^= keys;
+    std::memcpy(out + i, &lane, sizeof lane);
+  }
   for (; i < in.size(); ++i) out[i] = static_cast<base::Byte>(in[i] ^ (key >> (8U * static_cast<unsigned>(i & 3U))));
 }
 
