@@ -31,8 +31,8 @@ using RedactRules = std::span<const std::string>;
 [[nodiscard]] std::string redact_subprotocol(std::string_view selected, RedactRules);
 [[nodiscard]] bool looks_like_credential(std::string_view subprotocol);
 
-// The text with what is not well-formed UTF-8, and every control character (C1 too: a terminal obeys those), replaced by
-// U+FFFD: what peers send must make no export invalid and move no cursor.
+// The text with what is not well-formed UTF-8, and every control character (C1 too: a terminal obeys those), replaced
+// by U+FFFD: what peers send must make no export invalid and move no cursor.
 [[nodiscard]] std::string printable(std::string_view);
 
 }  // namespace sockeye::signal
