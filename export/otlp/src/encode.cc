@@ -170,14 +170,14 @@ std::string encode_resource(const Resource& r) {
     add_key_value(to, resource::attributes, key, std::string(value), limits);
   };
   add("service.name", r.service_name);
-  add("service.version", r.service_version);
-  add("service.instance.id", r.service_instance_id);
-  add("host.name", r.host_name);
   // OpenTelemetry's rule for a custom SDK: its own name, not "opentelemetry".
   add("telemetry.sdk.name", "sockeye");
   add("telemetry.sdk.language", "cpp");
   add("telemetry.sdk.version", SOCKEYE_VERSION);
-  for (const auto& [key, value] : r.attributes) add(key, value);
+  for (const auto& [key, value] : r.attributes) add(key, value);  // what a user says wins over what was found out
+  add("service.version", r.service_version);
+  add("service.instance.id", r.service_instance_id);
+  add("host.name", r.host_name);
   return out;
 }
 

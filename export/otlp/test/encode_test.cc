@@ -56,7 +56,8 @@ TEST(Encode, EveryFieldComesBack) {
   options.resource.service_version = "2.0";
   options.resource.service_instance_id = "i-1";
   options.resource.host_name = "box";
-  options.resource.attributes = {{"deployment.environment", "test"}, {"service.name", "overridden"}, {"empty", ""}};
+  options.resource.attributes = {
+      {"deployment.environment", "test"}, {"service.name", "overridden"}, {"host.name", "given"}, {"empty", ""}};
   const auto request = round_trip({span}, options);
   EXPECT_EQ(request.scope_name, "sockeye");
   EXPECT_FALSE(request.scope_version.empty());
@@ -64,7 +65,7 @@ TEST(Encode, EveryFieldComesBack) {
   EXPECT_EQ(resource["service.name"], Value("voice-bridge"));
   EXPECT_EQ(resource["service.version"], Value("2.0"));
   EXPECT_EQ(resource["service.instance.id"], Value("i-1"));
-  EXPECT_EQ(resource["host.name"], Value("box"));
+  EXPECT_EQ(resource["host.name"], Value("given"));
   EXPECT_EQ(resource["telemetry.sdk.name"], Value("sockeye"));
   EXPECT_EQ(resource["telemetry.sdk.language"], Value("cpp"));
   EXPECT_EQ(resource["telemetry.sdk.version"], Value(request.scope_version));

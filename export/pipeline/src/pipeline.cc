@@ -598,6 +598,7 @@ base::Result<std::unique_ptr<Pipeline>> start(Options options, std::unique_ptr<T
   if (options.queue_spans == 0 || options.batch_spans == 0 || options.batch_bytes == 0)
     return base::fail("export pipeline: queue and batch sizes must be at least 1");
   options.batch_spans = std::min(options.batch_spans, options.queue_spans);
+  options.retry_first = std::max<Duration>(options.retry_first, std::chrono::milliseconds(1));  // never a busy loop
   std::unique_ptr<Spool> spool;
   if (!options.spool.directory.empty()) {
     auto opened = Spool::open(options.spool);

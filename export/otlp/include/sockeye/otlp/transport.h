@@ -23,7 +23,8 @@ struct Resource {
   std::string service_version;
   std::string service_instance_id;
   std::string host_name;
-  Pairs attributes;  // OTEL_RESOURCE_ATTRIBUTES; of a key that is also above, the member above wins
+  // OTEL_RESOURCE_ATTRIBUTES. What a user says here wins over the members above, but not over service_name.
+  Pairs attributes;
 };
 
 enum class Compression : std::uint8_t { none, gzip };

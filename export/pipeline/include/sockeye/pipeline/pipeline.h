@@ -39,7 +39,7 @@ struct Options {
   std::size_t batch_spans = 512;                         // >= 1
   std::size_t batch_bytes = 1ULL << 20U;                 // estimated memory of the spans of one batch
   base::Duration batch_delay = std::chrono::seconds(5);  // the longest a span waits for its batch to fill
-  base::Duration retry_first = std::chrono::seconds(1);  // doubles with each failure in a row …
+  base::Duration retry_first = std::chrono::seconds(1);  // >= 1 ms; doubles with each failure in a row …
   base::Duration retry_cap = std::chrono::seconds(30);   // … up to this; each delay is then drawn from [1/2, 1] of it
   base::Duration retry_after_cap = std::chrono::minutes(5);  // a collector's own wish is honoured up to this
   SpoolOptions spool;
