@@ -19,7 +19,10 @@ if (!files.length) {
   console.error(`no such test: ${names.join(' ')}`);
   process.exit(2);
 }
-const stream = run({files: files.map((name) => join(folder, name)), concurrency: 2, timeout: 900_000});
+// Stopped from outside, it stops the files that run; they stop what they started.
+const stopped = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort());
+const stream = run({signal: stopped.signal, files: files.map((name) => join(folder, name)), concurrency: 2, timeout: 900_000});
 stream.on('test:fail', () => (process.exitCode = 1));
 // A class in some Node versions, a function in others.
 const reporter = new (spec as unknown as new () => NodeJS.ReadWriteStream)();

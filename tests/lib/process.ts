@@ -25,7 +25,8 @@ export class Process {
   private partial = '';
 
   constructor(readonly name: string, command: string, args: string[], options: SpawnOptions = {}) {
-    this.child = spawn(command, args, {stdio: ['pipe', 'pipe', 'pipe'], ...options});
+    // The kernel ends it should this process die without a chance to (setpriv becomes the command; the pid is its own).
+    this.child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', command, ...args], {stdio: ['pipe', 'pipe', 'pipe'], ...options});
     living.add(this);
     this.child.on('exit', () => living.delete(this));
     this.child.on('error', (error) => (this.err += `${error.message}\n`));
