@@ -10,7 +10,6 @@ namespace sockeye::config {
 namespace {
 
 using namespace std::chrono_literals;
-using base::fail;
 using base::Result;
 using observer::Compression;
 using observer::Conformance;
