@@ -7,6 +7,7 @@ namespace sockeye::proxy::test {
 namespace {
 
 using model::Anomaly;
+using namespace std::string_literals;
 
 std::string ask(const TestProxy& proxy, std::string_view request) {
   Socket client = proxy.connect();
@@ -440,7 +441,7 @@ TEST(PlainHttp, SmugglingShapesNeverReachTheUpstream) {
       "GET / HTTP/1.1\nHost: a\n\n",
       "GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n folded\r\n\r\n",
       "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
-      std::string("GET / HTTP/1.1\r\nHost: a\r\nX: b\0c\r\n\r\n", 38),
+      "GET / HTTP/1.1\r\nHost: a\r\nX: b\0c\r\n\r\n"s,
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +4\r\n\r\nabcd",
       "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"};
   for (const auto& shape : shapes) {
