@@ -90,10 +90,26 @@ def figures(results, names, labels, figure, form, part="runs"):
     return table(["load"] + [labels[name] for name in names], rows)
 
 
+def message_tables(results, names, labels):
+    lines = []
+    lines += ["## CPU µs per message", "", "Median and range. A message through the proxy counts once: an echo is two.", ""]
+    lines += figures(results, names, labels, "cpu_us", median_and_range) + [""]
+    lines += ["## Messages per second", "", "The load and the backend share a core and often fill it first.", ""]
+    lines += figures(results, names, labels, "messages_per_s", lambda s: f"{s['median']:,.0f}") + [""]
+    lines += ["## Round trip at half load, p50 / p99 in ms", "",
+              "The same rate for all: half of what the slowest passed in the round. Load and backend share a core: noisy.", ""]
+    for figure in ("p50_us", "p99_us"):
+        lines += [f"{figure[:3]}:", ""]
+        lines += figures(results, names, labels, figure, lambda s: f"{s['median'] / 1000:.2f}", "half") + [""]
+    lines += ["CPU µs per message at that rate:", ""]
+    lines += figures(results, names, labels, "cpu_us", median_and_range, "half") + [""]
+    return lines
+
+
 def markdown(results):
     names, labels, peers = results["contestants"], results["labels"], results["peers"]
     lines = ["# Sockeye beside other proxies", ""]
-    if OURS in names:
+    if OURS in names and results["scenarios"]:
         rows = []
         for scenario in results["scenarios"]:
             floor, peer, best = ratios(scenario["runs"], names, peers, "cpu_us")
@@ -109,17 +125,8 @@ def markdown(results):
                          f"(at most {check['limit']:.2f})")
         lines.append("")
 
-    lines += ["## CPU µs per message", "", "Median and range. A message through the proxy counts once: an echo is two.", ""]
-    lines += figures(results, names, labels, "cpu_us", median_and_range) + [""]
-    lines += ["## Messages per second", "", "The load and the backend share a core and often fill it first.", ""]
-    lines += figures(results, names, labels, "messages_per_s", lambda s: f"{s['median']:,.0f}") + [""]
-    lines += ["## Round trip at half load, p50 / p99 in ms", "",
-              "The same rate for all: half of what the slowest passed in the round. Load and backend share a core: noisy.", ""]
-    for figure in ("p50_us", "p99_us"):
-        lines += [f"{figure[:3]}:", ""]
-        lines += figures(results, names, labels, figure, lambda s: f"{s['median'] / 1000:.2f}", "half") + [""]
-    lines += ["CPU µs per message at that rate:", ""]
-    lines += figures(results, names, labels, "cpu_us", median_and_range, "half") + [""]
+    if results["scenarios"]:
+        lines += message_tables(results, names, labels)
     idle = results.get("idle")
     if idle:
         rows = []
