@@ -266,6 +266,7 @@ void Downstream::next_request() {
   state_ = State::head;
   parser_ = wire::HeadParser(wire::HeadParser::Kind::request, site_->http);
   parsed_ = false;
+  request_ = {};
   route_ = -1;
   first_byte_ = worker_.now();
   deadline_ = first_byte_ + (unread_.empty() ? keep_alive : site_->handshake_timeout);
@@ -301,8 +302,9 @@ void Downstream::client_gone(std::string_view why) {
 
 void Downstream::refuse(int status, Anomaly kind, std::string_view why) {
   const auto now = worker_.now();
-  if (!handshake_ && route_ < 0) {
-    // Without a route: what cannot be read, or asks for nothing we have.
+  if (!handshake_ && route_ < 0 && parsed_ && !request_.upgrade && kind == Anomaly::none) {
+    worker_.metrics(*site_->unmatched).http_requests.add();  // plain HTTP that asks for nothing we have
+  } else if (!handshake_ && route_ < 0) {
     handshake_.emplace(site_->unmatched_options, worker_.metrics(*site_->unmatched), worker_.environment(),
                        endpoints(peer_.host()), first_byte_ == base::Time{} ? now : first_byte_);
     if (parsed_) handshake_->request(parser_.head(), now);
@@ -310,7 +312,7 @@ void Downstream::refuse(int status, Anomaly kind, std::string_view why) {
   if (handshake_) {
     handshake_->refused(status, kind, why, now);
     handshake_.reset();
-  } else if (kind != Anomaly::none) {
+  } else if (route_ >= 0 && kind != Anomaly::none) {
     worker_.metrics(*lane().account).anomalies[static_cast<std::size_t>(kind)].add();
   }
   std::string out;

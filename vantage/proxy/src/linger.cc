@@ -28,6 +28,7 @@ void Linger::step() {
       if (result.state == Io::error) return done(false);
       if (result.state == Io::ok) {
         finished_ = true;
+        outstanding_ = leg_->transport().unsent();
         worker_.timers().arm(*this, worker_.now() + quiet);
       }
     }
@@ -49,12 +50,12 @@ void Linger::discard() {
 void Linger::leg_ready(Leg&, std::uint32_t) { step(); }
 
 void Linger::expired(base::Time now) {
-  if (finished_ || now >= last_) return done(!finished_);
-  // Our bytes are still on their way: as long as some of them move, the peer is slow and not gone.
+  // As long as some of our bytes move, the peer is slow and not gone; closing now could cost it the rest, since bytes
+  // of its own that nobody reads any more are answered with RST.
   const std::size_t outstanding = leg_->queued() + leg_->transport().unsent();
-  if (outstanding == 0 || outstanding >= outstanding_) return done(true);
+  if (outstanding == 0 || outstanding >= outstanding_ || now >= last_) return done(!finished_);
   outstanding_ = outstanding;
-  worker_.timers().arm(*this, std::min(now + stall, last_));
+  worker_.timers().arm(*this, std::min(now + (finished_ ? quiet : stall), last_));
 }
 
 void Linger::abort() { done(true); }

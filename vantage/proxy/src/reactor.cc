@@ -202,6 +202,7 @@ void Reactor::run() {
     bool mail = false;
     for (int i = 0; i < n; ++i) {
       auto& event = events[static_cast<std::size_t>(i)];
+      if (i + 2 < n) __builtin_prefetch(events[static_cast<std::size_t>(i) + 2].data.ptr);
       if (event.data.ptr == nullptr) {
         mail = true;
       } else {

@@ -1,5 +1,8 @@
 #include "worker.h"
 
+#include <pthread.h>
+#include <signal.h>
+
 #include <algorithm>
 #include <ctime>
 #include <utility>
@@ -31,6 +34,11 @@ Worker::Worker(unsigned index, Commons& commons, std::uint64_t seed)
 }
 
 void Worker::run() {
+  // Signals are the main thread's; and a name for top -H.
+  sigset_t every;
+  sigfillset(&every);
+  pthread_sigmask(SIG_SETMASK, &every, nullptr);
+  pthread_setname_np(pthread_self(), ("worker " + std::to_string(index_)).c_str());
   timers().arm(*this, monotonic_now() + second);
   reactor_.run();
   end_all(now());

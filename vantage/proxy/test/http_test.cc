@@ -44,6 +44,8 @@ TEST(Refusal, NoRouteIs404) {
   expect_refusal(ask(proxy, upgrade_request("/other")), 404, "");
   EXPECT_EQ(proxy.rejected("unmatched"), 1U);
   expect_refusal(ask(proxy, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n"), 404, "");
+  EXPECT_EQ(proxy.rejected("unmatched"), 1U) << "a plain request is no connection";
+  EXPECT_EQ(proxy.count([](const auto& m) { return m.http_requests.value(); }, "unmatched"), 1U);
 }
 
 TEST(Refusal, AnOriginThatIsNotAllowedIs403) {

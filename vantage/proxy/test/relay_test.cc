@@ -292,6 +292,58 @@ TEST(Relay, AViolationClosesBothLegsWithItsCode) {
   EXPECT_EQ(proxy.anomalies(model::Anomaly::reserved_bits), 1U);
 }
 
+// A FIN is passed on, and what the other peer still says arrives.
+TEST(Relay, AHalfClosedClientStillHearsTheServer) {
+  Backend backend([&](Socket& socket) {
+    socket.receive_head();
+    socket.send(upgrade_response());
+    while (receive_frame(socket).first >= 0) {
+    }
+    EXPECT_EQ(socket.receive_end(), Socket::End::fin);
+    for (int i = 0; i < 3; ++i) {
+      ::poll(nullptr, 0, 50);
+      socket.send(server_frame(text, "still " + std::to_string(i)));
+    }
+    socket.send(server_frame(close_op, close_payload(1000)));
+  });
+  TestProxy proxy(backend);
+  Socket client = proxy.open();
+  ASSERT_TRUE(client.send(client_frame(text, "that is all")));
+  client.finish();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(receive_frame(client).payload, "still " + std::to_string(i));
+  EXPECT_EQ(receive_frame(client).close_code(), 1000);
+  EXPECT_EQ(client.receive_end(), Socket::End::fin);
+  EXPECT_TRUE(eventually([&] { return proxy.active() == 0; }));
+}
+
+// The server is long gone when its last bytes are read: neither the close timeout nor the linger cuts them off as long
+// as they move.
+TEST(Relay, ASlowReaderGetsEverythingUpToTheClose) {
+  constexpr std::size_t size = 3'000'000;
+  Backend backend([&](Socket& socket) {
+    socket.receive_head();
+    socket.send(upgrade_response());
+    socket.send(server_frame(binary, std::string(size, 'l')) + server_frame(close_op, close_payload(1000, "bye")), 60s);
+    socket.receive_end();
+  });
+  TestProxy proxy(backend, [](Route& route) { route.observe.close_timeout = 300ms; });
+  Socket client = proxy.connect();
+  client.receive_buffer(16 * 1024);
+  ASSERT_TRUE(client.send(upgrade_request()));
+  ASSERT_TRUE(client.receive_head().starts_with("HTTP/1.1 101 "));
+  // All is in the kernel's buffers, or nearly; the close timeout runs out many times over while it is read.
+  std::string all;
+  while (all.size() < size + 10) {
+    const std::string piece = client.receive(std::min<std::size_t>(size / 30, size + 10 - all.size()));
+    if (piece.empty()) break;
+    all += piece;
+    ::poll(nullptr, 0, 50);
+  }
+  all += client.receive_all();
+  EXPECT_GE(all.size(), size);
+  EXPECT_TRUE(all.ends_with("bye"));
+}
+
 // --- heartbeats ---
 
 void quick_heartbeats(Route& route) {
@@ -342,6 +394,37 @@ TEST(Relay, AFrozenClientIsClosedCountedAndLoggedOnce) {
   for (Frame got = receive_frame(client); got.first >= 0; got = receive_frame(client))
     closes += got.first == close_op ? 1 : 0;
   EXPECT_EQ(closes, 1);
+}
+
+// Our ping waits behind megabytes that the client does read, slowly: that is no missed heartbeat.
+TEST(Relay, ASlowReaderIsNotADeadOne) {
+  constexpr std::size_t size = 6'000'000;
+  Backend backend([&](Socket& socket) {
+    socket.receive_head();
+    socket.send(upgrade_response() + server_frame(binary, std::string(size, 's')), 60s);
+    receive_frame(socket, 60s);
+  });
+  TestProxy proxy(backend, [](Route& route) {
+    route.observe.heartbeat = {.interval = 300ms, .timeout = 300ms, .misses = 1, .client = true, .upstream = false};
+  });
+  Socket client = proxy.connect();
+  client.receive_buffer(32 * 1024);
+  ASSERT_TRUE(client.send(upgrade_request()));
+  ASSERT_TRUE(client.receive_head().starts_with("HTTP/1.1 101 "));
+  const auto begun = Clock::now();
+  std::size_t got = 0;
+  while (got < size + 10) {
+    const std::string piece = client.receive(std::min<std::size_t>(40'000, size + 10 - got));
+    ASSERT_FALSE(piece.empty()) << got;
+    got += piece.size();
+    ::poll(nullptr, 0, 15);
+  }
+  EXPECT_GT(Clock::now() - begun, 1500ms) << "or the ping did not have to wait";
+  const Frame late = receive_frame(client);
+  ASSERT_EQ(late.first, ping);
+  ASSERT_TRUE(client.send(client_frame(pong, late.payload)));
+  EXPECT_EQ(proxy.count([](const auto& m) { return m.pong_missed[0].value(); }), 0U);
+  EXPECT_EQ(proxy.active(), 1U);
 }
 
 TEST(Relay, HealthyIdleSessionsStayOpenAndAreNotMentioned) {
