@@ -52,11 +52,13 @@ class Socket {
     const int on = 1;
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
-  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)), seen_(std::move(other.seen_)) {}
+  Socket(Socket&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)), seen_(std::move(other.seen_)), taken_(other.taken_) {}
   Socket& operator=(Socket&& other) noexcept {
     close();
     fd_ = std::exchange(other.fd_, -1);
     seen_ = std::move(other.seen_);
+    taken_ = other.taken_;
     return *this;
   }
   ~Socket() { close(); }
@@ -112,15 +114,15 @@ class Socket {
   // Bytes received, at most `count`; fewer when the peer ends or time is up.
   std::string receive(std::size_t count, Clock::duration within = patience) {
     const auto end = Clock::now() + within;
-    while (seen_.size() < count && fill(end)) {
+    while (seen_.size() - taken_ < count && fill(end)) {
     }
-    return take(std::min(count, seen_.size()));
+    return take(std::min(count, seen_.size() - taken_));
   }
   // Up to and with `mark`; "" when it does not come.
   std::string receive_until(std::string_view mark, Clock::duration within = patience) {
     const auto end = Clock::now() + within;
     for (;;) {
-      if (const auto at = seen_.find(mark); at != seen_.npos) return take(at + mark.size());
+      if (const auto at = seen_.find(mark, taken_); at != seen_.npos) return take(at + mark.size() - taken_);
       if (!fill(end)) return {};
     }
   }
@@ -130,7 +132,7 @@ class Socket {
     const auto end = Clock::now() + within;
     while (fill(end)) {
     }
-    return take(seen_.size());
+    return take(seen_.size() - taken_);
   }
   enum class End { none, fin, rst };
   // How the peer ends its stream; whatever it sends before is kept for receive().
@@ -164,13 +166,18 @@ class Socket {
     return false;
   }
   std::string take(std::size_t count) {
-    std::string out = seen_.substr(0, count);
-    seen_.erase(0, count);
+    std::string out = seen_.substr(taken_, count);
+    taken_ += count;
+    if (taken_ == seen_.size() || taken_ > 1'000'000) {
+      seen_.erase(0, taken_);
+      taken_ = 0;
+    }
     return out;
   }
 
   int fd_ = -1;
   std::string seen_;
+  std::size_t taken_ = 0;  // of seen_
   End end_ = End::none;
 };
 
