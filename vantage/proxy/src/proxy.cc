@@ -81,11 +81,12 @@ class Running final : public Proxy {
   }
 
   void drain(base::Duration timeout) override {
-    const std::lock_guard turn(turn_);
-    draining_ = true;
-    commons_.log(2, "draining: no new connections; sessions still open after " +
-                        std::to_string(std::chrono::duration_cast<std::chrono::seconds>(timeout).count()) +
-                        " s are closed");
+    std::unique_lock turn(turn_);
+    const bool first = !draining_.exchange(true);
+    if (first)
+      commons_.log(2, "draining: no new connections; sessions still open after " +
+                          std::to_string(std::chrono::duration_cast<std::chrono::seconds>(timeout).count()) +
+                          " s are closed");
     struct Gate {
       std::mutex mutex;
       std::condition_variable empty;
@@ -104,10 +105,11 @@ class Running final : public Proxy {
         });
       });
     }
+    turn.unlock();  // another drain may shorten this one
     std::unique_lock lock(gate->mutex);
     gate->empty.wait(lock, [&] { return gate->waiting == 0; });
     lock.unlock();
-    commons_.log(2, "drained");
+    if (first) commons_.log(2, "drained");
   }
 
   [[nodiscard]] bool draining() const override { return draining_; }

@@ -109,6 +109,23 @@ TEST(Proxy, DrainLetsSessionsFinishThenClosesThem) {
   EXPECT_FALSE(proxy->reload(TestProxy::config(backend)));
 }
 
+// A second signal: whoever waits for the first drain is released with the second.
+TEST(Proxy, ADrainCanBeShortened) {
+  Backend backend(echo);
+  TestProxy proxy(backend);
+  Socket client = proxy.open();
+  const auto begun = Clock::now();
+  std::thread patient([&] { proxy->drain(60s); });
+  ASSERT_TRUE(eventually([&] { return !Socket::to(proxy.address()).open(); }));
+  std::thread hasty([&] { proxy->drain(0s); });
+  EXPECT_EQ(receive_frame(client).close_code(), 1001);
+  client.send(client_frame(close_op, close_payload(1001)));
+  client.close();
+  patient.join();
+  hasty.join();
+  EXPECT_LT(Clock::now() - begun, 30s);
+}
+
 TEST(Proxy, DrainServesWhatIsUnderWay) {
   std::atomic<bool> go{false};
   Backend backend([&](Socket& socket) {

@@ -17,8 +17,9 @@ namespace sockeye::proxy {
 // A live session as /sessions shows it: the engine's view and the transport's queues.
 struct SessionRow {
   observer::SessionView view;
-  base::Time now;                              // of the snapshot
-  std::array<std::uint64_t, 2> buffered{};     // bytes waiting to reach the client [0] and the server [1]: our queue + unsent
+  base::Time now;  // of the snapshot
+  std::array<std::uint64_t, 2>
+      buffered{};  // bytes waiting to reach the client [0] and the server [1]: our queue + unsent
   std::uint64_t age_ms = 0;
   std::uint64_t opened_unix_ms = 0;
 };
@@ -38,9 +39,11 @@ class Proxy {
   static base::Result<std::unique_ptr<Proxy>> start(Config config, model::SpanSink* spans, Log log);
   virtual ~Proxy() = default;
 
-  // New certificates, routes and listeners for new sessions; live ones keep what they began with. On failure nothing changes.
+  // New certificates, routes and listeners for new sessions; live ones keep what they began with. On failure nothing
+  // changes.
   virtual base::Result<void> reload(Config config) = 0;
-  // Stops accepting; sessions still open after `timeout` are closed 1001 with reason "drain". Returns when all have ended.
+  // Stops accepting; sessions still open after `timeout` are closed 1001 with reason "drain". Returns when all have
+  // ended. Called again meanwhile, from another thread, with a shorter `timeout`: the earlier deadline counts.
   virtual void drain(base::Duration timeout) = 0;
   [[nodiscard]] virtual bool draining() const = 0;
 
@@ -54,8 +57,8 @@ class Proxy {
     std::vector<model::RecordedMessage> recorder;
   };
   [[nodiscard]] virtual std::optional<SessionDetail> session(const base::SessionId&) const = 0;
-  // Sessions that ended lately (at most 64 a worker), newest first; view.close is set. /sessions shows them under "ended",
-  // so that a person can still see how and why a session went.
+  // Sessions that ended lately (at most 64 a worker), newest first; view.close is set. /sessions shows them under
+  // "ended", so that a person can still see how and why a session went.
   [[nodiscard]] virtual std::vector<SessionRow> ended() const = 0;
   // Shards live as long as the proxy, routes removed by a reload included (counters never go back).
   [[nodiscard]] virtual std::vector<RouteShard> metrics() const = 0;
