@@ -98,7 +98,7 @@ class Relay final : public Mortal, public LegOwner, public Timer, public observe
   std::uint64_t reconnect_key_;
   std::uint64_t sampled_ = 0;        // bytes on their way at the last sample, as they stand in the gauge
   base::Time doomed_ = base::never;  // until when a dead leg's last words may wait for the other leg's queue
-  std::uint32_t read_limit_;  // bytes of one read, so of what a queue may have to hold
+  std::uint32_t read_limit_;         // bytes of one read, so of what a queue may have to hold
   int route_;
   bool wrote_ = false;      // since the last sample
   bool attention_ = false;  // settle() has something to do
