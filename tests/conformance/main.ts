@@ -2,6 +2,7 @@
 //
 // Every case against every peer, in both directions, direct and through the proxy; then the cases only a proxy can fail. Ends
 // with a line of counts; exit status 1 when the proxied verdict of any case is worse than the direct one.
+import {mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {parseArgs} from 'node:util';
 import {repository} from '../lib/process.js';
@@ -41,6 +42,11 @@ const casesOf = (peer: PeerName) =>
 const folder = join(repository, 'build/conformance');
 const begun = Date.now();
 let passed = 0, failed = 0, recorded = 0;
+const summary: string[] = [];
+const say = (text: string) => {
+  summary.push(text);
+  console.log(text);
+};
 
 const status = (line: string) => {
   if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${line}`);
@@ -56,7 +62,7 @@ for (const direction of directions) {
     const rows = await runSuite(direction, peer, cases, true, !values.direct, (done, of) => status(`${title}: ${done}/${of}`));
     status('');
     writeReport(join(folder, `${direction}-${peer}.json`), title, rows);
-    console.log(table(`${title}   (${((Date.now() - started) / 1000).toFixed(1)} s)`, rows));
+    say(table(`${title}   (${((Date.now() - started) / 1000).toFixed(1)} s)`, rows));
     const bad = rows.filter((row) => row.worse).length;
     failed += bad;
     passed += rows.length - bad;
@@ -66,14 +72,16 @@ for (const direction of directions) {
 if (directions.includes('proxy') && !values.direct) {
   const results = await runProxyCases(wanted, (done, of) => status(`proxy cases: ${done}/${of}`));
   status('');
-  for (const one of results) if (one.error) console.log(`  FAILED ${one.id} ${one.what}\n          ${one.error}`);
+  for (const one of results) if (one.error) say(`  FAILED ${one.id} ${one.what}\n          ${one.error}`);
   const bad = results.filter((one) => one.error).length;
-  console.log(`cases only a proxy can fail: ${results.length - bad} of ${results.length} good`);
+  say(`cases only a proxy can fail: ${results.length - bad} of ${results.length} good`);
   writeReport(join(folder, 'proxy.json'), 'cases only a proxy can fail', results as never);
   failed += bad;
   passed += results.length - bad;
   recorded += results.length;
 }
-console.log(`recorded ${recorded} in build/conformance, ${((Date.now() - begun) / 1000).toFixed(0)} s`);
-console.log(`conformance: ${passed} passed, ${failed} failed`);
+say(`recorded ${recorded} in build/conformance, ${((Date.now() - begun) / 1000).toFixed(0)} s`);
+say(`conformance: ${passed} passed, ${failed} failed`);
+mkdirSync(folder, {recursive: true});
+writeFileSync(join(folder, 'summary.txt'), `${summary.join('\n')}\n`);
 process.exit(failed || !recorded ? 1 : 0);

@@ -21,7 +21,8 @@ export function compare(one: Case, direct: Outcome, proxied: Outcome | undefined
   const race = one.kind === 'script' && one.race;
   const allowed = Math.max(rank[direct.verdict], race ? rank['NON-STRICT'] : 0);
   const problems: string[] = [];
-  if (rank[proxied.verdict] > allowed) problems.push(`${proxied.verdict} behind the proxy, ${direct.verdict} direct`);
+  // The proxy enforces the rules itself, so behind it no case may fail, whatever the peer alone does.
+  if (rank[proxied.verdict] > allowed || proxied.verdict === 'FAILED') problems.push(`${proxied.verdict} behind the proxy, ${direct.verdict} direct`);
   if (closeRank[proxied.close] > closeRank[direct.close]) problems.push(`close ${proxied.close} behind the proxy, ${direct.close} direct`);
   return {...row, worse: problems.join('; ')};
 }

@@ -22,7 +22,7 @@ if (!files.length) {
 // Stopped from outside, it stops the files that run; they stop what they started.
 const stopped = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort());
-const stream = run({signal: stopped.signal, files: files.map((name) => join(folder, name)), concurrency: 2, timeout: 900_000});
+const stream = run({signal: stopped.signal, files: files.map((name) => join(folder, name)), concurrency: 2, timeout: process.env.SOCKEYE_E2E_FULL ? 7_200_000 : 900_000});
 stream.on('test:fail', () => (process.exitCode = 1));
 // A class in some Node versions, a function in others.
 const reporter = new (spec as unknown as new () => NodeJS.ReadWriteStream)();

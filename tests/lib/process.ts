@@ -73,7 +73,7 @@ export class Process {
 
   // SIGTERM, then SIGKILL after `ms`. Continues it first: a stopped process takes no SIGTERM.
   async stop(ms = 5000): Promise<void> {
-    if (this.exited) return;
+    if (this.exited || !this.pid) return;
     this.child.kill('SIGCONT');
     this.child.kill('SIGTERM');
     const timer = setTimeout(() => this.child.kill('SIGKILL'), ms);

@@ -44,6 +44,7 @@ export class Proxy {
   }
   // The second signal ends a drain that waits for sessions of the test.
   async stop(): Promise<void> {
+    if (this.process.exited) return;
     this.process.signal('SIGTERM');
     await eventually('exit', () => this.process.exited, 200, 10).catch(() => undefined);
     await this.process.stop();
