@@ -248,10 +248,7 @@ void LiveConnection::drain(Side from, Bytes bytes, Time now) {
   while (s.flow == Flow::drain && !bytes.empty()) {
     const Piece piece = s.parser.next(bytes);
     bytes = bytes.subspan(piece.used);
-    if (piece.anomaly != Anomaly::none && is_violation(piece.anomaly)) {
-      s.flow = Flow::discard;
-      return end_for(from, piece.anomaly, now);
-    }
+    if (piece.anomaly != Anomaly::none && is_violation(piece.anomaly)) return end_for(from, piece.anomaly, now);
     if (piece.kind != Piece::Kind::control || s.parser.header().opcode != Opcode::close) continue;
     s.heard_close = true;
     s.flow = Flow::discard;

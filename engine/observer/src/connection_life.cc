@@ -36,7 +36,12 @@ void LiveConnection::begin_close(std::uint16_t code, Initiator by, EndReason why
 void LiveConnection::end_for(Side from, Anomaly kind, Time now) {
   const Parting words{.code = model::close_code(kind), .reason = model::explain(kind)};
   begin_close(words.code, Initiator::proxy, why_ended(kind), words.reason);
+  stream(from).flow = Flow::discard;
   happened(Event::violation, from, words, now);
+  // A Close of ours that waited for the end of this stream's frame has it now, or never.
+  const Side to = model::other(from);
+  if (leg(to).close_waits && at_boundary(to)) boundary_reached(to, now);
+  if (leg(to).close_waits) finish_leg(to, Finish::flush);
 }
 
 void LiveConnection::happened(Event event, Side who, const Parting& words, Time now) {

@@ -311,6 +311,32 @@ TEST(Shut, a_boundary_that_never_comes) {
   }
 }
 
+// Found by fuzzing: the bad frame was dropped, and what came behind it passed.
+TEST(Shut, a_violation_in_the_frame_it_waits_for) {
+  for (const bool inside : {true, false}) {
+    Rig rig;
+    rig.open();
+    const std::string bad = text(Side::client, std::string(10, 'x') + "\xff" + std::string(10, 'y'));
+    const std::string good = text(Side::client, std::string(21, 'x'));
+    const std::string sent = inside ? bad : good + frame(Side::client, Opcode::continuation, "orphan");
+    rig.feed(Side::client, std::string_view(sent).substr(0, 10));
+    rig.connection->shut(model::EndReason::drain, 1001, "drain", rig.now);
+    rig.feed(Side::client, std::string_view(sent).substr(10));
+    rig.feed(Side::client, text(Side::client, "behind"));
+    if (inside) {
+      EXPECT_EQ(rig.to(Side::server), bad.substr(0, 10));
+      EXPECT_TRUE(rig.was_finished(Side::server, Finish::flush));
+    } else {
+      EXPECT_EQ(rig.passed[1], good);
+      EXPECT_EQ(frames(rig.to(Side::server)).back().code(), 1001);
+    }
+    EXPECT_TRUE(rig.was_finished(Side::client, Finish::flush));
+    rig.wait(5s);
+    EXPECT_EQ(rig.finished[1].size(), 1U);
+    EXPECT_EQ(rig.after_finish, 0);
+  }
+}
+
 TEST(Shut, after_a_close_tells_only_who_has_had_none) {
   Rig rig;
   rig.open();

@@ -21,7 +21,7 @@ struct FrameSpec {
   int masked = -1;        // 0 or 1 forces; -1: as its sender must
 };
 
-// The key differs from frame to frame.
+// The key differs from frame to frame, but the same frame always has the same: a fuzzer's finding must replay.
 inline std::string frame(model::Side from, const FrameSpec& spec) {
   const bool masked = spec.masked < 0 ? from == model::Side::client : spec.masked == 1;
   const std::size_t n = spec.payload.size();
@@ -31,8 +31,8 @@ inline std::string frame(model::Side from, const FrameSpec& spec) {
   out += static_cast<char>((masked ? 0x80U : 0U) | (form == 0 ? static_cast<unsigned>(n) : form == 2 ? 126U : 127U));
   for (int i = form - 1; i >= 0; --i) out += static_cast<char>(std::uint64_t{n} >> (8U * static_cast<unsigned>(i)));
   if (!masked) return out + spec.payload;
-  static std::uint32_t key = 0x12345678;
-  key = key * 1664525U + 1013904223U;
+  std::uint32_t key = 0x811c9dc5U ^ static_cast<std::uint32_t>(spec.opcode);
+  for (const char c : spec.payload) key = (key ^ static_cast<unsigned char>(c)) * 0x01000193U;
   std::array<char, 4> bytes;
   std::memcpy(bytes.data(), &key, 4);
   out.append(bytes.data(), 4);
