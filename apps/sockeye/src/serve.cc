@@ -35,7 +35,7 @@ using config::Settings;
 
 constexpr auto flush_time = 5s;       // for the last spans; what is left then goes to the spool or is counted
 constexpr auto impatient_flush = 1s;  // after a second signal
-constexpr auto impatient_close = 2s;
+constexpr auto impatient_close = 3s;  // enough for peers that answer a Close and go
 
 // SIGHUP, SIGTERM and SIGINT as bytes on a descriptor. Made before any thread, so that every thread inherits the mask.
 class Signals {
@@ -145,8 +145,10 @@ void reload(Settings& settings, proxy::Proxy& proxy, const std::function<config:
   settings.proxy = std::move(next.proxy);
 }
 
-// Waits for the sessions to end. A second signal closes them now; returns false then, when some would not end even so.
-bool drain(const Settings& settings, proxy::Proxy& proxy, const Signals& signals) {
+enum class Drained { in_time, at_once, not_all };
+
+// Waits for the sessions to end. A second signal closes them at once; a third, or time, leaves those that still do not.
+Drained drain(const Settings& settings, proxy::Proxy& proxy, const Signals& signals) {
   std::thread patient([&] {
     proxy.drain(settings.proxy.drain_timeout);
     signals.done();
@@ -154,16 +156,20 @@ bool drain(const Settings& settings, proxy::Proxy& proxy, const Signals& signals
   int number = 0;
   do number = signals.wait(-1ms);
   while (number == SIGHUP);
-  if (number != 0) {
-    log_warning("a second signal: closing every session now");
-    std::thread([&] { proxy.drain(0s); }).detach();
-    if (signals.wait(impatient_close) != 0) {
-      patient.detach();
-      return false;
-    }
+  if (number == 0) {
+    patient.join();
+    return Drained::in_time;
+  }
+  log_warning("a second signal: closing every session now");
+  std::thread impatient([&] { proxy.drain(0s); });
+  if (signals.wait(impatient_close) != 0) {
+    patient.detach();
+    impatient.detach();
+    return Drained::not_all;
   }
   patient.join();
-  return true;
+  impatient.join();
+  return Drained::at_once;
 }
 
 std::string plural(std::size_t count, std::string_view noun) {
@@ -241,13 +247,14 @@ int serve(Settings settings, const std::function<config::Reading()>& again) {
     number = signals.wait(-1ms);
     if (number == SIGHUP) reload(settings, *proxy, again);
   }
-  const bool ended = drain(settings, *proxy, signals);
-  if (spans) spans->stop(ended ? flush_time : impatient_flush);
-  (*endpoint)->stop(ended ? 1s : 0s);
+  const auto drained = drain(settings, *proxy, signals);
+  const bool patient = drained == Drained::in_time;
+  if (spans) spans->stop(patient ? flush_time : impatient_flush);
+  (*endpoint)->stop(patient ? 1s : 0s);
   admin.proxy = nullptr;
   log_info("stopped");
   // Sessions that would not end hold the proxy's threads: leave without waiting for them.
-  if (!ended) std::_Exit(0);
+  if (drained == Drained::not_all) std::_Exit(0);
   return 0;
 }
 
