@@ -16,7 +16,6 @@ namespace sockeye::app {
 namespace {
 
 using base::fail;
-using model::Side;
 using proxy::SessionRow;
 
 constexpr std::array<std::string_view, 2> directions = {"c2s", "s2c"};

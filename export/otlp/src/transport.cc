@@ -113,7 +113,10 @@ base::Result<List> make_headers(const Pairs& extra, bool gzip) {
     for (const std::string_view ours :
          {"content-type", "content-encoding", "content-length", "transfer-encoding", "expect"})
       if (lower == ours) return base::fail("OTLP header " + name + " cannot be set: the exporter sets it");
-    good = good && append(list, value.empty() ? name + ";" : name + ": " + value);
+    std::string line = name;
+    // libcurl's notation for a header without a value.
+    line.append(value.empty() ? ";" : ": ").append(value);
+    good = good && append(list, line);
   }
   if (!good) return base::fail("OTLP headers: out of memory");
   return list;

@@ -56,7 +56,7 @@ void Dial::attempt() {
   if (!leg_->open() || !leg_->watch()) fail(503, "out of memory", upstream_text() + "out of memory");
 }
 
-void Dial::attempt_failed(bool timed_out, std::string why, const std::string& detail) {
+void Dial::attempt_failed(bool timed_out, std::string_view why, const std::string& detail) {
   timed_out_ = timed_out_ || timed_out;
   if (leg_) {
     leg_->close(false);

@@ -44,7 +44,7 @@ class Dial final : public Mortal, public LegOwner, public Timer {
  private:
   void attempt();
   void step();
-  void attempt_failed(bool timed_out, std::string why, const std::string& detail);
+  void attempt_failed(bool timed_out, std::string_view why, const std::string& detail);
   void fail(int status, std::string_view why, const std::string& detail);
   [[nodiscard]] std::string upstream_text() const;
 

@@ -275,7 +275,7 @@ class Running final : public Proxy {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Proxy>> Proxy::start(Config config, model::SpanSink* spans, Log log) {
+base::Result<std::unique_ptr<Proxy>> Proxy::start(const Config& config, model::SpanSink* spans, Log log) {
   auto proxy = std::make_unique<Running>(worker_count(config), spans, std::move(log));
   if (auto begun = proxy->begin(config); !begun) return tl::unexpected(begun.error());
   return proxy;

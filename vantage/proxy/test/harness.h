@@ -349,11 +349,10 @@ class CollectedSpans final : public model::SpanSink {
 class TestProxy {
  public:
   explicit TestProxy(Config config, bool traced = true) {
-    auto started =
-        Proxy::start(std::move(config), traced ? &spans : nullptr, [this](int level, const std::string& line) {
-          const std::lock_guard lock(mutex_);
-          if (level >= 3) warnings_.push_back(line);
-        });
+    auto started = Proxy::start(config, traced ? &spans : nullptr, [this](int level, const std::string& line) {
+      const std::lock_guard lock(mutex_);
+      if (level >= 3) warnings_.push_back(line);
+    });
     if (!started) throw std::runtime_error(started.error().message);
     proxy_ = std::move(*started);
   }

@@ -36,14 +36,15 @@ using Log = std::function<void(int level, const std::string& line)>;
 class Proxy {
  public:
   // Binds every listener and starts the workers; nothing is accepted on failure.
-  static base::Result<std::unique_ptr<Proxy>> start(Config config, model::SpanSink* spans, Log log);
+  static base::Result<std::unique_ptr<Proxy>> start(const Config& config, model::SpanSink* spans, Log log);
   virtual ~Proxy() = default;
 
   // New certificates, routes and listeners for new sessions; live ones keep what they began with. On failure nothing
   // changes.
   virtual base::Result<void> reload(Config config) = 0;
-  // Stops accepting; sessions still open after `timeout` are closed 1001 with reason "drain". Returns when all have
-  // ended. Called again meanwhile, from another thread, with a shorter `timeout`: the earlier deadline counts.
+  // Stops accepting; sessions still open after `timeout` are closed 1001 with reason "server shutting down". Returns
+  // when all have ended. Called again meanwhile, from another thread, with a shorter `timeout`: the earlier deadline
+  // counts.
   virtual void drain(base::Duration timeout) = 0;
   [[nodiscard]] virtual bool draining() const = 0;
 
