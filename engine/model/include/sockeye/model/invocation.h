@@ -1,0 +1,111 @@
+// One request and its streamed reply, whatever protocol carried them: what a dialect makes of messages, and all that
+// signals, exporters and the console ever see of one.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sockeye/base/ids.h"
+#include "sockeye/base/time.h"
+#include "sockeye/model/frame.h"
+#include "sockeye/model/span.h"
+#include "sockeye/model/trace_context.h"
+
+namespace sockeye::model {
+
+enum class InvocationStatus : std::uint8_t { ok, error, cancelled, incomplete };
+[[nodiscard]] std::string_view name(InvocationStatus);
+
+// What ended it. A reply says its own status; the others follow from what happened instead of one.
+enum class InvocationEnd : std::uint8_t {
+  reply,
+  cancel,           // the opener gave up and no reply came: cancelled
+  timeout,          // nothing for the dialect's limit: incomplete
+  connection_lost,  // the session ended under it: incomplete
+  evicted           // the table was full and it was the oldest: incomplete
+};
+[[nodiscard]] std::string_view name(InvocationEnd);
+
+// The pieces of a streamed reply: of all of it, or of one lane (audio, text, …).
+struct Chunks {
+  std::string_view lane;  // immortal; "" for all
+  std::uint64_t count = 0;
+  std::uint64_t bytes = 0;  // payload of their messages, on the wire
+  base::Time first = base::never;
+  base::Time last = base::never;
+  base::Duration longest_interval{};  // between two of them
+  [[nodiscard]] base::Duration mean_interval() const {
+    return count < 2 ? base::Duration{} : (last - first) / static_cast<std::int64_t>(count - 1);
+  }
+  // The interval since the last one, if there was one.
+  std::optional<base::Duration> add(base::Time now, std::uint64_t size) {
+    std::optional<base::Duration> interval;
+    if (count == 0) {
+      first = now;
+    } else {
+      interval = now - last;
+      if (*interval > longest_interval) longest_interval = *interval;
+    }
+    last = now;
+    ++count;
+    bytes += size;
+    return interval;
+  }
+};
+
+struct InvocationEvent {
+  std::string_view name;  // immortal
+  base::Time at;
+};
+
+struct Invocation {
+  static constexpr std::size_t max_operation = 128;  // bytes
+  static constexpr std::size_t max_attributes = 32;
+  static constexpr std::size_t max_text = 256;  // bytes of one attribute
+  static constexpr std::size_t max_events = 16;
+  static constexpr std::size_t max_lanes = 4;
+
+  std::uint64_t number = 0;  // in its session, from 1
+  std::uint64_t parent = 0;  // the number of the invocation it serves (a tool call in an answer); 0: none
+  std::string operation;
+  Side opened_by = Side::client;
+  base::Time opened;               // its opening message was complete
+  base::Time ended = base::never;  // the last byte of its reply was here
+  // A moment the caller would call its beginning, where the dialect knows a better one than the opening message: the
+  // end of the user's speech. Latency from here is the perceived one.
+  base::Time anchor = base::never;
+  std::string_view anchor_name;  // immortal
+  std::string_view trigger;      // immortal; what made the peer begin, where no message asked for it ("vad")
+
+  InvocationStatus status = InvocationStatus::ok;
+  InvocationEnd end = InvocationEnd::reply;
+  bool cancel_requested = false;
+  std::string error_type;  // "" none
+
+  Chunks chunks;                       // all of them
+  std::array<Chunks, max_lanes> lanes{};  // the first ones named
+  std::uint64_t request_bytes = 0;     // payload of the opening message
+  std::uint64_t reply_bytes = 0;       // of chunks and the end
+
+  std::optional<TraceContext> context;  // from its opening message; remote
+  std::string baggage;                  // as received, at most 8,192 bytes
+  Attributes attributes;                // at most max_attributes; keys are immortal
+  std::vector<InvocationEvent> events;  // at most max_events
+
+  // Its span, given when it opens so that others can be its children or links: set by who builds spans.
+  base::TraceId trace_id;
+  base::SpanId span_id;
+  std::uint8_t trace_flags = 0;
+
+  [[nodiscard]] const Chunks* lane(std::string_view which) const {
+    for (const Chunks& each : lanes)
+      if (each.count != 0 && each.lane == which) return &each;
+    return nullptr;
+  }
+};
+
+}  // namespace sockeye::model
