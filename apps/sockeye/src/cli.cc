@@ -20,6 +20,7 @@ Examples:
   sockeye proxy --listen :8080 --upstream ws://127.0.0.1:9000
   sockeye proxy --config /etc/sockeye.yaml
   sockeye check /etc/sockeye.yaml
+  sockeye dialect test openai-realtime samples.jsonl
 
 `sockeye COMMAND --help` says more. Exit status: 0 good, 1 the work failed, 2 bad arguments or configuration.)";
 
@@ -48,6 +49,25 @@ constexpr const char* check_footer = R"(
 Prints "ok: …" and exits 0, or every problem as FILE:LINE:COLUMN: what, expected, fix, and exits 2.
 Nothing is listened on and nothing is connected to; certificates must be readable.)";
 
+constexpr const char* dialect_footer = R"(
+Examples:
+  sockeye dialect list
+  sockeye dialect show openai-realtime > mine.yaml
+  sockeye dialect test mine.yaml samples.jsonl
+
+A dialect is a file of rules that says which messages open, continue and end an invocation:
+docs/writing-a-dialect.md walks through one.)";
+
+constexpr const char* dialect_test_footer = R"(
+SAMPLES has one message a line:
+  {"dir":"c2s","text":"{\"type\":\"ask\",\"id\":1}"}
+  {"dir":"s2c","binary":"AAEC","t":0.25}
+`dir` is who sent it (c2s: the client), `binary` is Base64, `t` seconds (optional).
+
+Prints what each message was taken for, every invocation as it ends, and what was left over. With
+--format json each is a JSON object on a line. Exit status 0 when all samples could be read, whatever
+they mean; 2 when the rules or the samples are no such file.)";
+
 // CLI11's own, less what it lists of every option's relations.
 class Formatter final : public CLI::Formatter {
  public:
@@ -60,6 +80,10 @@ class Formatter final : public CLI::Formatter {
     if (app->get_name() == "proxy")
       return "Usage: sockeye proxy --upstream URL [OPTIONS]\n       sockeye proxy --config FILE [OPTIONS]\n";
     if (app->get_name() == "check") return "Usage: sockeye check FILE\n";
+    if (app->get_name() == "dialect") return "Usage: sockeye dialect list|show|test …\n";
+    if (app->get_name() == "list") return "Usage: sockeye dialect list\n";
+    if (app->get_name() == "show") return "Usage: sockeye dialect show NAME\n";
+    if (app->get_name() == "test") return "Usage: sockeye dialect test NAME|FILE SAMPLES [OPTIONS]\n";
     return "Usage: " + name + " COMMAND [OPTIONS]\n";
   }
 };
@@ -102,6 +126,24 @@ Command parse_command_line(int argc, const char* const* argv) {
   check->footer(check_footer);
   check->add_option("FILE", command.file, "Configuration file")->required();
 
+  auto* dialect = app.add_subcommand("dialect", "List, show and try the rules for application protocols");
+  dialect->footer(dialect_footer);
+  dialect->require_subcommand(1);
+  DialectCommand& d = command.dialect;
+  dialect->add_subcommand("list", "The built-in dialects, a line each");
+  auto* show = dialect->add_subcommand("show", "Print the rules of a built-in dialect");
+  show->add_option("NAME", d.name, "Its name")->required();
+  auto* test = dialect->add_subcommand("test", "Run recorded messages through rules and say what each is taken for");
+  test->footer(dialect_test_footer);
+  test->add_option("DIALECT", d.name, "A built-in dialect's name, a rule file (FILE.yaml), or auto: detect")
+      ->required();
+  test->add_option("SAMPLES", d.samples, "File of messages, - for standard input")->required();
+  test->add_option("--format", d.format, "text or json (text)")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"text", "json"}));
+  test->add_option("--target", d.target, "Path and query of the handshake, for auto and $query (/)")->type_name("PATH");
+  test->add_option("--subprotocol", d.subprotocol, "Subprotocol of the handshake")->type_name("NAME");
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -110,21 +152,25 @@ Command parse_command_line(int argc, const char* const* argv) {
       return command;
     }
     std::string what = error.what();
-    if (argc > 1 && argv[1][0] != '-' && !proxy->parsed() && !check->parsed()) {
-      constexpr std::array<std::string_view, 2> commands = {"proxy", "check"};
+    if (argc > 1 && argv[1][0] != '-' && !proxy->parsed() && !check->parsed() && !dialect->parsed()) {
+      constexpr std::array<std::string_view, 3> commands = {"proxy", "check", "dialect"};
       const auto meant = config::nearest(argv[1], commands);
       what = "unknown command " + config::quote(argv[1]) + "; expected " + config::one_of(commands) +
              (meant.empty() ? "" : "; did you mean " + std::string(meant) + "?");
     }
     std::cerr << "sockeye: " << what << "\nTry: sockeye "
-              << (proxy->parsed()   ? "proxy "
-                  : check->parsed() ? "check "
-                                    : "")
+              << (proxy->parsed()     ? "proxy "
+                  : check->parsed()   ? "check "
+                  : dialect->parsed() ? "dialect "
+                                      : "")
               << "--help\n";
     command.status = 2;
     return command;
   }
-  command.action = proxy->parsed() ? Action::proxy : Action::check;
+  command.action = proxy->parsed() ? Action::proxy : check->parsed() ? Action::check : Action::dialect;
+  d.verb = show->parsed()   ? DialectCommand::Verb::show
+           : test->parsed() ? DialectCommand::Verb::test
+                            : DialectCommand::Verb::list;
   return command;
 }
 

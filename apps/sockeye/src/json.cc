@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <ctime>
 
 #include "sockeye/base/utf8.h"
@@ -74,7 +75,13 @@ Json& Json::number(std::uint64_t value) {
   out_ += std::to_string(value);
   return *this;
 }
+Json& Json::number(std::int64_t value) {
+  separate();
+  out_ += std::to_string(value);
+  return *this;
+}
 Json& Json::number(double value) {
+  if (!std::isfinite(value)) return null();
   separate();
   std::array<char, 32> buffer{};
   const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);

@@ -14,7 +14,8 @@ class Json {
   Json& key(std::string_view name);  // a literal of ours: not escaped
   Json& text(std::string_view value);
   Json& number(std::uint64_t value);
-  Json& number(double value);  // finite
+  Json& number(std::int64_t value);
+  Json& number(double value);  // null when not finite
   Json& boolean(bool value);
   Json& null();
 

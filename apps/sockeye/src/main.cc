@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "cli.h"
+#include "dialect_command.h"
 #include "log.h"
 #include "serve.h"
 
@@ -45,6 +46,8 @@ int main(int argc, char** argv) {
       return command.status;
     case app::Action::check:
       return run_check(command, environment);
+    case app::Action::dialect:
+      return app::run_dialect(command.dialect);
     case app::Action::proxy:
       return run_proxy(command, environment);
   }

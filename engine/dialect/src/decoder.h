@@ -36,6 +36,15 @@ class Documents {
   [[nodiscard]] std::string& text() { return text_; }
   void finish(std::uint64_t wire_bytes);
   void abandon() { text_.resize(begun_); }
+  // Between begin() and finish(), instead of it: there was a document, but it is past a bound.
+  void drop() {
+    abandon();
+    ++dropped_;
+  }
+  // Whether so much more text is within most_text: ask before copying what a peer made long.
+  [[nodiscard]] bool fits(std::size_t bytes) const {
+    return text_.size() <= most_text && bytes <= most_text - text_.size();
+  }
 
   [[nodiscard]] const std::vector<Document>& documents() const { return documents_; }
   [[nodiscard]] std::string_view operator[](const Document& d) const { return {text_.data() + d.begin, d.size}; }
@@ -58,7 +67,10 @@ class Decoder {
   // A complete message, unmasked and inflated. Appends the documents it completes: none, one or several (a message of
   // a byte-stream protocol may end in the middle of a packet, or hold many). False: not in the protocol's form; the
   // decoder has let go of what it held and goes on with the next message where that makes sense. Bounded memory
-  // whatever comes in. Payload bodies are not copied into documents unless rules may need them (JSON bodies are).
+  // whatever comes in. Payload bodies are not copied into documents unless rules may need them (JSON bodies are); a
+  // JSON body is known to be one balanced value, no more: it cannot leave its place in the document, but may be
+  // invalid. Documents may come with false: what was completed before the fault, and behind it where the protocol has
+  // delimiters.
   virtual bool decode(model::Side from, model::Opcode opcode, base::Bytes plain, Documents& out) = 0;
 };
 

@@ -4,6 +4,7 @@
 
 #include "sockeye/model/anomaly.h"
 #include "sockeye/model/frame.h"
+#include "sockeye/model/invocation.h"
 #include "sockeye/model/session.h"
 
 namespace sockeye::model {
@@ -62,12 +63,17 @@ constexpr std::array<std::string_view, 3> states{"open", "closing", "closed"};
 constexpr std::array<std::string_view, 4> initiators{"client", "server", "proxy", "network"};
 constexpr std::array<std::string_view, 8> reasons{
     "normal", "heartbeat_timeout", "stuck", "protocol_error", "reset", "limit", "drain", "idle"};
+constexpr std::array<std::string_view, 4> invocation_statuses = {"ok", "error", "cancelled", "incomplete"};
+constexpr std::array<std::string_view, 5> invocation_ends = {"reply", "cancel", "timeout", "connection_lost",
+                                                             "evicted"};
 
 }  // namespace
 
 std::string_view name(Anomaly a) { return row(a).name; }
 std::uint16_t close_code(Anomaly a) { return row(a).code; }
 std::string_view explain(Anomaly a) { return row(a).text; }
+std::string_view name(InvocationStatus s) { return invocation_statuses[static_cast<std::size_t>(s)]; }
+std::string_view name(InvocationEnd e) { return invocation_ends[static_cast<std::size_t>(e)]; }
 std::string_view name(SessionState s) { return states[static_cast<std::size_t>(s)]; }
 std::string_view name(Initiator i) { return initiators[static_cast<std::size_t>(i)]; }
 std::string_view name(EndReason r) { return reasons[static_cast<std::size_t>(r)]; }

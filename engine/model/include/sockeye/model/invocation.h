@@ -13,7 +13,6 @@
 #include "sockeye/base/time.h"
 #include "sockeye/model/frame.h"
 #include "sockeye/model/span.h"
-#include "sockeye/model/trace_context.h"
 
 namespace sockeye::model {
 
@@ -86,13 +85,15 @@ struct Invocation {
   bool cancel_requested = false;
   std::string error_type;  // "" none
 
-  Chunks chunks;                       // all of them
+  Chunks chunks;                          // all of them
   std::array<Chunks, max_lanes> lanes{};  // the first ones named
-  std::uint64_t request_bytes = 0;     // payload of the opening message
-  std::uint64_t reply_bytes = 0;       // of chunks and the end
+  std::uint64_t request_bytes = 0;        // payload of the opening message
+  std::uint64_t reply_bytes = 0;          // of chunks and the end
 
-  std::optional<TraceContext> context;  // from its opening message; remote
-  std::string baggage;                  // as received, at most 8,192 bytes
+  // From its opening message, as received and not judged; "" none.
+  std::string traceparent;              // at most 256 bytes
+  std::string tracestate;               // at most 512
+  std::string baggage;                  // at most 8,192
   Attributes attributes;                // at most max_attributes; keys are immortal
   std::vector<InvocationEvent> events;  // at most max_events
 

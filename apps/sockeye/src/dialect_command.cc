@@ -1,0 +1,371 @@
+#include "dialect_command.h"
+
+#include <simdjson.h>
+
+#include <cmath>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <optional>
+#include <sstream>
+#include <variant>
+
+#include "json.h"
+#include "sockeye/base/ids.h"
+#include "sockeye/config/text.h"
+#include "sockeye/dialect/registry.h"
+#include "sockeye/dialect/session.h"
+
+namespace sockeye::app {
+namespace {
+
+using base::Time;
+using model::Side;
+
+struct Sample {
+  Side from = Side::client;
+  bool binary = false;
+  std::string bytes;
+  std::optional<double> at;  // seconds
+};
+
+std::optional<std::string> base64(std::string_view text) {
+  std::string out;
+  std::uint32_t bits = 0;
+  unsigned have = 0;
+  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
+  for (const char c : text) {
+    constexpr std::string_view standard = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::size_t digit = standard.find(c);
+    if (c == '-') digit = 62;
+    if (c == '_') digit = 63;
+    if (digit == std::string_view::npos) return std::nullopt;
+    bits = (bits << 6U) | static_cast<std::uint32_t>(digit);
+    have += 6;
+    if (have < 8) continue;
+    have -= 8;
+    out += static_cast<char>((bits >> have) & 0xffU);
+  }
+  return out;
+}
+
+// What is wrong with the line, or the sample.
+std::variant<Sample, std::string> parse_sample(simdjson::dom::parser& parser, const std::string& line) {
+  simdjson::dom::object object;
+  if (parser.parse(line).get(object) != simdjson::SUCCESS) return "not a JSON object";
+  Sample sample;
+  std::string_view text;
+  if (object["dir"].get(text) != simdjson::SUCCESS || (text != "c2s" && text != "s2c"))
+    return R"("dir" must be "c2s" or "s2c")";
+  sample.from = text == "c2s" ? Side::client : Side::server;
+  if (object["text"].get(text) == simdjson::SUCCESS) {
+    sample.bytes = text;
+  } else if (object["binary"].get(text) == simdjson::SUCCESS) {
+    auto bytes = base64(text);
+    if (!bytes) return R"("binary" must be Base64)";
+    sample.bytes = std::move(*bytes);
+    sample.binary = true;
+  } else {
+    return R"(the message is missing: "text" or "binary")";
+  }
+  if (double t = 0; object["t"].get(t) == simdjson::SUCCESS) {
+    if (!(std::abs(t) < 1e9)) return R"("t" must be seconds)";
+    sample.at = t;
+  }
+  return sample;
+}
+
+// Gathers what a message means.
+class Notes final : public dialect::Listener {
+ public:
+  std::vector<std::string_view> rules;
+  std::vector<dialect::Effect> effects;
+  std::vector<model::Invocation> finished;
+  std::vector<std::string> remarks;  // for people
+  std::array<std::uint64_t, static_cast<std::size_t>(dialect::Oddity::count_)> odds{};
+
+  void clear() {
+    rules.clear();
+    effects.clear();
+    finished.clear();
+    remarks.clear();
+  }
+  [[nodiscard]] std::uint64_t count(dialect::Oddity o) const { return odds[static_cast<std::size_t>(o)]; }
+
+  void matched(std::string_view rule) override { rules.push_back(rule); }
+  void effect(dialect::Effect effect) override { effects.push_back(effect); }
+  void opened(model::Invocation& i) override { remarks.push_back("#" + std::to_string(i.number) + " " + i.operation); }
+  void chunk(const model::Invocation& i, std::optional<base::Duration>) override {
+    remarks.push_back("#" + std::to_string(i.number) + " chunk " + std::to_string(i.chunks.count));
+  }
+  void ended(model::Invocation&& i) override { finished.push_back(std::move(i)); }
+  void media(Side, std::string_view name, std::uint64_t bytes, Time) override {
+    remarks.push_back(std::string(name) + ", " + std::to_string(bytes) + " B");
+  }
+  void beat(Side, std::string_view name, std::optional<base::Duration> rtt, Time) override {
+    std::string remark(name);
+    if (rtt) remark += ", " + std::to_string(rtt->count() / 1'000'000) + " ms after its ping";
+    remarks.push_back(std::move(remark));
+  }
+  void session_attribute(std::string_view key, const model::AttributeValue&) override {
+    remarks.push_back("session " + std::string(key));
+  }
+  void event(std::string_view name, Side, Time) override { remarks.push_back("event " + std::string(name)); }
+  void error(Side, std::string_view type, Time) override { remarks.push_back("error " + std::string(type)); }
+  void odd(dialect::Oddity kind, Side, std::uint64_t n, Time) override {
+    odds[static_cast<std::size_t>(kind)] += n;
+    if (kind != dialect::Oddity::unmatched) remarks.push_back(std::string(dialect::name(kind)));
+  }
+};
+
+void put_attributes(Json& json, const model::Invocation& i) {
+  json.key("attributes").open('{');
+  for (const auto& [name, value] : i.attributes) {
+    std::string key;
+    append_json_text(key, name);
+    json.key(std::string_view(key).substr(1, key.size() - 2));
+    if (const auto* const text = std::get_if<std::string>(&value))
+      json.text(*text);
+    else if (const auto* const flag = std::get_if<bool>(&value))
+      json.boolean(*flag);
+    else if (const auto* const number = std::get_if<double>(&value))
+      json.number(*number);
+    else
+      json.number(std::get<std::int64_t>(value));
+  }
+  if (!i.error_type.empty()) json.key("error.type").text(i.error_type);
+  json.close('}');
+}
+
+void print_json(const model::Invocation& i) {
+  Json json;
+  json.open('{').key("invocation").text(i.operation).key("opened_by").text(model::direction(i.opened_by));
+  json.key("status").text(model::name(i.status)).key("chunks").number(i.chunks.count).key("traceparent");
+  if (i.traceparent.empty())
+    json.null();
+  else
+    json.text(i.traceparent);
+  put_attributes(json, i);
+  json.key("end").text(model::name(i.end)).key("number").number(i.number);
+  if (i.parent != 0) json.key("parent").number(i.parent);
+  if (!i.trigger.empty()) json.key("trigger").text(i.trigger);
+  if (!i.anchor_name.empty()) json.key("anchor").text(i.anchor_name);
+  std::cout << json.close('}').take() << '\n';
+}
+
+void print_json(std::size_t line, const Sample& sample, const Notes& notes) {
+  Json json;
+  json.open('{').key("line").number(static_cast<std::uint64_t>(line));
+  json.key("dir").text(model::direction(sample.from)).key("rule");
+  if (notes.rules.empty())
+    json.null();
+  else
+    json.text(notes.rules.front());
+  json.key("effects").open('[');
+  for (const dialect::Effect effect : notes.effects) json.text(dialect::name(effect));
+  std::cout << json.close(']').close('}').take() << '\n';
+}
+
+std::string seconds_text(base::Duration d) {
+  std::ostringstream out;
+  out.precision(3);
+  out << std::fixed << base::seconds(d) << " s";
+  return out.str();
+}
+
+void print_text(const model::Invocation& i) {
+  std::cout << "        └ #" << i.number << ' ' << i.operation << ": " << model::name(i.status);
+  if (!i.error_type.empty()) std::cout << " (" << i.error_type << ')';
+  if (i.end != model::InvocationEnd::reply) std::cout << ", ended by " << model::name(i.end);
+  std::cout << ", " << seconds_text(i.ended - i.opened);
+  if (i.chunks.count != 0)
+    std::cout << ", " << i.chunks.count << (i.chunks.count == 1 ? " chunk" : " chunks") << ", first after "
+              << seconds_text(i.chunks.first - i.opened);
+  if (i.anchor != base::never && i.chunks.count != 0)
+    std::cout << " (" << seconds_text(i.chunks.first - i.anchor) << " after " << i.anchor_name << ')';
+  if (!i.traceparent.empty()) std::cout << ", " << i.traceparent;
+  std::cout << '\n';
+  for (const auto& [key, value] : i.attributes) {
+    std::cout << "          " << key << " = ";
+    std::visit([](const auto& v) { std::cout << v; }, value);
+    std::cout << '\n';
+  }
+}
+
+void print_text(std::size_t line, const Sample& sample, const Notes& notes) {
+  std::cout.width(5);
+  std::cout << line << ' ' << model::direction(sample.from) << "  ";
+  if (notes.rules.empty()) std::cout << "-";
+  for (std::size_t i = 0; i < notes.rules.size(); ++i) std::cout << (i == 0 ? "" : " + ") << notes.rules[i];
+  std::cout << " →";
+  if (notes.effects.empty()) std::cout << (notes.rules.empty() ? " no rule knows this message" : " nothing");
+  for (const dialect::Effect effect : notes.effects) std::cout << ' ' << dialect::name(effect);
+  for (std::size_t i = 0; i < notes.remarks.size(); ++i) std::cout << (i == 0 ? "  (" : ", ") << notes.remarks[i];
+  std::cout << (notes.remarks.empty() ? "" : ")") << '\n';
+}
+
+int fail(const std::string& what) {
+  std::cerr << what << '\n';
+  return 2;
+}
+
+int list() {
+  std::size_t widest = 0;
+  for (const auto& each : dialect::built_in()) widest = std::max(widest, dialect::name(*each).size());
+  for (const auto& each : dialect::built_in()) {
+    std::string line(dialect::name(*each));
+    line.resize(widest + 2, ' ');
+    std::cout << line << dialect::title(*each) << '\n';
+  }
+  return 0;
+}
+
+std::string unknown(std::string_view wanted) {
+  std::vector<std::string_view> names;
+  for (const auto& each : dialect::built_in()) names.push_back(dialect::name(*each));
+  const auto meant = config::nearest(wanted, names);
+  return "sockeye: there is no dialect " + config::quote(wanted) +
+         (meant.empty() ? "; `sockeye dialect list` names them all" : "; did you mean " + std::string(meant) + "?");
+}
+
+int show(const DialectCommand& command) {
+  const auto found = dialect::find(dialect::built_in(), command.name);
+  if (found == nullptr) return fail(unknown(command.name));
+  std::cout << dialect::source(*found);
+  return 0;
+}
+
+bool is_file_name(std::string_view name) {
+  return name.find('/') != std::string_view::npos || name.ends_with(".yaml") || name.ends_with(".yml");
+}
+
+class Test {
+ public:
+  Test(const DialectCommand& command) : command_(command), json_(command.format == "json") {}
+
+  int run() {
+    const std::size_t question = std::min(command_.target.find('?'), command_.target.size());
+    facts_ = {.path = std::string_view(command_.target).substr(0, question),
+              .query = std::string_view(command_.target).substr(std::min(question + 1, command_.target.size())),
+              .subprotocol = command_.subprotocol};
+    if (const int status = choose(); status != 0) return status;
+    std::ifstream file;
+    const bool from_file = command_.samples != "-";
+    if (from_file) {
+      file.open(command_.samples);
+      if (!file) return fail("sockeye: cannot read " + command_.samples);
+    }
+    std::istream& in = from_file ? file : std::cin;
+    std::string line;
+    for (std::size_t number = 1; std::getline(in, line); ++number) {
+      if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+      auto parsed = parse_sample(parser_, line);
+      if (const auto* const wrong = std::get_if<std::string>(&parsed))
+        return fail((from_file ? command_.samples : "standard input") + ":" + std::to_string(number) + ": " + *wrong);
+      feed(number, std::get<Sample>(parsed));
+    }
+    sum_up();
+    return 0;
+  }
+
+ private:
+  int choose() {
+    if (command_.name == "auto") {
+      detector_.emplace(dialect::built_in(), facts_, workspace_);
+      begin(detector_->decision().program);
+      return 0;
+    }
+    if (is_file_name(command_.name)) {
+      std::ifstream file(command_.name);
+      if (!file) return fail("sockeye: cannot read " + command_.name);
+      const std::string yaml{std::istreambuf_iterator<char>(file), {}};
+      auto compiled = dialect::compile(yaml, command_.name);
+      if (!compiled) return fail(compiled.error().message);
+      begin(*compiled);
+      return 0;
+    }
+    auto found = dialect::find(dialect::built_in(), command_.name);
+    if (found == nullptr) return fail(unknown(command_.name));
+    begin(std::move(found));
+    return 0;
+  }
+
+  void begin(dialect::ProgramRef program) {
+    if (detector_ && !json_)
+      std::cout << "dialect: " << dialect::name(*program) << " (" << dialect::name(detector_->decision().basis)
+                << ")\n";
+    session_.emplace(std::move(program), facts_, dialect::Limits{}, workspace_, notes_, 1);
+  }
+
+  void feed(std::size_t number, const Sample& sample) {
+    if (sample.at) now_ = Time(base::Duration(static_cast<std::int64_t>(*sample.at * 1e9)));
+    notes_.clear();
+    session_->tick(now_);
+    const model::Opcode opcode = sample.binary ? model::Opcode::binary : model::Opcode::text;
+    const base::MutableBytes room = workspace_.stage(sample.bytes.size());
+    std::copy(sample.bytes.begin(), sample.bytes.end(), room.begin());
+    const dialect::Payload payload{
+        .bytes = room.first(sample.bytes.size()), .readable = room.size(), .on_wire = sample.bytes.size()};
+    if (detector_ && detector_->open() && detector_->message(sample.from, opcode, payload))
+      begin(detector_->decision().program);
+    session_->message(sample.from, opcode, payload, now_);
+    json_ ? print_json(number, sample, notes_) : print_text(number, sample, notes_);
+    for (const auto& each : notes_.finished) json_ ? print_json(each) : print_text(each);
+  }
+
+  void sum_up() {
+    using dialect::Oddity;
+    if (json_) {
+      Json json;
+      json.open('{').key("left_open").number(static_cast<std::uint64_t>(session_->open()));
+      json.key("unmatched").number(notes_.count(Oddity::unmatched));
+      json.key("orphans").number(notes_.count(Oddity::orphan));
+      for (const Oddity o : {Oddity::duplicate, Oddity::gap, Oddity::invalid})
+        json.key(dialect::name(o)).number(notes_.count(o));
+      if (detector_) {
+        json.key("dialect").text(dialect::name(session_->program()));
+        json.key("basis").text(dialect::name(detector_->decision().basis));
+      }
+      std::cout << json.close('}').take() << '\n';
+      return;
+    }
+    std::cout << session_->open() << " left open, " << notes_.count(Oddity::unmatched) << " messages no rule knows, "
+              << notes_.count(Oddity::orphan) << " replies to nothing open";
+    for (const Oddity o : {Oddity::duplicate, Oddity::gap, Oddity::invalid})
+      if (notes_.count(o) != 0) std::cout << ", " << notes_.count(o) << ' ' << dialect::name(o);
+    std::cout << '\n';
+    session_->for_each_open(
+        [](void*, const model::Invocation& i) {
+          std::cout << "        open: #" << i.number << ' ' << i.operation << ", by "
+                    << (i.opened_by == Side::client ? "the client" : "the server") << ", " << i.chunks.count
+                    << " chunks\n";
+        },
+        nullptr);
+  }
+
+  const DialectCommand& command_;
+  bool json_;
+  simdjson::dom::parser parser_;
+  dialect::Facts facts_;
+  dialect::Workspace workspace_;
+  Notes notes_;
+  std::optional<dialect::Detector> detector_;
+  std::optional<dialect::Session> session_;
+  Time now_;
+};
+
+}  // namespace
+
+int run_dialect(const DialectCommand& command) {
+  switch (command.verb) {
+    case DialectCommand::Verb::list:
+      return list();
+    case DialectCommand::Verb::show:
+      return show(command);
+    case DialectCommand::Verb::test:
+      return Test(command).run();
+  }
+  return 2;
+}
+
+}  // namespace sockeye::app

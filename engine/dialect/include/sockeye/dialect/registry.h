@@ -1,0 +1,65 @@
+// The dialects there are, and which of them a connection speaks.
+//
+// Detection never guesses: the handshake decides if the signs of exactly one dialect hold (a subprotocol, being the
+// field where peers agree on the dialect, over path, query and headers; then more signs over fewer). If several hold
+// alike, or none, the first messages decide, those whose `first` conditions exactly one dialect has. Otherwise the
+// dialect is none, and why is said.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sockeye/base/result.h"
+#include "sockeye/dialect/program.h"
+#include "sockeye/dialect/session.h"
+
+namespace sockeye::dialect {
+
+// Embedded in the binary, compiled on first use, sorted by name. Thread-safe.
+[[nodiscard]] std::span<const ProgramRef> built_in();
+[[nodiscard]] ProgramRef find(std::span<const ProgramRef>, std::string_view name);  // null: there is none
+
+enum class Basis : std::uint8_t {
+  configured,
+  subprotocol,
+  handshake,  // path, query or header
+  first_message,
+  undecided,  // nothing held, yet or for good
+  ambiguous   // more than one dialect fits as well
+};
+[[nodiscard]] std::string_view name(Basis);
+
+struct Decision {
+  ProgramRef program;  // none() when undecided or ambiguous
+  Basis basis = Basis::undecided;
+};
+
+// For one connection of a route whose dialect is auto.
+class Detector {
+ public:
+  static constexpr unsigned patience = 8;  // data messages of both sides that are looked at
+
+  // Borrows `known` and the workspace.
+  Detector(std::span<const ProgramRef> known, const Facts&, Workspace&);
+  [[nodiscard]] const Decision& decision() const { return decision_; }
+  // Messages can still decide.
+  [[nodiscard]] bool open() const { return !waiting_.empty(); }
+  // The next data message. True when it decided: it is the first that the dialect's session should get.
+  bool message(model::Side from, model::Opcode, const Payload&);
+
+ private:
+  struct Candidate {
+    const ProgramRef* program;
+    std::size_t sign;  // of Program::detect
+  };
+  std::vector<Candidate> waiting_;
+  Workspace* workspace_;
+  Decision decision_;
+  unsigned seen_ = 0;
+};
+
+}  // namespace sockeye::dialect

@@ -1,0 +1,137 @@
+// The dialect of one connection: messages in, invocations out. Used by one thread; no clock, no I/O. In steady state
+// nothing is allocated for a message that opens or ends nothing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sockeye/base/bytes.h"
+#include "sockeye/base/time.h"
+#include "sockeye/dialect/program.h"
+#include "sockeye/model/frame.h"
+#include "sockeye/model/http_head.h"
+#include "sockeye/model/invocation.h"
+
+namespace sockeye::dialect {
+
+// What a message was that its dialect did not expect: counted per dialect and kind.
+enum class Oddity : std::uint8_t {
+  invalid,    // not a document in the dialect's form
+  unmatched,  // no rule knows it
+  orphan,     // a reply, chunk or cancel of nothing that is open
+  duplicate,  // opens under a key that is open already
+  evicted,    // an invocation given up because the table is full
+  gap,        // the dialect's sequence numbers skip
+  too_large,  // longer than what is looked into
+  count_
+};
+[[nodiscard]] std::string_view name(Oddity);
+
+enum class Effect : std::uint8_t {
+  open,
+  accept,
+  bind,
+  chunk,
+  attrs,
+  note,
+  cancel,
+  end,
+  event,
+  session,
+  media,
+  beat,
+  error,
+  ignore
+};
+[[nodiscard]] std::string_view name(Effect);
+
+// Hears what messages mean. Views and references are valid during the call.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  // May fill the invocation's place in its trace.
+  virtual void opened(model::Invocation&) = 0;
+  virtual void chunk(const model::Invocation&, std::optional<base::Duration> since_last) = 0;
+  virtual void ended(model::Invocation&&) = 0;
+  virtual void media(model::Side, std::string_view name, std::uint64_t bytes, base::Time) = 0;
+  // An application heartbeat; the round trip where its answer was recognised.
+  virtual void beat(model::Side, std::string_view name, std::optional<base::Duration> rtt, base::Time) = 0;
+  virtual void session_attribute(std::string_view key, const model::AttributeValue&) = 0;
+  virtual void event(std::string_view name, model::Side, base::Time) = 0;
+  // A message that reports an error of the session, of no invocation.
+  virtual void error(model::Side, std::string_view type, base::Time) = 0;
+  virtual void odd(Oddity, model::Side, std::uint64_t count, base::Time) = 0;
+  // For `sockeye dialect test`: a rule matched, and then did this.
+  virtual void matched(std::string_view /*rule*/) {}
+  virtual void effect(Effect) {}
+};
+
+struct Limits {
+  std::uint32_t open = 256;                                // invocations of one session; the oldest gives way
+  std::size_t text = 1U << 20U;                            // bytes of one message that are looked into
+  base::Duration cancel_grace = std::chrono::seconds(10);  // a cancelled one that nobody ends
+};
+
+// What the handshake said. Read during the call only.
+struct Facts {
+  std::string_view path, query, subprotocol;
+  const model::HttpHead* head = nullptr;  // the request; null: no header is known
+};
+
+// What the sessions of one thread share: parsers and buffers, reused from message to message.
+class Workspace {
+ public:
+  Workspace();
+  ~Workspace();
+  struct Parts;
+  [[nodiscard]] Parts& parts() { return *parts_; }
+  // Room for a message of `size` bytes, with what a parser wants behind it. Valid until the next call.
+  [[nodiscard]] base::MutableBytes stage(std::size_t size);
+
+ private:
+  std::unique_ptr<Parts> parts_;
+};
+
+// A whole message. Masked bytes are unmasked only as far as somebody looks.
+struct Payload {
+  base::Bytes bytes;          // in one piece
+  std::size_t readable = 0;   // bytes from bytes.data() on that may be read, those of the message included
+  std::uint64_t on_wire = 0;  // payload bytes as they were sent, for chunk and byte counts
+};
+
+class Session {
+ public:
+  // Borrows the workspace and the listener. `seed` is secret to this process: keys of open invocations are kept hashed.
+  Session(ProgramRef, const Facts&, const Limits&, Workspace&, Listener&, std::uint64_t seed);
+  ~Session();
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+
+  // Whether messages of this kind are looked into at all; if not, message() may be called with an empty payload.
+  [[nodiscard]] bool wants(model::Side from, model::Opcode) const;
+  // A complete data message, unmasked and inflated.
+  void message(model::Side from, model::Opcode, const Payload&, base::Time now);
+  // One that was longer than limits.text, or could not be read (a compressed one that is passed).
+  void unread(model::Side from, model::Opcode, std::uint64_t on_wire, base::Time now);
+
+  [[nodiscard]] base::Time next_deadline() const;
+  void tick(base::Time now);
+  // The session is over: whatever is open ends incomplete.
+  void finish(base::Time now);
+
+  [[nodiscard]] const Program& program() const;
+  [[nodiscard]] std::size_t open() const;
+  // Oldest first.
+  void for_each_open(void (*each)(void* context, const model::Invocation&), void* context) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sockeye::dialect
