@@ -455,12 +455,17 @@ void Session::State::begin(const Reading& r, const Rule& rule, const Verb& verb)
     end(oldest, model::InvocationEnd::evicted, r.now);
   }
   const std::uint32_t parent = select(r, verb.parent);
-  const std::uint64_t parent_number = parent == Table::none ? 0 : table[parent].invocation.number;
   const std::uint32_t slot = table.add();
   Open& opened_now = table[slot];
   Invocation& invocation = opened_now.invocation;
   invocation.number = ++opened;
-  invocation.parent = parent_number;
+  if (parent != Table::none) {
+    const Invocation& served = table[parent].invocation;
+    invocation.parent = served.number;
+    invocation.trace_id = served.trace_id;
+    invocation.parent_span_id = served.span_id;
+    invocation.trace_flags = served.trace_flags;
+  }
   const Value operation = value(r, verb.operation);
   invocation.operation = operation.scalar() && !operation.text.empty()
                              ? base::cut_utf8(operation.text, Invocation::max_operation)

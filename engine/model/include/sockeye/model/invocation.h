@@ -97,10 +97,14 @@ struct Invocation {
   Attributes attributes;                // at most max_attributes; keys are immortal
   std::vector<InvocationEvent> events;  // at most max_events
 
-  // Its span, given when it opens so that others can be its children or links: set by who builds spans.
+  // Its span, placed when it opens so that others can be its children: set by who builds spans. One that serves another
+  // begins with that one's trace and, as parent_span_id, span.
   base::TraceId trace_id;
   base::SpanId span_id;
+  base::SpanId parent_span_id;  // zero: a root
   std::uint8_t trace_flags = 0;
+  bool parent_is_remote = false;
+  std::uint16_t account = 0;  // of model::OperationTable, for who counts
 
   [[nodiscard]] const Chunks* lane(std::string_view which) const {
     for (const Chunks& each : lanes)
