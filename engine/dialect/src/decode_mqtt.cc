@@ -31,13 +31,19 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "decoders.h"
+#include "mqtt_properties.h"
 #include "sockeye/base/utf8.h"
 
 namespace sockeye::dialect {
 namespace {
+
+using mqtt::Cursor;
+using mqtt::write_properties;
 
 constexpr std::size_t most_packet = 64U << 10U;      // of a packet that is read whole
 constexpr std::size_t most_properties = 16U << 10U;  // of PUBLISH and CONNECT
@@ -89,44 +95,7 @@ constexpr std::array<Kind, 16> kinds{{{"", 0, 0},
                                       {"disconnect", 0, from_both},
                                       {"auth", 0, from_both}}};
 
-// Reads from the front; past the end everything is zero or empty and ok() false.
-class Cursor {
- public:
-  explicit Cursor(std::string_view text) : rest_(text) {}
-  std::string_view take(std::size_t n) {
-    if (n > rest_.size()) {
-      ok_ = false;
-      n = rest_.size();
-    }
-    const std::string_view taken = rest_.substr(0, n);
-    rest_.remove_prefix(n);
-    return ok_ ? taken : std::string_view{};
-  }
-  std::uint32_t number(std::size_t bytes) {  // big endian
-    std::uint32_t value = 0;
-    for (const char c : take(bytes)) value = (value << 8U) | static_cast<std::uint8_t>(c);
-    return value;
-  }
-  std::uint32_t varint() {
-    std::uint32_t value = 0;
-    for (unsigned shift = 0; shift < 28; shift += 7) {
-      const std::uint32_t byte = number(1);
-      value |= (byte & 0x7fU) << shift;
-      if ((byte & 0x80U) == 0) return value;
-    }
-    ok_ = false;
-    return 0;
-  }
-  std::string_view string() { return take(number(2)); }
-  [[nodiscard]] bool ok() const { return ok_; }
-  [[nodiscard]] bool done() const { return rest_.empty(); }
-
- private:
-  std::string_view rest_;
-  bool ok_ = true;
-};
-
-// Where in `text` a variable byte integer is followed on: how many bytes it has (0: not all there), and its value.
+// The variable byte integer at a place of `text`: how many bytes it has (0: they are not all there), and its value.
 struct Varint {
   std::size_t size = 0;
   std::uint32_t value = 0;
@@ -140,152 +109,6 @@ Varint varint_at(std::string_view text, std::size_t at) {
     return {.size = i + 1, .value = cursor.varint()};
   }
   return {.bad = bytes.size() == 4};
-}
-
-enum class Form : std::uint8_t { unknown, byte, two, four, varint, string, pair };
-Form form(std::uint32_t property) {  // MQTT 5 §2.2.2.2
-  switch (property) {
-    case 0x01:
-    case 0x17:
-    case 0x19:
-    case 0x24:
-    case 0x25:
-    case 0x28:
-    case 0x29:
-    case 0x2a:
-      return Form::byte;
-    case 0x13:
-    case 0x21:
-    case 0x22:
-    case 0x23:
-      return Form::two;
-    case 0x02:
-    case 0x11:
-    case 0x18:
-    case 0x27:
-      return Form::four;
-    case 0x0b:
-      return Form::varint;
-    case 0x03:
-    case 0x08:
-    case 0x09:
-    case 0x12:
-    case 0x15:
-    case 0x16:
-    case 0x1a:
-    case 0x1c:
-    case 0x1f:
-      return Form::string;
-    case 0x26:
-      return Form::pair;
-    default:
-      return Form::unknown;
-  }
-}
-
-std::string_view property_name(std::uint32_t property) {  // of those that are for documents
-  switch (property) {
-    case 0x03:
-      return "content_type";
-    case 0x08:
-      return "response_topic";
-    case 0x09:
-      return "correlation";
-    case 0x0b:
-      return "subscription_id";
-    case 0x1f:
-      return "reason_string";
-    case 0x23:
-      return "topic_alias";
-    default:
-      return {};
-  }
-}
-
-void append_hex(std::string& to, std::string_view bytes) {
-  to += '"';
-  for (const char c : bytes) {
-    to += "0123456789abcdef"[static_cast<std::uint8_t>(c) >> 4U];
-    to += "0123456789abcdef"[static_cast<std::uint8_t>(c) & 15U];
-  }
-  to += '"';
-}
-
-// A property for each(id, number, text, second text). False: malformed.
-template <class Each>
-bool each_property(std::string_view text, Each each) {
-  Cursor in(text);
-  while (!in.done()) {
-    const std::uint32_t id = in.varint();
-    std::uint32_t number = 0;
-    std::string_view first;
-    std::string_view second;
-    switch (form(id)) {
-      case Form::unknown:
-        return false;
-      case Form::byte:
-        number = in.number(1);
-        break;
-      case Form::two:
-        number = in.number(2);
-        break;
-      case Form::four:
-        number = in.number(4);
-        break;
-      case Form::varint:
-        number = in.varint();
-        break;
-      case Form::pair:
-        first = in.string();
-        second = in.string();
-        break;
-      case Form::string:
-        first = in.string();
-        break;
-    }
-    if (!in.ok()) return false;
-    each(id, number, first, second);
-  }
-  return true;
-}
-
-// ,"properties":{..}, or nothing where there are none. Writes into a document that is abandoned when this is false.
-bool write_properties(std::string& to, std::string_view text) {
-  if (text.empty()) return true;
-  to += R"(,"properties":{)";
-  bool some = false;
-  bool users = false;
-  const bool good = each_property(
-      text, [&](std::uint32_t id, std::uint32_t number, std::string_view first, std::string_view /*second*/) {
-        users = users || form(id) == Form::pair;
-        const std::string_view name = property_name(id);
-        if (name.empty()) return;
-        if (some) to += ',';
-        some = true;
-        append_json(to, name);
-        to += ':';
-        if (name == "correlation")
-          append_hex(to, first);
-        else if (form(id) == Form::string)
-          append_json(to, first);
-        else
-          append_number(to, number);
-      });
-  if (users) {
-    to += some ? R"(,"user":{)" : R"("user":{)";
-    some = false;
-    each_property(text, [&](std::uint32_t id, std::uint32_t, std::string_view first, std::string_view second) {
-      if (form(id) != Form::pair) return;
-      if (some) to += ',';
-      some = true;
-      append_json(to, first);
-      to += ':';
-      append_json(to, second);
-    });
-    to += '}';
-  }
-  to += '}';
-  return good;
 }
 
 bool is_topic(std::string_view text) {
@@ -515,11 +338,11 @@ class Mqtt final : public Decoder {
     write_count(to, "reason", reason);
     if (version_ == 0) version_ = body.size() == 2 ? 4 : 5;  // MQTT 5 has at least the properties' length
     if (version_ == 4) return in.done();
-    return read_properties(in, whole, to);
+    return rest_properties(in, whole, to);
   }
 
   // The last of a packet.
-  static bool read_properties(Cursor& in, bool whole, std::string& to) {
+  static bool rest_properties(Cursor& in, bool whole, std::string& to) {
     if (!whole) return true;
     const std::string_view properties = in.take(in.varint());
     return in.ok() && in.done() && write_properties(to, properties);
@@ -558,9 +381,7 @@ class Mqtt final : public Decoder {
   // Learns a topic's alias, or says what an alias stands for. False: malformed properties.
   static bool resolve(Stream& s, std::string_view& topic, std::string_view properties) {
     std::uint32_t alias = 0;
-    const bool good = each_property(properties, [&](std::uint32_t id, std::uint32_t number, auto, auto) {
-      if (id == 0x23) alias = number;
-    });
+    const bool good = mqtt::read_properties(properties, alias);
     if (!good || alias == 0 || alias > most_aliases) return good;
     if (topic.empty()) {
       if (alias <= s.aliases.size()) topic = s.aliases[alias - 1];
@@ -583,7 +404,7 @@ class Mqtt final : public Decoder {
     const std::uint32_t reason = in.done() ? 0 : in.number(1);  // left out: success (§3.4.2.1, §3.14.2.1)
     if (!in.ok()) return false;
     write_count(to, "reason", reason);
-    return in.done() || read_properties(in, whole, to);
+    return in.done() || rest_properties(in, whole, to);
   }
 
   bool read_filters(std::string_view body, bool whole, bool subscribes, std::string& to) {
@@ -614,7 +435,8 @@ class Mqtt final : public Decoder {
   static bool filters_good(std::string_view body, bool subscribes, bool with_properties) {
     Cursor in(body);
     in.number(2);
-    if (with_properties && !each_property(in.take(in.varint()), [](auto...) {})) return false;
+    std::uint32_t alias = 0;
+    if (with_properties && !mqtt::read_properties(in.take(in.varint()), alias)) return false;
     if (in.done()) return false;
     while (in.ok() && !in.done()) {
       if (!is_filter(in.string())) return false;

@@ -186,7 +186,7 @@ TEST(Mqtt, TheVersionIsLearnedInTheMiddle) {
   };
   const std::string publish_5 = packet(0x30, str("a") + hex("00") + "xyz");
   const auto publish = [](int bytes) {
-    return Texts{R"({"packet":"publish","topic":"a","qos":0,"retain":false,"dup":false,"payload_bytes":)" +
+    return Texts{R"({"packet":"publish","topic":"a","qos":0,"retain":false,"dup":false,"payload_bytes":)"s +
                  std::to_string(bytes) + "}"};
   };
   EXPECT_EQ(both("", "", Side::client, publish_5), publish(4));  // not known: the properties' length counts

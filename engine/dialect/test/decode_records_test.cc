@@ -33,7 +33,7 @@ TEST(AppendJson, EveryByteGivesAStringThatReadsBack) {
   std::string all;
   for (int c = 0; c < 128; ++c) all += static_cast<char>(c);
   std::string_view read;
-  ASSERT_EQ(parser.parse(simdjson::padded_string("[" + json(all) + "]")).at(0).get_string().get(read),
+  ASSERT_EQ(parser.parse(simdjson::padded_string("["s + json(all) + "]")).at(0).get_string().get(read),
             simdjson::SUCCESS);
   EXPECT_EQ(read, all);
 }
@@ -102,12 +102,12 @@ TEST(Records, WhatIsNoRecordIsPassedOver) {
 }
 
 TEST(Records, ALongRecordIsDroppedAndCounted) {
-  const std::string piece = "[" + std::string(100'000, ' ');
+  const std::string piece = "["s + std::string(100'000, ' ');
   Session session(Decode::records);
   for (int i = 0; i < 1000; ++i) EXPECT_TRUE(session.feed(piece));
   EXPECT_EQ(session.all().dropped, 1U);
   EXPECT_EQ(session("]\x1e{}\x1e"), Texts{"{}"});
-  const Decoded huge = decode(Decode::records, Opcode::text, {"[" + std::string(2'000'000, ' ') + "]\x1e{}\x1e"});
+  const Decoded huge = decode(Decode::records, Opcode::text, {"["s + std::string(2'000'000, ' ') + "]\x1e{}\x1e"});
   EXPECT_EQ(huge, (Decoded{.documents = {"{}"}, .wire_bytes = {3}, .dropped = 1}));
 }
 

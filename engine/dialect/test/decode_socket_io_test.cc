@@ -136,7 +136,7 @@ TEST(SocketIo, RefusesWhatTheReferenceParserRefuses) {
                          "0[]",
                          "0{"})
     EXPECT_TRUE(refused(bad)) << bad;
-  EXPECT_TRUE(refused("42/" + std::string(2000, 'n') + ",[\"a\"]"));
+  EXPECT_TRUE(refused("42/"s + std::string(2000, 'n') + ",[\"a\"]"));
 }
 
 TEST(SocketIo, DataCannotLeaveItsPlace) {
@@ -147,7 +147,7 @@ TEST(SocketIo, DataCannotLeaveItsPlace) {
 }
 
 TEST(SocketIo, WhatIsTooLongForADocumentHasNoData) {
-  const std::string data = "[\"big\",\"" + std::string(2'000'000, 'x') + "\"]";
+  const std::string data = "[\"big\",\""s + std::string(2'000'000, 'x') + "\"]";
   EXPECT_EQ(one("427" + data),
             Texts{R"({"eio":"message","type":"event","ns":"/","ack":7,"event":"big","attachments":0})"});
   Session session(Decode::socket_io);

@@ -69,14 +69,14 @@ TEST(Stomp, JsonBodiesAreKept) {
           R"({"command":"SEND","headers":{"content-type":"Application/JSON","content-length":"2"},"body_bytes":2,"body":[]})"});
   for (const auto body : {"", "{", "1},\"command\":\"ACK\",\"b\":{\"c\":1", "[]]"})
     EXPECT_EQ(stream("SEND\ncontent-type:application/json\n\n"s + body + "\0"s).documents,
-              Texts{R"({"command":"SEND","headers":{"content-type":"application/json"},"body_bytes":)" +
+              Texts{R"({"command":"SEND","headers":{"content-type":"application/json"},"body_bytes":)"s +
                     std::to_string(std::string_view(body).size()) + "}"});
 }
 
 TEST(Stomp, LongBodiesAreCounted) {
   for (const auto length : {"", "content-length:65538\n"}) {
     const std::string frame =
-        "SEND\n"s + length + "content-type:application/json\n\n\"" + std::string(65536, 'x') + "\"\0"s;
+        "SEND\n"s + length + "content-type:application/json\n\n\""s + std::string(65536, 'x') + "\"\0"s;
     const Decoded whole = decode(Decode::stomp, Opcode::text, {frame});
     ASSERT_EQ(whole.documents.size(), 1U);
     EXPECT_NE(whole.documents[0].find("\"body_bytes\":65538}"), std::string::npos);
@@ -127,7 +127,7 @@ TEST(Stomp, AFaultLosesItsFrameOnly) {
 }
 
 TEST(Stomp, HeadsAreBounded) {
-  const std::string line = "a:" + std::string(100, 'x') + "\n";
+  const std::string line = "a:"s + std::string(100, 'x') + "\n";
   Session session(Decode::stomp);
   EXPECT_TRUE(session.feed("SEND\n"));
   for (int i = 0; i < 1000; ++i) session.feed(line);
