@@ -5,6 +5,7 @@
 #include "sockeye/model/anomaly.h"
 #include "sockeye/model/frame.h"
 #include "sockeye/model/invocation.h"
+#include "sockeye/model/metrics.h"
 #include "sockeye/model/session.h"
 
 namespace sockeye::model {
@@ -66,6 +67,9 @@ constexpr std::array<std::string_view, 8> reasons{
 constexpr std::array<std::string_view, 4> invocation_statuses = {"ok", "error", "cancelled", "incomplete"};
 constexpr std::array<std::string_view, 5> invocation_ends = {"reply", "cancel", "timeout", "connection_lost",
                                                              "evicted"};
+constexpr std::array<std::string_view, 7> oddities = {"invalid", "unmatched", "orphan",   "duplicate",
+                                                      "evicted", "gap",       "too_large"};
+static_assert(oddities.size() == static_cast<std::size_t>(MessageOddity::count_));
 
 }  // namespace
 
@@ -74,6 +78,7 @@ std::uint16_t close_code(Anomaly a) { return row(a).code; }
 std::string_view explain(Anomaly a) { return row(a).text; }
 std::string_view name(InvocationStatus s) { return invocation_statuses[static_cast<std::size_t>(s)]; }
 std::string_view name(InvocationEnd e) { return invocation_ends[static_cast<std::size_t>(e)]; }
+std::string_view name(MessageOddity o) { return oddities[static_cast<std::size_t>(o)]; }
 std::string_view name(SessionState s) { return states[static_cast<std::size_t>(s)]; }
 std::string_view name(Initiator i) { return initiators[static_cast<std::size_t>(i)]; }
 std::string_view name(EndReason r) { return reasons[static_cast<std::size_t>(r)]; }

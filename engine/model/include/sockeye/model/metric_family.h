@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "sockeye/model/exemplar.h"
 
 namespace sockeye::model {
 
@@ -15,6 +18,7 @@ struct HistogramValue {
   std::vector<double> bounds;         // upper bounds, ascending, without +Inf
   std::vector<std::uint64_t> counts;  // per bucket, not cumulative; bounds.size() + 1 entries
   double sum = 0;
+  std::vector<std::optional<Exemplar>> exemplars{};  // per bucket, or empty
 };
 
 struct MetricSample {
