@@ -4,87 +4,17 @@
 #include <array>
 #include <string>
 
+#include "begin_span.h"
 #include "sockeye/signal/redact.h"
 
 namespace sockeye::signal {
 namespace {
 
-using model::AttributeValue;
 using model::Side;
 using model::Span;
 
 constexpr std::size_t client = model::index(Side::client);
 constexpr std::size_t server = model::index(Side::server);
-
-void put(Span& span, std::string_view key, AttributeValue value) {
-  span.attributes.emplace_back(key, std::move(value));
-}
-void put_text(Span& span, std::string_view key, std::string_view value) {
-  if (!value.empty()) put(span, key, std::string(value));
-}
-void put_count(Span& span, std::string_view key, std::uint64_t value) {
-  put(span, key, static_cast<std::int64_t>(value));
-}
-
-struct Authority {
-  std::string_view name;
-  std::uint16_t port = 0;
-};
-// A Host field the parser accepted.
-Authority split_host(std::string_view host, bool tls) {
-  Authority out{host, static_cast<std::uint16_t>(tls ? 443 : 80)};
-  const auto colon = host.rfind(':');
-  if (colon == std::string_view::npos || (host.front() == '[' && host.back() == ']')) return out;
-  out.name = host.substr(0, colon);
-  unsigned port = 0;
-  for (const char c : host.substr(colon + 1)) port = std::min(port * 10 + static_cast<unsigned>(c - '0'), 65536U);
-  if (colon + 1 < host.size() && port <= 65535) out.port = static_cast<std::uint16_t>(port);
-  return out;
-}
-
-Span begin(std::string_view name, model::SpanKind kind, const SessionFacts& facts, const TracePlace& place,
-           Interval when) {
-  Span span;
-  span.name = name;
-  span.trace_id = place.trace_id;
-  span.span_id = place.span_id;
-  span.parent_id = place.parent_id;
-  span.trace_state = place.trace_state;
-  span.flags = place.flags;
-  span.parent_is_remote = place.parent_is_remote;
-  span.kind = kind;
-  span.start_unix_ns = when.start_ns;
-  span.end_unix_ns = std::max(when.start_ns, when.end_ns);
-  span.attributes.reserve(40);
-  put(span, "websocket.session.id", base::to_uuid(facts.id));
-  put(span, "network.protocol.name", std::string("websocket"));
-  put_text(span, "sockeye.vantage", facts.vantage);
-  put_text(span, "sockeye.route", facts.route);
-  put_text(span, "sockeye.dialect", facts.dialect);
-  put(span, "url.scheme", std::string(facts.tls ? "wss" : "ws"));
-  const auto mark = facts.target.find('?');
-  put_text(span, "url.path", facts.target.substr(0, mark));
-  if (mark != std::string_view::npos) put_text(span, "url.query", facts.target.substr(mark + 1));
-  if (!facts.host.empty()) {
-    const auto [address, port] = split_host(facts.host, facts.tls);
-    put_text(span, "server.address", address);
-    put_count(span, "server.port", port);
-  }
-  put_text(span, "client.address", facts.client_address);
-  if (facts.client_port != 0) put_count(span, "client.port", facts.client_port);
-  put_text(span, "sockeye.upstream.address", facts.upstream_address);
-  if (facts.upstream_port != 0) put_count(span, "sockeye.upstream.port", facts.upstream_port);
-  put_text(span, "websocket.subprotocol", facts.subprotocol);
-  put_text(span, "websocket.extensions", facts.extensions);
-  if (!facts.reconnect_of.is_zero()) put(span, "websocket.reconnect_of", base::to_uuid(facts.reconnect_of));
-  return span;
-}
-
-void fail(Span& span, std::string type, std::string_view message) {
-  put(span, "error.type", std::move(type));
-  span.status = model::SpanStatus::error;
-  span.status_message = printable(message);
-}
 
 // OpenTelemetry: other methods are _OTHER, so that a hostile one does not become a value to group by.
 std::string method_name(std::string_view method) {
@@ -129,7 +59,7 @@ bool is_fault(std::uint16_t code) {
 
 Span handshake_span(const SessionFacts& facts, const TracePlace& place, Interval when,
                     const HandshakeOutcome& outcome) {
-  Span span = begin("websocket.handshake", model::SpanKind::server, facts, place, when);
+  Span span = begin_span("websocket.handshake", model::SpanKind::server, facts, place, when);
   if (!outcome.method.empty()) put(span, "http.request.method", method_name(outcome.method));
   put(span, "http.response.status_code", std::int64_t{outcome.status});
   put_text(span, "user_agent.original", outcome.user_agent);
@@ -151,7 +81,7 @@ Totals totals(const ConnectionFigures& figures) {
 
 Span connection_span(const SessionFacts& facts, const TracePlace& place, Interval when,
                      const ConnectionFigures& figures) {
-  Span span = begin("websocket.connection", model::SpanKind::internal, facts, place, when);
+  Span span = begin_span("websocket.connection", model::SpanKind::internal, facts, place, when);
   put_figures(span, figures);
   if (figures.close == nullptr) return span;
   const model::CloseInfo& close = *figures.close;
@@ -174,7 +104,7 @@ Span segment_span(const SessionFacts& facts, const TracePlace& connection, const
   place.parent_id = connection.span_id;
   place.span_id = segment;
   place.parent_is_remote = false;
-  Span span = begin("websocket.connection.segment", model::SpanKind::internal, facts, place, when);
+  Span span = begin_span("websocket.connection.segment", model::SpanKind::internal, facts, place, when);
   put_count(span, "websocket.segment.index", index);
   put_figures(span, figures);
   const Totals now = totals(figures);

@@ -16,14 +16,14 @@
 namespace sockeye::signal {
 
 struct InvocationSettings {
-  bool gen_ai = true;  // gen_ai.* attributes, and those of the session
+  bool gen_ai = true;       // gen_ai.* attributes, and those of the session
   bool seed_names = false;  // signals.compat: seed adds websocket.time_to_first_chunk_ms and its like
 };
 
 // What its trace does not say: the connection it belongs to. Linked when the trace is another one.
 struct Belonging {
-  base::TraceId connection_trace;
-  base::SpanId connection_span;
+  base::TraceId connection_trace{};
+  base::SpanId connection_span{};
   const model::Attributes* session = nullptr;  // what the dialect keeps of the session; borrowed; may be null
 };
 
@@ -31,8 +31,8 @@ struct Belonging {
 [[nodiscard]] model::Span invocation_span(const SessionFacts&, const model::Invocation&, std::string_view trace_state,
                                           const Belonging&, const InvocationSettings&, base::WallOffset);
 
-// What is known of an open one, as a span of its own under it (`websocket.invocation.interim`): should this process die,
-// the invocation is not hidden. `index` counts from 0.
+// What is known of an open one, as a span of its own under it (`websocket.invocation.interim`): should this process
+// die, the invocation is not hidden. `index` counts from 0.
 [[nodiscard]] model::Span interim_span(const SessionFacts&, const model::Invocation&, const base::SpanId& id,
                                        std::uint64_t index, base::Time now, base::WallOffset);
 

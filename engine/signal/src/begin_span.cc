@@ -1,0 +1,75 @@
+#include "begin_span.h"
+
+#include <algorithm>
+
+#include "sockeye/signal/redact.h"
+
+namespace sockeye::signal {
+
+using model::Span;
+
+namespace {
+
+struct Authority {
+  std::string_view name;
+  std::uint16_t port = 0;
+};
+// A Host field the parser accepted.
+Authority split_host(std::string_view host, bool tls) {
+  Authority out{host, static_cast<std::uint16_t>(tls ? 443 : 80)};
+  const auto colon = host.rfind(':');
+  if (colon == std::string_view::npos || (host.front() == '[' && host.back() == ']')) return out;
+  out.name = host.substr(0, colon);
+  unsigned port = 0;
+  for (const char c : host.substr(colon + 1)) port = std::min(port * 10 + static_cast<unsigned>(c - '0'), 65536U);
+  if (colon + 1 < host.size() && port <= 65535) out.port = static_cast<std::uint16_t>(port);
+  return out;
+}
+
+}  // namespace
+
+Span begin_span(std::string_view name, model::SpanKind kind, const SessionFacts& facts, const TracePlace& place,
+                Interval when) {
+  Span span;
+  span.name = name;
+  span.trace_id = place.trace_id;
+  span.span_id = place.span_id;
+  span.parent_id = place.parent_id;
+  span.trace_state = place.trace_state;
+  span.flags = place.flags;
+  span.parent_is_remote = place.parent_is_remote;
+  span.kind = kind;
+  span.start_unix_ns = when.start_ns;
+  span.end_unix_ns = std::max(when.start_ns, when.end_ns);
+  span.attributes.reserve(40);
+  put(span, "websocket.session.id", base::to_uuid(facts.id));
+  put(span, "network.protocol.name", std::string("websocket"));
+  put_text(span, "sockeye.vantage", facts.vantage);
+  put_text(span, "sockeye.route", facts.route);
+  put_text(span, "sockeye.dialect", facts.dialect);
+  put(span, "url.scheme", std::string(facts.tls ? "wss" : "ws"));
+  const auto mark = facts.target.find('?');
+  put_text(span, "url.path", facts.target.substr(0, mark));
+  if (mark != std::string_view::npos) put_text(span, "url.query", facts.target.substr(mark + 1));
+  if (!facts.host.empty()) {
+    const auto [address, port] = split_host(facts.host, facts.tls);
+    put_text(span, "server.address", address);
+    put_count(span, "server.port", port);
+  }
+  put_text(span, "client.address", facts.client_address);
+  if (facts.client_port != 0) put_count(span, "client.port", facts.client_port);
+  put_text(span, "sockeye.upstream.address", facts.upstream_address);
+  if (facts.upstream_port != 0) put_count(span, "sockeye.upstream.port", facts.upstream_port);
+  put_text(span, "websocket.subprotocol", facts.subprotocol);
+  put_text(span, "websocket.extensions", facts.extensions);
+  if (!facts.reconnect_of.is_zero()) put(span, "websocket.reconnect_of", base::to_uuid(facts.reconnect_of));
+  return span;
+}
+
+void fail(Span& span, std::string type, std::string_view message) {
+  put(span, "error.type", std::move(type));
+  span.status = model::SpanStatus::error;
+  span.status_message = printable(message);
+}
+
+}  // namespace sockeye::signal

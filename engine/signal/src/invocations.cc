@@ -1,0 +1,224 @@
+#include "sockeye/signal/invocations.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "begin_span.h"
+#include "gen_ai.h"
+#include "sockeye/signal/redact.h"
+
+namespace sockeye::signal {
+namespace {
+
+using model::AttributeValue;
+using model::Chunks;
+using model::Invocation;
+using model::InvocationEnd;
+using model::InvocationStatus;
+using model::Span;
+
+constexpr std::string_view voice = "audio";
+
+// Attribute keys are literals, so lanes have some when they are in this table; of any other, the first_chunk event says
+// the same.
+struct LaneKeys {
+  std::string_view lane, count, first;
+};
+constexpr std::array lane_keys{
+    LaneKeys{"audio", "websocket.lane.audio.chunk.count", "websocket.lane.audio.time_to_first_chunk"},
+    LaneKeys{"text", "websocket.lane.text.chunk.count", "websocket.lane.text.time_to_first_chunk"},
+    LaneKeys{"transcript", "websocket.lane.transcript.chunk.count", "websocket.lane.transcript.time_to_first_chunk"},
+    LaneKeys{"tool", "websocket.lane.tool.chunk.count", "websocket.lane.tool.time_to_first_chunk"},
+    LaneKeys{"video", "websocket.lane.video.chunk.count", "websocket.lane.video.time_to_first_chunk"},
+};
+
+TracePlace place_of(const Invocation& invocation, std::string_view trace_state) {
+  return {.trace_id = invocation.trace_id,
+          .span_id = invocation.span_id,
+          .parent_id = invocation.parent_span_id,
+          .flags = invocation.trace_flags,
+          .parent_is_remote = invocation.parent_is_remote,
+          .trace_state = trace_state};
+}
+
+AttributeValue clean(const AttributeValue& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return printable(*text);
+  return value;
+}
+
+bool has(const Span& span, std::string_view key) {
+  return std::any_of(span.attributes.begin(), span.attributes.end(), [key](const auto& a) { return a.first == key; });
+}
+
+// What Sockeye measured wins over what a rule read under the same name.
+void put_read(Span& span, std::string_view key, const AttributeValue& value) {
+  if (!has(span, key)) put(span, key, clean(value));
+}
+
+void put_gen_ai(Span& span, const model::Attributes& attributes) {
+  for (const auto& [key, value] : attributes) {
+    if (!gen_ai::is_name(key)) continue;
+    const std::string_view name = gen_ai::current_name(key);
+    put_read(span, name, gen_ai::typed(name, value));
+  }
+}
+
+void put_who(Span& span, const Invocation& invocation) {
+  put_count(span, "websocket.invocation.number", invocation.number);
+  if (invocation.parent != 0) put_count(span, "websocket.invocation.parent", invocation.parent);
+  put_text(span, "websocket.invocation.opened_by", model::direction(invocation.opened_by));
+  put_text(span, "websocket.invocation.trigger", invocation.trigger);
+  if (invocation.cancel_requested) put(span, "websocket.invocation.cancel_requested", true);
+}
+
+// The moment a caller perceives: what is heard, where there is something to hear.
+void put_perceived(Span& span, const Invocation& invocation) {
+  if (invocation.anchor == base::never || invocation.anchor_name.empty()) return;
+  const Chunks* const heard = invocation.lane(voice);
+  const base::Time first = heard != nullptr ? heard->first : invocation.chunks.first;
+  if (first < invocation.anchor) return;
+  put(span, "websocket.time_to_first_chunk.perceived", base::seconds(first - invocation.anchor));
+  put_text(span, "websocket.time_to_first_chunk.anchor", invocation.anchor_name);
+}
+
+void put_progress(Span& span, const Invocation& invocation) {
+  put_count(span, "websocket.invocation.request_bytes", invocation.request_bytes);
+  put_count(span, "websocket.invocation.reply_bytes", invocation.reply_bytes);
+  const Chunks& chunks = invocation.chunks;
+  put_count(span, "websocket.chunk.count", chunks.count);
+  if (chunks.count == 0) return;
+  put(span, "websocket.time_to_first_chunk", base::seconds(chunks.first - invocation.opened));
+  put(span, "websocket.time_to_last_chunk", base::seconds(chunks.last - invocation.opened));
+  put_perceived(span, invocation);
+  if (chunks.count > 1) {
+    put(span, "websocket.chunk.interval.mean", base::seconds(chunks.mean_interval()));
+    put(span, "websocket.chunk.interval.max", base::seconds(chunks.longest_interval));
+  }
+  for (const LaneKeys& keys : lane_keys) {
+    const Chunks* const lane = invocation.lane(keys.lane);
+    if (lane == nullptr) continue;
+    put_count(span, keys.count, lane->count);
+    put(span, keys.first, base::seconds(lane->first - invocation.opened));
+  }
+}
+
+void put_seed_names(Span& span, const Chunks& chunks, base::Time opened) {
+  constexpr double ms = 1e3;
+  put_count(span, "websocket.chunk_count", chunks.count);
+  if (chunks.count > 0) put(span, "websocket.time_to_first_chunk_ms", base::seconds(chunks.first - opened) * ms);
+  if (chunks.count > 1) put(span, "websocket.time_per_output_chunk_ms", base::seconds(chunks.mean_interval()) * ms);
+}
+
+void put_events(Span& span, const Invocation& invocation, base::WallOffset wall) {
+  const auto first_chunk = [&](const Chunks& chunks) {
+    model::SpanEvent& event = span.events.emplace_back();
+    event.name = "first_chunk";
+    event.time_unix_ns = wall.unix_ns(chunks.first);
+    if (chunks.lane.empty()) return;
+    event.attributes.emplace_back("websocket.lane", std::string(chunks.lane));
+    event.attributes.emplace_back("websocket.chunk.count", static_cast<std::int64_t>(chunks.count));
+  };
+  span.events.reserve(invocation.events.size() + Invocation::max_lanes + 1);
+  bool told = false;
+  for (const Chunks& lane : invocation.lanes) {
+    if (lane.count == 0) continue;
+    first_chunk(lane);
+    told = told || lane.first == invocation.chunks.first;
+  }
+  if (invocation.chunks.count > 0 && !told) first_chunk(invocation.chunks);  // its first chunk was of no lane
+  for (const auto& [name, at] : invocation.events) {
+    model::SpanEvent& event = span.events.emplace_back();
+    event.name = name;
+    event.time_unix_ns = wall.unix_ns(at);
+  }
+  std::stable_sort(span.events.begin(), span.events.end(),
+                   [](const auto& a, const auto& b) { return a.time_unix_ns < b.time_unix_ns; });
+}
+
+std::string_view why_incomplete(InvocationEnd end) {
+  switch (end) {
+    case InvocationEnd::timeout:
+      return "no reply in time";
+    case InvocationEnd::connection_lost:
+      return "the connection ended before the reply did";
+    case InvocationEnd::evicted:
+      return "given up: too many were open, or its key was used again";
+    case InvocationEnd::reply:
+    case InvocationEnd::cancel:
+      break;
+  }
+  return "the reply is incomplete";
+}
+
+void put_outcome(Span& span, const Invocation& invocation) {
+  put_text(span, "websocket.invocation.status", model::name(invocation.status));
+  put_text(span, "websocket.invocation.end", model::name(invocation.end));
+  std::string type = printable(invocation.error_type);
+  if (invocation.status == InvocationStatus::error) {
+    const std::string message = type.empty() ? "the reply is an error" : type;
+    fail(span, type.empty() ? std::string("_OTHER") : std::move(type), message);
+  } else if (invocation.status == InvocationStatus::incomplete) {
+    if (type.empty())
+      type = invocation.end == InvocationEnd::reply ? "incomplete" : std::string(model::name(invocation.end));
+    fail(span, std::move(type), why_incomplete(invocation.end));
+  }
+}
+
+}  // namespace
+
+Span invocation_span(const SessionFacts& facts, const Invocation& invocation, std::string_view trace_state,
+                     const Belonging& belonging, const InvocationSettings& settings, base::WallOffset wall) {
+  const base::Time ended = invocation.ended == base::never ? invocation.opened : invocation.ended;
+  Span span = begin_span("", model::SpanKind::server, facts, place_of(invocation, trace_state),
+                         {wall.unix_ns(invocation.opened), wall.unix_ns(ended)});
+  span.name = printable(invocation.operation);
+  put_who(span, invocation);
+  put_progress(span, invocation);
+  put_outcome(span, invocation);
+  if (settings.seed_names) put_seed_names(span, invocation.chunks, invocation.opened);
+  for (const auto& [key, value] : invocation.attributes)
+    if (!gen_ai::is_name(key)) put_read(span, key, value);
+  if (settings.gen_ai) {
+    put_gen_ai(span, invocation.attributes);
+    if (belonging.session != nullptr) put_gen_ai(span, *belonging.session);
+  }
+  put_events(span, invocation, wall);
+  if (!belonging.connection_trace.is_zero() && belonging.connection_trace != invocation.trace_id) {
+    model::SpanLink& link = span.links.emplace_back();
+    link.trace_id = belonging.connection_trace;
+    link.span_id = belonging.connection_span;
+    link.attributes.emplace_back("websocket.link", std::string("connection"));
+  }
+  return span;
+}
+
+Span interim_span(const SessionFacts& facts, const Invocation& invocation, const base::SpanId& id, std::uint64_t index,
+                  base::Time now, base::WallOffset wall) {
+  TracePlace place = place_of(invocation, {});
+  place.parent_id = invocation.span_id;
+  place.span_id = id;
+  place.parent_is_remote = false;
+  Span span = begin_span("websocket.invocation.interim", model::SpanKind::internal, facts, place,
+                         {wall.unix_ns(invocation.opened), wall.unix_ns(now)});
+  put_text(span, "websocket.invocation.operation", printable(invocation.operation));
+  put_count(span, "websocket.invocation.interim.index", index);
+  put_who(span, invocation);
+  put_progress(span, invocation);
+  put_events(span, invocation, wall);
+  return span;
+}
+
+Span transfer_span(const SessionFacts& facts, const TracePlace& place, const Transfer& transfer,
+                   base::WallOffset wall) {
+  Span span = begin_span("websocket.transfer", model::SpanKind::internal, facts, place,
+                         {wall.unix_ns(transfer.begin), wall.unix_ns(transfer.end)});
+  put_text(span, "websocket.transfer.name", transfer.name);
+  put_text(span, "websocket.transfer.direction", model::direction(transfer.from));
+  put_count(span, "websocket.transfer.messages", transfer.messages);
+  put_count(span, "websocket.transfer.bytes", transfer.bytes);
+  if (transfer.messages > 1) put(span, "websocket.transfer.longest_gap", base::seconds(transfer.longest_interval));
+  return span;
+}
+
+}  // namespace sockeye::signal
