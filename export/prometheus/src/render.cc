@@ -1,12 +1,13 @@
 // Prometheus text format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats) and OpenMetrics 1.0.0.
-// The differences are few: OpenMetrics names a counter's family without `_total`, has UNIT lines, escapes quotes in
-// HELP and ends with `# EOF`.
+// The differences are few: OpenMetrics names a counter's family without `_total`, has UNIT lines and exemplars, escapes
+// quotes in HELP and ends with `# EOF`.
 #include "sockeye/prometheus/render.h"
 
 #include <array>
 #include <charconv>
 #include <cmath>
 
+#include "sockeye/base/ids.h"
 #include "sockeye/base/utf8.h"
 
 namespace sockeye::prometheus {
@@ -139,6 +140,7 @@ class Writer {
       begin_line(sample_name_, "_bucket");
       labels(sample, &bound);
       append_chars(out_, seen);
+      if (openmetrics_ && i < h.exemplars.size() && h.exemplars[i]) exemplar(*h.exemplars[i]);
       out_ += '\n';
     }
     begin_line(sample_name_, "_sum");
@@ -149,6 +151,18 @@ class Writer {
     labels(sample, nullptr);
     append_chars(out_, seen);
     out_ += '\n';
+  }
+
+  // At most 128 characters of names and values of labels: these are 63, always.
+  void exemplar(const model::Exemplar& e) {
+    constexpr std::uint64_t second = 1'000'000'000;
+    out_.append(" # {trace_id=\"").append(base::to_hex(e.trace_id));
+    out_.append("\",span_id=\"").append(base::to_hex(e.span_id)).append("\"} ");
+    append_number(out_, e.value);
+    out_ += ' ';
+    append_chars(out_, e.unix_ns / second);
+    const std::string milliseconds = std::to_string(1000 + e.unix_ns % second / 1'000'000);
+    out_.append(".").append(milliseconds, 1);
   }
 
   bool openmetrics_;

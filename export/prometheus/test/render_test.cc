@@ -4,9 +4,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <sstream>
 
 #include "sample.h"
@@ -61,7 +63,7 @@ std::string replaced(std::string text, const std::string& what, const std::strin
 
 TEST(Render, Text) { EXPECT_EQ(render(sample(), Format::text), text_golden); }
 
-TEST(Render, OpenMetricsDiffersInFamilyNamesUnitsHelpAndItsEnd) {
+TEST(Render, OpenMetricsDiffersInFamilyNamesUnitsHelpExemplarsAndItsEnd) {
   std::string expected = text_golden;
   for (const std::string name :
        {"websocket_connections_total", "websocket_message_bytes_total", "websocket_closes_total"}) {
@@ -74,7 +76,54 @@ TEST(Render, OpenMetricsDiffersInFamilyNamesUnitsHelpAndItsEnd) {
   expected = replaced(expected, "_seconds histogram\n",
                       "_seconds histogram\n# UNIT websocket_message_duration_seconds seconds\n");
   expected = replaced(expected, "Says \"1\";", "Says \\\"1\\\";");
+  const std::string bucket = "websocket_message_duration_seconds_bucket{route=\"calls\",le=";
+  const std::string who = R"( # {trace_id="0af7651916cd43dd8448eb211c80319c",span_id="b7ad6b7169203331"} )";
+  expected =
+      replaced(expected, bucket + "\"0.0001\"} 1\n", bucket + "\"0.0001\"} 1" + who + "0.00005 1700000000.007\n");
+  expected = replaced(expected, bucket + "\"1.0\"} 3\n", bucket + "\"1.0\"} 3" + who + "1 1700000001.999\n");
+  expected = replaced(expected, bucket + "\"+Inf\"} 7\n", bucket + "\"+Inf\"} 7" + who + "1500000 2.000\n");
   EXPECT_EQ(render(sample(), Format::openmetrics), expected + "# EOF\n");
+}
+
+// OpenMetrics 1.0.0 §"ABNF", as narrow as what is written here: each line is one of these or the exposition is wrong.
+TEST(Render, EveryLineIsOneTheGrammarKnows) {
+  const std::string name = "[a-zA-Z_:][a-zA-Z0-9_:]*";
+  const std::string value = R"((?:[^"\\\n]|\\[\\"n])*)";
+  const std::string label = "[a-zA-Z_][a-zA-Z0-9_]*=\"" + value + "\"";
+  const std::string labels = "\\{" + label + "(?:," + label + ")*\\}";
+  const std::string real = R"((?:NaN|[+-]Inf|-?[0-9]+(?:\.[0-9]+)?(?:e[+-][0-9]+)?))";
+  const std::string sampled = name + "(?:" + labels + ")? " + real;
+  const std::regex meta("# (?:HELP|TYPE|UNIT) " + name + "(?: .*)?");
+  const std::regex plain(sampled);
+  const std::regex exemplary(name + "_bucket" + labels + " [0-9]+ # (" + labels + ") " + real + R"( [0-9]+\.[0-9]{3})");
+  for (const auto format : {Format::text, Format::openmetrics}) {
+    std::istringstream lines(render(sample(), format));
+    int exemplars = 0;
+    bool ended = false;
+    for (std::string line; std::getline(lines, line);) {
+      EXPECT_FALSE(ended) << line;
+      std::smatch match;
+      if (line == "# EOF") {
+        ended = true;
+      } else if (std::regex_match(line, match, exemplary)) {
+        ++exemplars;
+        EXPECT_LE(match[1].length() - 9, 128) << "names and values of an exemplar's labels";  // {, }, ="" twice, comma
+      } else {
+        EXPECT_TRUE(std::regex_match(line, meta) || std::regex_match(line, plain)) << line;
+      }
+    }
+    EXPECT_EQ(exemplars, format == Format::openmetrics ? 3 : 0);
+    EXPECT_EQ(ended, format == Format::openmetrics);
+  }
+}
+
+TEST(Render, AnExemplarBeyondTheBucketsIsNotLookedAt) {
+  model::MetricSample sample;
+  sample.histogram = {{1}, {0, 0}, 0};
+  sample.histogram.exemplars.assign(9, model::Exemplar{{}, {}, 1, 2});
+  sample.histogram.exemplars[0].reset();
+  const auto text = render({{"h", "", "", MetricType::histogram, {sample}}}, Format::openmetrics);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '#'), 3) << text;  // TYPE, one exemplar, EOF
 }
 
 std::string number(double v, Format format = Format::text) {
@@ -148,7 +197,10 @@ TEST(Render, PromtoolFindsNothingToSay) {
 TEST(Render, PrometheusReadsTheOpenMetrics) {
   std::string timed;
   std::istringstream lines(render(sample(), Format::openmetrics));
-  for (std::string line; std::getline(lines, line);) timed += line + (line.starts_with('#') ? "\n" : " 1700000000\n");
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with('#')) line.insert(std::min(line.find(" # "), line.size()), " 1700000000");
+    timed += line + "\n";
+  }
   const auto folder = std::filesystem::path(testing::TempDir()) / ("sockeye-blocks-" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
   const auto import = [&](const std::string& text, std::string& said) {
@@ -159,7 +211,8 @@ TEST(Render, PrometheusReadsTheOpenMetrics) {
   std::string said;
   const int status = import(timed, said);
   EXPECT_TRUE(status == 0 || status == 127) << said;
-  EXPECT_NE(import(timed.substr(0, timed.size() - 6), said), 0);  // without "# EOF\n"
+  EXPECT_NE(import(timed.substr(0, timed.size() - 6), said), 0);               // without "# EOF\n"
+  EXPECT_NE(import(replaced(timed, "# {trace_id=", "# {trace_id"), said), 0);  // it does look at exemplars
   EXPECT_NE(import("# TYPE a gauge\n# UNIT a seconds\na 1 2\n# EOF\n", said), 0);
   std::filesystem::remove_all(folder);
   if (status == 127) GTEST_SKIP() << "promtool is not installed";

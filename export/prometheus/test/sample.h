@@ -3,8 +3,10 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <vector>
 
+#include "sockeye/base/ids.h"
 #include "sockeye/model/metric_family.h"
 
 namespace sockeye::prometheus::test {
@@ -39,6 +41,11 @@ inline std::vector<model::MetricFamily> sample() {
   model::MetricSample histogram;
   histogram.labels = {{"route", "calls"}};
   histogram.histogram = {{0.0001, 0.4096, 1, 1048576}, {1, 0, 2, 0, 4}, 12.75};
+  const auto trace = *base::parse_trace_id("0af7651916cd43dd8448eb211c80319c");
+  const auto span = *base::parse_span_id("b7ad6b7169203331");
+  histogram.histogram.exemplars = {model::Exemplar{trace, span, 0.00005, 1'700'000'000'007'000'000}, std::nullopt,
+                                   model::Exemplar{trace, span, 1, 1'700'000'001'999'999'999}, std::nullopt,
+                                   model::Exemplar{trace, span, 1.5e6, 2'000'000'000}};
   model::MetricSample empty;
   empty.labels = {{"route", "idle"}};
   empty.histogram = {{0.0001, 0.4096, 1, 1048576}, {0, 0, 0, 0, 0}, 0};

@@ -18,7 +18,8 @@ enum class Format : std::uint8_t { text, openmetrics };
 [[nodiscard]] std::string_view content_type(Format);
 
 // Families in the order given; a name must come once. Text that is not UTF-8 is repaired (U+FFFD), because one bad
-// label value makes Prometheus discard the whole scrape. `le` is spelled alike in both formats.
+// label value makes Prometheus discard the whole scrape. `le` is spelled alike in both formats. Exemplars are written
+// in OpenMetrics only: the text format has none, and whoever parses it strictly fails on them.
 [[nodiscard]] std::string render(const std::vector<model::MetricFamily>& families, Format format);
 
 }  // namespace sockeye::prometheus
