@@ -67,6 +67,20 @@ TEST(SizeHistogram, bounds_are_exact_to_the_byte) {
   EXPECT_EQ(bucket(UINT64_MAX), SizeHistogram::buckets - 1);
 }
 
+TEST(TokenHistogram, bounds_are_exact_to_the_token) {
+  const auto bucket = [](std::uint64_t n) {
+    return bucket_of<TokenHistogram>([n](TokenHistogram& h) { h.observe(n); });
+  };
+  EXPECT_EQ(bucket(0), 0U);
+  for (std::size_t i = 0; i + 1 < TokenHistogram::buckets; ++i) {
+    const auto bound = static_cast<std::uint64_t>(TokenHistogram::bound(i));
+    EXPECT_EQ(bucket(bound), i) << i;
+    EXPECT_EQ(bucket(bound + 1), i + 1) << i;
+  }
+  EXPECT_EQ(TokenHistogram::bound(13), 67108864);
+  EXPECT_EQ(bucket(UINT64_MAX), TokenHistogram::buckets - 1);
+}
+
 TEST(Histograms, sum_what_they_observe) {
   DurationHistogram d;
   d.observe(1500ms);
