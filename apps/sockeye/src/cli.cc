@@ -62,7 +62,9 @@ constexpr const char* dialect_test_footer = R"(
 SAMPLES has one message a line:
   {"dir":"c2s","text":"{\"type\":\"ask\",\"id\":1}"}
   {"dir":"s2c","binary":"AAEC","t":0.25}
-`dir` is who sent it (c2s: the client), `binary` is Base64, `t` seconds (optional).
+`dir` is who sent it (c2s: the client), `binary` is Base64, `t` seconds (optional). The first line may
+tell of the handshake; --target and --subprotocol win over it:
+  {"handshake":{"target":"/v1/realtime?model=x","subprotocol":"realtime"}}
 
 Prints what each message was taken for, every invocation as it ends, and what was left over. With
 --format json each is a JSON object on a line. Exit status 0 when all samples could be read, whatever
@@ -112,7 +114,10 @@ Command parse_command_line(int argc, const char* const* argv) {
   proxy->add_option("-u,--upstream", flags.upstream, "The WebSocket server: ws://HOST:PORT[/PATH] or wss://…")
       ->type_name("URL")
       ->excludes(file);
-  proxy->add_option("--dialect", flags.dialect, "Application protocol: auto or none (auto)")
+  proxy
+      ->add_option(
+          "--dialect", flags.dialect,
+          "Application protocol: auto, none, a name of `sockeye dialect list`, or a\nrule file FILE.yaml (auto)")
       ->type_name("NAME")
       ->excludes(file);
   proxy->add_option("--metrics", flags.metrics, "Where /metrics and /sessions are served (127.0.0.1:9464)")

@@ -15,7 +15,7 @@ struct DialectCommand {
   std::string name;     // of a built-in dialect, or a rule file (what has a / or ends in .yaml), or auto
   std::string samples;  // test: FILE, or - for standard input
   std::string format = "text";
-  std::string target = "/";  // path and query of the handshake
+  std::string target;  // path and query of the handshake
   std::string subprotocol;
 };
 

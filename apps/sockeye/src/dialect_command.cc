@@ -75,6 +75,30 @@ std::variant<Sample, std::string> parse_sample(simdjson::dom::parser& parser, co
   return sample;
 }
 
+// What the first line may say of the handshake, instead of a sample.
+struct Handshake {
+  std::string target, subprotocol;
+};
+
+// None: the line is no handshake. Otherwise the handshake, or what is wrong with it.
+std::optional<std::variant<Handshake, std::string>> parse_handshake(simdjson::dom::parser& parser,
+                                                                    const std::string& line) {
+  simdjson::dom::object object;
+  simdjson::dom::element said;
+  if (parser.parse(line).get(object) != simdjson::SUCCESS || object["handshake"].get(said) != simdjson::SUCCESS)
+    return std::nullopt;
+  Handshake handshake;
+  simdjson::dom::object facts;
+  if (said.get(facts) != simdjson::SUCCESS) return R"("handshake" must be an object)";
+  for (const auto& [key, value] : facts) {
+    std::string_view text;
+    if ((key != "target" && key != "subprotocol") || value.get(text) != simdjson::SUCCESS)
+      return R"("handshake" has texts named "target" (path and query) and "subprotocol")";
+    (key == "target" ? handshake.target : handshake.subprotocol) = text;
+  }
+  return handshake;
+}
+
 // Gathers what a message means.
 class Notes final : public dialect::Listener {
  public:
@@ -150,6 +174,17 @@ void print_json(const model::Invocation& i) {
   if (i.parent != 0) json.key("parent").number(i.parent);
   if (!i.trigger.empty()) json.key("trigger").text(i.trigger);
   if (!i.anchor_name.empty()) json.key("anchor").text(i.anchor_name);
+  if (i.lanes.front().count != 0) {
+    json.key("lanes").open('{');
+    for (const model::Chunks& lane : i.lanes)
+      if (lane.count != 0) json.key(lane.lane).number(lane.count);
+    json.close('}');
+  }
+  if (!i.events.empty()) {
+    json.key("events").open('[');
+    for (const model::InvocationEvent& event : i.events) json.text(event.name);
+    json.close(']');
+  }
   std::cout << json.close('}').take() << '\n';
 }
 
@@ -244,11 +279,6 @@ class Test {
   Test(const DialectCommand& command) : command_(command), json_(command.format == "json") {}
 
   int run() {
-    const std::size_t question = std::min(command_.target.find('?'), command_.target.size());
-    facts_ = {.path = std::string_view(command_.target).substr(0, question),
-              .query = std::string_view(command_.target).substr(std::min(question + 1, command_.target.size())),
-              .subprotocol = command_.subprotocol};
-    if (const int status = choose(); status != 0) return status;
     std::ifstream file;
     const bool from_file = command_.samples != "-";
     if (from_file) {
@@ -257,18 +287,43 @@ class Test {
     }
     std::istream& in = from_file ? file : std::cin;
     std::string line;
+    const auto wrong = [&](std::size_t number, const std::string& what) {
+      return fail((from_file ? command_.samples : "standard input") + ":" + std::to_string(number) + ": " + what);
+    };
     for (std::size_t number = 1; std::getline(in, line); ++number) {
       if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+      if (!session_) {
+        Handshake handshake;
+        const auto said = parse_handshake(parser_, line);
+        if (said && std::holds_alternative<std::string>(*said)) return wrong(number, std::get<std::string>(*said));
+        if (said) handshake = std::get<Handshake>(*said);
+        if (const int status = start(std::move(handshake)); status != 0) return status;
+        if (said) continue;
+      }
       auto parsed = parse_sample(parser_, line);
-      if (const auto* const wrong = std::get_if<std::string>(&parsed))
-        return fail((from_file ? command_.samples : "standard input") + ":" + std::to_string(number) + ": " + *wrong);
+      if (const auto* const what = std::get_if<std::string>(&parsed)) return wrong(number, *what);
       feed(number, std::get<Sample>(parsed));
     }
+    if (!session_)
+      if (const int status = start({}); status != 0) return status;
     sum_up();
     return 0;
   }
 
  private:
+  int start(Handshake handshake) {
+    // What is on the command line is what somebody wants to try now.
+    if (!command_.target.empty()) handshake.target = command_.target;
+    if (!command_.subprotocol.empty()) handshake.subprotocol = command_.subprotocol;
+    handshake_ = std::move(handshake);
+    const std::string_view target = handshake_.target.empty() ? std::string_view("/") : handshake_.target;
+    const std::size_t question = std::min(target.find('?'), target.size());
+    facts_ = {.path = target.substr(0, question),
+              .query = target.substr(std::min(question + 1, target.size())),
+              .subprotocol = handshake_.subprotocol};
+    return choose();
+  }
+
   int choose() {
     if (command_.name == "auto") {
       detector_.emplace(dialect::built_in(), facts_, workspace_);
@@ -346,7 +401,8 @@ class Test {
   const DialectCommand& command_;
   bool json_;
   simdjson::dom::parser parser_;
-  dialect::Facts facts_;
+  Handshake handshake_;
+  dialect::Facts facts_;  // views into handshake_
   dialect::Workspace workspace_;
   Notes notes_;
   std::optional<dialect::Detector> detector_;
