@@ -6,6 +6,9 @@
 #include <array>
 #include <map>
 #include <string>
+#include <type_traits>
+
+#include "sockeye/signal/redact.h"
 
 namespace sockeye::signal {
 namespace {
@@ -50,17 +53,29 @@ void add(MetricFamily& family, Labels labels, double value) {
 double sum_of(const model::DurationHistogram& h) { return h.sum_seconds(); }
 double sum_of(const model::LongDurationHistogram& h) { return h.sum_seconds(); }
 double sum_of(const model::SizeHistogram& h) { return h.sum(); }
+double sum_of(const model::TokenHistogram& h) { return h.sum(); }
 
-// `pick` takes one shard to one histogram of type H.
-template <class H, class Pick>
-void add_histogram(MetricFamily& family, Labels labels, const Route& route, Pick pick) {
+// The newest of each bucket. Read before its count: what it shows is then counted, because it was first.
+void add_exemplars(model::HistogramValue& out, const model::ExemplarHistogram& histogram) {
+  out.exemplars.resize(model::ExemplarHistogram::buckets);
+  for (std::size_t i = 0; i < out.exemplars.size(); ++i) {
+    const auto exemplar = histogram.exemplar(i);
+    auto& newest = out.exemplars[i];
+    if (exemplar && (!newest || newest->unix_ns < exemplar->unix_ns)) newest = exemplar;
+  }
+}
+
+// `pick` takes one of `parts` (shards of a route, rows of an operation) to one histogram of type H.
+template <class H, class Part, class Pick>
+void add_histogram(MetricFamily& family, Labels labels, const std::vector<const Part*>& parts, Pick pick) {
   MetricSample sample;
   sample.labels = std::move(labels);
   auto& out = sample.histogram;
   for (std::size_t i = 0; i + 1 < H::buckets; ++i) out.bounds.push_back(H::bound(i));
   out.counts.assign(H::buckets, 0);
-  for (const auto* shard : route.shards) {
-    const H& histogram = pick(*shard);
+  for (const Part* part : parts) {
+    const H& histogram = pick(*part);
+    if constexpr (std::is_same_v<H, model::ExemplarHistogram>) add_exemplars(out, histogram);
     for (std::size_t i = 0; i < H::buckets; ++i) out.counts[i] += histogram.count(i);
     out.sum += sum_of(histogram);
   }
@@ -90,7 +105,7 @@ class Collector {
   template <class H, class Pick>
   void histogram(std::string_view name, std::string_view unit, std::string_view help, Pick pick) {
     auto& family = begin(MetricType::histogram, name, unit, help);
-    for (const auto& route : routes_) add_histogram<H>(family, route_label(route), route, pick);
+    for (const auto& route : routes_) add_histogram<H>(family, route_label(route), route.shards, pick);
   }
 
   template <class H, std::size_t N, class Pick>
@@ -99,7 +114,7 @@ class Collector {
     auto& family = begin(MetricType::histogram, name, unit, help);
     for (const auto& route : routes_)
       for (std::size_t i = 0; i < N; ++i)
-        add_histogram<H>(family, with(route, label, values[i]), route,
+        add_histogram<H>(family, with(route, label, values[i]), route.shards,
                          [&](const RouteMetrics& m) -> const H& { return pick(m, i); });
   }
 
@@ -137,6 +152,95 @@ void collect_closes(MetricFamily& family, const Routes& routes) {
           static_cast<double>(count));
     if (other > 0) add(family, labels("other", "other", "other"), static_cast<double>(other));
   }
+}
+
+// The rows of each operation of each route, over its workers, by the name that is its label.
+using Operations = std::vector<std::map<std::string, std::vector<const model::OperationRow*>>>;
+
+Operations find_operations(const Routes& routes) {
+  using Table = model::OperationTable;
+  Operations all;
+  for (const auto& route : routes) {
+    auto& operations = all.emplace_back();
+    // Worker by worker of one row before the next row: over the bound, the names that were first anywhere stay.
+    for (std::size_t account = 0; account < Table::rows; ++account) {
+      for (const auto* shard : route.shards) {
+        const model::OperationRow* const row = shard->operations.find(account);
+        if (row == nullptr) continue;
+        std::string name = printable(row->name);  // two that print alike are one series
+        const bool room = operations.size() - operations.count(std::string(Table::other_name)) < Table::names;
+        if (account == Table::other || (!room && !operations.contains(name))) name = Table::other_name;
+        operations[std::move(name)].push_back(row);
+      }
+    }
+  }
+  return all;
+}
+
+template <class Read>
+void each_operation(const Routes& routes, const Operations& operations, Read read) {
+  for (std::size_t i = 0; i < routes.size(); ++i)
+    for (const auto& [name, rows] : operations[i]) read(with(routes[i], "operation", name), rows);
+}
+
+void collect_invocations(Collector& out, const Routes& routes) {
+  using enum MetricType;
+  using Row = model::OperationRow;
+  const Operations operations = find_operations(routes);
+
+  auto& ended = out.begin(counter, "websocket_invocations_total", "", "Invocations ended, by operation and status.");
+  each_operation(routes, operations, [&](const Labels& labels, const std::vector<const Row*>& rows) {
+    for (std::size_t status = 0; status < std::tuple_size_v<decltype(Row::ended)>; ++status) {
+      Labels all = labels;
+      all.emplace_back("status", model::name(static_cast<model::InvocationStatus>(status)));
+      double total = 0;
+      for (const Row* row : rows) total += static_cast<double>(row->ended[status].value());
+      add(ended, std::move(all), total);
+    }
+  });
+
+  auto& active = out.begin(gauge, "websocket_invocations_active", "", "Invocations open now.");
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    double total = 0;
+    for (const auto& [name, rows] : operations[i])
+      for (const Row* row : rows) total += static_cast<double>(row->active.value());
+    add(active, route_label(routes[i]), total);
+  }
+
+  const auto durations = [&]<class H>(std::string_view name, std::string_view help, H Row::*which) {
+    auto& family = out.begin(histogram, name, "seconds", help);
+    each_operation(routes, operations, [&](const Labels& labels, const std::vector<const Row*>& rows) {
+      add_histogram<H>(family, labels, rows, [which](const Row& row) -> const H& { return row.*which; });
+    });
+  };
+  durations("websocket_invocation_duration_seconds", "From the opening message of an invocation to its end.",
+            &Row::duration);
+  durations("websocket_time_to_first_chunk_seconds", "From the opening message to the first chunk of the reply.",
+            &Row::time_to_first_chunk);
+  durations("websocket_time_to_last_chunk_seconds", "From the opening message to the last chunk of a whole reply.",
+            &Row::time_to_last_chunk);
+  durations("websocket_chunk_interval_seconds", "Between two chunks of a reply.", &Row::chunk_interval);
+}
+
+void collect_dialect(Collector& out) {
+  using enum MetricType;
+  static const auto kinds = [] {
+    std::array<std::string_view, static_cast<std::size_t>(model::MessageOddity::count_)> names;
+    for (std::size_t i = 0; i < names.size(); ++i) names[i] = model::name(static_cast<model::MessageOddity>(i));
+    return names;
+  }();
+  static constexpr std::array<std::string_view, 2> token_types{"input", "output"};
+  out.by(counter, "websocket_media_messages_total", "", "Messages of data that has no reply, by sender.", "direction",
+         directions, [](const RouteMetrics& m, std::size_t i) { return m.media_messages[i].value(); });
+  out.by(counter, "websocket_media_bytes_total", "bytes", "Payload bytes of such messages as on the wire, by sender.",
+         "direction", directions, [](const RouteMetrics& m, std::size_t i) { return m.media_bytes[i].value(); });
+  out.by(counter, "websocket_application_heartbeats_total", "", "Heartbeats of the application protocol, by sender.",
+         "direction", directions, [](const RouteMetrics& m, std::size_t i) { return m.beats[i].value(); });
+  out.by(counter, "sockeye_dialect_oddities_total", "", "Messages that their dialect did not expect.", "kind", kinds,
+         [](const RouteMetrics& m, std::size_t i) { return m.dialect_oddities[i].value(); });
+  out.histogram_by<model::TokenHistogram>(
+      "gen_ai_client_token_usage", "", "Tokens of an invocation, by type.", "gen_ai_token_type", token_types,
+      [](const RouteMetrics& m, std::size_t i) -> const auto& { return m.tokens[i]; });
 }
 
 // Routes of one name share their samples: a label set must not appear twice.
@@ -213,6 +317,8 @@ std::vector<MetricFamily> collect(std::span<const RouteCounters> counters) {
          [](const RouteMetrics& m, std::size_t i) { return m.anomalies[i + 1].value(); });
   out.plain(counter, "sockeye_http_requests_total", "", "Plain HTTP requests relayed beside the upgrades.",
             [](const RouteMetrics& m) { return m.http_requests.value(); });
+  collect_invocations(out, routes);
+  collect_dialect(out);
   return out.take();
 }
 

@@ -133,6 +133,83 @@ TEST(Collect, ListsClosesAndTheRest) {
             100.0 - RouteMetrics::close_rows);
 }
 
+model::OperationRow& operation(RouteMetrics& metrics, const std::string& name) {
+  return metrics.operations.row(metrics.operations.account(name));
+}
+
+TEST(Collect, InvocationsByOperationOverWorkers) {
+  Fleet fleet;
+  operation(*fleet.one, "a").ended[0].add(1);
+  operation(*fleet.two, "b");
+  operation(*fleet.two, "a").ended[0].add(2);
+  operation(*fleet.two, "a").ended[3].add(4);
+  operation(*fleet.one, "a").active.add(5);
+  operation(*fleet.two, "b").active.add(6);
+  operation(*fleet.one, "a").time_to_first_chunk.observe(3ms);
+  operation(*fleet.two, "a").time_to_first_chunk.observe(3ms);
+  operation(*fleet.two, "a").chunk_interval.observe(1s);
+  const model::Exemplar older{{}, {}, 0.003, 100};
+  const model::Exemplar newer{{}, {}, 0.0031, 200};
+  operation(*fleet.one, "a").time_to_first_chunk.keep(3ms, newer);
+  operation(*fleet.two, "a").time_to_first_chunk.keep(3ms, older);
+  const auto all = fleet.families();
+  const auto& ended = family(all, "websocket_invocations_total");
+  EXPECT_EQ(sample(ended, "route=calls,operation=a,status=ok").value, 3);
+  EXPECT_EQ(sample(ended, "route=calls,operation=a,status=incomplete").value, 4);
+  EXPECT_EQ(sample(ended, "route=calls,operation=b,status=error").value, 0) << "the zero before the one";
+  EXPECT_EQ(ended.samples.size(), 8U) << "two operations of one route, four statuses";
+  EXPECT_EQ(sample(family(all, "websocket_invocations_active"), "route=calls").value, 11);
+  EXPECT_EQ(sample(family(all, "websocket_invocations_active"), "route=chat").value, 0);
+  const auto& first = sample(family(all, "websocket_time_to_first_chunk_seconds"), "route=calls,operation=a").histogram;
+  EXPECT_EQ(first.counts[5], 2U);
+  ASSERT_EQ(first.exemplars.size(), first.counts.size());
+  EXPECT_EQ(first.exemplars[5], newer);
+  EXPECT_FALSE(first.exemplars[4]);
+  const auto& interval = sample(family(all, "websocket_chunk_interval_seconds"), "route=calls,operation=a").histogram;
+  EXPECT_NEAR(interval.sum, 1, 1e-9);
+  EXPECT_TRUE(interval.exemplars.empty());
+}
+
+TEST(Collect, OperationsAreBoundedAndTextWhateverPeersCallThem) {
+  Fleet fleet;
+  operation(*fleet.one, "x\xff").ended[0].add(1);
+  operation(*fleet.one, "x\xfe").ended[0].add(1);
+  for (int i = 0; i < 1000; ++i) operation(*fleet.one, "one " + std::to_string(i)).ended[0].add(1);
+  for (int i = 0; i < 1000; ++i) operation(*fleet.two, "two " + std::to_string(i)).ended[0].add(1);
+  const auto all = fleet.families();
+  const auto& ended = family(all, "websocket_invocations_total");
+  EXPECT_EQ(sample(ended, "route=calls,operation=x\uFFFD,status=ok").value, 2);
+  EXPECT_EQ(sample(ended, "route=calls,operation=one 0,status=ok").value, 1);
+  EXPECT_EQ(sample(ended, "route=calls,operation=two 0,status=ok").value, 1) << "no worker crowds out the others";
+  EXPECT_EQ(ended.samples.size(), 4 * (model::OperationTable::names + 1));
+  double total = 0;
+  std::set<std::string> labels;
+  for (const auto& s : ended.samples) {
+    total += s.value;
+    EXPECT_TRUE(labels.insert(text(s)).second) << text(s) << " twice";
+  }
+  EXPECT_EQ(total, 2002) << "none is lost";
+}
+
+TEST(Collect, WhatADialectMakesOfMessages) {
+  Fleet fleet;
+  fleet.one->dialect_oddities[static_cast<std::size_t>(model::MessageOddity::orphan)].add(1);
+  fleet.two->dialect_oddities[static_cast<std::size_t>(model::MessageOddity::orphan)].add(2);
+  fleet.one->beats[1].add(3);
+  fleet.one->media_messages[0].add(4);
+  fleet.one->media_bytes[0].add(5);
+  fleet.one->tokens[1].observe(6);
+  const auto all = fleet.families();
+  EXPECT_EQ(sample(family(all, "sockeye_dialect_oddities_total"), "route=calls,kind=orphan").value, 3);
+  EXPECT_EQ(sample(family(all, "sockeye_dialect_oddities_total"), "route=chat,kind=too_large").value, 0);
+  EXPECT_EQ(sample(family(all, "websocket_application_heartbeats_total"), "route=calls,direction=s2c").value, 3);
+  EXPECT_EQ(sample(family(all, "websocket_media_messages_total"), "route=calls,direction=c2s").value, 4);
+  EXPECT_EQ(sample(family(all, "websocket_media_bytes_total"), "route=calls,direction=c2s").value, 5);
+  const auto& tokens = sample(family(all, "gen_ai_client_token_usage"), "route=calls,gen_ai_token_type=output");
+  EXPECT_EQ(tokens.histogram.sum, 6);
+  EXPECT_EQ(tokens.histogram.bounds.front(), 1);
+}
+
 TEST(Collect, ARouteNamedTwiceIsOneRoute) {
   RouteMetrics a;
   RouteMetrics b;
@@ -149,6 +226,8 @@ TEST(Collect, ARouteNamedTwiceIsOneRoute) {
 TEST(Collect, NamesAreLintCleanAndLabelSetsUnique) {
   Fleet fleet;
   fleet.one->count_close(1000, model::Initiator::client, model::EndReason::normal);
+  operation(*fleet.one, "a");
+  operation(*fleet.other, "a");
   std::set<std::string> names;
   for (const auto& f : fleet.families()) {
     const std::string name(f.name);

@@ -40,7 +40,7 @@ struct Belonging {
 struct Transfer {
   model::Side from = model::Side::client;
   std::string_view name;  // immortal; what the dialect calls it
-  base::Time begin, end;
+  base::Time begin{}, end{};
   std::uint64_t messages = 0, bytes = 0;
   base::Duration longest_interval{};
 };
