@@ -106,6 +106,9 @@ void fields(Json& json, const SessionRow& row) {
     leg(json, view.legs[i], row.buffered[i], row.now);
   }
   json.close('}');
+  json.key("dialect").text(view.dialect);
+  text_or_null(json, "dialect_basis", view.dialect_basis);
+  json.key("invocations_open").number(std::uint64_t{view.invocations.size()});
   json.key("anomalies").number(view.anomalies);
   json.key("reconnect_of");
   if (view.reconnect_of)
@@ -165,6 +168,32 @@ std::string percent_decoded(std::string_view text) {
     }
   }
   return out;
+}
+
+// Requests without their whole reply, oldest first.
+void open_invocations(Json& json, const SessionRow& row) {
+  json.key("invocations").open('[');
+  for (const observer::OpenInvocation& each : row.view.invocations) {
+    const auto ago = [&](std::optional<base::Time> at) {
+      return at ? std::optional(row.now - *at) : std::optional<base::Duration>();
+    };
+    json.open('{').key("number").number(each.number).key("operation").text(each.operation);
+    json.key("opened_by").text(model::direction(each.opened_by));
+    seconds(json, "age_seconds", row.now - each.opened);
+    json.key("chunks").number(each.chunks);
+    seconds(json, "first_chunk_ago_seconds", ago(each.first_chunk));
+    seconds(json, "last_chunk_ago_seconds", ago(each.last_chunk));
+    json.key("cancel_requested").boolean(each.cancel_requested);
+    text_or_null(json, "trace_id", each.trace_id);
+    json.close('}');
+  }
+  json.close(']');
+  json.key("application_heartbeat").open('{');
+  seconds(json, "rtt_seconds", row.view.application_rtt);
+  seconds(json, "last_ago_seconds",
+          row.view.last_application_beat ? std::optional(row.now - *row.view.last_application_beat)
+                                         : std::optional<base::Duration>());
+  json.close('}');
 }
 
 void rows(Json& json, std::string_view key, std::span<const SessionRow> list) {
@@ -244,6 +273,7 @@ std::string session_json(const SessionRow& row, const std::vector<model::Recorde
   json.open('{');
   json.key("now").text(iso8601(now_unix_ms));
   fields(json, row);
+  open_invocations(json, row);
   json.key("recorder");
   if (recorder == nullptr) {
     json.null();

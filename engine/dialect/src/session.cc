@@ -28,6 +28,30 @@ constexpr std::array<std::string_view, 14> effects = {"open", "accept", "bind", 
 constexpr std::size_t most_session_attributes = 32;
 constexpr std::size_t most_batch = 1024;  // elements of a batch, or of `each`, that are looked at
 
+// Letters, digits and _ behind white space; absent where the text begins with anything else.
+Value first_word(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+  const auto end = std::find_if(text.begin(), text.end(), [](char c) {
+    return !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_');
+  });
+  if (end == text.begin()) return {};
+  return {Value::Kind::string, text.substr(0, static_cast<std::size_t>(end - text.begin()))};
+}
+
+std::optional<std::int64_t> whole_number(const Value& v) {
+  std::int64_t number = 0;
+  const char* const end = v.text.data() + v.text.size();
+  if (!v.scalar() || v.text.empty() || std::from_chars(v.text.data(), end, number).ptr != end) return std::nullopt;
+  return number;
+}
+
+// Of so many, counted from 0.
+bool is_last(const Value& index, const Value& count) {
+  const auto at = whole_number(index);
+  const auto all = whole_number(count);
+  return at && all && *all > 0 && *at == *all - 1;
+}
+
 std::string_view kept_text(std::string_view text) { return base::cut_utf8(text, Invocation::max_text); }
 
 model::AttributeValue attribute_value(const Value& value) {
@@ -42,6 +66,12 @@ model::AttributeValue attribute_value(const Value& value) {
       return number;
   }
   return std::string(kept_text(value.text));
+}
+
+// As attribute_value() keeps it.
+bool same(const model::AttributeValue& kept, const Value& value) {
+  if (const auto* const text = std::get_if<std::string>(&kept)) return *text == kept_text(value.text);
+  return value.kind != Value::Kind::string && attribute_value(value) == kept;
 }
 
 }  // namespace
@@ -111,6 +141,7 @@ struct Session::State {
   void run(const Reading& r, const Rule& rule);
   void run_verbs(const Reading& r, const Rule& rule);
   void act(const Reading& r, const Rule& rule, const Verb& verb);
+  void act_on(const Reading& r, const Rule& rule, const Verb& verb, std::uint32_t slot);
 
   [[nodiscard]] Value value(const Reading& r, const Extractor& e, const Invocation* about = nullptr) const;
   [[nodiscard]] Value joined(const Reading& r, const Extractor& e, const Invocation* about) const;
@@ -118,6 +149,7 @@ struct Session::State {
 
   [[nodiscard]] std::uint32_t select(const Reading& r, const std::vector<Selector>& selectors) const;
   [[nodiscard]] std::uint32_t select(const Reading& r, const Selector& selector) const;
+  [[nodiscard]] bool fits(const Reading& r, const Selector& selector, const Open& open) const;
   void begin(const Reading& r, const Rule& rule, const Verb& verb);
   void adopt(const Reading& r, std::uint32_t slot, const Verb& verb);
   void bind_keys(const Reading& r, std::uint32_t slot, const Verb& verb, bool fresh);
@@ -153,8 +185,7 @@ struct Session::State {
   };
   std::vector<Anchor> anchors;
   std::vector<std::optional<std::int64_t>> last_sequence;
-  Time pinged = base::never;  // an application ping, by pinged_by, not answered yet
-  Side pinged_by = Side::client;
+  std::array<Time, 2> pinged{base::never, base::never};  // by sender: an application ping that is not answered yet
   Time next_deadline = base::never;
   std::uint64_t opened = 0;
 };
@@ -223,11 +254,12 @@ void Session::State::check_sequences(const Reading& r) {
     const Program::Sequence& sequence = program->sequences[i];
     if (sequence.from && *sequence.from != r.from) continue;
     const Value got = value(r, sequence.at);
-    std::int64_t number = 0;
-    const char* const end = got.text.data() + got.text.size();
-    if (!got.scalar() || std::from_chars(got.text.data(), end, number).ptr != end || got.text.empty()) continue;
+    const auto read = whole_number(got);
+    if (!read) continue;
+    const std::int64_t number = *read;
     std::optional<std::int64_t>& last = last_sequence[i];
-    if (last && *last < std::numeric_limits<std::int64_t>::max() && number != *last + 1)
+    const bool anew = number == 0 || number == 1;  // as after a login
+    if (last && !anew && *last < std::numeric_limits<std::int64_t>::max() && number != *last + 1)
       listener.odd(Oddity::gap, r.from,
                    number > *last ? static_cast<std::uint64_t>(number) - static_cast<std::uint64_t>(*last) - 1 : 1,
                    r.now);
@@ -250,9 +282,11 @@ void Session::State::follow(const Reading& r, const std::vector<std::uint16_t>& 
 
 bool Session::State::matches(const Reading& r, const Rule& rule) const {
   for (const Condition& condition : rule.when) {
-    if (!satisfies(condition.all, value(r, condition.what))) return false;
+    const Value v = value(r, condition.what);
+    if (!satisfies(condition.all, v)) return false;
+    if (condition.last_of && !is_last(v, value(r, condition.last_of))) return false;
   }
-  return true;
+  return rule.of.empty() || select(r, rule.of) != Table::none;
 }
 
 Value Session::State::value(const Reading& r, const Extractor& e, const Invocation* about) const {
@@ -276,6 +310,11 @@ Value Session::State::value(const Reading& r, const Extractor& e, const Invocati
       return about == nullptr ? Value{} : remembered(about->attributes, e.key);
     case session:
       return remembered(attributes, e.key);
+    case anchor:
+      return std::any_of(anchors.begin(), anchors.end(),
+                         [&](const Anchor& each) { return each.name == e.key && each.at != base::never; })
+                 ? Value{Value::Kind::boolean, "true"}
+                 : Value{};
     case first_of:
       for (const Extractor& part : e.parts)
         if (const Value v = value(r, part, about); v.present() && v.kind != Value::Kind::null) return v;
@@ -287,7 +326,11 @@ Value Session::State::value(const Reading& r, const Extractor& e, const Invocati
       if (v.scalar())
         for (const auto& [from, to] : e.table)
           if (from == v.text) return {Value::Kind::string, to};
-      return e.has_default ? Value{Value::Kind::string, e.text} : Value{};
+      return e.has_default && v.present() ? Value{Value::Kind::string, e.text} : Value{};
+    }
+    case word: {
+      const Value v = value(r, e.parts.front(), about);
+      return v.kind == Value::Kind::string ? first_word(v.text) : Value{};
     }
   }
   return {};
@@ -359,41 +402,58 @@ std::uint32_t Session::State::select(const Reading& r, const std::vector<Selecto
   return Table::none;
 }
 
+bool Session::State::fits(const Reading& r, const Selector& s, const Open& open) const {
+  const Side opener = open.invocation.opened_by;
+  if (s.side == Opener::same && opener != r.from) return false;
+  if (s.side == Opener::other && opener == r.from) return false;
+  if (!s.lane.empty() && open.lane != s.lane && open.invocation.operation != s.lane) return false;
+  if (std::any_of(s.unbound.begin(), s.unbound.end(), [&](std::uint16_t name) { return open.bound(name); }))
+    return false;
+  return std::all_of(s.with.begin(), s.with.end(), [&](const AttributeRule& rule) {
+    const Value wanted = value(r, rule.value);
+    for (const auto& [key, kept] : open.invocation.attributes)
+      if (key == rule.key) return wanted.scalar() && same(kept, wanted);
+    return !wanted.scalar();
+  });
+}
+
 std::uint32_t Session::State::select(const Reading& r, const Selector& s) const {
-  const auto fits = [&](const Open& open) {
-    const Side opener = open.invocation.opened_by;
-    if (s.side == Opener::same && opener != r.from) return false;
-    if (s.side == Opener::other && opener == r.from) return false;
-    if (!s.lane.empty() && open.lane != s.lane && open.invocation.operation != s.lane) return false;
-    return std::none_of(s.unbound.begin(), s.unbound.end(), [&](std::uint16_t name) { return open.bound(name); });
-  };
   if (s.by_key()) {
     const Value key = value(r, s.key);
     if (!key.scalar()) return Table::none;
     for (const Side opener : {model::other(r.from), r.from}) {
       const std::uint32_t found = table.find(table.hash(opener, s.name, key));
-      if (found != Table::none && fits(table[found])) return found;
+      if (found != Table::none && fits(r, s, table[found])) return found;
     }
     return Table::none;
   }
   std::uint32_t best = Table::none;
   table.for_each([&](std::uint32_t i) {
     const Open& open = table[i];
-    if (!fits(open)) return;
+    if (!fits(r, s, open)) return;
     if (best == Table::none || (open.invocation.number > table[best].invocation.number) == s.latest) best = i;
   });
   return best;
 }
 
 void Session::State::act(const Reading& r, const Rule& rule, const Verb& verb) {
-  std::uint32_t slot = Table::none;
-  if (!verb.to.empty()) {
-    slot = select(r, verb.to);
-    if (slot == Table::none && verb.effect != Effect::accept) {
-      if (!verb.optional) listener.odd(Oddity::orphan, r.from, 1, r.now);
-      return;
-    }
+  if (verb.to.empty()) return act_on(r, rule, verb, Table::none);
+  for (const Selector& selector : verb.to) {
+    const std::uint32_t found = select(r, selector);
+    if (found == Table::none) continue;
+    if (!selector.all || verb.effect == Effect::accept) return act_on(r, rule, verb, found);
+    std::vector<std::uint32_t> every;  // first: acting on one may end it
+    table.for_each([&](std::uint32_t i) {
+      if (fits(r, selector, table[i])) every.push_back(i);
+    });
+    for (const std::uint32_t slot : every) act_on(r, rule, verb, slot);
+    return;
   }
+  if (verb.effect == Effect::accept) return act_on(r, rule, verb, Table::none);
+  if (!verb.optional) listener.odd(Oddity::orphan, r.from, 1, r.now);
+}
+
+void Session::State::act_on(const Reading& r, const Rule& rule, const Verb& verb, std::uint32_t slot) {
   listener.effect(verb.effect);
   switch (verb.effect) {
     case Effect::open:
@@ -406,6 +466,7 @@ void Session::State::act(const Reading& r, const Rule& rule, const Verb& verb) {
         adopt(r, slot, verb);
       break;
     case Effect::bind:
+      for (const std::uint16_t name : verb.drop) table.unbind(slot, name);
       bind_keys(r, slot, verb, false);
       attach(r, table[slot].invocation, verb.attributes);
       break;
@@ -480,6 +541,7 @@ void Session::State::begin(const Reading& r, const Rule& rule, const Verb& verb)
   attach(r, table[slot].invocation, verb.attributes);
   if (rule.reads_trace) read_trace(r, table[slot].invocation);
   table[slot].timeout = verb.timeout > base::Duration::zero() ? verb.timeout : program->timeout;
+  table[slot].settle = verb.settle;
   if (table[slot].timeout > base::Duration::zero()) expect(slot, r.now + table[slot].timeout);
   listener.opened(table[slot].invocation);
 }
@@ -573,7 +635,11 @@ void Session::State::end(std::uint32_t slot, model::InvocationEnd how, Time now)
 
 void Session::State::touch(std::uint32_t slot, Time now) {
   const Open& open = table[slot];
-  if (open.timeout > base::Duration::zero() && !open.invocation.cancel_requested) expect(slot, now + open.timeout);
+  if (open.invocation.cancel_requested) return;
+  if (open.settle > base::Duration::zero() && open.invocation.chunks.count != 0)
+    expect(slot, now + open.settle);
+  else if (open.timeout > base::Duration::zero())
+    expect(slot, now + open.timeout);
 }
 
 void Session::State::read_trace(const Reading& r, Invocation& invocation) const {
@@ -644,12 +710,12 @@ void Session::State::take_anchor(std::string_view anchor, Invocation& invocation
 
 void Session::State::beat(const Reading& r, const Verb& verb) {
   std::optional<base::Duration> rtt;
-  if (pinged != base::never && pinged_by != r.from) {
-    rtt = r.now - pinged;
-    pinged = base::never;
+  Time& asked = pinged[model::index(model::other(r.from))];
+  if (verb.answer.value_or(asked != base::never)) {
+    if (asked != base::never) rtt = r.now - asked;
+    asked = base::never;
   } else {
-    pinged = r.now;
-    pinged_by = r.from;
+    pinged[model::index(r.from)] = r.now;
   }
   listener.beat(r.from, verb.name, rtt, r.now);
 }
@@ -694,10 +760,15 @@ void Session::tick(Time now) {
       next = std::min(next, s.table[i].deadline);
   });
   s.next_deadline = next;
-  for (const std::uint32_t slot : due)
-    s.end(slot,
-          s.table[slot].invocation.cancel_requested ? model::InvocationEnd::cancel : model::InvocationEnd::timeout,
-          now);
+  for (const std::uint32_t slot : due) {
+    const Open& open = s.table[slot];
+    if (open.invocation.cancel_requested)
+      s.end(slot, model::InvocationEnd::cancel, now);
+    else if (open.settle > base::Duration::zero() && open.invocation.chunks.count != 0)
+      s.end(slot, model::InvocationEnd::reply, open.invocation.chunks.last);  // the protocol has no word for it
+    else
+      s.end(slot, model::InvocationEnd::timeout, now);
+  }
 }
 
 void Session::finish(Time now) {
@@ -708,14 +779,26 @@ void Session::finish(Time now) {
 const Program& Session::program() const { return *state_->program; }
 std::size_t Session::open() const { return state_->table.size(); }
 
-void Session::for_each_open(void (*each)(void*, const Invocation&), void* context) const {
-  const Table& table = state_->table;
+namespace {
+
+std::vector<std::uint32_t> by_age(const Table& table) {
   std::vector<std::uint32_t> order;
   order.reserve(table.size());
   table.for_each([&](std::uint32_t i) { order.push_back(i); });
   std::sort(order.begin(), order.end(),
             [&](std::uint32_t a, std::uint32_t b) { return table[a].invocation.number < table[b].invocation.number; });
-  for (const std::uint32_t i : order) each(context, table[i].invocation);
+  return order;
+}
+
+}  // namespace
+
+void Session::for_each_open(void (*each)(void*, const Invocation&), void* context) const {
+  const Table& table = state_->table;
+  for (const std::uint32_t i : by_age(table)) each(context, table[i].invocation);
+}
+
+void Session::for_each_open(void (*each)(void*, Invocation&), void* context) {
+  for (const std::uint32_t i : by_age(state_->table)) each(context, state_->table[i].invocation);
 }
 
 }  // namespace sockeye::dialect

@@ -43,8 +43,10 @@ session::Heartbeat heartbeat_for(Side leg, const Opening& opening, Time now) {
           turns - static_cast<double>(static_cast<std::uint64_t>(turns))};
 }
 
-std::unique_ptr<wire::Inflater> inflater_for(Side sender, const Opening& opening) {
-  if (!opening.extensions.deflate || opening.options->compression != Compression::observe) return nullptr;
+std::unique_ptr<wire::Inflater> inflater_for(Side sender, const Opening& opening, bool read) {
+  const Compression wanted = opening.options->compression;
+  const bool needed = wanted == Compression::observe || (wanted == Compression::automatic && read);
+  if (!opening.extensions.deflate || !needed) return nullptr;
   const wire::DeflateParameters& p = opening.extensions.parameters;
   const bool client = sender == Side::client;
   return std::make_unique<wire::Inflater>(client ? p.client_max_window_bits : p.server_max_window_bits,
@@ -91,8 +93,9 @@ class LiveConnection::Batch {
   std::array<std::uint64_t, 2> messages_{};
 };
 
-LiveConnection::LiveConnection(Opening&& opening, Outlet& outlet, Time now)
+LiveConnection::LiveConnection(Opening&& opening, Outlet& outlet, Time now, std::unique_ptr<Meaning> meaning)
     : opening_(std::move(opening)),
+      meaning_(std::move(meaning)),
       outlet_(&outlet),
       streams_{Stream(rules_for(Side::client, opening_), opening_.options->limits.control_rate, now),
                Stream(rules_for(Side::server, opening_), opening_.options->limits.control_rate, now)},
@@ -101,7 +104,9 @@ LiveConnection::LiveConnection(Opening&& opening, Outlet& outlet, Time now)
       last_data_(now),
       segment_begin_(now) {
   ++opening_.environment->opened;
-  for (const Side sender : {Side::client, Side::server}) stream(sender).inflater = inflater_for(sender, opening_);
+  for (const Side sender : {Side::client, Side::server})
+    stream(sender).inflater = inflater_for(sender, opening_, meaning_ != nullptr);
+  if (meaning_) meaning_->begin(opening_, now);
   if (opening_.traced() && opening_.options->segment > base::Duration::zero())
     segment_end_ = now + opening_.options->segment;
 }
@@ -129,7 +134,9 @@ inline void LiveConnection::message_done(Side from, Batch& batch, Time now) {
   batch.message(opcode, length);
   s.gaps.message(now);
   note(from, opcode, length, s.parser.message_compressed(), false, now);
-  if (from == Side::client) {
+  if (meaning_ && meaning_->pairs()) {
+    // Its requests and replies are timed one by one.
+  } else if (from == Side::client) {
     turn_.client_message(now);
   } else if (base::Duration took{}; turn_.server_message(now, took)) {
     opening_.metrics->message_duration.observe(took);
@@ -195,13 +202,19 @@ void LiveConnection::feed(Side from, Bytes bytes, Time now) {
         batch.bytes(piece.payload.size());
         if (piece.starts) {
           batch.frame();
-          if (s.parser.header().opcode != Opcode::continuation) s.inspect = choose_inspection(s);
+          if (s.parser.header().opcode != Opcode::continuation) {
+            s.inspect = choose_inspection(s);
+            s.read = meaning_ && meaning_->reads(from, s.parser.message_opcode()) &&
+                     (!s.parser.message_compressed() || s.inspect == Inspect::inflate);
+          }
         }
         if (s.inspect != Inspect::nothing) {
-          const Anomaly found = inspect(s, piece);
+          const Anomaly found = inspect(from, piece);
           if (found != Anomaly::none && is_violation(found)) [[unlikely]]
             violation = found;
         }
+        if (meaning_ && violation == Anomaly::none) [[unlikely]]
+          read(from, piece, now);
         if (piece.message_done && violation == Anomaly::none) message_done(from, batch, now);
       }
     } else {
@@ -325,7 +338,8 @@ Anomaly LiveConnection::read_close(Side from, Bytes payload) {
 }
 
 // Looks into payload: UTF-8 of text (§8.1), or a copy inflated and then the same.
-Anomaly LiveConnection::inspect(Stream& s, const Piece& piece) {
+Anomaly LiveConnection::inspect(Side from, const Piece& piece) {
+  Stream& s = stream(from);
   const model::FrameHeader& header = s.parser.header();
   if (piece.starts && header.opcode != Opcode::continuation) s.utf8.reset();
   if (s.inspect == Inspect::utf8) {
@@ -334,10 +348,17 @@ Anomaly LiveConnection::inspect(Stream& s, const Piece& piece) {
     return good ? Anomaly::none : Anomaly::invalid_utf8;
   }
   const bool text = s.parser.message_opcode() == Opcode::text;
-  const auto take = [](void* context, Bytes inflated) {
-    return context == nullptr || static_cast<wire::Utf8*>(context)->feed(inflated);
+  struct Taker {
+    wire::Utf8* utf8;
+    Meaning* meaning;
+    Side from;
+  } taker{text ? &s.utf8 : nullptr, s.read ? meaning_.get() : nullptr, from};
+  const auto take = [](void* to, Bytes inflated) {
+    const Taker& t = *static_cast<Taker*>(to);
+    if (t.meaning != nullptr) t.meaning->piece(t.from, inflated, 0, 0);
+    return t.utf8 == nullptr || t.utf8->feed(inflated);
   };
-  void* const context = text ? &s.utf8 : nullptr;
+  void* const context = &taker;
   auto result = s.inflater->feed(piece.payload, header.mask, piece.offset, take, context);
   if (result == wire::Inflater::Result::ok && piece.message_done) {
     result = s.inflater->end(take, context);
@@ -346,6 +367,7 @@ Anomaly LiveConnection::inspect(Stream& s, const Piece& piece) {
   if (result == wire::Inflater::Result::ok) return Anomaly::none;
   s.inflater.reset();  // where the peer's context is now cannot be known
   s.inspect = Inspect::nothing;
+  s.read = false;
   switch (result) {
     case wire::Inflater::Result::too_large:
       return Anomaly::deflate_bomb;
@@ -353,6 +375,36 @@ Anomaly LiveConnection::inspect(Stream& s, const Piece& piece) {
       return Anomaly::invalid_utf8;
     default:
       return Anomaly::deflate_invalid;
+  }
+}
+
+// The message's meaning. Its bytes are on their way in any case.
+void LiveConnection::read(Side from, const Piece& piece, Time now) {
+  Stream& s = stream(from);
+  const Opcode opcode = s.parser.message_opcode();
+  if (!s.read) {
+    if (piece.message_done) meaning_->unread(from, opcode, s.parser.message_length(), now);
+    return;
+  }
+  const model::FrameHeader& header = s.parser.header();
+  if (s.inspect != Inspect::inflate) {
+    // The usual case: one frame, all of it in this read.
+    if (piece.starts && piece.message_done && header.opcode != Opcode::continuation)
+      meaning_->whole(from, opcode, piece.payload, header.mask, now);
+    else
+      meaning_->piece(from, piece.payload, header.mask, piece.offset);
+  }
+  if (!piece.message_done) return;
+  const bool was_whole = s.inspect != Inspect::inflate && piece.starts && header.opcode != Opcode::continuation;
+  if (!was_whole) meaning_->complete(from, opcode, s.parser.message_length(), now);
+  if (meaning_->of_use()) return;
+  // Nothing told what it speaks: from here on it is counted and no more.
+  meaning_.reset();
+  for (Stream& each : streams_) {
+    each.read = false;
+    if (opening_.options->compression == Compression::observe) continue;
+    each.inflater.reset();
+    each.inspect = each.inspect == Inspect::inflate ? Inspect::nothing : each.inspect;
   }
 }
 
@@ -371,8 +423,13 @@ bool LiveConnection::is_violation(Anomaly kind) {
   return false;
 }
 
+std::unique_ptr<Connection> make_connection(Opening&& opening, Outlet& outlet, Time now,
+                                            std::unique_ptr<Meaning> meaning) {
+  return std::make_unique<LiveConnection>(std::move(opening), outlet, now, std::move(meaning));
+}
+
 std::unique_ptr<Connection> make_connection(Opening&& opening, Outlet& outlet, Time now) {
-  return std::make_unique<LiveConnection>(std::move(opening), outlet, now);
+  return make_connection(std::move(opening), outlet, now, nullptr);
 }
 
 }  // namespace sockeye::observer

@@ -206,17 +206,25 @@ Time LiveConnection::next_deadline() const {
   Time next = std::min({legs_[0].heartbeat.deadline(), legs_[1].heartbeat.deadline(), segment_end_, close_deadline_});
   if (life_.state() == session::State::open && opening_.options->idle_timeout > base::Duration::zero())
     next = std::min(next, last_data_ + opening_.options->idle_timeout);
+  if (meaning_) next = std::min(next, meaning_->next_deadline());
   return next;
 }
 
 void LiveConnection::tick(Time now) {
   if (finished_ || over()) return;
   if (now >= segment_end_) emit_segment(now);
+  if (meaning_) meaning_->tick(now);
   if (now >= close_deadline_) return happened(Event::timeout, Side::client, {}, now);
   for (const Side side : both) beat(side, now);
   const base::Duration idle = opening_.options->idle_timeout;
   if (life_.state() == session::State::open && idle > base::Duration::zero() && now >= last_data_ + idle)
     shut(EndReason::idle, 1001, "idle", now);
+}
+
+signal::SessionFacts LiveConnection::facts() const {
+  signal::SessionFacts facts = opening_.facts();
+  facts.dialect = meaning_ ? meaning_->dialect() : std::string_view("none");
+  return facts;
 }
 
 signal::ConnectionFigures LiveConnection::figures() const {
@@ -237,7 +245,7 @@ void LiveConnection::emit_segment(Time now) {
   Environment& environment = *opening_.environment;
   const signal::ConnectionFigures now_known = figures();
   const signal::Interval interval{environment.wall.unix_ns(segment_begin_), environment.wall.unix_ns(now)};
-  environment.spans->offer(signal::segment_span(opening_.facts(), opening_.connection_place(),
+  environment.spans->offer(signal::segment_span(facts(), opening_.connection_place(),
                                                 base::make_span_id(environment.random), interval, now_known,
                                                 segment_before_, segments_++));
   segment_before_ = signal::totals(now_known);
@@ -254,10 +262,13 @@ void LiveConnection::finish(Time now) {
   metrics.connections_closed.add();
   metrics.session_duration.observe(now - opening_.opened);
   metrics.count_close(close_->code, close_->initiator, close_->why);
+  if (meaning_) meaning_->finish(now);
   if (!opening_.traced()) return;
   Environment& environment = *opening_.environment;
   const signal::Interval interval{environment.wall.unix_ns(opening_.opened), environment.wall.unix_ns(now)};
-  environment.spans->offer(signal::connection_span(opening_.facts(), opening_.connection_place(), interval, figures()));
+  model::Span span = signal::connection_span(facts(), opening_.connection_place(), interval, figures());
+  if (meaning_) meaning_->describe(span);
+  environment.spans->offer(std::move(span));
 }
 
 SessionView LiveConnection::view(Time) const {
@@ -289,6 +300,7 @@ SessionView LiveConnection::view(Time) const {
   }
   out.close = close_;
   out.anomalies = anomalies_;
+  if (meaning_) meaning_->view(out);
   return out;
 }
 

@@ -1,9 +1,11 @@
 // The opening handshake as one span and one decision. The trace is placed when the request is read (or, when there
 // never was a readable one, at the refusal): parent, sampling and the span's id are fixed before anything is sent
 // upstream, because the traceparent sent upstream names this span (signal/spans.h shows the resulting waterfall).
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
+#include "meaning.h"
 #include "opening.h"
 #include "sockeye/base/utf8.h"
 #include "sockeye/signal/propagation.h"
@@ -169,11 +171,19 @@ std::unique_ptr<Connection> Handshake::accepted(const model::HttpHead& request, 
   const wire::Negotiated negotiated = wire::negotiated(request, response);
   if (negotiated.valid) s.opening.extensions = negotiated.extensions;
   s.opening.opened = now;
+  const std::string_view target = request.target.substr(0, request.target.find('#'));
+  const std::size_t question = std::min(target.find('?'), target.size());
+  auto meaning = Meaning::of(s.options(), *s.opening.environment,
+                             {.path = target.substr(0, question),
+                              .query = target.substr(std::min(question + 1, target.size())),
+                              .subprotocol = response.value("Sec-WebSocket-Protocol"),
+                              .head = &request});
+  if (meaning) s.opening.dialect = meaning->dialect();
   s.keep_texts(
       signal::printable(signal::redact_subprotocol(response.value("Sec-WebSocket-Protocol"), s.options().redact)),
       signal::printable(joined(response, "Sec-WebSocket-Extensions")));
   s.finish({}, now);
-  return make_connection(std::move(s.opening), outlet, now);
+  return make_connection(std::move(s.opening), outlet, now, std::move(meaning));
 }
 
 }  // namespace sockeye::observer

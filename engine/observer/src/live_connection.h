@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "meaning.h"
 #include "opening.h"
 #include "sockeye/observer/connection.h"
 #include "sockeye/session/heartbeat.h"
@@ -32,7 +33,7 @@ namespace sockeye::observer {
 
 class LiveConnection final : public Connection {
  public:
-  LiveConnection(Opening&& opening, Outlet& outlet, base::Time now);
+  LiveConnection(Opening&& opening, Outlet& outlet, base::Time now, std::unique_ptr<Meaning> meaning);
 
   void feed(model::Side from, base::Bytes bytes, base::Time now) override;
   void eof(model::Side leg, base::Time now) override;
@@ -68,6 +69,7 @@ class LiveConnection final : public Connection {
     wire::Utf8 utf8;
     Flow flow = Flow::pass;
     Inspect inspect = Inspect::nothing;  // of the message last started
+    bool read = false;                   // so is it for its meaning
     Edge edge = Edge::as_parsed;
     bool heard_close = false;
     bool ended = false;         // FIN or reset
@@ -101,7 +103,7 @@ class LiveConnection final : public Connection {
   void drain(model::Side from, base::Bytes bytes, base::Time now);
   Verdict control(model::Side from, const wire::FrameParser::Piece& piece, base::Time now, model::Anomaly& violation);
   model::Anomaly read_close(model::Side from, base::Bytes payload);
-  model::Anomaly inspect(Stream& from, const wire::FrameParser::Piece& piece);
+  model::Anomaly inspect(model::Side from, const wire::FrameParser::Piece& piece);
   [[nodiscard]] Inspect choose_inspection(const Stream& from) const;
   void message_done(model::Side from, Batch& batch, base::Time now);
   void note(model::Side from, model::Opcode opcode, std::uint64_t length, bool compressed, bool injected,
@@ -124,7 +126,12 @@ class LiveConnection final : public Connection {
   [[nodiscard]] signal::ConnectionFigures figures() const;
   [[nodiscard]] bool over() const { return legs_[0].finished && legs_[1].finished; }
 
+  // connection.cc: what a message means.
+  void read(model::Side from, const wire::FrameParser::Piece& piece, base::Time now);
+  [[nodiscard]] signal::SessionFacts facts() const;
+
   Opening opening_;
+  std::unique_ptr<Meaning> meaning_;  // null: nothing is read
   Outlet* outlet_;
   std::array<Stream, 2> streams_;  // by sender
   std::array<Leg, 2> legs_;

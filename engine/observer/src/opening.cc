@@ -37,7 +37,7 @@ signal::SessionFacts Opening::facts() const {
           .reconnect_of = reconnect_of,
           .vantage = options->vantage,
           .route = options->route,
-          .dialect = options->dialect,
+          .dialect = dialect,
           .target = texts[SessionTexts::target],
           .host = texts[SessionTexts::host],
           .subprotocol = texts[SessionTexts::subprotocol],

@@ -70,6 +70,7 @@ struct Opening {
   base::Time opened;      // 101 sent
 
   SessionTexts texts;
+  std::string_view dialect = "none";  // what is known of it; outlives this
 
   // True when spans are to be built: sampled, and there is a sink.
   [[nodiscard]] bool traced() const { return (trace_flags & 1U) != 0 && environment->spans != nullptr; }
@@ -77,9 +78,13 @@ struct Opening {
   [[nodiscard]] signal::SessionFacts facts() const;
   [[nodiscard]] signal::TracePlace connection_place() const;
 };
-static_assert(sizeof(Opening) <= 192);
+static_assert(sizeof(Opening) <= 208);
 
 // The session begins: `outlet` is borrowed for the Connection's life, `now` is the moment of the 101. Never null.
+// `meaning`: null where no message is read.
+class Meaning;
+[[nodiscard]] std::unique_ptr<Connection> make_connection(Opening&& opening, Outlet& outlet, base::Time now,
+                                                          std::unique_ptr<Meaning> meaning);
 [[nodiscard]] std::unique_ptr<Connection> make_connection(Opening&& opening, Outlet& outlet, base::Time now);
 
 }  // namespace sockeye::observer

@@ -12,6 +12,7 @@
 namespace sockeye::config {
 
 struct RouteDraft {
+  RouteDraft() { route.observe.dialect.mode = observer::DialectOptions::Mode::automatic; }
   Position at, name_at, listen_at, tls_at, upstream_at, upstream_tls_at;
   bool named = false;
   std::optional<proxy::Address> listen;
@@ -26,6 +27,9 @@ struct Draft {
   // The same for every route of a process.
   observer::SamplingOptions sampling;
   observer::PropagationOptions propagation;
+  bool keep_slow = true;
+  bool gen_ai = true;
+  bool seed_names = false;
   std::vector<std::string> redact = observer::RouteOptions{}.redact;
   Position metrics_at;
   bool disabled = false;  // OTEL_SDK_DISABLED
@@ -42,7 +46,8 @@ void read_root(class Reader& reader, const Node& root, Draft& draft);
 [[nodiscard]] base::Result<std::string> parse_endpoint(std::string_view text);
 [[nodiscard]] base::Result<proxy::Upstream> parse_upstream_url(std::string_view text);
 [[nodiscard]] base::Result<std::string> parse_metrics_address(std::string_view text);
-[[nodiscard]] base::Result<std::string> parse_dialect(std::string_view text);
+// Reads and compiles a rule file; its errors name the file's own lines.
+[[nodiscard]] base::Result<observer::DialectOptions> parse_dialect(std::string_view text);
 [[nodiscard]] bool is_route_name(std::string_view text);
 
 }  // namespace sockeye::config

@@ -88,10 +88,12 @@ constexpr Key<RouteDraft> upstream_keys[] = {
 
 constexpr Key<RouteDraft> trace_keys[] = {
     {"scope",
-     [](Reader& r, const Node& n, RouteDraft&) {
-       // Which spans an invocation hangs under; matters where a dialect finds invocations.
-       constexpr std::string_view words[] = {"connection", "invocation", "auto"};
-       static_cast<void>(r.word(n, words));
+     [](Reader& r, const Node& n, RouteDraft& d) {
+       using observer::TraceScope;
+       constexpr std::pair<std::string_view, TraceScope> words[] = {{"connection", TraceScope::connection},
+                                                                    {"invocation", TraceScope::invocation},
+                                                                    {"auto", TraceScope::automatic}};
+       r.choice(n, d.route.observe.scope, words);
      }},
     {"segment", [](Reader& r, const Node& n, RouteDraft& d) { r.duration(n, d.route.observe.segment, 1s, true); }},
 };
@@ -209,8 +211,7 @@ constexpr Key<RouteDraft> route_keys[] = {
      }},
     {"dialect",
      [](Reader& r, const Node& n, RouteDraft& d) {
-       std::string dialect;
-       if (r.value(n, "auto or none", dialect, parse_dialect)) d.route.observe.dialect = "none";
+       r.value(n, "auto, none, the name of a dialect or a rule file", d.route.observe.dialect, parse_dialect);
      }},
     {"compression",
      [](Reader& r, const Node& n, RouteDraft& d) {
@@ -323,10 +324,32 @@ constexpr Key<Draft> sampling_keys[] = {
      [](Reader& r, const Node& n, Draft& d) { r.value(n, "a number from 0 to 1", d.sampling.ratio, parse_ratio); }},
     {"parent", [](Reader& r, const Node& n, Draft& d) { r.boolean(n, d.sampling.parent_based); }},
     {"keep",
-     [](Reader& r, const Node& n, Draft&) {
-       // An empty list asks for nothing this version lacks.
-       if (n.kind == Node::Kind::list && n.items.empty()) return;
-       r.problem(n.at, "this version does not support keeping sessions by how they end; remove the key");
+     [](Reader& r, const Node& n, Draft& d) {
+       d.sampling.keep_errors = d.sampling.keep_stuck = false;
+       bool slow = false;
+       r.list(n, "[errors, stuck, slow]", [&](const Node& item) {
+         constexpr std::string_view words[] = {"errors", "stuck", "slow"};
+         const auto at = r.word(item, words);
+         if (at == 0) d.sampling.keep_errors = true;
+         if (at == 1) d.sampling.keep_stuck = true;
+         if (at == 2) slow = true;
+       });
+       d.keep_slow = slow;
+     },
+     nullptr, "[]"},
+    {"slow", [](Reader& r, const Node& n, Draft& d) { r.duration(n, d.sampling.keep_slow, 1ms, false); }},
+};
+
+constexpr Key<Draft> signal_keys[] = {
+    {"gen_ai",
+     [](Reader& r, const Node& n, Draft& d) {
+       constexpr std::pair<std::string_view, bool> words[] = {{"on", true}, {"off", false}};
+       r.choice(n, d.gen_ai, words);
+     }},
+    {"compat",
+     [](Reader& r, const Node& n, Draft& d) {
+       constexpr std::pair<std::string_view, bool> words[] = {{"seed", true}, {"none", false}};
+       r.choice(n, d.seed_names, words);
      }},
 };
 
@@ -451,7 +474,7 @@ constexpr Key<Draft> root_keys[] = {
     {"log", [](Reader& r, const Node& n, Draft& d) { r.map<log_keys>(n, d.settings); }, list_keys<log_keys>},
     {"alerts", nullptr, nullptr, "", "sending alerts itself (deploy/prometheus has rules for Prometheus)"},
     {"checks", nullptr, nullptr, "", "dependency checks"},
-    {"signals", nullptr, nullptr, "", "compatibility names"},
+    {"signals", [](Reader& r, const Node& n, Draft& d) { r.map<signal_keys>(n, d); }, list_keys<signal_keys>},
 };
 
 }  // namespace

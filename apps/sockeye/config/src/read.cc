@@ -135,10 +135,13 @@ void apply_flags(Draft& draft, const Flags& flags, std::vector<Problem>& problem
 
 void finish(Draft& draft) {
   auto& settings = draft.settings;
+  if (!draft.keep_slow) draft.sampling.keep_slow = {};
   for (auto& listener : settings.proxy.listeners) {
     for (auto& route : listener.routes) {
       route.observe.route = route.name;
       route.observe.sampling = draft.sampling;
+      route.observe.gen_ai = draft.gen_ai;
+      route.observe.seed_names = draft.seed_names;
       route.observe.propagation = draft.propagation;
       route.observe.redact = draft.redact;
     }
@@ -223,11 +226,6 @@ Result<std::string> parse_metrics_address(std::string_view text) {
   return std::string(text);
 }
 
-Result<std::string> parse_dialect(std::string_view text) {
-  if (text == "auto" || text == "none") return std::string(text);
-  return fail("this version does not support the dialect " + quote(text) + "; write auto or none");
-}
-
 bool is_route_name(std::string_view text) {
   return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
@@ -306,7 +304,10 @@ Reading read_flags(const Flags& flags, const Environment& environment) {
     problem("--upstream: " + upstream.error().message);
   }
   if (!flags.dialect.empty()) {
-    if (auto dialect = parse_dialect(flags.dialect); !dialect) problem("--dialect: " + dialect.error().message);
+    if (auto dialect = parse_dialect(flags.dialect))
+      route.route.observe.dialect = *std::move(dialect);
+    else
+      problem("--dialect: " + dialect.error().message);
   }
   apply_flags(draft, flags, problems);
   if (route.listen) draft.settings.proxy.listeners.push_back({*route.listen, std::nullopt, {std::move(route.route)}});

@@ -138,7 +138,7 @@ log: {level: debug, format: json}
   EXPECT_EQ(r.limits.buffered, 65536U);
   const auto& o = r.observe;
   EXPECT_EQ(o.route, "calls");
-  EXPECT_EQ(o.dialect, "none");
+  EXPECT_EQ(o.dialect.mode, observer::DialectOptions::Mode::automatic);
   EXPECT_EQ(o.compression, observer::Compression::observe);
   EXPECT_EQ(o.conformance, observer::Conformance::forward);
   EXPECT_EQ(o.segment, 1min);
@@ -358,20 +358,19 @@ INSTANTIATE_TEST_SUITE_P(
              "f:5:12: routes[3].name: \"x y\" is no route name; expected 1 to 64 letters, digits, '.', '_' or '-'"}},
         BadFile{
             "not_in_this_version",
-            "routes:\n  - upstream: ws://a:1\n    dialect: twilio-media-streams\n    dead_man: [{name: x}]\n"
-            "export: {otlp: {protocol: grpc}}\nsampling: {keep: [errors]}\nalerts: {}\nchecks: []\nsignals: {compat: "
-            "seed}\n",
-            {"f:3:14: routes[0].dialect: this version does not support the dialect \"twilio-media-streams\"; write "
-             "auto or none",
+            "routes:\n  - upstream: ws://a:1\n    dialect: openai-realtim\n    dead_man: [{name: x}]\n"
+            "export: {otlp: {protocol: grpc}}\nsampling: {keep: [error]}\nalerts: {}\nchecks: []\nsignals: {compat: "
+            "seeds}\n",
+            {"f:3:14: routes[0].dialect: there is no dialect \"openai-realtim\"; did you mean openai-realtime?",
              "f:4:5: routes[0].dead_man: this version does not support dead-man switches; remove the key",
              "f:5:27: export.otlp.protocol: this version does not support grpc; write http/protobuf, which collectors "
              "take "
              "on port 4318",
-             "f:6:18: sampling.keep: this version does not support keeping sessions by how they end; remove the key",
+             "f:6:19: sampling.keep[0]: \"error\" is not known; expected errors, stuck or slow; did you mean errors?",
              "f:7:1: alerts: this version does not support sending alerts itself (deploy/prometheus has rules for "
              "Prometheus); remove the key",
              "f:8:1: checks: this version does not support dependency checks; remove the key",
-             "f:9:1: signals: this version does not support compatibility names; remove the key"}},
+             "f:9:19: signals.compat: \"seeds\" is not known; expected seed or none; did you mean seed?"}},
         BadFile{"exporter",
                 "routes: [{upstream: ws://a:1}]\nexport:\n  otlp:\n    endpoint: collector:4318\n    headers: {'a b': "
                 "x, ok: \"1\\n2\"}\n"
@@ -571,7 +570,7 @@ TEST(Read, FlagsAloneMakeARoute) {
 TEST(Read, FlagProblemsNameTheFlag) {
   Flags flags;
   flags.listen = "8080";
-  flags.dialect = "mqtt";
+  flags.dialect = "mqtt9";
   flags.metrics = "x";
   flags.otlp = "c:1";
   flags.log_level = "loud";
@@ -582,7 +581,7 @@ TEST(Read, FlagProblemsNameTheFlag) {
   ASSERT_EQ(lines.size(), 8U);
   EXPECT_TRUE(lines[0].starts_with("--listen: \"8080\"")) << lines[0];
   EXPECT_EQ(lines[1], "--upstream is missing; write e.g. --upstream ws://127.0.0.1:9000");
-  EXPECT_EQ(lines[2], "--dialect: this version does not support the dialect \"mqtt\"; write auto or none");
+  EXPECT_EQ(lines[2], "--dialect: there is no dialect \"mqtt9\"; did you mean mqtt?");
   EXPECT_TRUE(lines[3].starts_with("--metrics: ")) << lines[3];
   EXPECT_TRUE(lines[4].starts_with("--otlp: ")) << lines[4];
   EXPECT_EQ(lines[6], "--log-level: \"loud\" is not known; expected debug, info, warn or error");

@@ -128,6 +128,7 @@ class Session {
   [[nodiscard]] std::size_t open() const;
   // Oldest first.
   void for_each_open(void (*each)(void* context, const model::Invocation&), void* context) const;
+  void for_each_open(void (*each)(void* context, model::Invocation&), void* context);
 
  private:
   struct State;

@@ -104,6 +104,7 @@ struct Invocation {
   base::SpanId parent_span_id;  // zero: a root
   std::uint8_t trace_flags = 0;
   bool parent_is_remote = false;
+  std::uint16_t reports = 0;  // interim records so far
   std::uint16_t account = 0;  // of model::OperationTable, for who counts
 
   [[nodiscard]] const Chunks* lane(std::string_view which) const {

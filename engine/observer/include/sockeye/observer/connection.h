@@ -30,12 +30,15 @@
 
 namespace sockeye::observer {
 
+struct Workbench;  // what reading messages needs, shared by the connections of a thread
+
 // One a worker thread; outlives its connections.
 struct Environment {
   model::SpanSink* spans = nullptr;  // null: no tracing
   base::Random random{0};
-  base::WallOffset wall;     // the vantage refreshes it
-  std::uint64_t opened = 0;  // sessions so far: spreads first pings evenly (golden-ratio sequence)
+  base::WallOffset wall;                 // the vantage refreshes it
+  std::uint64_t opened = 0;              // sessions so far: spreads first pings evenly (golden-ratio sequence)
+  std::shared_ptr<Workbench> workbench = nullptr;  // made by the first connection that needs it
 };
 
 enum class Finish : std::uint8_t {
@@ -82,6 +85,18 @@ struct LegView {
   base::Time last_received;  // any byte
 };
 
+// A request that has no whole reply yet.
+struct OpenInvocation {
+  std::uint64_t number = 0;
+  std::string operation;
+  model::Side opened_by = model::Side::client;
+  base::Time opened;
+  std::uint64_t chunks = 0;
+  std::optional<base::Time> first_chunk, last_chunk;
+  bool cancel_requested = false;
+  std::string trace_id;  // hex; "" when not sampled
+};
+
 // A copy of what is known now, for /sessions.
 struct SessionView {
   base::SessionId id;
@@ -96,6 +111,10 @@ struct SessionView {
   std::array<base::Duration, 2> longest_gap;  // between data messages of one sender
   std::optional<model::CloseInfo> close;
   std::uint64_t anomalies = 0;
+  std::string dialect = "none", dialect_basis;  // what the messages are read as, and why; "" nothing was looked for
+  std::vector<OpenInvocation> invocations;      // oldest first
+  std::optional<base::Duration> application_rtt;
+  std::optional<base::Time> last_application_beat;
 };
 
 class Connection {

@@ -2,10 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "sockeye/base/time.h"
+
+namespace sockeye::dialect {
+class Program;
+}
 
 namespace sockeye::observer {
 
@@ -43,6 +48,10 @@ struct FrameLimits {
 struct SamplingOptions {
   double ratio = 1.0;        // of new traces, by trace id (OpenTelemetry TraceIdRatioBased)
   bool parent_based = true;  // a remote parent's sampled flag decides
+  // Invocations that are exported whatever the ratio says.
+  bool keep_errors = true;
+  bool keep_stuck = true;          // that never got their reply
+  base::Duration keep_slow = 10s;  // that took this long; 0: none
 };
 
 struct PropagationOptions {
@@ -52,10 +61,33 @@ struct PropagationOptions {
   bool baggage = true;  // passed on as it came
 };
 
+// The application protocol inside the messages (engine/dialect).
+struct DialectOptions {
+  enum class Mode : std::uint8_t {
+    none,       // messages are counted, never looked into
+    automatic,  // from the handshake or the first messages, or none
+    fixed
+  };
+  Mode mode = Mode::none;
+  std::shared_ptr<const dialect::Program> program;  // fixed
+  // automatic: those to choose from; null: the built-in ones.
+  std::shared_ptr<const std::vector<std::shared_ptr<const dialect::Program>>> known;
+};
+
+// Where the spans of invocations stand that carry no context of their own.
+enum class TraceScope : std::uint8_t {
+  connection,  // under the connection: one trace a session
+  invocation,  // each in a trace of its own, linked to the connection
+  automatic    // the first, until the session is 5 min old or has had 1,000 invocations; then the second
+};
+
 struct RouteOptions {
   std::string route = "default";  // label and sockeye.route; bounded by the configuration
   std::string vantage = "proxy";  // sockeye.vantage
-  std::string dialect = "none";   // sockeye.dialect
+  DialectOptions dialect;
+  TraceScope scope = TraceScope::invocation;
+  bool gen_ai = true;       // OpenTelemetry's GenAI attributes and metrics
+  bool seed_names = false;  // signals.compat: seed
   HeartbeatOptions heartbeat;
   Conformance conformance = Conformance::strict;
   Compression compression = Compression::automatic;
