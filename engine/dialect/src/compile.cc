@@ -229,13 +229,17 @@ Extractor Compiler::scalar_extractor(const Node& node, Bare bare, bool raw) {
     const bool inv = value.starts_with("$inv.");
     e.kind = inv ? Extractor::Kind::invocation : Extractor::Kind::session;
     e.key = immortal(inv ? tail("$inv.") : tail("$sess."));
+  } else if (value.starts_with("$anchor.")) {
+    e.kind = Extractor::Kind::anchor;
+    e.key = immortal(tail("$anchor."));
   } else if (bare == Bare::constant && value[0] != '$') {
     e.kind = Extractor::Kind::constant;
     e.text = value;
   } else {
-    problem(where(node), "'" + value +
-                             "' is no extractor: expected a JSON Pointer (/a/b), ./pointer inside `each`, =constant, "
-                             "$path, $query.NAME, $header.NAME, $subprotocol, $dir, $binary, $inv.NAME or $sess.NAME");
+    problem(where(node),
+            "'" + value +
+                "' is no extractor: expected a JSON Pointer (/a/b), ./pointer inside `each`, =constant, "
+                "$path, $query.NAME, $header.NAME, $subprotocol, $dir, $binary, $inv.NAME, $sess.NAME or $anchor.NAME");
   }
   return e;
 }
@@ -279,11 +283,17 @@ Extractor Compiler::extractor(const Node& node, Bare bare, bool raw, int depth) 
             e.table.emplace_back(from.Scalar(), text(to, "a value of map"));
           });
         }},
+       {"word",
+        [&](const Node& value) {
+          e.kind = Extractor::Kind::word;
+          e.parts.push_back(extractor(value, Bare::no, false, depth + 1));
+        }},
        {"default", [&](const Node& value) {
           e.text = text(value, "default");
           e.has_default = true;
         }}});
-  if (e.kind == Extractor::Kind::none) problem(where(node), "expected {join: […]} or {map: [extractor, {…}]}");
+  if (e.kind == Extractor::Kind::none)
+    problem(where(node), "expected {join: […]}, {map: [extractor, {…}]} or {word: extractor}");
   return e;
 }
 
@@ -362,7 +372,12 @@ std::vector<Matcher> Compiler::matchers(const Node& node, int depth) {
 std::vector<Condition> Compiler::conditions(const Node& node) {
   std::vector<Condition> all;
   each_pair(node, "when", [&](const Node& key, const Node& value) {
-    all.push_back({.what = extractor(key), .all = matchers(value)});
+    Condition condition{.what = extractor(key), .all = {}, .last_of = {}};
+    if (value.IsMap() && value.size() == 1 && value["last_of"].IsDefined())
+      condition.last_of = extractor(value["last_of"]);
+    else
+      condition.all = matchers(value);
+    all.push_back(std::move(condition));
   });
   return all;
 }
@@ -422,10 +437,13 @@ Selector Compiler::selector(const Node& node) {
        {"op", [&](const Node& v) { s.lane = text(v, "op"); }},
        {"unbound",
         [&](const Node& v) { one_or_many(v, [&](const Node& item) { s.unbound.push_back(key_name(item)); }); }},
+       {"with", [&](const Node& v) { s.with = attributes(v); }},
        {"pick", [&](const Node& v) {
           const std::string which = text(v, "pick");
-          if (which != "oldest" && which != "latest") problem(where(v), "pick must be oldest or latest");
+          if (which != "oldest" && which != "latest" && which != "all")
+            problem(where(v), "pick must be oldest, latest or all");
           s.latest = which == "latest";
+          s.all = which == "all";
         }}});
   if (!s.by_key() && named) problem(where(node), "`name` says which key, and there is no `key`");
   if (s.by_key()) looked_up_.emplace_back(s.name, where(node));
@@ -458,22 +476,27 @@ Verb Compiler::verb(Effect effect, const Node& node) {
   const Entry trigger{"trigger", [&](const Node& n) { v.trigger = name(n, "trigger"); }};
   const Entry parent{"parent", [&](const Node& n) { v.parent = selectors(n); }};
   const Entry timeout{"timeout", [&](const Node& n) { v.timeout = duration(n); }};
+  const Entry settle{"settle", [&](const Node& n) { v.settle = duration(n); }};
   const Entry status{"status", [&](const Node& n) { v.status = extractor(n, Bare::constant); }};
   const auto must = [&](bool there, std::string_view key) {
     if (!there) problem(where(node), what + " needs `" + std::string(key) + "`");
   };
   switch (effect) {
     case Effect::open:
-      map(node, what, {op, lane, keys_entry, attrs, start, trigger, parent, timeout});
+      map(node, what, {op, lane, keys_entry, attrs, start, trigger, parent, timeout, settle});
       must(static_cast<bool>(v.operation), "op");
       break;
     case Effect::accept:
-      map(node, what, {to, op, lane, keys_entry, attrs, start, trigger, parent, timeout});
+      map(node, what, {to, op, lane, keys_entry, attrs, start, trigger, parent, timeout, settle});
       must(static_cast<bool>(v.operation), "op");
       must(!v.to.empty(), "to");
       break;
     case Effect::bind:
-      map(node, what, {to, optional, keys_entry, attrs});
+      map(node, what, {to, optional, keys_entry, attrs, {"drop", [&](const Node& n) {
+                                                           one_or_many(n, [&](const Node& item) {
+                                                             v.drop.push_back(key_name(item));
+                                                           });
+                                                         }}});
       must(!v.to.empty(), "to");
       must(!v.keys.empty(), "keys");
       break;
@@ -508,8 +531,11 @@ Verb Compiler::verb(Effect effect, const Node& node) {
       must(!v.attributes.empty(), "attrs");
       break;
     case Effect::media:
-    case Effect::beat:
       map(node, what, {named});
+      must(!v.name.empty(), "name");
+      break;
+    case Effect::beat:
+      map(node, what, {named, {"answer", [&](const Node& n) { v.answer = flag(n, "answer"); }}});
       must(!v.name.empty(), "name");
       break;
     case Effect::error:
@@ -545,6 +571,7 @@ Rule Compiler::rule(const Node& node) {
         }},
        {"dir", [&](const Node& v) { r.from = side(v); }},
        {"when", [&](const Node& v) { r.when = conditions(v); }},
+       {"of", [&](const Node& v) { r.of = selectors(v); }},
        {"each", [](const Node&) {}},
        {"also", [&](const Node& v) { r.also = flag(v, "also"); }},
        {"do", [&](const Node& v) {
@@ -579,6 +606,8 @@ Rule Compiler::rule(const Node& node) {
 void Compiler::trace_place(const Node& node) {
   TracePlace place;
   bool has_at = false;
+  if (const Node prefix = node.IsMap() ? node["prefix"] : Node(YAML::NodeType::Undefined); prefix.IsDefined())
+    place.prefix = text(prefix, "prefix");
   map(node, "trace",
       {{"at",
         [&](const Node& v) {
@@ -587,10 +616,12 @@ void Compiler::trace_place(const Node& node) {
           const auto parsed = parse_pointer(at);
           if (!parsed) return problem(where(v), "'" + at + "': " + parsed.error().message);
           place.at = *parsed;
-          place.traceparent = slot(v, at + "/traceparent", out_.tree, false);
-          place.tracestate = slot(v, at + "/tracestate", out_.tree, false);
-          place.baggage = slot(v, at + "/baggage", out_.tree, false);
+          const std::string before = at + "/" + place.prefix;
+          place.traceparent = slot(v, before + "traceparent", out_.tree, false);
+          place.tracestate = slot(v, before + "tracestate", out_.tree, false);
+          place.baggage = slot(v, before + "baggage", out_.tree, false);
         }},
+       {"prefix", [](const Node&) {}},
        {"dir", [&](const Node& v) { place.from = side(v); }},
        {"insert",
         [&](const Node& v) {
@@ -646,7 +677,8 @@ Sign Compiler::sign(const Node& node) {
     else if (k == "first") {
       s.first = conditions(value);
       for (const Condition& c : s.first)
-        if (c.what.kind != Extractor::Kind::slot) problem(where(value), "`first` matches JSON Pointers into a message");
+        if (c.what.kind != Extractor::Kind::slot || c.last_of)
+          problem(where(value), "`first` matches JSON Pointers into a message");
     } else
       problem(where(key), "unknown key '" + k +
                               "' in detect; known are path, subprotocol, query.NAME, header.NAME, "
@@ -746,12 +778,19 @@ void collect(const Extractor& e, SlotSet& slots) {
 }
 
 void collect(const std::vector<Selector>& selectors, SlotSet& slots) {
-  for (const Selector& s : selectors) collect(s.key, slots);
+  for (const Selector& s : selectors) {
+    collect(s.key, slots);
+    for (const AttributeRule& attribute : s.with) collect(attribute.value, slots);
+  }
 }
 
 SlotSet needs(const Program& program, const Rule& rule, Side from) {
   SlotSet slots;
-  for (const Condition& condition : rule.when) collect(condition.what, slots);
+  for (const Condition& condition : rule.when) {
+    collect(condition.what, slots);
+    collect(condition.last_of, slots);
+  }
+  collect(rule.of, slots);
   collect(rule.each, slots);
   for (const Verb& verb : rule.verbs) {
     collect(verb.to, slots);

@@ -35,15 +35,17 @@ struct Extractor {
     handshake,   // $path, $subprotocol, $query.x, $header.x: number `index` of Program::handshake
     invocation,  // $inv.x: attribute of the invocation the verb is about
     session,     // $sess.x
+    anchor,      // $anchor.x: true while an event has set it and nothing has begun there yet
     first_of,    // the first of `parts` that is present
     join,        // all of `parts` that are present, with `text` between them
-    map          // parts[0] looked up in `table`; `text` when it is present and not in there
+    map,         // parts[0] looked up in `table`; `text` when it is present and not in there
+    word         // the first word of parts[0]
   };
   Kind kind = Kind::none;
   std::uint16_t index = 0;
   bool has_default = false;
   std::string text;
-  std::string_view key;  // immortal: the attribute of $inv, $sess
+  std::string_view key;  // immortal: the attribute of $inv, $sess; the name of $anchor
   std::vector<Extractor> parts;
   std::vector<std::pair<std::string, std::string>> table;
   [[nodiscard]] explicit operator bool() const { return kind != Kind::none; }
@@ -61,6 +63,7 @@ struct Matcher {
 struct Condition {
   Extractor what;
   std::vector<Matcher> all;
+  Extractor last_of;  // and it is a number from 0, the last of so many
 };
 
 struct KeyRule {
@@ -81,7 +84,9 @@ struct Selector {
   Opener side = Opener::any;           // who opened it, seen from the sender of this message
   std::string lane;                    // of open's lane, or its operation; "" any
   std::vector<std::uint16_t> unbound;  // it has no key of these names
+  std::vector<AttributeRule> with;     // it has these attributes; absent here: it has none of that name
   bool latest = false;                 // pick
+  bool all = false;                    // pick: the verb is about every one that fits
   [[nodiscard]] bool by_key() const { return static_cast<bool>(key); }
 };
 
@@ -92,15 +97,18 @@ struct Verb {
   Extractor operation;
   std::string_view lane;  // immortal
   std::vector<KeyRule> keys;
+  std::vector<std::uint16_t> drop;  // bind: names of keys that are free for others from here on
   std::vector<AttributeRule> attributes;
   Extractor status;
-  bool at_once = false;      // cancel: ends it now
-  std::string_view name;     // immortal: event, media, beat, note
-  std::string_view anchor;   // immortal: event sets it
-  std::string_view start;    // immortal: open, accept take it
-  std::string_view trigger;  // immortal
+  bool at_once = false;        // cancel: ends it now
+  std::optional<bool> answer;  // beat: to the other side's; none: if one waits
+  std::string_view name;       // immortal: event, media, beat, note
+  std::string_view anchor;     // immortal: event sets it
+  std::string_view start;      // immortal: open, accept take it
+  std::string_view trigger;    // immortal
   std::vector<Selector> parent;
   base::Duration timeout{};  // open: 0 none
+  base::Duration settle{};   // open: chunks stop for so long, and that was all; 0 never
 };
 
 struct Rule {
@@ -108,7 +116,8 @@ struct Rule {
   std::vector<std::string> is;
   std::optional<model::Side> from;
   std::vector<Condition> when;
-  Extractor each;  // an array: the verbs run for every element
+  std::vector<Selector> of;  // and one of these finds an open invocation
+  Extractor each;            // an array: the verbs run for every element
   std::vector<Verb> verbs;
   bool also = false;         // the rules behind it are tried too
   bool reads_trace = false;  // opens: the trace places are read
@@ -122,6 +131,7 @@ struct TracePlace {
   enum class Insert : std::uint8_t { never, tolerated, reserved } insert = Insert::never;
   std::vector<std::string> only;                              // subprotocols
   std::vector<std::pair<std::string, std::string>> required;  // members the object must have beside it
+  std::string prefix;                                         // of the three names in there
   std::size_t most = 0;                                       // bytes of one value; 0: no bound of the protocol's
 };
 

@@ -81,7 +81,7 @@ Detector::Detector(std::span<const ProgramRef> known, const Facts& facts, Worksp
       if (sign.first.empty())
         contest.enter(program, strength);
       else
-        waiting_.push_back({&program, i});
+        waiting_.push_back({&program, i, make_decoder(program->decode)});
     }
   }
   if (contest.tie) {
@@ -92,27 +92,36 @@ Detector::Detector(std::span<const ProgramRef> known, const Facts& facts, Worksp
   }
 }
 
+bool Detector::fits(const Candidate& candidate, model::Side from, model::Opcode opcode, const Payload& payload) {
+  Workspace::Parts& parts = workspace_->parts();
+  const Program& program = **candidate.program;
+  const Sign& sign = program.detect[candidate.sign];
+  const auto holds = [&](std::string_view text, std::size_t readable) {
+    if (parts.document.read(program.tree, text, readable, nullptr) != Harvest::Outcome::done) return false;
+    return std::all_of(sign.first.begin(), sign.first.end(), [&](const Condition& condition) {
+      return satisfies(condition.all, parts.document[condition.what.index]);
+    });
+  };
+  if (!candidate.decoder) {
+    if (sign.from && *sign.from != from) return false;
+    if (opcode == model::Opcode::binary && !program.binary_is_text) return false;
+    return holds(base::as_text(payload.bytes), payload.readable);
+  }
+  parts.documents.clear();
+  const bool good = candidate.decoder->decode(from, opcode, payload.bytes, parts.documents);
+  if (!good || (sign.from && *sign.from != from)) return false;
+  const std::vector<Documents::Document>& all = parts.documents.documents();
+  return std::any_of(all.begin(), all.end(),
+                     [&](const Documents::Document& each) { return holds(parts.documents[each], each.size); });
+}
+
 bool Detector::message(model::Side from, model::Opcode opcode, const Payload& payload) {
   if (waiting_.empty()) return false;
-  Harvest& harvest = workspace_->parts().document;
   Contest contest;
-  const Program* harvested = nullptr;
-  bool document = false;
   for (const Candidate& candidate : waiting_) {
-    const Program& program = **candidate.program;
-    const Sign& sign = program.detect[candidate.sign];
-    if (sign.from && *sign.from != from) continue;
-    if (opcode == model::Opcode::binary && !program.binary_is_text) continue;
-    if (harvested != &program) {
-      document =
-          harvest.read(program.tree, base::as_text(payload.bytes), payload.readable, nullptr) == Harvest::Outcome::done;
-      harvested = &program;
-    }
-    if (!document) continue;
-    const bool holds = std::all_of(sign.first.begin(), sign.first.end(), [&](const Condition& condition) {
-      return satisfies(condition.all, harvest[condition.what.index]);
-    });
-    if (holds) contest.enter(*candidate.program, {.signs = sign.first.size() + sign.handshake.size()});
+    const Sign& sign = (*candidate.program)->detect[candidate.sign];
+    if (fits(candidate, from, opcode, payload))
+      contest.enter(*candidate.program, {.signs = sign.first.size() + sign.handshake.size()});
   }
   if (contest.winner != nullptr && !contest.tie) {
     decision_ = {*contest.winner, Basis::first_message};

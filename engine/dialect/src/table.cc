@@ -98,6 +98,18 @@ bool Table::bind(std::uint32_t slot, std::uint16_t name, std::uint64_t hash) {
   return true;
 }
 
+void Table::unbind(std::uint32_t slot, std::uint16_t name) {
+  Open& open = slots_[slot];
+  for (std::size_t i = 0; i < open.key_count;) {
+    if (open.keys[i].name != name) {
+      ++i;
+      continue;
+    }
+    erase(open.keys[i].hash);
+    open.keys[i] = open.keys[--open.key_count];
+  }
+}
+
 std::uint32_t Table::oldest() const {
   std::uint32_t found = none;
   for_each([&](std::uint32_t i) {

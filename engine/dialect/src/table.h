@@ -30,6 +30,7 @@ struct Open {
   std::uint8_t key_count = 0;
   bool live = false;
   base::Duration timeout{};           // of silence; 0: none
+  base::Duration settle{};            // of silence behind a chunk, that says it was the last; 0: none
   base::Time deadline = base::never;  // when it is given up
   [[nodiscard]] bool bound(std::uint16_t name) const {
     for (std::size_t i = 0; i < key_count; ++i)
@@ -55,6 +56,7 @@ class Table {
   [[nodiscard]] std::uint32_t find(std::uint64_t hash) const;
   // False: it has its keys already, or another one has this key.
   bool bind(std::uint32_t slot, std::uint16_t name, std::uint64_t hash);
+  void unbind(std::uint32_t slot, std::uint16_t name);
 
   // Each live one's slot, in no order; `each` may not add or remove.
   template <class Each>

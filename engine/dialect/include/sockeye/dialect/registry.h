@@ -2,11 +2,12 @@
 //
 // Detection never guesses: the handshake decides if the signs of exactly one dialect hold (a subprotocol, being the
 // field where peers agree on the dialect, over path, query and headers; then more signs over fewer). If several hold
-// alike, or none, the first messages decide, those whose `first` conditions exactly one dialect has. Otherwise the
-// dialect is none, and why is said.
+// alike, or none, the first messages decide, those whose `first` conditions exactly one dialect has (of what the
+// dialect's decoder makes of them, where it has one). Otherwise the dialect is none, and why is said.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -38,6 +39,8 @@ struct Decision {
   Basis basis = Basis::undecided;
 };
 
+class Decoder;
+
 // For one connection of a route whose dialect is auto.
 class Detector {
  public:
@@ -54,8 +57,10 @@ class Detector {
  private:
   struct Candidate {
     const ProgramRef* program;
-    std::size_t sign;  // of Program::detect
+    std::size_t sign;                  // of Program::detect
+    std::shared_ptr<Decoder> decoder;  // as the program's sessions have; null where the message is the document
   };
+  bool fits(const Candidate&, model::Side from, model::Opcode, const Payload&);
   std::vector<Candidate> waiting_;
   Workspace* workspace_;
   Decision decision_;
