@@ -47,7 +47,7 @@ struct Settings {
   std::size_t inflight = 1;
   double rate = 0;
   bool handshakes = false;
-  std::vector<std::size_t> stages;
+  std::vector<std::string> stages;
   bool text = false;
   bool verify = false;
   unsigned sources = 0;
@@ -386,15 +386,15 @@ class Load {
   // ---- idle sessions
 
   int run_stages() {
-    std::size_t done = 0;
-    for (const std::size_t size : settings_.stages) {
-      if (size > 0) {
-        settings_.size = size;
-        frames_ = Frames(size, settings_.text, 1, buffer_bytes);
-        pass_one_each();
+    for (const std::string& stage : settings_.stages) {
+      const auto by = stage.find('x');
+      settings_.size = static_cast<std::size_t>(std::atoll(stage.c_str()));
+      const int count = by == std::string::npos ? 1 : std::atoi(stage.c_str() + by + 1);
+      if (settings_.size > 0) {
+        frames_ = Frames(settings_.size, settings_.text, 1, buffer_bytes);
+        for (int i = 0; i < count; ++i) pass_one_each();
       }
-      std::printf("{\"stage\": %zu, \"size\": %zu, \"errors\": %llu}\n", done++, size,
-                  static_cast<unsigned long long>(errors_));
+      std::printf("{\"stage\": \"%s\", \"errors\": %llu}\n", stage.c_str(), static_cast<unsigned long long>(errors_));
       std::fflush(stdout);
       wait_for_line();
     }
@@ -519,7 +519,8 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 64));
   app.add_option("--rate", settings.rate, "messages a second over all connections; 0 = closed loop");
   app.add_flag("--handshakes", settings.handshakes, "open, upgrade, close, again");
-  app.add_option("--stages", settings.stages, "idle sessions: message sizes, 0 = none yet")->delimiter(',');
+  app.add_option("--stages", settings.stages, "idle sessions: messages passed, SIZE or SIZExCOUNT, 0 = none")
+      ->delimiter(',');
   app.add_flag("--text", settings.text, "text messages (ASCII), masked with a key that is not zero");
   app.add_flag("--verify", settings.verify, "compare every byte that comes back");
   app.add_option("--sources", settings.sources, "loopback addresses to connect from");

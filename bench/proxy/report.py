@@ -49,10 +49,9 @@ def judge(results, names, peers):
             check(f"{scenario['title']}: CPU per message / floor", floor["median"], MOST_OF_FLOOR)
         if peer:
             check(f"{scenario['title']}: CPU per message / best peer ({best})", peer["median"], MOST_OF_PEER)
-    for size, runs in results.get("idle", {}).get("kb", {}).items():
+    for stage, runs in results.get("idle", {}).get("kb", {}).items():
         if runs.get(OURS):
-            when = "before any message" if size == "0" else f"after one message of {human(int(size))}"
-            check(f"RSS of an idle session {when}, KB", statistics.median(runs[OURS]), MOST_IDLE_KB)
+            check(f"RSS of an idle session ({past(stage)}), KB", statistics.median(runs[OURS]), MOST_IDLE_KB)
     return checks
 
 
@@ -61,6 +60,14 @@ def human(size):
         if size >= scale and size % scale == 0:
             return f"{size // scale} {unit}"
     return f"{size} B"
+
+
+def past(stage):
+    """What an idle session has behind it, from bench_proxy_load's SIZE or SIZExCOUNT."""
+    size, _, count = stage.partition("x")
+    if size == "0":
+        return "just opened"
+    return f"then a message of {human(int(size))}" if not count else f"then {count} messages of {human(int(size))}"
 
 
 def median_and_range(values, digits=2):
@@ -130,9 +137,8 @@ def markdown(results):
     idle = results.get("idle")
     if idle:
         rows = []
-        for size, runs in idle["kb"].items():
-            title = "opened" if size == "0" else f"and one message of {human(int(size))} passed"
-            rows.append([title] + [f"{statistics.median(runs[name]):.1f}" if runs.get(name) else "–" for name in names])
+        for stage, runs in idle["kb"].items():
+            rows.append([past(stage)] + [f"{statistics.median(runs[name]):.1f}" if runs.get(name) else "–" for name in names])
         lines += [f"## KB of RSS per idle session ({idle['sessions']:,} sessions)", ""]
         lines += table(["session"] + [labels[name] for name in names], rows) + [""]
     handshakes = results.get("handshakes")

@@ -27,7 +27,7 @@ base::WallOffset measure_wall(base::Time now) {
 }  // namespace
 
 Worker::Worker(unsigned index, Commons& commons, std::uint64_t seed)
-    : index_(index), commons_(commons), buffer_(std::make_unique_for_overwrite<base::Byte[]>(buffer_size)) {
+    : index_(index), commons_(commons), buffer_(std::make_unique_for_overwrite<Buffer>()) {
   environment_.spans = commons.spans;
   environment_.random = base::Random(seed);
   environment_.wall = measure_wall(monotonic_now());
