@@ -437,6 +437,7 @@ Selector Compiler::selector(const Node& node) {
        {"op", [&](const Node& v) { s.lane = text(v, "op"); }},
        {"unbound",
         [&](const Node& v) { one_or_many(v, [&](const Node& item) { s.unbound.push_back(key_name(item)); }); }},
+       {"bound", [&](const Node& v) { one_or_many(v, [&](const Node& item) { s.bound.push_back(key_name(item)); }); }},
        {"with", [&](const Node& v) { s.with = attributes(v); }},
        {"pick", [&](const Node& v) {
           const std::string which = text(v, "pick");

@@ -84,6 +84,7 @@ struct Selector {
   Opener side = Opener::any;           // who opened it, seen from the sender of this message
   std::string lane;                    // of open's lane, or its operation; "" any
   std::vector<std::uint16_t> unbound;  // it has no key of these names
+  std::vector<std::uint16_t> bound;    // and has one of each of these
   std::vector<AttributeRule> with;     // it has these attributes; absent here: it has none of that name
   bool latest = false;                 // pick
   bool all = false;                    // pick: the verb is about every one that fits

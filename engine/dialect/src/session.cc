@@ -407,8 +407,9 @@ bool Session::State::fits(const Reading& r, const Selector& s, const Open& open)
   if (s.side == Opener::same && opener != r.from) return false;
   if (s.side == Opener::other && opener == r.from) return false;
   if (!s.lane.empty() && open.lane != s.lane && open.invocation.operation != s.lane) return false;
-  if (std::any_of(s.unbound.begin(), s.unbound.end(), [&](std::uint16_t name) { return open.bound(name); }))
-    return false;
+  const auto bound = [&](std::uint16_t name) { return open.bound(name); };
+  if (std::any_of(s.unbound.begin(), s.unbound.end(), bound)) return false;
+  if (!std::all_of(s.bound.begin(), s.bound.end(), bound)) return false;
   return std::all_of(s.with.begin(), s.with.end(), [&](const AttributeRule& rule) {
     const Value wanted = value(r, rule.value);
     for (const auto& [key, kept] : open.invocation.attributes)

@@ -79,6 +79,18 @@ TEST(Selector, WithComparesAttributes) {
   EXPECT_EQ(rig.session->open(), 1);
 }
 
+TEST(Selector, BoundAsksForAKeyWhateverItsValue) {
+  Rig rig(
+      "- {is: ask, do: [{open: {op: ask, keys: {id: /id}}}]}\n"
+      "- {is: done, do: [{end: {to: {op: ask, bound: id}}}]}\n");
+  rig.say(R"({"t":"ask"})");
+  rig.say(R"({"t":"ask","id":7})");
+  rig.answer(R"({"t":"done"})");
+  rig.answer(R"({"t":"done"})");
+  EXPECT_EQ(rig.ends(), "2:ok ");
+  EXPECT_EQ(rig.heard.orphans, 1);
+}
+
 TEST(Selector, PickAllActsOnEveryOne) {
   Rig rig(
       "- {is: ask, do: [{open: {op: ask}}]}\n"
