@@ -166,5 +166,58 @@ TEST(Golden, NoDialectSeesInvocationsInMessagesOfAnother) {
     EXPECT_TRUE(seen[i]) << shared[i].dialect << " on " << shared[i].golden << " is in the table for nothing";
 }
 
+// What `samples` begin with, tried with rules that take an attribute from the handshake.
+class Handshake : public ::testing::Test {
+ protected:
+  int test(const std::string& samples, const std::string& target = "") {
+    const fs::path folder = fs::path(::testing::TempDir());
+    std::ofstream(folder / "handshake.yaml") << "dialect: x\nrules: [{do: [{open: {op: x, attrs: {q: $query.q, s: "
+                                                "$subprotocol}}}, {end: {to: {op: x}}}]}]\n";
+    std::ofstream(folder / "handshake.jsonl") << samples;
+    DialectCommand command;
+    command.verb = DialectCommand::Verb::test;
+    command.name = folder / "handshake.yaml";
+    command.samples = folder / "handshake.jsonl";
+    command.format = "json";
+    command.target = target;
+    std::ostringstream out, err;
+    std::streambuf* const out_before = std::cout.rdbuf(out.rdbuf());
+    std::streambuf* const err_before = std::cerr.rdbuf(err.rdbuf());
+    const int status = run_dialect(command);
+    std::cout.rdbuf(out_before);
+    std::cerr.rdbuf(err_before);
+    said = out.str() + err.str();
+    return status;
+  }
+  [[nodiscard]] bool says(std::string_view what) const { return said.find(what) != std::string::npos; }
+  std::string said;
+  const std::string message = R"({"dir":"c2s","text":"{}"})"
+                              "\n";
+};
+
+TEST_F(Handshake, IsTheFirstLineAndFlagsWin) {
+  const std::string first = R"({"handshake":{"target":"/a?q=1","subprotocol":"sub"}})"
+                            "\n";
+  EXPECT_EQ(test(first + message), 0);
+  EXPECT_TRUE(says(R"("q":"1")")) << said;
+  EXPECT_TRUE(says(R"("s":"sub")")) << said;
+  EXPECT_EQ(test(first + message, "/a?q=2"), 0);
+  EXPECT_TRUE(says(R"("q":"2")")) << said;
+  EXPECT_EQ(test(message + first), 2) << "a handshake behind a message";
+}
+
+TEST_F(Handshake, ThatIsNoneIsRefusedWithItsLine) {
+  EXPECT_EQ(test(R"({"handshake":"/a"})"
+                 "\n" +
+                 message),
+            2);
+  EXPECT_TRUE(says(R"(:1: "handshake" must be an object)")) << said;
+  EXPECT_EQ(test(R"({"handshake":{"path":"/a"}})"
+                 "\n" +
+                 message),
+            2);
+  EXPECT_TRUE(says("target")) << said;
+}
+
 }  // namespace
 }  // namespace sockeye::app::testing
