@@ -222,7 +222,7 @@ void print_text(const model::Invocation& i) {
   std::cout << '\n';
   for (const auto& [key, value] : i.attributes) {
     std::cout << "          " << key << " = ";
-    std::visit([](const auto& v) { std::cout << v; }, value);
+    std::visit([](const auto& v) { std::cout << std::boolalpha << v; }, value);
     std::cout << '\n';
   }
 }

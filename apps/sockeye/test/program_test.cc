@@ -61,7 +61,7 @@ TEST(Program, HelpAndVersionGoToStdout) {
 TEST(Program, BadArgumentsExitWithTwo) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{}, "A subcommand is required"},
-      {{"console"}, "unknown command \"console\"; expected proxy or check"},
+      {{"console"}, "unknown command \"console\"; expected proxy, check or dialect"},
       {{"prxy"}, "did you mean proxy?"},
       {{"proxy"}, "--upstream is missing; write e.g. --upstream ws://127.0.0.1:9000"},
       {{"proxy", "--upstream"}, "--upstream"},
@@ -69,11 +69,16 @@ TEST(Program, BadArgumentsExitWithTwo) {
       {{"proxy", "--config", "x", "--listen", ":1"}, "excludes"},
       {{"proxy", "--upstream", "ftp://x"}, "--upstream: "},
       {{"proxy", "--upstream", "ws://a:1", "--threads", "many"}, "--threads: \"many\" is not a whole number"},
-      {{"proxy", "--upstream", "ws://a:1", "--dialect", "mqtt"}, "--dialect: this version does not support"},
+      {{"proxy", "--upstream", "ws://a:1", "--dialect", "mqt"},
+       "--dialect: there is no dialect \"mqt\"; did you mean mqtt?"},
       {{"proxy", "--upstream", "ws://a:1", "--listen", ":9464"}, "is also where a route listens"},
       {{"proxy", "--config", "/nonexistent"}, "/nonexistent: cannot be read: No such file or directory"},
       {{"check"}, "FILE is required"},
       {{"check", "/nonexistent"}, "/nonexistent: cannot be read: No such file or directory"},
+      {{"dialect"}, "A subcommand is required"},
+      {{"dialect", "show", "mqt"}, "there is no dialect \"mqt\"; did you mean mqtt?"},
+      {{"dialect", "test", "/nonexistent.yaml", "-"}, "cannot read /nonexistent.yaml"},
+      {{"dialect", "test", "mqtt", "/nonexistent"}, "cannot read /nonexistent"},
   };
   for (const auto& [arguments, expected] : cases) {
     Program program(arguments);

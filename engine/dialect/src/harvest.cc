@@ -112,12 +112,13 @@ class Walk {
     return state;
   }
 
- private:
+  // simdjson's raw texts reach up to the next token.
   static std::string_view trimmed(std::string_view token) {
     const std::size_t end = token.find_last_not_of(" \t\r\n");
     return end == std::string_view::npos ? token : token.substr(0, end + 1);
   }
 
+ private:
   State members(ondemand::object& object, std::uint16_t node) {
     for (auto member : object) {
       ondemand::field field;
@@ -255,6 +256,7 @@ bool Harvest::for_elements(std::string_view array, std::size_t readable,
     } else {
       raw = element.raw_json_token();
     }
+    raw = Walk::trimmed(raw);
     const std::size_t offset = static_cast<std::size_t>(raw.data() - array.data());
     if (!each(context, raw, readable - offset)) return true;
   }

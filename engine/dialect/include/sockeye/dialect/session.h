@@ -79,7 +79,7 @@ struct Limits {
 
 // What the handshake said. Read during the call only.
 struct Facts {
-  std::string_view path, query, subprotocol;
+  std::string_view path{}, query{}, subprotocol{};
   const model::HttpHead* head = nullptr;  // the request; null: no header is known
 };
 
