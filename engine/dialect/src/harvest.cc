@@ -138,8 +138,8 @@ class Walk {
   State elements(ondemand::array& array, std::uint16_t node) {
     std::uint32_t index = 0;
     for (auto item : array) {
-      ondemand::value element;
-      if (std::move(item).get(element) != simdjson::SUCCESS) return State::bad;
+      if (item.error() != simdjson::SUCCESS) return State::bad;
+      ondemand::value element = item.value_unsafe();
       std::uint16_t next = Tree::none;
       for (const Tree::Branch& branch : tree_[node].branches)
         if (branch.is_index && branch.index == index) next = branch.node;
@@ -240,8 +240,8 @@ bool Harvest::for_elements(std::string_view array, std::size_t readable,
   ondemand::array items;
   if (parsed.get_array().get(items) != simdjson::SUCCESS) return false;
   for (auto item : items) {
-    ondemand::value element;
-    if (std::move(item).get(element) != simdjson::SUCCESS) return false;
+    if (item.error() != simdjson::SUCCESS) return false;
+    ondemand::value element = item.value_unsafe();
     ondemand::json_type type{};
     if (element.type().get(type) != simdjson::SUCCESS) return false;
     std::string_view raw;
