@@ -1,48 +1,14 @@
 // Spans as a collector sees them, decoded by an independent implementation, and trace context on its way through.
 import assert from 'node:assert/strict';
-import {once} from 'node:events';
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {describe, it} from 'node:test';
-import {type Answer, collectorServer, type Span} from '../lib/collector.js';
 import {freePorts, temporaryFolder} from '../lib/process.js';
 import type {Proxy} from '../lib/proxy.js';
 import {eventually, pause} from '../lib/wait.js';
-import {backend, cleanup, connected, metrics, program, proxy, quiet, roundTrip, shut} from './support.js';
+import {backend, connected, metrics, program, proxy, quiet, roundTrip, shut} from './support.js';
+import {collector, exported, spansOf} from './collector.js';
 
-interface Collector {
-  spans: Span[];
-  endpoint: string;
-  requests: number;
-  authorization?: string;
-  encoding?: string;
-  answer: () => Answer | undefined;
-}
-async function collector(): Promise<Collector> {
-  const one: Collector = {spans: [], endpoint: '', requests: 0, answer: () => undefined};
-  const server = collectorServer((spans, request) => {
-    ++one.requests;
-    one.authorization = request.headers.authorization;
-    one.encoding = request.headers['content-encoding'];
-    const answer = one.answer();
-    if (!answer || answer.status === 200) one.spans.push(...spans);
-    return answer;
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  cleanup(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  one.endpoint = `http://127.0.0.1:${(server.address() as {port: number}).port}`;
-  return one;
-}
-const exported = (endpoint: string, more = {}) => ({service: 'voice-bridge', export: {otlp: {endpoint, ...more}}});
-const spansOf = (one: Collector, name: string, count = 1): Promise<Span[]> =>
-  eventually(`${count} ${name} span(s)`, () => {
-    const found = one.spans.filter((span) => span.name === name);
-    return found.length >= count ? found : undefined;
-  }, 20_000);
 // What the proxy says it did with every span.
 async function account(one: Proxy): Promise<Record<string, number>> {
   const now = await metrics(one);
