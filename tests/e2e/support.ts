@@ -41,6 +41,7 @@ export interface Backend {
   sockets: Set<WebSocket>;
   requests: IncomingMessage[];  // upgrades, in order
   closes: {code: number; reason: string; at: number}[];
+  accepted?: (socket: WebSocket) => void;  // called for each session
 }
 
 export interface BackendOptions {
@@ -78,6 +79,7 @@ export async function backend(options: BackendOptions = {}): Promise<Backend> {
       one.closes.push({code, reason: reason.toString(), at: Date.now()});
     });
     socket.on('error', () => undefined);
+    one.accepted?.(socket);
   });
   if (options.path) server.listen(options.path);
   else server.listen(0, '127.0.0.1', 1024);
