@@ -36,8 +36,8 @@ struct Workbench;  // what reading messages needs, shared by the connections of 
 struct Environment {
   model::SpanSink* spans = nullptr;  // null: no tracing
   base::Random random{0};
-  base::WallOffset wall;                 // the vantage refreshes it
-  std::uint64_t opened = 0;              // sessions so far: spreads first pings evenly (golden-ratio sequence)
+  base::WallOffset wall;     // the vantage refreshes it
+  std::uint64_t opened = 0;  // sessions so far: spreads first pings evenly (golden-ratio sequence)
   std::shared_ptr<Workbench> workbench = nullptr;  // made by the first connection that needs it
 };
 
