@@ -102,7 +102,7 @@ void Meaning::piece(Side from, base::Bytes payload, std::uint32_t mask, std::uin
   const std::size_t at = assembly.bytes.size();
   if (at + payload.size() > dialect::Limits{}.text) {
     assembly.overflow = true;
-    assembly.bytes = {};
+    assembly.bytes = std::vector<base::Byte>();  // = {} would keep the capacity
     return;
   }
   assembly.bytes.resize(at + payload.size());
@@ -121,7 +121,7 @@ void Meaning::complete(Side from, Opcode opcode, std::uint64_t on_wire, Time now
   }
   assembly.overflow = false;
   if (assembly.bytes.capacity() > kept_capacity)
-    assembly.bytes = {};
+    assembly.bytes = std::vector<base::Byte>();  // = {} would keep the capacity
   else
     assembly.bytes.clear();
 }
