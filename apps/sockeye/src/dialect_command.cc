@@ -138,7 +138,7 @@ class Notes final : public dialect::Listener {
   void error(Side, std::string_view type, Time) override { remarks.push_back("error " + std::string(type)); }
   void odd(dialect::Oddity kind, Side, std::uint64_t n, Time) override {
     odds[static_cast<std::size_t>(kind)] += n;
-    if (kind != dialect::Oddity::unmatched) remarks.push_back(std::string(dialect::name(kind)));
+    if (kind != dialect::Oddity::unmatched) remarks.push_back(std::string(model::name(kind)));
   }
 };
 
@@ -376,7 +376,7 @@ class Test {
       json.key("unmatched").number(notes_.count(Oddity::unmatched));
       json.key("orphans").number(notes_.count(Oddity::orphan));
       for (const Oddity o : {Oddity::duplicate, Oddity::gap, Oddity::invalid})
-        json.key(dialect::name(o)).number(notes_.count(o));
+        json.key(model::name(o)).number(notes_.count(o));
       if (detector_) {
         json.key("dialect").text(dialect::name(session_->program()));
         json.key("basis").text(dialect::name(detector_->decision().basis));
@@ -387,7 +387,7 @@ class Test {
     std::cout << session_->open() << " left open, " << notes_.count(Oddity::unmatched) << " messages no rule knows, "
               << notes_.count(Oddity::orphan) << " replies to nothing open";
     for (const Oddity o : {Oddity::duplicate, Oddity::gap, Oddity::invalid})
-      if (notes_.count(o) != 0) std::cout << ", " << notes_.count(o) << ' ' << dialect::name(o);
+      if (notes_.count(o) != 0) std::cout << ", " << notes_.count(o) << ' ' << model::name(o);
     std::cout << '\n';
     session_->for_each_open(
         [](void*, const model::Invocation& i) {

@@ -850,7 +850,11 @@ void Compiler::plan() {
         if (!sequence.from || *sequence.from == from) collect(sequence.at, plan.needed);
     };
     always(plans.other);
-    for (auto& [type, plan] : plans.by_type) always(plan);
+    plans.all = plans.other.needed;
+    for (auto& [type, plan] : plans.by_type) {
+      always(plan);
+      plans.all.add(plan.needed);
+    }
     plans.any = plans.any || !out_.sequences.empty();
   }
 }

@@ -184,6 +184,7 @@ class Program {
   struct Plans {
     std::unordered_map<std::string_view, Plan> by_type;  // views into Rule::is
     Plan other;                                          // for a type no rule names, or none
+    SlotSet all;                                         // whatever the type is
     std::vector<std::uint16_t> binary;                   // rules for messages that are no document
     bool any = false;
   };

@@ -6,40 +6,47 @@
 
 namespace sockeye::dialect {
 
+namespace {
+
+std::optional<std::string_view> query_value(std::string_view query, std::string_view wanted) {
+  while (!query.empty()) {
+    const std::size_t end = std::min(query.find('&'), query.size());
+    const std::string_view pair = query.substr(0, end);
+    const std::size_t equals = std::min(pair.find('='), pair.size());
+    if (pair.substr(0, equals) == wanted) return pair.substr(std::min(equals + 1, pair.size()));
+    query.remove_prefix(std::min(end + 1, query.size()));
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string_view> whole_value(const HandshakeValue& wanted, const Facts& facts) {
+  switch (wanted.kind) {
+    case HandshakeValue::Kind::path:
+      return facts.path;
+    case HandshakeValue::Kind::subprotocol:
+      if (facts.subprotocol.empty()) return std::nullopt;
+      return facts.subprotocol;
+    case HandshakeValue::Kind::query:
+      return query_value(facts.query, wanted.name);
+    case HandshakeValue::Kind::header:
+      if (facts.head != nullptr)
+        if (const model::HttpField* const field = facts.head->find(wanted.name)) return field->value;
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string_view> read_handshake(const HandshakeValue& wanted, const Facts& facts) {
+  const auto whole = whole_value(wanted, facts);
+  return whole ? std::optional(base::cut_utf8(*whole, model::Invocation::max_text)) : whole;
+}
+
 HandshakeValues read_handshake(const Program& program, const Facts& facts) {
   HandshakeValues values;
-  const auto query = [&](std::string_view wanted) -> std::optional<std::string> {
-    std::string_view rest = facts.query;
-    while (!rest.empty()) {
-      const std::size_t end = std::min(rest.find('&'), rest.size());
-      const std::string_view pair = rest.substr(0, end);
-      const std::size_t equals = std::min(pair.find('='), pair.size());
-      if (pair.substr(0, equals) == wanted) return std::string(pair.substr(std::min(equals + 1, pair.size())));
-      rest.remove_prefix(std::min(end + 1, rest.size()));
-    }
-    return std::nullopt;
-  };
-  for (const HandshakeValue& wanted : program.handshake) {
-    std::optional<std::string> got;
-    switch (wanted.kind) {
-      case HandshakeValue::Kind::path:
-        got = facts.path;
-        break;
-      case HandshakeValue::Kind::subprotocol:
-        if (!facts.subprotocol.empty()) got = facts.subprotocol;
-        break;
-      case HandshakeValue::Kind::query:
-        got = query(wanted.name);
-        break;
-      case HandshakeValue::Kind::header:
-        if (facts.head != nullptr)
-          if (const model::HttpField* const field = facts.head->find(wanted.name)) got = field->value;
-        break;
-    }
-    if (got && got->size() > model::Invocation::max_text)
-      got->resize(base::cut_utf8(*got, model::Invocation::max_text).size());
-    values.push_back(std::move(got));
-  }
+  values.reserve(program.handshake.size());
+  for (const HandshakeValue& wanted : program.handshake) values.emplace_back(read_handshake(wanted, facts));
   return values;
 }
 

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "program_parts.h"
@@ -12,6 +13,8 @@ namespace sockeye::dialect {
 // As Program::handshake lists them; none: the handshake has no such thing.
 using HandshakeValues = std::vector<std::optional<std::string>>;
 [[nodiscard]] HandshakeValues read_handshake(const Program&, const Facts&);
+// One of them, as a view into the facts.
+[[nodiscard]] std::optional<std::string_view> read_handshake(const HandshakeValue&, const Facts&);
 
 // All of the matchers.
 [[nodiscard]] bool satisfies(const std::vector<Matcher>&, const Value&);

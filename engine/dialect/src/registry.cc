@@ -62,18 +62,18 @@ ProgramRef find(std::span<const ProgramRef> known, std::string_view wanted) {
 }
 
 Detector::Detector(std::span<const ProgramRef> known, const Facts& facts, Workspace& workspace)
-    : workspace_(&workspace), decision_{.program = none()} {
+    : known_(known), workspace_(&workspace), decision_{.program = none()} {
   Contest contest;
   for (const ProgramRef& program : known) {
     if (program->detect.empty()) continue;
-    const HandshakeValues values = read_handshake(*program, facts);
     for (std::size_t i = 0; i < program->detect.size(); ++i) {
       const Sign& sign = program->detect[i];
       Strength strength;
       const bool holds = std::all_of(sign.handshake.begin(), sign.handshake.end(), [&](const Sign::Handshake& part) {
-        const auto& got = values[part.value];
+        const HandshakeValue& wanted = program->handshake[part.value];
+        const auto got = read_handshake(wanted, facts);
         const Value value = got ? Value{Value::Kind::string, *got} : Value{};
-        strength.subprotocol |= program->handshake[part.value].kind == HandshakeValue::Kind::subprotocol;
+        strength.subprotocol |= wanted.kind == HandshakeValue::Kind::subprotocol;
         ++strength.signs;
         return satisfies(part.all, value);
       });
@@ -81,7 +81,7 @@ Detector::Detector(std::span<const ProgramRef> known, const Facts& facts, Worksp
       if (sign.first.empty())
         contest.enter(program, strength);
       else
-        waiting_.push_back({&program, i, make_decoder(program->decode)});
+        waiting_.push_back({static_cast<std::uint16_t>(&program - known.data()), static_cast<std::uint16_t>(i)});
     }
   }
   if (contest.tie) {
@@ -90,11 +90,13 @@ Detector::Detector(std::span<const ProgramRef> known, const Facts& facts, Worksp
     decision_ = {*contest.winner, contest.best.subprotocol ? Basis::subprotocol : Basis::handshake};
     waiting_.clear();
   }
+  waiting_.shrink_to_fit();  // a connection may be silent for days
 }
 
-bool Detector::fits(const Candidate& candidate, model::Side from, model::Opcode opcode, const Payload& payload) {
+Detector::Fit Detector::fits(const Candidate& candidate, Decoder* decoder, model::Side from, model::Opcode opcode,
+                             const Payload& payload) {
   Workspace::Parts& parts = workspace_->parts();
-  const Program& program = **candidate.program;
+  const Program& program = *known_[candidate.program];
   const Sign& sign = program.detect[candidate.sign];
   const auto holds = [&](std::string_view text, std::size_t readable) {
     if (parts.document.read(program.tree, text, readable, nullptr) != Harvest::Outcome::done) return false;
@@ -102,34 +104,58 @@ bool Detector::fits(const Candidate& candidate, model::Side from, model::Opcode 
       return satisfies(condition.all, parts.document[condition.what.index]);
     });
   };
-  if (!candidate.decoder) {
-    if (sign.from && *sign.from != from) return false;
-    if (opcode == model::Opcode::binary && !program.binary_is_text) return false;
-    return holds(base::as_text(payload.bytes), payload.readable);
+  const bool wrong_side = sign.from && *sign.from != from;
+  if (decoder == nullptr) {
+    if (wrong_side || (opcode == model::Opcode::binary && !program.binary_is_text)) return Fit::no;
+    return holds(base::as_text(payload.bytes), payload.readable) ? Fit::yes : Fit::no;
   }
   parts.documents.clear();
-  const bool good = candidate.decoder->decode(from, opcode, payload.bytes, parts.documents);
-  if (!good || (sign.from && *sign.from != from)) return false;
+  if (!decoder->decode(from, opcode, payload.bytes, parts.documents)) return Fit::never;
   const std::vector<Documents::Document>& all = parts.documents.documents();
-  return std::any_of(all.begin(), all.end(),
-                     [&](const Documents::Document& each) { return holds(parts.documents[each], each.size); });
+  const bool found = !wrong_side && std::any_of(all.begin(), all.end(), [&](const Documents::Document& each) {
+    return holds(parts.documents[each], each.size);
+  });
+  return found ? Fit::yes : Fit::no;
+}
+
+void Detector::give_up() {
+  waiting_.clear();
+  decoders_.clear();
+}
+
+bool Detector::reads_header(std::string_view name) const {
+  return std::any_of(waiting_.begin(), waiting_.end(), [&](const Candidate& candidate) {
+    const auto& wanted = known_[candidate.program]->handshake;
+    return std::any_of(wanted.begin(), wanted.end(), [&](const HandshakeValue& value) {
+      return value.kind == HandshakeValue::Kind::header && model::iequals(value.name, name);
+    });
+  });
 }
 
 bool Detector::message(model::Side from, model::Opcode opcode, const Payload& payload) {
   if (waiting_.empty()) return false;
+  if (decoders_.empty())
+    for (const Candidate& candidate : waiting_) decoders_.push_back(make_decoder(known_[candidate.program]->decode));
   Contest contest;
-  for (const Candidate& candidate : waiting_) {
-    const Sign& sign = (*candidate.program)->detect[candidate.sign];
-    if (fits(candidate, from, opcode, payload))
-      contest.enter(*candidate.program, {.signs = sign.first.size() + sign.handshake.size()});
+  for (std::size_t i = 0; i < waiting_.size();) {
+    const ProgramRef& program = known_[waiting_[i].program];
+    const Sign& sign = program->detect[waiting_[i].sign];
+    const Fit fit = fits(waiting_[i], decoders_[i].get(), from, opcode, payload);
+    if (fit == Fit::yes) contest.enter(program, {.signs = sign.first.size() + sign.handshake.size()});
+    if (fit == Fit::never) {
+      waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+      decoders_.erase(decoders_.begin() + static_cast<std::ptrdiff_t>(i));
+    } else {
+      ++i;
+    }
   }
   if (contest.winner != nullptr && !contest.tie) {
     decision_ = {*contest.winner, Basis::first_message};
-    waiting_.clear();
+    give_up();
     return true;
   }
   if (contest.tie) decision_.basis = Basis::ambiguous;
-  if (++seen_ == patience) waiting_.clear();
+  if (++seen_ == patience) give_up();
   return false;
 }
 

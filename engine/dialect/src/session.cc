@@ -21,8 +21,6 @@ using model::Side;
 
 namespace {
 
-constexpr std::array<std::string_view, static_cast<std::size_t>(Oddity::count_)> oddities = {
-    "invalid", "unmatched", "orphan", "duplicate", "evicted", "gap", "too_large"};
 constexpr std::array<std::string_view, 14> effects = {"open", "accept", "bind",    "chunk", "attrs", "note",  "cancel",
                                                       "end",  "event",  "session", "media", "beat",  "error", "ignore"};
 constexpr std::size_t most_session_attributes = 32;
@@ -76,7 +74,6 @@ bool same(const model::AttributeValue& kept, const Value& value) {
 
 }  // namespace
 
-std::string_view name(Oddity o) { return oddities[static_cast<std::size_t>(o)]; }
 std::string_view name(Effect e) { return effects[static_cast<std::size_t>(e)]; }
 
 Workspace::Workspace() : parts_(std::make_unique<Parts>()) {}
@@ -96,20 +93,17 @@ struct Session::State {
         listener(heard),
         table(l.open, seed),
         decoder(make_decoder(program->decode)),
-        choosers{Choice(program->plans[0], *program), Choice(program->plans[1], *program)},
         asked_for(read_handshake(*program, facts)),
         last_sequence(program->sequences.size()) {}
 
   // Which slots matter, once the discriminator is known.
   class Choice final : public Chooser {
    public:
-    Choice(const Program::Plans& plans, const Program& program) : plans_(plans), discriminator_(program.discriminator) {
-      all_ = plans.other.needed;
-      for (const auto& [type, plan] : plans.by_type) all_.add(plan.needed);
-    }
+    Choice(const Program& program, Side from)
+        : plans_(program.plans[model::index(from)]), discriminator_(program.discriminator) {}
     [[nodiscard]] std::uint16_t discriminator() const override { return discriminator_; }
     [[nodiscard]] const SlotSet& needed(const Value& value) const override {
-      return value.present() ? plan(value).needed : all_;
+      return value.present() ? plan(value).needed : plans_.all;
     }
     [[nodiscard]] const Plan& plan(const Value& value) const {
       const auto found = value.present() ? plans_.by_type.find(value.text) : plans_.by_type.end();
@@ -119,7 +113,6 @@ struct Session::State {
    private:
     const Program::Plans& plans_;
     std::uint16_t discriminator_;
-    SlotSet all_;
   };
 
   // What is being read.
@@ -176,7 +169,6 @@ struct Session::State {
   Listener& listener;
   Table table;
   std::unique_ptr<Decoder> decoder;
-  std::array<Choice, 2> choosers;
   HandshakeValues asked_for;
   model::Attributes attributes;  // of the session
   struct Anchor {
@@ -241,7 +233,7 @@ void Session::State::text_message(const Reading& r, std::string_view text, std::
 }
 
 void Session::State::document(Reading r, std::string_view text, std::size_t readable) {
-  const Choice& choice = choosers[model::index(r.from)];
+  const Choice choice(*program, r.from);
   if (parts.document.read(program->tree, text, readable, &choice) == Harvest::Outcome::invalid)
     return listener.odd(Oddity::invalid, r.from, 1, r.now);
   r.document = true;

@@ -65,7 +65,8 @@ std::unique_ptr<Meaning> Meaning::of(const RouteOptions& options, Environment& e
   kept->query = facts.query;
   kept->subprotocol = facts.subprotocol;
   if (facts.head != nullptr)
-    for (const model::HttpField& field : facts.head->fields) kept->fields.emplace_back(field.name, field.value);
+    for (const model::HttpField& field : facts.head->fields)
+      if (meaning->detector_->reads_header(field.name)) kept->fields.emplace_back(field.name, field.value);
   meaning->facts_ = std::move(kept);
   return meaning;
 }
@@ -265,8 +266,7 @@ void Meaning::event(std::string_view name, Side, Time at) { remember_event(name,
 void Meaning::error(Side, std::string_view type, Time at) { remember_event("error", type, at); }
 
 void Meaning::odd(dialect::Oddity kind, Side, std::uint64_t count, Time) {
-  static_assert(static_cast<int>(dialect::Oddity::count_) == static_cast<int>(model::MessageOddity::count_));
-  signal::count_odd(*opening_->metrics, static_cast<model::MessageOddity>(kind), count);
+  signal::count_odd(*opening_->metrics, kind, count);
 }
 
 // --- time --------------------------------------------------------------------------------------------------------

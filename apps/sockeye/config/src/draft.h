@@ -12,7 +12,7 @@
 namespace sockeye::config {
 
 struct RouteDraft {
-  RouteDraft() { route.observe.dialect.mode = observer::DialectOptions::Mode::automatic; }
+  RouteDraft();
   Position at, name_at, listen_at, tls_at, upstream_at, upstream_tls_at;
   bool named = false;
   std::optional<proxy::Address> listen;

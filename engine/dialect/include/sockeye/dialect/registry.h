@@ -51,17 +51,28 @@ class Detector {
   [[nodiscard]] const Decision& decision() const { return decision_; }
   // Messages can still decide.
   [[nodiscard]] bool open() const { return !waiting_.empty(); }
+  // A dialect that messages may still decide on reads this header field.
+  [[nodiscard]] bool reads_header(std::string_view name) const;
   // The next data message. True when it decided: it is the first that the dialect's session should get.
   bool message(model::Side from, model::Opcode, const Payload&);
 
  private:
   struct Candidate {
-    const ProgramRef* program;
-    std::size_t sign;                  // of Program::detect
-    std::shared_ptr<Decoder> decoder;  // as the program's sessions have; null where the message is the document
+    std::uint16_t program;  // of known_
+    std::uint16_t sign;     // of Program::detect
   };
-  bool fits(const Candidate&, model::Side from, model::Opcode, const Payload&);
+  enum class Fit : std::uint8_t {
+    yes,
+    no,
+    never  // the peer speaks in another form
+  };
+  Fit fits(const Candidate&, Decoder*, model::Side from, model::Opcode, const Payload&);
+  std::span<const ProgramRef> known_;
+  void give_up();
   std::vector<Candidate> waiting_;
+  // Theirs, as the programs' sessions have; null where the message is the document. Made when a message comes: many a
+  // connection never sends one.
+  std::vector<std::shared_ptr<Decoder>> decoders_;
   Workspace* workspace_;
   Decision decision_;
   unsigned seen_ = 0;

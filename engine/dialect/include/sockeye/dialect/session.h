@@ -16,21 +16,11 @@
 #include "sockeye/model/frame.h"
 #include "sockeye/model/http_head.h"
 #include "sockeye/model/invocation.h"
+#include "sockeye/model/oddity.h"
 
 namespace sockeye::dialect {
 
-// What a message was that its dialect did not expect: counted per dialect and kind.
-enum class Oddity : std::uint8_t {
-  invalid,    // not a document in the dialect's form
-  unmatched,  // no rule knows it
-  orphan,     // a reply, chunk or cancel of nothing that is open
-  duplicate,  // opens under a key that is open already
-  evicted,    // an invocation given up because the table is full
-  gap,        // the dialect's sequence numbers skip
-  too_large,  // longer than what is looked into
-  count_
-};
-[[nodiscard]] std::string_view name(Oddity);
+using Oddity = model::MessageOddity;
 
 enum class Effect : std::uint8_t {
   open,

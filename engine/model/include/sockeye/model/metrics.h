@@ -9,6 +9,7 @@
 #include "sockeye/model/anomaly.h"
 #include "sockeye/model/counters.h"
 #include "sockeye/model/frame.h"
+#include "sockeye/model/oddity.h"
 #include "sockeye/model/operations.h"
 #include "sockeye/model/session.h"
 
@@ -16,10 +17,6 @@ namespace sockeye::model {
 
 // Message kinds of websocket_messages_total{type}.
 enum class MessageType : std::uint8_t { text = 0, binary, ping, pong, close, count_ };
-
-// What a message was that its dialect did not expect; dialect::Oddity, in its order, for who cannot see dialects.
-enum class MessageOddity : std::uint8_t { invalid, unmatched, orphan, duplicate, evicted, gap, too_large, count_ };
-[[nodiscard]] std::string_view name(MessageOddity);
 
 // Closes by (code, initiator, reason): a small open table, bounded. Row `overflow` (code 0 with label "other") takes
 // the rest.
