@@ -17,141 +17,20 @@ import {Manager} from 'socket.io-client';
 import * as rpc from 'vscode-jsonrpc/node.js';
 import {createWebSocketStream, WebSocket, WebSocketServer} from 'ws';
 import {Authority} from '../lib/certs.js';
-import type {Span} from '../lib/collector.js';
 import {temporaryFolder} from '../lib/process.js';
-import type {Proxy} from '../lib/proxy.js';
 import {eventually, withDeadline} from '../lib/wait.js';
-import {backend, type Backend, child, cleanup, connected, metrics, proxy, quiet, shut} from './support.js';
-import {collector, type Collector, exported} from './collector.js';
-
-interface Stage {
-  one: Proxy;
-  to: Collector;
-  url: string;
-}
-async function stage(port: number, route = {}): Promise<Stage> {
-  const to = await collector();
-  const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${port}`, ...route}], config: exported(to.endpoint)});
-  return {one, to, url: `ws://127.0.0.1:${one.port}`};
-}
-const readAs = (at: Stage, dialect: string): Promise<unknown> =>
-  eventually(`the session is read as ${dialect}`, async () => (await at.one.sessions()).sessions.some((row: {dialect: string}) => row.dialect === dialect));
-
-type Call = [operation: string, status: string, chunks: number];
-// When every session has ended: its calls in the order they began. Each is one span and counted once, and no message was
-// odd but those that are expected.
-async function calls(at: Stage, expected: Call[], oddities: Record<string, number> = {}): Promise<Span[]> {
-  const counted = await quiet(at.one);
-  const total = counted.sum('websocket_invocations_total');
-  const found = await eventually('a span of every call and of the connection', () => {
-    const spans = at.to.spans.filter((span) => span.name !== 'websocket.invocation.interim' && 'websocket.invocation.number' in span.attributes);
-    return spans.length >= total && at.to.spans.some((span) => span.name === 'websocket.connection') ? spans : undefined;
-  }, 20_000);
-  const place = (span: Span) => [String(span.attributes['websocket.session.id']), Number(span.attributes['websocket.invocation.number'])] as const;
-  found.sort((a, b) => place(a)[0].localeCompare(place(b)[0]) || place(a)[1] - place(b)[1]);
-  assert.deepEqual(found.map((span) => [span.name, span.attributes['websocket.invocation.status'], span.attributes['websocket.chunk.count']]), expected);
-  assert.equal(total, expected.length);
-  for (const [operation, status] of expected)
-    assert.equal(counted.sum('websocket_invocations_total', {operation, status}), expected.filter((each) => each[0] === operation && each[1] === status).length, `${operation} ${status}`);
-  assert.equal(counted.sum('websocket_invocations_active'), 0);
-  assert.equal(counted.sum('websocket_anomalies_total'), 0);
-  const odd = counted.samples.filter((each) => each.name === 'sockeye_dialect_oddities_total' && each.value).map((each) => [each.labels.kind, each.value]);
-  assert.deepEqual(Object.fromEntries(odd), oddities);
-  for (const span of found) assert.equal(span.status === 2, ['error', 'incomplete'].includes(String(span.attributes['websocket.invocation.status'])), span.name);
-  return found;
-}
+import {type Call, calls, readAs, stage} from './calls.js';
+import {type Event, play} from './realtime.js';
+import {backend, child, cleanup, connected, metrics, quiet, shut} from './support.js';
 
 // Side by side: spans leave in batches, and every test waits for its own.
 describe('calls of', {concurrency: 4}, () => {
-  // OpenAI's own client. The service is played here: the events of the GA API in the order it sends them, with its fields as far as
-  // clients read them; what is said is made up.
+  // OpenAI's own client.
   const authority = new Authority();
-  type Event = Record<string, any>;
-
-  function play(server: Backend): {input: number; output: number} {
-    const spent = {input: 0, output: 0};
-    server.accepted = (socket) => {
-      let events = 0, responses = 0, items = 0, turn = '';
-      let stop: (() => void) | undefined;  // of the answer that goes on
-      const send = (type: string, more: Event = {}) => socket.send(JSON.stringify({type, event_id: `event_${++events}`, ...more}));
-      const session = {type: 'realtime', object: 'realtime.session', id: 'sess_1', model: 'gpt-realtime', output_modalities: ['audio'], instructions: '', tools: [], tool_choice: 'auto',
-        max_output_tokens: 'inf', tracing: null, prompt: null, expires_at: 1_900_000_000, include: null,
-        audio: {input: {format: {type: 'audio/pcm', rate: 24000}, transcription: null, noise_reduction: null, turn_detection: {type: 'server_vad', threshold: 0.5, create_response: true, interrupt_response: true}},
-          output: {format: {type: 'audio/pcm', rate: 24000}, voice: 'marin', speed: 1}}};
-      const item = (more: Event) => ({id: `item_${++items}`, object: 'realtime.item', ...more});
-      const respond = (asked: Event) => {
-        if (stop) {
-          send('error', {error: {type: 'invalid_request_error', code: 'conversation_already_has_active_response', message: 'Conversation already has an active response.', param: null, event_id: asked.event_id ?? null}});
-          return;
-        }
-        const number = ++responses;
-        const response = {object: 'realtime.response', id: `resp_${number}`, status: 'in_progress', status_details: null, output: [] as Event[], conversation_id: 'conv_1', output_modalities: [turn === 'speak' ? 'audio' : 'text'],
-          max_output_tokens: 'inf', usage: null as Event | null, metadata: asked.response?.metadata ?? null};
-        send('response.created', {response});
-        const tool = turn === 'weather';
-        const out = item(tool ? {type: 'function_call', status: 'in_progress', name: 'get_weather', call_id: `call_${number}`, arguments: ''} : {type: 'message', status: 'in_progress', role: 'assistant', content: []}) as Event;
-        const at = {response_id: response.id, item_id: out.id, output_index: 0, ...(tool ? {} : {content_index: 0})};
-        send('response.output_item.added', {response_id: response.id, output_index: 0, item: out});
-        send('conversation.item.added', {previous_item_id: null, item: out});
-        if (!tool) send('response.content_part.added', {...at, part: turn === 'speak' ? {type: 'audio', transcript: ''} : {type: 'text', text: ''}});
-        const finish = (status: 'completed' | 'cancelled') => {
-          stop = undefined;
-          out.status = status === 'completed' ? 'completed' : 'incomplete';
-          if (tool) {
-            out.arguments = '{"city":"Oslo"}';
-            send('response.function_call_arguments.done', {...at, call_id: out.call_id, name: out.name, arguments: out.arguments});
-          } else if (turn === 'speak') {
-            send('response.output_audio.done', at);
-            send('response.output_audio_transcript.done', {...at, transcript: 'word '.repeat(5)});
-          } else {
-            send('response.output_text.done', {...at, text: 'word '});
-          }
-          if (!tool) send('response.content_part.done', {...at, part: {type: 'text', text: 'word '}});
-          send('conversation.item.done', {previous_item_id: null, item: out});
-          send('response.output_item.done', {response_id: response.id, output_index: 0, item: out});
-          const usage = {total_tokens: 0, input_tokens: 100 * number, output_tokens: 10 + number, input_token_details: {text_tokens: 100 * number, audio_tokens: 0, image_tokens: 0, cached_tokens: 64}, output_token_details: {text_tokens: 10, audio_tokens: number}};
-          usage.total_tokens = usage.input_tokens + usage.output_tokens;
-          spent.input += usage.input_tokens;
-          spent.output += usage.output_tokens;
-          send('response.done', {response: {...response, status, status_details: status === 'cancelled' ? {type: 'cancelled', reason: 'client_cancelled'} : null, output: [out], usage}});
-          send('rate_limits.updated', {rate_limits: [{name: 'tokens', limit: 40_000, remaining: 39_000, reset_seconds: 0.1}]});
-        };
-        if (tool) {
-          for (const delta of ['{"city"', ':"Oslo"', '}']) send('response.function_call_arguments.delta', {...at, call_id: out.call_id, delta});
-          finish('completed');
-        } else if (turn === 'speak') {
-          for (let i = 0; i < 5; ++i) {
-            send('response.output_audio_transcript.delta', {...at, delta: 'word '});
-            send('response.output_audio.delta', {...at, delta: Buffer.alloc(2400, i).toString('base64')});
-            send('response.output_audio.delta', {...at, delta: Buffer.alloc(2400, i).toString('base64')});
-          }
-          finish('completed');
-        } else {
-          for (let i = 0; i < 4; ++i) send('response.output_text.delta', {...at, delta: 'word '});
-          if (turn === 'count for ever') stop = () => finish('cancelled');
-          else finish('completed');
-        }
-      };
-      socket.on('message', (data) => {
-        const event = JSON.parse(String(data)) as Event;
-        if (event.type === 'session.update') send('session.updated', {session: {...session, ...event.session}});
-        if (event.type === 'conversation.item.create') {
-          const added = item({status: 'completed', ...event.item});
-          turn = event.item.type === 'message' ? event.item.content[0].text : 'tool result';
-          send('conversation.item.added', {previous_item_id: null, item: added});
-          send('conversation.item.done', {previous_item_id: null, item: added});
-        }
-        if (event.type === 'response.create') respond(event);
-        if (event.type === 'response.cancel') stop?.();
-      });
-      send('session.created', {session});
-    };
-    return spent;
-  }
 
   it('openai, Realtime: text, speech, a tool, a cancelled answer and a refused one', async () => {
     const server = await backend({echo: false});
-    const spent = play(server);
+    const {answers} = play(server);
     const front = authority.issue('front');
     // The client always uses TLS.
     const at = await stage(server.port, {tls: {certificate: front.certificate, key: front.key}});
@@ -179,7 +58,7 @@ describe('calls of', {concurrency: 4}, () => {
     client.send({type: 'conversation.item.create', item: {type: 'function_call_output', call_id: call.call_id, output: '{"celsius":4}'}});
     client.send({type: 'response.create'});
     await seen('response.done', 4);
-    ask('count for ever');
+    ask('hold');
     await seen('response.output_text.delta', 12);
     client.send({type: 'response.create', event_id: 'too_soon'});
     await eventually('the refusal', () => errors.length);
@@ -194,10 +73,12 @@ describe('calls of', {concurrency: 4}, () => {
       ['realtime_inference', 'ok', 4], ['realtime_inference', 'ok', 15], ['realtime_inference', 'ok', 3], ['execute_tool get_weather', 'ok', 0],
       ['realtime_inference', 'ok', 4], ['realtime_inference', 'cancelled', 4], ['realtime_inference', 'error', 0],
     ]);
-    const sum = (name: string) => spans.reduce((total, span) => total + Number(span.attributes[name] ?? 0), 0);
-    assert.deepEqual([sum('gen_ai.usage.input_tokens'), sum('gen_ai.usage.output_tokens')], [spent.input, spent.output]);
     const counted = await quiet(at.one);
-    for (const kind of ['input', 'output'] as const) assert.equal(counted.sum('gen_ai_client_token_usage_sum', {gen_ai_token_type: kind}), spent[kind]);
+    for (const kind of ['input', 'output'] as const) {
+      const spent = answers.reduce((sum, answer) => sum + answer[kind], 0);
+      assert.equal(spans.reduce((sum, span) => sum + Number(span.attributes[`gen_ai.usage.${kind}_tokens`] ?? 0), 0), spent);
+      assert.equal(counted.sum('gen_ai_client_token_usage_sum', {gen_ai_token_type: kind}), spent);
+    }
     assert.equal(spans[1]!.attributes['websocket.lane.audio.chunk.count'], 10);
     assert.equal(spans[1]!.attributes['websocket.lane.transcript.chunk.count'], 5);
     assert.equal(spans[3]!.parentSpanId, spans[2]!.spanId, 'the tool is run for the answer that asked for it');
