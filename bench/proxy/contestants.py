@@ -150,7 +150,7 @@ user root;
 daemon off;
 pid {folder}/pid;
 error_log {folder}/error.log crit;
-events {{ worker_connections 20000; }}
+events {{ worker_connections 32768; }}  # more than descriptors: with less than 1 in 16 free it cuts sessions
 http {{
   access_log off;
   client_body_temp_path {folder}/body;

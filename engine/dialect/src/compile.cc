@@ -83,6 +83,7 @@ class Compiler {
   std::vector<Selector> selectors(const Node& node);
   Verb verb(Effect effect, const Node& node);
   Rule rule(const Node& node);
+  bool number(const Node& node, std::size_t& out);
   void trace_place(const Node& node);
   Sign sign(const Node& node);
 
@@ -604,6 +605,12 @@ Rule Compiler::rule(const Node& node) {
   return r;
 }
 
+bool Compiler::number(const Node& node, std::size_t& out) {
+  const std::string digits = text(node, "a number");
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
+  return error == std::errc() && end == digits.data() + digits.size();
+}
+
 void Compiler::trace_place(const Node& node) {
   TracePlace place;
   bool has_at = false;
@@ -642,14 +649,17 @@ void Compiler::trace_place(const Node& node) {
             place.required.emplace_back(key.Scalar(), text(value, "a value of requires"));
           });
         }},
-       {"max", [&](const Node& v) {
-          const std::string most = text(v, "max");
-          const auto [end, error] = std::from_chars(most.data(), most.data() + most.size(), place.most);
-          if (error != std::errc() || end != most.data() + most.size() || place.most < 55)
+       {"max",
+        [&](const Node& v) {
+          if (!number(v, place.most) || place.most < 55)
             problem(where(v), "max is the bytes one value may have, at least 55 (a traceparent)");
+        }},
+       {"pairs", [&](const Node& v) {
+          if (!number(v, place.pairs) || place.pairs == 0)
+            problem(where(v), "pairs is how many members the object may have, at least 1");
         }}});
   if (!has_at) problem(where(node), "trace needs `at`: the pointer of the object that holds traceparent");
-  if (out_.places.size() >= 8) return problem(where(node), "more than 8 places of trace context");
+  if (out_.places.size() >= most_places) return problem(where(node), "more than 8 places of trace context");
   out_.places.push_back(std::move(place));
 }
 

@@ -14,7 +14,6 @@
 namespace sockeye::dialect {
 namespace {
 
-constexpr char separator = '\x1e';
 constexpr std::size_t most_held = 256U << 10U;  // of an unfinished record, a side
 
 class Records final : public Decoder {
@@ -24,7 +23,7 @@ class Records final : public Decoder {
     std::string_view rest = base::as_text(plain);
     bool good = true;
     while (!rest.empty()) {
-      const std::size_t end = rest.find(separator);
+      const std::size_t end = rest.find(record_separator);
       const bool ends = end != std::string_view::npos;
       const std::string_view piece = rest.substr(0, end);
       if (s.at == At::start) s.at = piece.starts_with('{') || piece.starts_with('[') ? At::record : At::lost;

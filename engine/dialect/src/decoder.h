@@ -74,6 +74,8 @@ class Decoder {
   virtual bool decode(model::Side from, model::Opcode opcode, base::Bytes plain, Documents& out) = 0;
 };
 
+inline constexpr char record_separator = '\x1e';
+
 enum class Decode : std::uint8_t {
   json,       // the message is the document; a top-level array is a batch where the dialect says so
   records,    // JSON documents that each end with 0x1e (SignalR)

@@ -124,6 +124,8 @@ struct Rule {
   bool reads_trace = false;  // opens: the trace places are read
 };
 
+inline constexpr std::size_t most_places = 8;
+
 // Where trace context may sit in a message.
 struct TracePlace {
   Pointer at;  // of the object that holds traceparent, tracestate, baggage
@@ -134,6 +136,7 @@ struct TracePlace {
   std::vector<std::pair<std::string, std::string>> required;  // members the object must have beside it
   std::string prefix;                                         // of the three names in there
   std::size_t most = 0;                                       // bytes of one value; 0: no bound of the protocol's
+  std::size_t pairs = 0;                                      // members the object may have; likewise
 };
 
 // What tells a dialect: all of it must hold.

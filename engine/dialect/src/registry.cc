@@ -123,6 +123,21 @@ void Detector::give_up() {
   decoders_.clear();
 }
 
+bool Detector::cares(model::Opcode opcode, std::optional<base::Byte> first, std::uint64_t size) const {
+  if (size > longest) return false;
+  const bool document =
+      !first || std::string_view("{[ \t\r\n").find(static_cast<char>(*first)) != std::string_view::npos;
+  return std::any_of(waiting_.begin(), waiting_.end(), [&](const Candidate& candidate) {
+    const Program& program = *known_[candidate.program];
+    if (program.decode != Decode::json) return true;  // its decoder knows
+    return document && (opcode == model::Opcode::text || program.binary_is_text);
+  });
+}
+
+void Detector::passed() {
+  if (++seen_ == patience) give_up();
+}
+
 bool Detector::reads_header(std::string_view name) const {
   return std::any_of(waiting_.begin(), waiting_.end(), [&](const Candidate& candidate) {
     const auto& wanted = known_[candidate.program]->handshake;
@@ -155,7 +170,7 @@ bool Detector::message(model::Side from, model::Opcode opcode, const Payload& pa
     return true;
   }
   if (contest.tie) decision_.basis = Basis::ambiguous;
-  if (++seen_ == patience) give_up();
+  passed();
   return false;
 }
 

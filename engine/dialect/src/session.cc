@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 
+#include "insert.h"
 #include "reading.h"
 #include "sockeye/base/utf8.h"
 #include "table.h"
@@ -94,7 +95,13 @@ struct Session::State {
         table(l.open, seed),
         decoder(make_decoder(program->decode)),
         asked_for(read_handshake(*program, facts)),
-        last_sequence(program->sequences.size()) {}
+        last_sequence(program->sequences.size()) {
+    for (std::size_t i = 0; i < program->places.size(); ++i) {
+      const std::vector<std::string>& only = program->places[i].only;
+      if (only.empty() || std::find(only.begin(), only.end(), facts.subprotocol) != only.end())
+        places |= static_cast<std::uint8_t>(1U << i);
+    }
+  }
 
   // Which slots matter, once the discriminator is known.
   class Choice final : public Chooser {
@@ -126,6 +133,14 @@ struct Session::State {
   };
 
   void message(Side from, Opcode opcode, const Payload& payload, Time now);
+  // The document that opened an invocation was passed on as `document`: a peer may answer by what was put into it.
+  void read_again(std::string_view document);
+  // Context may be put into the program's i-th place.
+  [[nodiscard]] bool may_fill(std::size_t i, Side from, bool tolerated) const {
+    const TracePlace& place = program->places[i];
+    if (((places >> i) & 1U) == 0 || (place.from && *place.from != from)) return false;
+    return place.insert == TracePlace::Insert::reserved || (tolerated && place.insert == TracePlace::Insert::tolerated);
+  }
   void text_message(const Reading& r, std::string_view text, std::size_t readable);
   void document(Reading r, std::string_view text, std::size_t readable);
   void follow(const Reading& r, const std::vector<std::uint16_t>& rules);
@@ -180,7 +195,14 @@ struct Session::State {
   std::array<Time, 2> pinged{base::never, base::never};  // by sender: an application ping that is not answered yet
   Time next_deadline = base::never;
   std::uint64_t opened = 0;
+  // By the message last read.
+  std::uint32_t opened_by_message = 0;
+  std::uint32_t opened_slot = Table::none;
+  const Verb* opened_with = nullptr;
+  Reading last_read{};
+  std::uint8_t places = 0;  // of Program::places, by bit: those that this session's subprotocol has
 };
+static_assert(most_places <= 8);
 
 // --- reading -----------------------------------------------------------------------------------------------------
 
@@ -188,6 +210,8 @@ void Session::State::message(Side from, Opcode opcode, const Payload& payload, T
   const Program::Plans& plans = program->plans[model::index(from)];
   Reading r{.from = from, .now = now, .bytes = payload.on_wire, .binary = opcode == Opcode::binary};
   parts.scratch.clear();
+  opened_by_message = 0;
+  last_read = r;
   if (decoder) {
     parts.documents.clear();
     if (!decoder->decode(from, opcode, payload.bytes, parts.documents)) listener.odd(Oddity::invalid, from, 1, now);
@@ -239,6 +263,16 @@ void Session::State::document(Reading r, std::string_view text, std::size_t read
   r.document = true;
   if (!program->sequences.empty()) check_sequences(r);
   follow(r, choice.plan(value(r, program->type)).rules);
+}
+
+void Session::State::read_again(std::string_view document) {
+  const Choice choice(*program, last_read.from);
+  if (parts.document.read(program->tree, document, document.size(), &choice) != Harvest::Outcome::done) return;
+  if (!table[opened_slot].live) return;
+  Reading r = last_read;
+  r.document = true;
+  parts.scratch.clear();
+  bind_keys(r, opened_slot, *opened_with, false);
 }
 
 void Session::State::check_sequences(const Reading& r) {
@@ -513,6 +547,9 @@ void Session::State::begin(const Reading& r, const Rule& rule, const Verb& verb)
   Open& opened_now = table[slot];
   Invocation& invocation = opened_now.invocation;
   invocation.number = ++opened;
+  ++opened_by_message;
+  opened_slot = slot;
+  opened_with = &verb;
   if (parent != Table::none) {
     const Invocation& served = table[parent].invocation;
     invocation.parent = served.number;
@@ -737,6 +774,38 @@ void Session::message(Side from, Opcode opcode, const Payload& payload, Time now
 
 void Session::unread(Side from, Opcode opcode, std::uint64_t, Time now) {
   if (wants(from, opcode)) state_->listener.odd(Oddity::too_large, from, 1, now);
+}
+
+bool Session::inserts(Side from, Opcode opcode, bool tolerated) const {
+  const Program& program = *state_->program;
+  if (program.decode != Decode::json && program.decode != Decode::records) return false;
+  if (opcode == Opcode::binary && !program.binary_is_text && program.decode == Decode::json) return false;
+  for (std::size_t i = 0; i < program.places.size(); ++i)
+    if (state_->may_fill(i, from, tolerated)) return true;
+  return false;
+}
+
+bool Session::insert(base::Bytes message, const TraceText& context, bool tolerated, std::string& out) {
+  if (state_->opened_by_message != 1) return false;
+  const Program& program = *state_->program;
+  const std::string_view text = base::as_text(message);
+  std::string_view document = text;
+  // Of several records in one message, which one opened the invocation is not known here; nor which call of a batch.
+  if (program.decode == Decode::records) {
+    if (!document.ends_with(record_separator)) return false;
+    document.remove_suffix(1);
+    if (document.find(record_separator) != std::string_view::npos) return false;
+  }
+  for (std::size_t i = 0; i < program.places.size(); ++i) {
+    if (!state_->may_fill(i, state_->last_read.from, tolerated)) continue;
+    const Insertion found = insert_context(document, program.places[i], context);
+    if (found.kind == Insertion::Kind::no_place) continue;
+    out.assign(text.substr(0, found.at)).append(found.text);
+    out.append(text.substr(found.at + (found.kind == Insertion::Kind::replaced ? found.text.size() : 0)));
+    state_->read_again(std::string_view(out).substr(0, out.size() - (text.size() - document.size())));
+    return true;
+  }
+  return false;
 }
 
 Time Session::next_deadline() const { return state_->next_deadline; }

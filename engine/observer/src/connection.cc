@@ -107,12 +107,14 @@ LiveConnection::LiveConnection(Opening&& opening, Outlet& outlet, Time now, std:
   for (const Side sender : {Side::client, Side::server})
     stream(sender).inflater = inflater_for(sender, opening_, meaning_ != nullptr);
   if (meaning_) meaning_->begin(opening_, now);
+  if (meaning_ && meaning_->may_insert()) rewriter_ = std::make_unique<Rewriter>(opening_.extensions);
   if (opening_.traced() && opening_.options->segment > base::Duration::zero())
     segment_end_ = now + opening_.options->segment;
 }
 
 bool LiveConnection::at_boundary(Side to) const {
   const Stream& feeding = streams_[model::index(model::other(to))];
+  if (feeding.held) return true;  // whole frames go out, or nothing
   return feeding.edge == Edge::as_parsed ? feeding.parser.at_boundary() : feeding.edge == Edge::boundary;
 }
 
@@ -156,6 +158,8 @@ void LiveConnection::feed(Side from, Bytes bytes, Time now) {
   leg(from).last_received = now;
   if (s.flow != Flow::pass) [[unlikely]]
     return drain(from, bytes, now);
+  if (rewriter_) [[unlikely]]
+    rewriter_->recall();
 
   std::array<Byte, FrameParser::max_held> lead;  // must outlive what forward() is given: until this returns
   Bytes lead_left;                  // a header (or control frame) that earlier reads began; not forwarded yet
@@ -174,7 +178,7 @@ void LiveConnection::feed(Side from, Bytes bytes, Time now) {
   Anomaly violation = Anomaly::none;
   while (!rest.empty()) {
     const Byte* const at = rest.data();
-    if (leg(to).wants_boundary && s.parser.at_boundary()) [[unlikely]] {
+    if (leg(to).wants_boundary && at_boundary(to)) [[unlikely]] {
       forward_up_to(at);
       boundary_reached(to, now);
       if (s.flow != Flow::pass) return drain(from, rest, now);
@@ -204,17 +208,30 @@ void LiveConnection::feed(Side from, Bytes bytes, Time now) {
           batch.frame();
           if (s.parser.header().opcode != Opcode::continuation) {
             s.inspect = choose_inspection(s);
-            s.read = meaning_ && meaning_->reads(from, s.parser.message_opcode()) &&
-                     (!s.parser.message_compressed() || s.inspect == Inspect::inflate);
+            s.read = meaning_ && wanted(from, piece);
+            if (rewriter_) [[unlikely]]
+              s.held = rewriter_->begin(from, s.parser.message_opcode(), s.parser.message_compressed(),
+                                        s.parser.header().mask,
+                                        s.read && meaning_->inserts(from, s.parser.message_opcode()));
           }
+        }
+        if (s.held) [[unlikely]] {
+          const bool late = !piece.held.empty();  // its header began in an earlier read, and is in `lead`
+          if (!late) forward_up_to(at);
+          hold(from, lead_left, {late ? kept : at, rest.data()});
+          lead_left = {};
+          kept = rest.data();
         }
         if (s.inspect != Inspect::nothing) {
           const Anomaly found = inspect(from, piece);
-          if (found != Anomaly::none && is_violation(found)) [[unlikely]]
+          // A message that is made anew from its text cannot be passed on as it is, whatever is wrong with it.
+          if (found != Anomaly::none && (is_violation(found) || (s.held && rewriter_->remakes(from)))) [[unlikely]]
             violation = found;
         }
         if (meaning_ && violation == Anomaly::none) [[unlikely]]
           read(from, piece, now);
+        if (s.held && violation == Anomaly::none) [[unlikely]]
+          release(from, piece.message_done);
         if (piece.message_done && violation == Anomaly::none) message_done(from, batch, now);
       }
     } else {
@@ -232,7 +249,7 @@ void LiveConnection::feed(Side from, Bytes bytes, Time now) {
           forward_up_to(at);
         }
       }
-      s.edge = piece.starts ? Edge::boundary : Edge::inside;
+      s.edge = piece.starts || s.held ? Edge::boundary : Edge::inside;
       return end_for(from, violation, now);
     }
     if (verdict == Verdict::swallow) [[unlikely]] {
@@ -251,7 +268,7 @@ void LiveConnection::feed(Side from, Bytes bytes, Time now) {
   }
   forward_up_to(bytes.data() + bytes.size());
   if (alive) leg(from).heartbeat.received(now);
-  if (leg(to).wants_boundary && s.parser.at_boundary()) [[unlikely]]
+  if (leg(to).wants_boundary && at_boundary(to)) [[unlikely]]
     boundary_reached(to, now);
 }
 
@@ -351,11 +368,14 @@ Anomaly LiveConnection::inspect(Side from, const Piece& piece) {
   struct Taker {
     wire::Utf8* utf8;
     Meaning* meaning;
+    Rewriter* rewriter;
     Side from;
-  } taker{text ? &s.utf8 : nullptr, s.read ? meaning_.get() : nullptr, from};
+  } taker{text ? &s.utf8 : nullptr, s.read ? meaning_.get() : nullptr,
+          s.held && rewriter_->remakes(from) ? rewriter_.get() : nullptr, from};
   const auto take = [](void* to, Bytes inflated) {
     const Taker& t = *static_cast<Taker*>(to);
     if (t.meaning != nullptr) t.meaning->piece(t.from, inflated, 0, 0);
+    if (t.rewriter != nullptr) t.rewriter->text(t.from, inflated);
     return t.utf8 == nullptr || t.utf8->feed(inflated);
   };
   void* const context = &taker;
@@ -378,12 +398,45 @@ Anomaly LiveConnection::inspect(Side from, const Piece& piece) {
   }
 }
 
+// Nothing of this piece passes now: `raw` is what came of it in this read, behind `lead` of its header.
+void LiveConnection::hold(Side from, Bytes lead, Bytes raw) {
+  if (rewriter_->remakes(from)) return;  // its text is what counts
+  if (rewriter_->hold(from, lead, raw)) return;
+  stream(from).held = false;
+  outlet_->forward(from, rewriter_->taken(from));
+}
+
+// What the rewriter has to pass on.
+void LiveConnection::release(Side from, bool complete) {
+  if (complete) rewriter_->finish(from, meaning_ ? meaning_->rewritten() : Bytes());
+  if (const Bytes out = rewriter_->taken(from); !out.empty()) outlet_->forward(from, out);
+  if (complete) stream(from).held = false;
+}
+
+// A message begins: is it to be read for its meaning?
+bool LiveConnection::wanted(Side from, const Piece& piece) const {
+  const Stream& s = streams_[model::index(from)];
+  const model::FrameHeader& header = s.parser.header();
+  const bool compressed = s.parser.message_compressed();
+  if (compressed && s.inspect != Inspect::inflate) return false;
+  std::optional<Byte> first;
+  if (!compressed && !piece.payload.empty()) {
+    Byte plain{};
+    wire::unmask(piece.payload.first(1), header.mask, 0, &plain);
+    first = plain;
+  }
+  return meaning_->reads(from, s.parser.message_opcode(), first, header.length);
+}
+
 // The message's meaning. Its bytes are on their way in any case.
 void LiveConnection::read(Side from, const Piece& piece, Time now) {
   Stream& s = stream(from);
   const Opcode opcode = s.parser.message_opcode();
   if (!s.read) {
-    if (piece.message_done) meaning_->unread(from, opcode, s.parser.message_length(), now);
+    if (piece.message_done) {
+      meaning_->unread(from, opcode, s.parser.message_length(), now);
+      drop_meaning();
+    }
     return;
   }
   const model::FrameHeader& header = s.parser.header();
@@ -397,8 +450,12 @@ void LiveConnection::read(Side from, const Piece& piece, Time now) {
   if (!piece.message_done) return;
   const bool was_whole = s.inspect != Inspect::inflate && piece.starts && header.opcode != Opcode::continuation;
   if (!was_whole) meaning_->complete(from, opcode, s.parser.message_length(), now);
+  drop_meaning();
+}
+
+// When nothing told what it speaks: from here on it is counted and no more.
+void LiveConnection::drop_meaning() {
   if (meaning_->of_use()) return;
-  // Nothing told what it speaks: from here on it is counted and no more.
   meaning_.reset();
   for (Stream& each : streams_) {
     each.read = false;

@@ -120,6 +120,10 @@ void LiveConnection::eof(Side side, Time now) {
   s.ended = true;
   if (s.flow == Flow::pass) {
     if (s.parser.mid_frame() && !s.parser.opaque()) count(Anomaly::truncated);
+    if (s.held) {
+      rewriter_->give_up(side);
+      release(side, false);
+    }
     if (const auto held = s.parser.held(); !held.empty()) {
       s.edge = Edge::inside;
       outlet_->forward(side, held);

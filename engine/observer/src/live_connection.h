@@ -18,6 +18,7 @@
 
 #include "meaning.h"
 #include "opening.h"
+#include "rewriter.h"
 #include "sockeye/observer/connection.h"
 #include "sockeye/session/heartbeat.h"
 #include "sockeye/session/lifecycle.h"
@@ -70,6 +71,7 @@ class LiveConnection final : public Connection {
     Flow flow = Flow::pass;
     Inspect inspect = Inspect::nothing;  // of the message last started
     bool read = false;                   // so is it for its meaning
+    bool held = false;                   // it goes through the rewriter, and nothing of it has been forwarded
     Edge edge = Edge::as_parsed;
     bool heard_close = false;
     bool ended = false;         // FIN or reset
@@ -126,12 +128,19 @@ class LiveConnection final : public Connection {
   [[nodiscard]] signal::ConnectionFigures figures() const;
   [[nodiscard]] bool over() const { return legs_[0].finished && legs_[1].finished; }
 
+  // connection.cc: messages that something may be put into.
+  void hold(model::Side from, base::Bytes lead, base::Bytes raw);
+  void release(model::Side from, bool complete);
+
   // connection.cc: what a message means.
+  [[nodiscard]] bool wanted(model::Side from, const wire::FrameParser::Piece& piece) const;
   void read(model::Side from, const wire::FrameParser::Piece& piece, base::Time now);
+  void drop_meaning();
   [[nodiscard]] signal::SessionFacts facts() const;
 
   Opening opening_;
-  std::unique_ptr<Meaning> meaning_;  // null: nothing is read
+  std::unique_ptr<Meaning> meaning_;    // null: nothing is read
+  std::unique_ptr<Rewriter> rewriter_;  // null: nothing is put into any message
   Outlet* outlet_;
   std::array<Stream, 2> streams_;  // by sender
   std::array<Leg, 2> legs_;

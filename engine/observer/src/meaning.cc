@@ -84,8 +84,8 @@ void Meaning::begin(const Opening& opening, Time now) {
 
 // --- messages ----------------------------------------------------------------------------------------------------
 
-bool Meaning::reads(Side from, Opcode opcode) const {
-  return session_ ? session_->wants(from, opcode) : detector_ && detector_->open();
+bool Meaning::reads(Side from, Opcode opcode, std::optional<base::Byte> first, std::uint64_t size) const {
+  return session_ ? session_->wants(from, opcode) : detector_ && detector_->cares(opcode, first, size);
 }
 
 void Meaning::whole(Side from, Opcode opcode, base::Bytes payload, std::uint32_t mask, Time now) {
@@ -128,7 +128,12 @@ void Meaning::complete(Side from, Opcode opcode, std::uint64_t on_wire, Time now
 }
 
 void Meaning::unread(Side from, Opcode opcode, std::uint64_t on_wire, Time now) {
-  if (!session_) return;
+  environment_.workbench->rewritten.clear();
+  if (!session_) {
+    detector_->passed();
+    if (!detector_->open()) facts_.reset();
+    return;
+  }
   if (session_->wants(from, opcode))
     session_->unread(from, opcode, on_wire, now);
   else
@@ -136,6 +141,8 @@ void Meaning::unread(Side from, Opcode opcode, std::uint64_t on_wire, Time now) 
 }
 
 void Meaning::message(Side from, Opcode opcode, const dialect::Payload& payload, Time now) {
+  Workbench& bench = *environment_.workbench;
+  bench.rewritten.clear();
   if (detector_ && detector_->open()) {
     const bool decided = detector_->message(from, opcode, payload);
     decision_ = detector_->decision();
@@ -146,7 +153,29 @@ void Meaning::message(Side from, Opcode opcode, const dialect::Payload& payload,
     }
     if (!detector_->open()) facts_.reset();
   }
-  if (session_) session_->message(from, opcode, payload, now);
+  if (!session_) return;
+  bench.traceparent.clear();
+  session_->message(from, opcode, payload, now);
+  if (!bench.traceparent.empty()) put_context(from, payload.bytes);
+}
+
+// --- context in messages -----------------------------------------------------------------------------------------
+
+bool Meaning::may_insert() const {
+  return (options_.insert.to_server || options_.insert.to_client) && environment_.spans != nullptr;
+}
+
+bool Meaning::inserts(Side from, Opcode opcode) const {
+  if (!(from == Side::client ? options_.insert.to_server : options_.insert.to_client)) return false;
+  // While it is not known what is spoken here, each message that is read may be the one that tells, and opens a call.
+  return !session_ || session_->inserts(from, opcode, options_.insert.tolerated);
+}
+
+void Meaning::put_context(Side from, base::Bytes message) {
+  if (!(from == Side::client ? options_.insert.to_server : options_.insert.to_client)) return;
+  Workbench& bench = *environment_.workbench;
+  if (!session_->insert(message, {bench.traceparent, bench.tracestate}, options_.insert.tolerated, bench.rewritten))
+    bench.rewritten.clear();
 }
 
 // --- what they mean ----------------------------------------------------------------------------------------------
@@ -193,6 +222,14 @@ void Meaning::opened(Invocation& invocation) {
   ++invocations_;
   place(invocation);
   signal::count_opened(*opening_->metrics, invocation);
+  if (may_insert()) {
+    Workbench& bench = *environment_.workbench;
+    bench.traceparent = signal::to_traceparent(invocation.trace_id, invocation.span_id, invocation.trace_flags);
+    // The caller's, or, in the connection's trace, that of the handshake.
+    bench.tracestate = !invocation.tracestate.empty() || invocation.trace_id != opening_->trace_id
+                           ? std::string_view(invocation.tracestate)
+                           : opening_->texts[SessionTexts::trace_state];
+  }
   if (environment_.spans != nullptr) next_report_ = std::min(next_report_, invocation.opened + report_after);
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,8 @@ namespace sockeye::observer {
 // What the connections of one worker share.
 struct Workbench {
   dialect::Workspace workspace;
+  // Of the message just read: the context of what it opened, and that message with it.
+  std::string traceparent, tracestate, rewritten;
 };
 
 class Meaning final : private dialect::Listener {
@@ -44,8 +47,9 @@ class Meaning final : private dialect::Listener {
   // It pairs requests with replies: their time is known, not guessed by turns.
   [[nodiscard]] bool pairs() const { return session_.has_value(); }
 
-  // A data message begins: is its text wanted?
-  [[nodiscard]] bool reads(model::Side from, model::Opcode) const;
+  // A data message begins: is its text wanted? `first`: its first byte, where that can be seen; `size`: bytes of its
+  // first frame.
+  [[nodiscard]] bool reads(model::Side from, model::Opcode, std::optional<base::Byte> first, std::uint64_t size) const;
   // All of it in one piece, uncompressed.
   void whole(model::Side from, model::Opcode, base::Bytes payload, std::uint32_t mask, base::Time now);
   // Or piece by piece: masked as those from `offset` on of their frame, or (mask 0) inflated.
@@ -53,6 +57,12 @@ class Meaning final : private dialect::Listener {
   void complete(model::Side from, model::Opcode, std::uint64_t on_wire, base::Time now);
   // One that is not read: binary, or compressed where compression is passed.
   void unread(model::Side from, model::Opcode, std::uint64_t on_wire, base::Time now);
+
+  // Something may be put into messages of this connection; into this one.
+  [[nodiscard]] bool may_insert() const;
+  [[nodiscard]] bool inserts(model::Side from, model::Opcode) const;
+  // The message just read, with what was put into it; empty: as it came. Until the next one.
+  [[nodiscard]] base::Bytes rewritten() const { return base::as_bytes(environment_.workbench->rewritten); }
 
   [[nodiscard]] base::Time next_deadline() const;
   void tick(base::Time now);
@@ -77,6 +87,7 @@ class Meaning final : private dialect::Listener {
 
   void start_session(const dialect::Facts&);
   void message(model::Side from, model::Opcode, const dialect::Payload&, base::Time now);
+  void put_context(model::Side from, base::Bytes message);
   void place(model::Invocation&);
   [[nodiscard]] bool keeps(const model::Invocation&) const;
   void remember_event(std::string_view what, std::string_view type, base::Time at);

@@ -231,13 +231,17 @@ Extracted extract(const model::HttpHead& request, const Formats& formats) {
   return out;
 }
 
+std::string to_traceparent(const base::TraceId& trace, const base::SpanId& span, std::uint8_t flags) {
+  return "00-" + base::to_hex(trace) + "-" + base::to_hex(span) + "-" + hex_byte(flags);
+}
+
 Fields inject(const model::HttpHead& request, const Formats& formats, const base::TraceId& trace,
               const base::SpanId& span, const base::SpanId& parent, std::uint8_t flags, std::string_view trace_state) {
   Fields out;
   const std::string trace_hex = base::to_hex(trace);
   const std::string span_hex = base::to_hex(span);
   if (formats.tracecontext) {
-    out.emplace_back("traceparent", "00-" + trace_hex + "-" + span_hex + "-" + hex_byte(flags));
+    out.emplace_back("traceparent", to_traceparent(trace, span, flags));
     if (!trace_state.empty() || request.find("tracestate") != nullptr) out.emplace_back("tracestate", trace_state);
   }
   if (formats.b3_inject) {

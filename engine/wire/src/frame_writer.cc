@@ -34,4 +34,24 @@ ControlFrame close_frame(std::uint16_t code, std::string_view reason, bool maske
   return control_frame(model::Opcode::close, {payload.data(), 2 + end}, masked, mask);
 }
 
+void append_data_frame(std::vector<base::Byte>& out, model::Opcode opcode, bool fin, bool compressed,
+                       base::Bytes payload, bool masked, std::uint32_t mask) {
+  const std::uint64_t size = payload.size();
+  const auto byte = [&](std::uint64_t value) { out.push_back(static_cast<base::Byte>(value & 0xffU)); };
+  byte((fin ? 0x80U : 0U) | (compressed ? 0x40U : 0U) | static_cast<unsigned>(opcode));
+  const unsigned mask_bit = masked ? 0x80U : 0U;
+  unsigned extended = 0;  // bytes
+  if (size < 126) {
+    byte(mask_bit | size);
+  } else {
+    extended = size <= 0xffff ? 2 : 8;
+    byte(mask_bit | (extended == 2 ? 126U : 127U));
+  }
+  for (unsigned i = extended; i-- > 0;) byte(size >> (8 * i));
+  const std::size_t at = out.size() + (masked ? 4 : 0);
+  out.resize(at + payload.size());
+  if (masked) std::memcpy(out.data() + at - 4, &mask, 4);
+  unmask(payload, masked ? mask : 0, 0, out.data() + at);
+}
+
 }  // namespace sockeye::wire

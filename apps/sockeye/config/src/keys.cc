@@ -96,6 +96,15 @@ constexpr Key<RouteDraft> trace_keys[] = {
        r.choice(n, d.route.observe.scope, words);
      }},
     {"segment", [](Reader& r, const Node& n, RouteDraft& d) { r.duration(n, d.route.observe.segment, 1s, true); }},
+    {"insert",
+     [](Reader& r, const Node& n, RouteDraft& d) {
+       constexpr std::string_view words[] = {"none", "to_server", "to_client", "both"};
+       const auto at = r.word(n, words);
+       if (at >= std::size(words)) return;
+       d.route.observe.insert.to_server = at == 1 || at == 3;
+       d.route.observe.insert.to_client = at >= 2;
+     }},
+    {"tolerated", [](Reader& r, const Node& n, RouteDraft& d) { r.boolean(n, d.route.observe.insert.tolerated); }},
 };
 
 using Heartbeat = observer::HeartbeatOptions;

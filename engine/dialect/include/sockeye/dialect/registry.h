@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sockeye/base/bytes.h"
 #include "sockeye/base/result.h"
 #include "sockeye/dialect/program.h"
 #include "sockeye/dialect/session.h"
@@ -44,7 +45,8 @@ class Decoder;
 // For one connection of a route whose dialect is auto.
 class Detector {
  public:
-  static constexpr unsigned patience = 8;  // data messages of both sides that are looked at
+  static constexpr unsigned patience = 8;             // data messages of both sides that are looked at
+  static constexpr std::size_t longest = 64U << 10U;  // bytes of one that is
 
   // Borrows `known` and the workspace.
   Detector(std::span<const ProgramRef> known, const Facts&, Workspace&);
@@ -53,6 +55,10 @@ class Detector {
   [[nodiscard]] bool open() const { return !waiting_.empty(); }
   // A dialect that messages may still decide on reads this header field.
   [[nodiscard]] bool reads_header(std::string_view name) const;
+  // Whether a message that begins like this could decide. `first`: its first byte; none: not known yet. `size`: its
+  // bytes, as far as known. If not, it is passed().
+  [[nodiscard]] bool cares(model::Opcode, std::optional<base::Byte> first, std::uint64_t size) const;
+  void passed();
   // The next data message. True when it decided: it is the first that the dialect's session should get.
   bool message(model::Side from, model::Opcode, const Payload&);
 

@@ -94,6 +94,11 @@ struct Payload {
   std::uint64_t on_wire = 0;  // payload bytes as they were sent, for chunk and byte counts
 };
 
+// Trace context as it is written into a message.
+struct TraceText {
+  std::string_view traceparent, tracestate;
+};
+
 class Session {
  public:
   // Borrows the workspace and the listener. `seed` is secret to this process: keys of open invocations are kept hashed.
@@ -108,6 +113,12 @@ class Session {
   void message(model::Side from, model::Opcode, const Payload&, base::Time now);
   // One that was longer than limits.text, or could not be read (a compressed one that is passed).
   void unread(model::Side from, model::Opcode, std::uint64_t on_wire, base::Time now);
+
+  // Whether context may ever be put into messages of this kind: the dialect reserves a place, or tolerates one.
+  [[nodiscard]] bool inserts(model::Side from, model::Opcode, bool tolerated) const;
+  // The message that message() was just given, with `context` in it, into `out`. False, and nothing is done: it did not
+  // open exactly one invocation, or it has no place for context.
+  [[nodiscard]] bool insert(base::Bytes message, const TraceText& context, bool tolerated, std::string& out);
 
   [[nodiscard]] base::Time next_deadline() const;
   void tick(base::Time now);

@@ -74,6 +74,14 @@ struct DialectOptions {
   std::shared_ptr<const std::vector<std::shared_ptr<const dialect::Program>>> known;
 };
 
+// Trace context put into messages, where the dialect has a place for it. Off unless asked for: it changes what peers
+// get.
+struct InsertOptions {
+  bool to_server = false;  // into what the client sends
+  bool to_client = false;
+  bool tolerated = false;  // also where the dialect knows a place that its protocol does not set aside
+};
+
 // Where the spans of invocations stand that carry no context of their own.
 enum class TraceScope : std::uint8_t {
   connection,  // under the connection: one trace a session
@@ -86,6 +94,7 @@ struct RouteOptions {
   std::string vantage = "proxy";  // sockeye.vantage
   DialectOptions dialect;
   TraceScope scope = TraceScope::invocation;
+  InsertOptions insert;
   bool gen_ai = true;       // OpenTelemetry's GenAI attributes and metrics
   bool seed_names = false;  // signals.compat: seed
   HeartbeatOptions heartbeat;

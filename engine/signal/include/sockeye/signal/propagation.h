@@ -45,4 +45,7 @@ using Fields = std::vector<std::pair<std::string, std::string>>;
                             const base::SpanId& span, const base::SpanId& parent, std::uint8_t flags,
                             std::string_view trace_state);
 
+// Version 00: 55 bytes.
+[[nodiscard]] std::string to_traceparent(const base::TraceId&, const base::SpanId&, std::uint8_t flags);
+
 }  // namespace sockeye::signal
