@@ -5,6 +5,7 @@ import {createServer, type Server} from 'node:http';
 import {once} from 'node:events';
 import {type Browser, chromium, type Page} from 'playwright-core';
 import {Authority} from '../lib/certs.js';
+import {collector, exported, spansOf} from './collector.js';
 import {backend, metrics, proxy, quiet} from './support.js';
 import {eventually} from '../lib/wait.js';
 
@@ -71,6 +72,38 @@ it('talks over ws and wss, with permessage-deflate and a subprotocol', async () 
     assert.equal(counted.sum('websocket_messages_total', {direction: 's2c', type: 'binary'}), 1);
     assert.equal(counted.sum('websocket_closes_total', {code: '4100', initiator: 'client', reason: 'normal'}), 1);
     assert.equal(counted.sum('websocket_anomalies_total'), 0);
+  }
+});
+
+it("takes a page's trace context from the query or a subprotocol, and keeps it from the upstream", async () => {
+  const trace = '0af7651916cd43dd8448eb211c80319c', span = 'b7ad6b7169203331', context = `00-${trace}-${span}-01`;
+  for (const browser of ['extract', 'remove']) {
+    const to = await collector();
+    const server = await backend({protocols: ['chat']});
+    const one = await proxy({config: {...exported(to.endpoint), propagation: {browser}}, routes: [{upstream: `ws://127.0.0.1:${server.port}`}]});
+    const upstream = () => server.requests.at(-1)!;
+    const passed = browser === 'extract';
+
+    await talk(`ws://127.0.0.1:${one.port}/room?x=1&traceparent=${context}&tracestate=a%3Db`, [], [], 1000);
+    assert.equal(upstream().url, passed ? `/room?x=1&traceparent=${context}&tracestate=a%3Db` : '/room?x=1');
+    assert.equal(upstream().headers.tracestate, 'a=b');
+
+    const both = await talk(`ws://127.0.0.1:${one.port}/room`, ['chat', `traceparent.${context}`], [], 1000);
+    assert.equal(both.protocol, 'chat');
+    assert.equal(upstream().headers['sec-websocket-protocol'], passed ? `chat, traceparent.${context}` : 'chat');
+
+    if (!passed) {
+      // All it offered is kept back: the answer must still select it, or the page would see a failure.
+      const alone = await talk(`ws://127.0.0.1:${one.port}/room`, [`traceparent.${context}`], [], 1000);
+      assert.equal(alone.protocol, `traceparent.${context}`);
+      assert.equal(upstream().headers['sec-websocket-protocol'], undefined);
+    }
+    const handshakes = await spansOf(to, 'websocket.handshake', passed ? 2 : 3);
+    for (const each of handshakes) {
+      assert.equal(each.traceId, trace);
+      assert.equal(each.parentSpanId, span);
+    }
+    assert.match(upstream().headers.traceparent as string, new RegExp(`^00-${trace}-(?!${span})[0-9a-f]{16}-01$`));
   }
 });
 

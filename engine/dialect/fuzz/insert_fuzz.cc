@@ -16,7 +16,8 @@ namespace {
 using namespace sockeye::dialect;
 
 constexpr std::string_view ours = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-constexpr std::array<std::string_view, 6> pointers = {"", "/headers", "/params/_meta", "/3/customData", "/a/0/b", "/x/y/z"};
+constexpr std::array<std::string_view, 6> pointers = {"",       "/headers", "/params/_meta", "/3/customData",
+                                                      "/a/0/b", "/x/y/z"};
 
 void require(bool holds) {
   if (!holds) std::abort();

@@ -1,5 +1,5 @@
-// Puts trace context into a JSON text where its dialect has a place for it, and changes nothing else: what is added lies
-// in one piece, so that taking that piece out gives the original back. Where anything is unclear (a name twice, an
+// Puts trace context into a JSON text where its dialect has a place for it, and changes nothing else: what is added
+// lies in one piece, so that taking that piece out gives the original back. Where anything is unclear (a name twice, an
 // escape in a name that matters, a member of another type, a text that is not balanced) there is no place.
 #pragma once
 

@@ -41,6 +41,8 @@ struct Handshake::State {
   bool ended = false;
   std::string trace_state, target, host, method, user_agent, client_address, upstream_address;
   signal::Fields injected;
+  std::string bare_target, answered_subprotocol;
+  bool removes_context = false;
 
   [[nodiscard]] model::RouteMetrics& metrics() const { return *opening.metrics; }
   [[nodiscard]] const RouteOptions& options() const { return *opening.options; }
@@ -70,6 +72,16 @@ struct Handshake::State {
     // The random flag (level 2) speaks of the trace id: it travels with it, and ours are random in all their bits.
     const unsigned random = found.parent ? found.parent->flags & 2U : 0U;
     opening.trace_flags = static_cast<std::uint8_t>(random | (sampled ? 1U : 0U));
+  }
+
+  // Kept from the upstream: it may not know what to make of it.
+  void remove_context(const model::HttpHead& head) {
+    removes_context = true;
+    const std::string_view item = signal::context_item(head);
+    if (item.empty()) return;
+    std::string others = signal::without_context_items(head);
+    if (others.empty()) answered_subprotocol = item;
+    injected.emplace_back("Sec-WebSocket-Protocol", std::move(others));
   }
 
   void keep_texts(std::string_view subprotocol, std::string_view extensions) {
@@ -133,8 +145,10 @@ void Handshake::request(const model::HttpHead& head, Time) {
   s.user_agent = base::cut_utf8(agent, max_user_agent);
 
   const PropagationOptions& propagation = options.propagation;
-  const signal::Formats formats{
-      .tracecontext = propagation.tracecontext, .b3 = propagation.b3, .b3_inject = propagation.b3_inject};
+  const signal::Formats formats{.tracecontext = propagation.tracecontext,
+                                .b3 = propagation.b3,
+                                .b3_inject = propagation.b3_inject,
+                                .browser = propagation.browser != PropagationOptions::Browser::off};
   signal::Extracted found = signal::extract(head, formats);
   if (found.invalid) s.count(Anomaly::trace_context_invalid);
   s.place(std::move(found));
@@ -142,10 +156,17 @@ void Handshake::request(const model::HttpHead& head, Time) {
   if (s.opening.environment->spans != nullptr)
     s.injected = signal::inject(head, formats, s.opening.trace_id, s.opening.handshake_span, s.parent,
                                 s.opening.trace_flags, s.trace_state);
+  s.bare_target = formats.browser ? signal::without_context(head.target) : std::string(head.target);
+  if (propagation.browser == PropagationOptions::Browser::remove) s.remove_context(head);
   if (!propagation.baggage && head.find("baggage") != nullptr) s.injected.emplace_back("baggage", "");
 }
 
 const std::vector<std::pair<std::string, std::string>>& Handshake::injected() const { return state_->injected; }
+std::string_view Handshake::bare_target() const { return state_->bare_target; }
+std::string_view Handshake::upstream_target() const {
+  return state_->removes_context ? std::string_view(state_->bare_target) : std::string_view();
+}
+std::string_view Handshake::answered_subprotocol() const { return state_->answered_subprotocol; }
 void Handshake::reconnect_of(const base::SessionId& before) { state_->opening.reconnect_of = before; }
 const base::SessionId& Handshake::id() const { return state_->opening.id; }
 

@@ -33,8 +33,8 @@ class Rewriter {
   bool begin(model::Side from, model::Opcode, bool compressed, std::uint32_t mask, bool wanted);
   // It is made anew: give its inflated text, not its frames.
   [[nodiscard]] bool remakes(model::Side from) const { return lane(from).mode == Mode::remake; }
-  // Frame bytes as they came: `raw` behind `lead`. False: it has become too long. Pass on what taken() has, and the rest
-  // of it as it comes.
+  // Frame bytes as they came: `raw` behind `lead`. False: it has become too long. Pass on what taken() has, and the
+  // rest of it as it comes.
   [[nodiscard]] bool hold(model::Side from, base::Bytes lead, base::Bytes raw);
   // Inflated text of a message that is made anew.
   void text(model::Side from, base::Bytes);
@@ -56,7 +56,7 @@ class Rewriter {
     bool packed = false;      // so is what goes instead
     bool begun = false;       // a frame of it has been written
     bool wanted = false;      // something may be put into it
-    bool for_good = false;  // every compressed message is made anew
+    bool for_good = false;    // every compressed message is made anew
     bool no_takeover = false;
     std::uint8_t window_bits = 15;
     std::uint32_t mask = 0;

@@ -69,10 +69,9 @@ std::vector<Message> received(Side sender, std::string_view wire, const wire::Ex
     in = in.subspan(piece.used);
     EXPECT_EQ(piece.anomaly, Anomaly::none);
     if (piece.kind != wire::FrameParser::Piece::Kind::data) continue;
-    if (fresh) out.push_back({.text = {},
-                     .frames = 0,
-                     .compressed = parser.message_compressed(),
-                     .masked = parser.header().masked});
+    if (fresh)
+      out.push_back(
+          {.text = {}, .frames = 0, .compressed = parser.message_compressed(), .masked = parser.header().masked});
     fresh = piece.message_done;
     Message& message = out.back();
     message.frames += piece.starts ? 1 : 0;
@@ -197,7 +196,7 @@ TEST(ConnectionInsert, NeverWithoutBeingAsked) {
     const std::string sent =
         text(Side::client, dialect == "envelope" ? ask
                            : dialect == "cdp"    ? std::string(R"({"id":1,"method":"Page.enable","params":{}})")
-                                              : R"({"type":"subscribe","id":"1","payload":{"query":"{a}"}})");
+                                                 : R"({"type":"subscribe","id":"1","payload":{"query":"{a}"}})");
     rig.feed(Side::client, sent);
     EXPECT_EQ(rig.to(Side::server), sent) << dialect;
   }
@@ -246,7 +245,8 @@ TEST(ConnectionInsert, RemakesACompressedContext) {
     }
 }
 
-// What was packed anew once can only be packed anew: what cannot be inflated ends the session, even where violations pass.
+// What was packed anew once can only be packed anew: what cannot be inflated ends the session, even where violations
+// pass.
 TEST(ConnectionInsert, CannotRemakeWhatCannotBeRead) {
   for (const bool remade : {false, true}) {
     Inserting rig;
@@ -271,7 +271,8 @@ TEST(ConnectionInsert, CannotRemakeWhatCannotBeRead) {
 TEST(ConnectionInsert, LetsGoOfWhatIsTooLong) {
   Inserting rig;
   rig.begin();
-  const std::string longest = R"({"headers":{"id":"1","operation":"quote"},"body":")" + std::string(1'100'000, 'x') + "\"}";
+  const std::string longest =
+      R"({"headers":{"id":"1","operation":"quote"},"body":")" + std::string(1'100'000, 'x') + "\"}";
   const std::string sent = text(Side::client, longest) + text(Side::client, ask);
   rig.chop(Side::client, sent, 60'000);
   const auto got = rig.got(Side::server);

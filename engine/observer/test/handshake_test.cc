@@ -213,6 +213,32 @@ TEST_F(HandshakeTest, BaggageCanBeStopped) {
   EXPECT_EQ(injected(stopping, "baggage"), "");
 }
 
+TEST_F(HandshakeTest, WhatAPageSaysCanBeKeptFromTheUpstream) {
+  using Browser = PropagationOptions::Browser;
+  const std::string in_query = std::string("/chat?room=1&traceparent=") + remote;
+  const std::string item = std::string("traceparent.") + remote;
+  for (const Browser how : {Browser::extract, Browser::remove, Browser::off}) {
+    options_.propagation.browser = how;
+    Handshake by_query = begin();
+    by_query.request(request("", in_query), start_);
+    EXPECT_EQ(injected(by_query, "traceparent").substr(3, 32) == std::string(remote).substr(3, 32),
+              how != Browser::off);
+    EXPECT_EQ(by_query.upstream_target(), how == Browser::remove ? "/chat?room=1" : "");
+    EXPECT_EQ(by_query.bare_target(), how == Browser::off ? in_query : "/chat?room=1");
+
+    Handshake by_item = begin();
+    by_item.request(request("Sec-WebSocket-Protocol: chat, " + item + "\r\n"), start_);
+    EXPECT_EQ(injected(by_item, "traceparent").substr(3, 32) == std::string(remote).substr(3, 32), how != Browser::off);
+    EXPECT_EQ(injected(by_item, "Sec-WebSocket-Protocol"), how == Browser::remove ? "chat" : "(none)");
+    EXPECT_EQ(by_item.answered_subprotocol(), "");
+
+    Handshake only_that = begin();
+    only_that.request(request("Sec-WebSocket-Protocol: " + item + "\r\n"), start_);
+    EXPECT_EQ(injected(only_that, "Sec-WebSocket-Protocol"), how == Browser::remove ? "" : "(none)");
+    EXPECT_EQ(only_that.answered_subprotocol(), how == Browser::remove ? item : "");
+  }
+}
+
 TEST_F(HandshakeTest, ARefusalIsCountedTimedAndSaid) {
   Handshake handshake = begin();
   handshake.request(request("Cookie: c=1\r\nAuthorization: Bearer s3cret\r\n", "/a?access_token=s3cret"), start_);

@@ -49,7 +49,7 @@ void round_trip(const model::HttpHead& head, const signal::Formats& formats) {
     require(value.find_first_of("\r\n") == std::string::npos);
     sent.fields.push_back({name, value});
   }
-  const auto again = signal::extract(sent, {});
+  const auto again = signal::extract(sent, {.browser = false});
   require(again.parent && !again.invalid && again.parent->trace_id == context.trace_id &&
           again.parent->span_id == context.span_id && again.parent->trace_state == context.trace_state &&
           again.parent->flags == context.flags);
@@ -70,6 +70,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(signal::redact_target(target, rules) == target);
   const std::string name = signal::redact_subprotocol(line, rules);
   require(signal::redact_subprotocol(name, rules) == name);
+  model::HttpHead page = head;
+  page.target = line;
+  (void)signal::extract_browser(page);
+  const std::string bare = signal::without_context(line);
+  require(signal::without_context(bare) == bare && bare.size() <= line.size());
+  require(signal::without_context_items(page).find("traceparent.") != 0);
   const std::string shown = signal::printable(line);
   require(signal::printable(shown) == shown && shown.size() <= 3 * line.size());
   return 0;

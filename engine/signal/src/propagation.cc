@@ -159,6 +159,16 @@ Extracted extract_tracecontext(const model::HttpHead& request) {
   return out;
 }
 
+Extracted extract_b3(const model::HttpHead& request) {
+  Extracted out;
+  if (const auto* single = request.find("b3")) out = parse_b3(single->value);
+  if (out.parent || out.sampled) return out;
+  const bool single_bad = out.invalid;
+  out = parse_b3_multiple(request);
+  out.invalid = out.invalid || single_bad;
+  return out;
+}
+
 std::string hex_byte(std::uint8_t byte) {
   static constexpr char digits[] = "0123456789abcdef";
   return {digits[byte >> 4U], digits[byte & 15U]};
@@ -219,13 +229,13 @@ std::optional<std::string> parse_tracestate(std::string_view text) {
 Extracted extract(const model::HttpHead& request, const Formats& formats) {
   Extracted out;
   if (formats.tracecontext) out = extract_tracecontext(request);
-  if (out.parent || !formats.b3) return out;
+  if (out.parent) return out;
   const bool before = out.invalid;
-  if (const auto* single = request.find("b3")) out = parse_b3(single->value);
-  if (!out.parent && !out.sampled) {
-    const bool single_bad = out.invalid;
-    out = parse_b3_multiple(request);
-    out.invalid = out.invalid || single_bad;
+  if (formats.b3) out = extract_b3(request);
+  if (!out.parent && !out.sampled && formats.tracecontext && formats.browser) {
+    const bool b3_bad = out.invalid;
+    out = extract_browser(request);
+    out.invalid = out.invalid || b3_bad;
   }
   out.invalid = out.invalid || before;
   return out;

@@ -157,7 +157,10 @@ void Downstream::take_request(const model::HttpHead& head) {
                      .decline_deflate = declines_deflate(),
                      .tls = static_cast<bool>(site_->tls),
                      .peer = &peer_};
-  if (handshake_) how.fields = handshake_->injected();
+  if (handshake_) {
+    how.fields = handshake_->injected();
+    how.target = handshake_->upstream_target();
+  }
   append_request(sent_, head, config, how);
   if (!request_.upgrade) unread_.erase(0, parser_.size());
 
@@ -170,11 +173,11 @@ void Downstream::take_request(const model::HttpHead& head) {
 
 std::optional<wire::HttpFailure> Downstream::admit(const model::HttpHead& head) {
   const Route& config = route().config();
-  std::string address = route().client_address(head, peer_);
-  reconnect_key_ = Reconnects::key(address, config.name, head.target, head.value("User-Agent"));
-  handshake_.emplace(config.observe, worker_.metrics(*lane().account), worker_.environment(),
-                     endpoints(std::move(address)), first_byte_);
+  const std::string address = route().client_address(head, peer_);
+  handshake_.emplace(config.observe, worker_.metrics(*lane().account), worker_.environment(), endpoints(address),
+                     first_byte_);
   handshake_->request(head, worker_.now());
+  reconnect_key_ = Reconnects::key(address, config.name, handshake_->bare_target(), head.value("User-Agent"));
   if (!route().origin_allowed(head)) return wire::HttpFailure{403, Anomaly::none, "origin not allowed"};
   slot_ = SessionSlot::take(*lane().account, config.limits.sessions);
   if (!slot_) return wire::HttpFailure{503, Anomaly::none, "too many sessions"};
@@ -203,7 +206,8 @@ void Downstream::exchange_switching(const model::HttpHead& response, base::Bytes
   wire::HeadParser offered(wire::HeadParser::Kind::request,
                            {.head = sent_.size() + 1, .fields = site_->http.fields + 16});
   const model::HttpHead* request = &parser_.head();
-  if (declines_deflate()) {  // the answer is to what was sent, not to what the client asked
+  if (declines_deflate() ||
+      !handshake_->upstream_target().empty()) {  // the answer is to what was sent, not to what the client asked
     if (offered.parse(base::as_bytes(sent_)) != wire::HeadParser::Progress::done)
       return exchange_failed(502, Anomaly::none, "internal error", "the rewritten request cannot be read");
     request = &offered.head();
@@ -218,11 +222,13 @@ void Downstream::exchange_switching(const model::HttpHead& response, base::Bytes
   const auto now = worker_.now();
   if (const auto before = worker_.commons().reconnects.opened(reconnect_key_, now)) handshake_->reconnect_of(*before);
   std::string answer;
-  append_response(answer, response, {.upgrade = true});
+  const std::array<Field, 1> selected{{{"Sec-WebSocket-Protocol", std::string(handshake_->answered_subprotocol())}}};
+  const bool selects = !selected[0].second.empty();
+  append_response(answer, response, {.upgrade = true, .fields = std::span(selected).first(selects ? 1 : 0)});
   const std::string pipelined = unread_.substr(parser_.size());
   auto relay = std::make_unique<Relay>(worker_, site_, route_, std::move(slot_), reconnect_key_, std::move(leg_),
                                        std::move(upstream));
-  relay->observe(handshake_->accepted(*request, response, *relay, now));
+  relay->observe(handshake_->accepted(parser_.head(), response, *relay, now));
   worker_.begin(std::move(relay), base::as_bytes(answer), base::as_bytes(pipelined), behind);
   end();
 }

@@ -179,7 +179,8 @@ struct Forwarding {
 
 void append_request(std::string& out, const model::HttpHead& request, const Route& route, const RequestRewrite& how) {
   assert(how.peer != nullptr);
-  const auto target = split_target(request.target).value_or(RequestTarget{{}, "/", {}});
+  const auto target =
+      split_target(how.target.empty() ? request.target : how.target).value_or(RequestTarget{{}, "/", {}});
   const auto* host_field = request.find("Host");
   const std::string_view asked_host = !target.authority.empty() ? target.authority
                                       : host_field != nullptr   ? host_field->value

@@ -28,6 +28,7 @@ struct RequestRewrite {
   const SocketAddress* peer = nullptr;  // for the forwarding fields; required
   // In place of any of the same name (trace context); an empty value only takes those away.
   std::span<const Field> fields = {};
+  std::string_view target = {};  // in place of the request's; "": that
 };
 // Appends the request's head, blank line included. The target becomes origin-form (the authority of an absolute-form
 // one becomes Host, RFC 9112 §3.2.2) behind Route.upstream_path; a path of just "/" gives way to that prefix.

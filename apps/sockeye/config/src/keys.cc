@@ -371,6 +371,13 @@ constexpr Key<Draft> propagation_keys[] = {
        if (at < std::size(words)) d.propagation.b3 = at != 2, d.propagation.b3_inject = at == 1;
      }},
     {"baggage", [](Reader& r, const Node& n, Draft& d) { r.boolean(n, d.propagation.baggage); }},
+    {"browser",
+     [](Reader& r, const Node& n, Draft& d) {
+       using Browser = observer::PropagationOptions::Browser;
+       constexpr std::pair<std::string_view, Browser> words[] = {
+           {"extract", Browser::extract}, {"remove", Browser::remove}, {"off", Browser::off}};
+       r.choice(n, d.propagation.browser, words);
+     }},
 };
 
 constexpr Key<Draft> metrics_keys[] = {

@@ -165,6 +165,13 @@ class Handshake {
   // A field with an empty value only takes the client's away. None without a span sink: what the client sent passes as
   // it is. Baggage is an end-to-end field and passes by itself unless propagation.baggage is off.
   [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& injected() const;
+  // The request's target without trace context: what the same page asks for again when it reconnects. It is also what
+  // goes upstream where propagation.browser is `remove`; else "".
+  [[nodiscard]] std::string_view bare_target() const;
+  [[nodiscard]] std::string_view upstream_target() const;
+  // What the 101 has to select where upstream selects nothing: a page whose only offer was its trace context, which was
+  // not passed on, would not take an answer without one. Else "".
+  [[nodiscard]] std::string_view answered_subprotocol() const;
   void reconnect_of(const base::SessionId&);
   [[nodiscard]] const base::SessionId& id() const;
 

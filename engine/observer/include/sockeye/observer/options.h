@@ -59,6 +59,9 @@ struct PropagationOptions {
   bool b3 = true;  // extracted: single and multi; injected: only when `b3_inject`
   bool b3_inject = false;
   bool baggage = true;  // passed on as it came
+  // Context in the URL's query (traceparent=) or a subprotocol (traceparent.VALUE), where no header has any: read, or
+  // read and not passed on.
+  enum class Browser : std::uint8_t { off, extract, remove } browser = Browser::extract;
 };
 
 // The application protocol inside the messages (engine/dialect).

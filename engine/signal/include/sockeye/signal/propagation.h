@@ -18,6 +18,7 @@ struct Formats {
   bool tracecontext = true;  // extract and inject traceparent, tracestate
   bool b3 = true;            // extract b3 or X-B3-*
   bool b3_inject = false;    // inject b3, and X-B3-* where the request had them
+  bool browser = true;       // extract from the URL's query or a subprotocol, where no header has any
 };
 
 struct Extracted {
@@ -35,6 +36,16 @@ struct Extracted {
 // W3C Trace Context §3.3, on the fields joined by commas: at most 32 members, unique keys; none when not valid, "" when
 // empty. Over 512 bytes, members over 128 go first, then the last ones (§3.3.1.5).
 [[nodiscard]] std::optional<std::string> parse_tracestate(std::string_view);
+
+// What a browser's page can say: parameters traceparent and tracestate of the target's query, else an item
+// `traceparent.VALUE` among the subprotocols it offers.
+[[nodiscard]] Extracted extract_browser(const model::HttpHead& request);
+// That item, the first where there are several; "" when there is none.
+[[nodiscard]] std::string_view context_item(const model::HttpHead& request);
+// All subprotocols offered but those items, joined by commas.
+[[nodiscard]] std::string without_context_items(const model::HttpHead& request);
+// The target without those parameters; everything else of it stays as it is.
+[[nodiscard]] std::string without_context(std::string_view target);
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 

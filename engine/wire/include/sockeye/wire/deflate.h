@@ -1,6 +1,6 @@
-// RFC 7692: permessage-deflate of one direction, for messages that are passed on changed. Once one message of a direction
-// whose context is taken over has been changed, every later one must come from here: what its sender refers back to is
-// not what the receiver has seen.
+// RFC 7692: permessage-deflate of one direction, for messages that are passed on changed. Once one message of a
+// direction whose context is taken over has been changed, every later one must come from here: what its sender refers
+// back to is not what the receiver has seen.
 //
 // Memory: nothing until the first message, then at most 144 KiB of zlib state; released after each message without
 // context takeover. One thread.

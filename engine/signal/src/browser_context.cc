@@ -1,0 +1,142 @@
+// Trace context where a browser can put it. A page cannot set headers of a WebSocket handshake; it chooses the URL and
+// the subprotocols it offers, and nothing else.
+#include <algorithm>
+
+#include "sockeye/signal/propagation.h"
+
+namespace sockeye::signal {
+namespace {
+
+constexpr std::string_view item_prefix = "traceparent.";
+
+std::string_view trim(std::string_view s) {
+  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
+  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
+  return s;
+}
+
+// Each part between separators, until `each` returns false.
+template <class Each>
+void split(std::string_view text, char separator, Each each) {
+  for (;;) {
+    const std::size_t end = std::min(text.find(separator), text.size());
+    if (!each(text.substr(0, end)) || end == text.size()) return;
+    text.remove_prefix(end + 1);
+  }
+}
+
+// RFC 3986 §2.1, and + for a space as URLSearchParams writes it. What is no escape stays.
+std::string decoded(std::string_view text) {
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+  };
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const int high = i + 2 < text.size() && text[i] == '%' ? digit(text[i + 1]) : -1;
+    const int low = high >= 0 ? digit(text[i + 2]) : -1;
+    if (low >= 0) {
+      out += static_cast<char>(high * 16 + low);
+      i += 2;
+    } else {
+      out += text[i] == '+' ? ' ' : text[i];
+    }
+  }
+  return out;
+}
+
+bool names(std::string_view parameter, std::string_view name) {
+  return parameter.substr(0, std::min(parameter.find('='), parameter.size())) == name;
+}
+
+std::string_view query_of(std::string_view target) {
+  target = target.substr(0, target.find('#'));
+  const std::size_t question = target.find('?');
+  return question == std::string_view::npos ? std::string_view() : target.substr(question + 1);
+}
+
+// The last of that name; none: there is none.
+std::optional<std::string> parameter_of(std::string_view target, std::string_view name) {
+  std::optional<std::string> found;
+  split(query_of(target), '&', [&](std::string_view each) {
+    if (names(each, name) && each.size() > name.size()) found = decoded(each.substr(name.size() + 1));
+    return true;
+  });
+  return found;
+}
+
+}  // namespace
+
+Extracted extract_browser(const model::HttpHead& request) {
+  Extracted out;
+  std::string state;
+  std::optional<std::string> parent = parameter_of(request.target, "traceparent");
+  if (parent) {
+    state = parameter_of(request.target, "tracestate").value_or("");
+  } else if (const std::string_view item = context_item(request); !item.empty()) {
+    parent = std::string(item.substr(item_prefix.size()));
+  }
+  if (!parent) return out;
+  out.parent = parse_traceparent(*parent);
+  out.invalid = !out.parent;
+  if (!out.parent) return out;
+  out.sampled = out.parent->sampled();
+  if (auto good = parse_tracestate(state))
+    out.parent->trace_state = std::move(*good);
+  else
+    out.invalid = true;
+  return out;
+}
+
+std::string_view context_item(const model::HttpHead& request) {
+  std::string_view found;
+  for (const auto& field : request.fields) {
+    if (!model::iequals(field.name, "Sec-WebSocket-Protocol")) continue;
+    split(field.value, ',', [&](std::string_view each) {
+      if (found.empty() && trim(each).starts_with(item_prefix)) found = trim(each);
+      return true;
+    });
+  }
+  return found;
+}
+
+std::string without_context_items(const model::HttpHead& request) {
+  std::string out;
+  for (const auto& field : request.fields) {
+    if (!model::iequals(field.name, "Sec-WebSocket-Protocol")) continue;
+    split(field.value, ',', [&](std::string_view each) {
+      const std::string_view item = trim(each);
+      if (item.empty() || item.starts_with(item_prefix)) return true;
+      if (!out.empty()) out += ", ";
+      out += item;
+      return true;
+    });
+  }
+  return out;
+}
+
+std::string without_context(std::string_view target) {
+  const std::string_view query = query_of(target);
+  if (query.empty()) return std::string(target);
+  const auto begin = static_cast<std::size_t>(query.data() - target.data());
+  std::string kept;
+  bool any = false;
+  bool first = true;
+  split(query, '&', [&](std::string_view each) {
+    if (names(each, "traceparent") || names(each, "tracestate")) {
+      any = true;
+      return true;
+    }
+    if (!first) kept += '&';
+    first = false;
+    kept += each;
+    return true;
+  });
+  if (!any) return std::string(target);
+  std::string out(target.substr(0, first ? begin - 1 : begin));
+  return out.append(kept).append(target.substr(begin + query.size()));
+}
+
+}  // namespace sockeye::signal
