@@ -2,7 +2,7 @@
 // client and the server know themselves.
 import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
-import {it} from 'node:test';
+import {describe, it} from 'node:test';
 import OpenAI from 'openai';
 import {OpenAIRealtimeWS} from 'openai/realtime/ws';
 import {Authority} from '../lib/certs.js';
@@ -24,199 +24,204 @@ function random(seed: number): (below: number) => number {
   };
 }
 
-it('openai, Realtime: 200 turns of every kind, each told once, with its tokens', async () => {
-  const authority = new Authority();
-  const server = await backend({echo: false});
-  const {answers, transcripts} = play(server);
-  const front = authority.issue('front');
-  const at = await stage(server.port, {tls: {certificate: front.certificate, key: front.key}});
-  const client = new OpenAIRealtimeWS({model: 'gpt-realtime', options: {ca: readFileSync(authority.ca)}}, new OpenAI({apiKey: 'none', baseURL: `https://127.0.0.1:${at.one.port}/v1`}));
-  cleanup(() => client.socket.terminate());
+describe('openai, Realtime: 200 turns of every kind, each told once, with its tokens,', {concurrency: 2}, () => {
+  for (const insert of ['none', 'to_server'])
+    it(`with context inserted: ${insert}`, async () => {
+      const authority = new Authority();
+      const server = await backend({echo: false});
+      const {answers, transcripts} = play(server);
+      const front = authority.issue('front');
+      const at = await stage(server.port, {tls: {certificate: front.certificate, key: front.key}, trace: {insert}});
+      const client = new OpenAIRealtimeWS({model: 'gpt-realtime', options: {ca: readFileSync(authority.ca)}}, new OpenAI({apiKey: 'none', baseURL: `https://127.0.0.1:${at.one.port}/v1`}));
+      cleanup(() => client.socket.terminate());
 
-  const counts = new Map<string, number>();
-  const errors: Event[] = [];
-  let last: Event = {}, tool: Event = {};
-  let arrived: () => void = () => undefined;
-  client.on('event', (event: Event) => {
-    counts.set(event.type, (counts.get(event.type) ?? 0) + 1);
-    if (event.type === 'response.done') last = event.response;
-    if (event.type === 'response.output_item.done' && event.item.type === 'function_call') tool = event.item;
-    arrived();
-  });
-  client.on('error', (error) => {
-    if (error.error) errors.push(error.error);
-  });
-  const count = (type: string): number => counts.get(type) ?? 0;
-  const seen = (type: string, wanted: number): Promise<void> => withDeadline(10_000, `${type} number ${wanted}`, async () => {
-    while (count(type) < wanted) await new Promise<void>((resolve) => (arrived = resolve));
-  });
-  const done = async (status: string, reason?: string) => {
-    await seen('response.done', ++responses);
-    assert.deepEqual([last.status, last.status_details?.reason], [status, reason]);
-  };
+      const counts = new Map<string, number>();
+      const errors: Event[] = [];
+      let last: Event = {}, tool: Event = {};
+      let arrived: () => void = () => undefined;
+      client.on('event', (event: Event) => {
+        counts.set(event.type, (counts.get(event.type) ?? 0) + 1);
+        if (event.type === 'response.done') last = event.response;
+        if (event.type === 'response.output_item.done' && event.item.type === 'function_call') tool = event.item;
+        arrived();
+      });
+      client.on('error', (error) => {
+        if (error.error) errors.push(error.error);
+      });
+      const count = (type: string): number => counts.get(type) ?? 0;
+      const seen = (type: string, wanted: number): Promise<void> => withDeadline(10_000, `${type} number ${wanted}`, async () => {
+        while (count(type) < wanted) await new Promise<void>((resolve) => (arrived = resolve));
+      });
+      const done = async (status: string, reason?: string) => {
+        await seen('response.done', ++responses);
+        assert.deepEqual([last.status, last.status_details?.reason], [status, reason]);
+      };
 
-  // What the client does, and what must come of it.
-  let responses = 0, asked = 0, spoken = 0, tools = 0, late = 0;
-  const refused: (string | null)[] = [];
-  const next = random(20_260_101), some = (from: number, to: number): number => from + next(to - from + 1);
-  const create = (numbered = true): string | null => {
-    const event_id = `ask_${++asked}`;
-    client.send({type: 'response.create', ...(numbered ? {event_id} : {})});
-    return numbered ? event_id : null;
-  };
-  const ask = (text: string) => {
-    client.send({type: 'conversation.item.create', item: {type: 'message', role: 'user', content: [{type: 'input_text', text}]}});
-    create();
-  };
-  const append = (bytes: Buffer) => client.send({type: 'input_audio_buffer.append', audio: bytes.toString('base64')});
-  const begin = async (text: string) => {
-    const half = text.length >> 1;
-    append(Buffer.from(text.slice(0, half)));
-    append(Buffer.from(text.slice(half)));
-    await seen('input_audio_buffer.speech_started', ++spoken);
-  };
-  const silence = () => append(Buffer.alloc(960));
-  const say = async (text: string) => {
-    await begin(text);
-    silence();
-  };
-  const either = async (text: string) => (next(2) ? say(text) : ask(text));
-  const streaming = () => seen('response.output_audio.delta', count('response.output_audio.delta') + some(1, 8));
+      // What the client does, and what must come of it.
+      let responses = 0, asked = 0, spoken = 0, tools = 0, late = 0;
+      const refused: (string | null)[] = [];
+      const next = random(20_260_101), some = (from: number, to: number): number => from + next(to - from + 1);
+      const create = (numbered = true): string | null => {
+        const event_id = `ask_${++asked}`;
+        client.send({type: 'response.create', ...(numbered ? {event_id} : {})});
+        return numbered ? event_id : null;
+      };
+      const ask = (text: string) => {
+        client.send({type: 'conversation.item.create', item: {type: 'message', role: 'user', content: [{type: 'input_text', text}]}});
+        create();
+      };
+      const append = (bytes: Buffer) => client.send({type: 'input_audio_buffer.append', audio: bytes.toString('base64')});
+      const begin = async (text: string) => {
+        const half = text.length >> 1;
+        append(Buffer.from(text.slice(0, half)));
+        append(Buffer.from(text.slice(half)));
+        await seen('input_audio_buffer.speech_started', ++spoken);
+      };
+      const silence = () => append(Buffer.alloc(960));
+      const say = async (text: string) => {
+        await begin(text);
+        silence();
+      };
+      const either = async (text: string) => (next(2) ? say(text) : ask(text));
+      const streaming = () => seen('response.output_audio.delta', count('response.output_audio.delta') + some(1, 8));
 
-  type Step = [turns: number, often: number, play: () => Promise<void>];
-  const steps: Record<string, Step> = {
-    written: [1, 4, async () => {
-      ask(`write ${some(1, 9)}`);
-      await done('completed');
-    }],
-    aloud: [1, 2, async () => {
-      ask(`speak ${some(1, 9)}`);
-      await done('completed');
-    }],
-    heard: [1, 6, async () => {
-      await say(`speak ${some(1, 9)}`);
-      await done('completed');
-    }],
-    interrupted: [2, 5, async () => {
-      await either('speak for ever');
-      await streaming();
-      const text = `speak ${some(1, 5)}`;
-      await begin(text);
-      await done('cancelled', 'turn_detected');
-      client.send({type: 'conversation.item.truncate', item_id: last.output[0].id, content_index: 0, audio_end_ms: 100});
-      silence();
-      await done('completed');
-    }],
-    cancelled: [1, 3, async () => {
-      await either('speak for ever');
-      await streaming();
-      client.send({type: 'response.cancel'});
-      await done('cancelled', 'client_cancelled');
-    }],
-    // What the client gives up is over already.
-    'cancelled too late': [1, 1, async () => {
-      ask('write');
-      await done('completed');
-      client.send({type: 'response.cancel', event_id: `late_${++late}`});
-      await eventually('its refusal', () => errors.some((each) => each.event_id === `late_${late}`), 10_000, 1);
-    }],
-    tool: [2, 4, async () => {
-      await either('weather');
-      await done('completed');
-      ++tools;
-      client.send({type: 'conversation.item.create', item: {type: 'function_call_output', call_id: tool.call_id, output: '{"celsius":4}'}});
-      create();
-      await done('completed');
-    }],
-    failed: [1, 3, async () => {
-      await either(`break ${some(1, 6)}`);
-      await done('failed');
-    }],
-    incomplete: [1, 3, async () => {
-      await either(`ramble ${some(1, 6)}`);
-      await done('incomplete', 'max_output_tokens');
-    }],
-    // The service answers what it heard before it reads that it was also asked.
-    'asked at the end of speech': [2, 4, async () => {
-      await begin(`speak ${some(2, 6)}`);
-      silence();
-      refused.push(create(next(4) > 0));  // clients need not number what they send
-      await done('completed');
-    }],
-    'asked while it answers': [2, 3, async () => {
-      await either('speak for ever');
-      await streaming();
-      refused.push(create(next(4) > 0));  // clients need not number what they send
-      await eventually('the refusal', () => errors.length === refused.length + late, 10_000, 1);
-      client.send({type: 'response.cancel'});
-      await done('cancelled', 'client_cancelled');
-    }],
-  };
-  const played: Record<string, number> = {};
-  const draw = Object.entries(steps).flatMap(([name, [, often]]) => Array.from({length: often}, () => name));
+      type Step = [turns: number, often: number, play: () => Promise<void>];
+      const steps: Record<string, Step> = {
+        written: [1, 4, async () => {
+          ask(`write ${some(1, 9)}`);
+          await done('completed');
+        }],
+        aloud: [1, 2, async () => {
+          ask(`speak ${some(1, 9)}`);
+          await done('completed');
+        }],
+        heard: [1, 6, async () => {
+          await say(`speak ${some(1, 9)}`);
+          await done('completed');
+        }],
+        interrupted: [2, 5, async () => {
+          await either('speak for ever');
+          await streaming();
+          const text = `speak ${some(1, 5)}`;
+          await begin(text);
+          await done('cancelled', 'turn_detected');
+          client.send({type: 'conversation.item.truncate', item_id: last.output[0].id, content_index: 0, audio_end_ms: 100});
+          silence();
+          await done('completed');
+        }],
+        cancelled: [1, 3, async () => {
+          await either('speak for ever');
+          await streaming();
+          client.send({type: 'response.cancel'});
+          await done('cancelled', 'client_cancelled');
+        }],
+        // What the client gives up is over already.
+        'cancelled too late': [1, 1, async () => {
+          ask('write');
+          await done('completed');
+          client.send({type: 'response.cancel', event_id: `late_${++late}`});
+          await eventually('its refusal', () => errors.some((each) => each.event_id === `late_${late}`), 10_000, 1);
+        }],
+        tool: [2, 4, async () => {
+          await either('weather');
+          await done('completed');
+          ++tools;
+          client.send({type: 'conversation.item.create', item: {type: 'function_call_output', call_id: tool.call_id, output: '{"celsius":4}'}});
+          create();
+          await done('completed');
+        }],
+        failed: [1, 3, async () => {
+          await either(`break ${some(1, 6)}`);
+          await done('failed');
+        }],
+        incomplete: [1, 3, async () => {
+          await either(`ramble ${some(1, 6)}`);
+          await done('incomplete', 'max_output_tokens');
+        }],
+        // The service answers what it heard before it reads that it was also asked.
+        'asked at the end of speech': [2, 4, async () => {
+          await begin(`speak ${some(2, 6)}`);
+          silence();
+          refused.push(create(next(4) > 0));  // clients need not number what they send
+          await done('completed');
+        }],
+        'asked while it answers': [2, 3, async () => {
+          await either('speak for ever');
+          await streaming();
+          refused.push(create(next(4) > 0));  // clients need not number what they send
+          await eventually('the refusal', () => errors.length === refused.length + late, 10_000, 1);
+          client.send({type: 'response.cancel'});
+          await done('cancelled', 'client_cancelled');
+        }],
+      };
+      const played: Record<string, number> = {};
+      const draw = Object.entries(steps).flatMap(([name, [, often]]) => Array.from({length: often}, () => name));
 
-  await seen('session.created', 1);
-  client.send({type: 'session.update', session: {type: 'realtime', audio: {input: {transcription: {model: 'gpt-4o-transcribe'}}}}});
-  await seen('session.updated', 1);
-  await readAs(at, 'openai-realtime');
-  for (let turns = 0; turns < 200; ) {
-    const name = draw[next(draw.length)]!, [cost, , run] = steps[name]!;
-    if (turns + cost > 200) continue;
-    await run();
-    turns += cost;
-    played[name] = (played[name] ?? 0) + 1;
-  }
-  await seen('conversation.item.input_audio_transcription.completed', spoken);
-  assert.deepEqual(Object.keys(played).sort(), Object.keys(steps).sort(), 'every kind was played');
-  assert.deepEqual(errors.filter((each) => each.code === 'conversation_already_has_active_response').map((each) => each.event_id), refused);
-  assert.equal(answers.length + refused.length, 200);
-  await eventually('nothing is open', async () => (await metrics(at.one)).sum('websocket_invocations_active') === 0);
-  client.close();
+      await seen('session.created', 1);
+      client.send({type: 'session.update', session: {type: 'realtime', audio: {input: {transcription: {model: 'gpt-4o-transcribe'}}}}});
+      await seen('session.updated', 1);
+      await readAs(at, 'openai-realtime');
+      for (let turns = 0; turns < 200; ) {
+        const name = draw[next(draw.length)]!, [cost, , run] = steps[name]!;
+        if (turns + cost > 200) continue;
+        await run();
+        turns += cost;
+        played[name] = (played[name] ?? 0) + 1;
+      }
+      await seen('conversation.item.input_audio_transcription.completed', spoken);
+      assert.deepEqual(Object.keys(played).sort(), Object.keys(steps).sort(), 'every kind was played');
+      assert.deepEqual(errors.filter((each) => each.code === 'conversation_already_has_active_response').map((each) => each.event_id), refused);
+      assert.equal(answers.length + refused.length, 200);
+      await eventually('nothing is open', async () => (await metrics(at.one)).sum('websocket_invocations_active') === 0);
+      client.close();
 
-  const spans = await spansOfCalls(at);
-  const of = (name: string) => spans.filter((span) => span.name === name);
-  const turns = of('realtime_inference');
-  assert.equal(turns.length, 200, 'a span a turn');
-  assert.deepEqual([of('user_speech').length, of('transcription').length, of('execute_tool get_weather').length], [spoken, spoken, tools]);
-  assert.equal(spans.length, 200 + 2 * spoken + tools, 'and no others');
-  for (const span of spans.filter((each) => each.name !== 'realtime_inference')) assert.equal(span.attributes['websocket.invocation.status'], 'ok', span.name);
+      const spans = await spansOfCalls(at);
+      const of = (name: string) => spans.filter((span) => span.name === name);
+      const turns = of('realtime_inference');
+      assert.equal(turns.length, 200, 'a span a turn');
+      assert.deepEqual([of('user_speech').length, of('transcription').length, of('execute_tool get_weather').length], [spoken, spoken, tools]);
+      assert.equal(spans.length, 200 + 2 * spoken + tools, 'and no others');
+      for (const span of spans.filter((each) => each.name !== 'realtime_inference')) assert.equal(span.attributes['websocket.invocation.status'], 'ok', span.name);
 
-  const told = new Map(turns.filter((span) => span.attributes['gen_ai.response.id']).map((span) => [String(span.attributes['gen_ai.response.id']), span]));
-  const status = {completed: 'ok', cancelled: 'cancelled', failed: 'error', incomplete: 'incomplete'};
-  const waits: number[] = [];
-  for (const answer of answers) {
-    const span = told.get(answer.id);
-    assert.ok(span, answer.id);
-    const is = (name: string) => span.attributes[`websocket.${name}`];
-    assert.deepEqual([is('invocation.status'), is('invocation.end'), is('chunk.count'), is('lane.audio.chunk.count') ?? 0, is('invocation.trigger')],
-      [status[answer.status], 'reply', answer.chunks, answer.audio, answer.wait === undefined ? undefined : 'vad'], answer.id);
-    assert.deepEqual([span.attributes['gen_ai.response.finish_reasons']].flat(), [answer.finish === 'failed' ? 'error' : answer.finish], answer.id);
-    assert.deepEqual([span.attributes['gen_ai.usage.input_tokens'], span.attributes['gen_ai.usage.output_tokens']], [answer.input, answer.output], answer.id);
-    assert.equal(span.attributes['error.type'], {failed: 'model_overloaded', incomplete: 'incomplete', completed: undefined, cancelled: undefined}[answer.status], answer.id);
-    // Only what answers speech has a moment from which a person waits.
-    assert.equal(is('time_to_first_chunk.anchor'), answer.wait === undefined ? undefined : 'vad', answer.id);
-    assert.equal(typeof is('time_to_first_chunk.perceived'), answer.wait === undefined ? 'undefined' : 'number', answer.id);
-    if (answer.wait !== undefined) waits.push(Math.abs(1e3 * Number(is('time_to_first_chunk.perceived')) - answer.wait));
-  }
-  waits.sort((a, b) => a - b);
-  assert.ok(waits.length > 40 && waits[waits.length >> 1]! < 5, `the median wait is ${waits[waits.length >> 1]} ms off`);
-  const errorsTold = turns.filter((span) => !span.attributes['gen_ai.response.id']);
-  assert.equal(told.size, answers.length);
-  assert.equal(errorsTold.length, refused.length);
-  for (const span of errorsTold)
-    assert.deepEqual([span.attributes['websocket.invocation.status'], span.attributes['error.type'], span.attributes['websocket.chunk.count']], ['error', 'conversation_already_has_active_response', 0]);
+      const told = new Map(turns.filter((span) => span.attributes['gen_ai.response.id']).map((span) => [String(span.attributes['gen_ai.response.id']), span]));
+      const status = {completed: 'ok', cancelled: 'cancelled', failed: 'error', incomplete: 'incomplete'};
+      const waits: number[] = [];
+      for (const answer of answers) {
+        const span = told.get(answer.id);
+        assert.ok(span, answer.id);
+        const is = (name: string) => span.attributes[`websocket.${name}`];
+        assert.deepEqual([is('invocation.status'), is('invocation.end'), is('chunk.count'), is('lane.audio.chunk.count') ?? 0, is('invocation.trigger')],
+          [status[answer.status], 'reply', answer.chunks, answer.audio, answer.wait === undefined ? undefined : 'vad'], answer.id);
+        assert.deepEqual([span.attributes['gen_ai.response.finish_reasons']].flat(), [answer.finish === 'failed' ? 'error' : answer.finish], answer.id);
+        assert.deepEqual([span.attributes['gen_ai.usage.input_tokens'], span.attributes['gen_ai.usage.output_tokens']], [answer.input, answer.output], answer.id);
+        assert.equal(span.attributes['error.type'], {failed: 'model_overloaded', incomplete: 'incomplete', completed: undefined, cancelled: undefined}[answer.status], answer.id);
+        // Only what answers speech has a moment from which a person waits.
+        assert.equal(is('time_to_first_chunk.anchor'), answer.wait === undefined ? undefined : 'vad', answer.id);
+        assert.equal(typeof is('time_to_first_chunk.perceived'), answer.wait === undefined ? 'undefined' : 'number', answer.id);
+        // What the service is told of who asked is the span of this answer, unless it answers speech.
+        assert.equal(answer.traceparent, insert === 'none' || answer.wait !== undefined ? undefined : `00-${span.traceId}-${span.spanId}-01`, answer.id);
+        if (answer.wait !== undefined) waits.push(Math.abs(1e3 * Number(is('time_to_first_chunk.perceived')) - answer.wait));
+      }
+      waits.sort((a, b) => a - b);
+      assert.ok(waits.length > 40 && waits[waits.length >> 1]! < 5, `the median wait is ${waits[waits.length >> 1]} ms off`);
+      const errorsTold = turns.filter((span) => !span.attributes['gen_ai.response.id']);
+      assert.equal(told.size, answers.length);
+      assert.equal(errorsTold.length, refused.length);
+      for (const span of errorsTold)
+        assert.deepEqual([span.attributes['websocket.invocation.status'], span.attributes['error.type'], span.attributes['websocket.chunk.count']], ['error', 'conversation_already_has_active_response', 0]);
 
-  const counted = await quiet(at.one);
-  for (const kind of ['input', 'output'] as const) {
-    const spent = (each: {input: number; output: number}[]) => each.reduce((sum, one) => sum + one[kind], 0);
-    const sum = (each: Span[]) => each.reduce((total, span) => total + Number(span.attributes[`gen_ai.usage.${kind}_tokens`] ?? 0), 0);
-    assert.equal(sum(turns), spent(answers));
-    assert.equal(sum(of('transcription')), spent(transcripts));
-    assert.equal(counted.sum('gen_ai_client_token_usage_sum', {gen_ai_token_type: kind}), spent(answers) + spent(transcripts));
-    assert.equal(counted.sum('gen_ai_client_token_usage_count', {gen_ai_token_type: kind}), answers.length + transcripts.length);
-  }
-  for (const state of ['ok', 'error', 'cancelled', 'incomplete'])
-    assert.equal(counted.sum('websocket_invocations_total', {operation: 'realtime_inference', status: state}), turns.filter((span) => span.attributes['websocket.invocation.status'] === state).length, state);
+      const counted = await quiet(at.one);
+      for (const kind of ['input', 'output'] as const) {
+        const spent = (each: {input: number; output: number}[]) => each.reduce((sum, one) => sum + one[kind], 0);
+        const sum = (each: Span[]) => each.reduce((total, span) => total + Number(span.attributes[`gen_ai.usage.${kind}_tokens`] ?? 0), 0);
+        assert.equal(sum(turns), spent(answers));
+        assert.equal(sum(of('transcription')), spent(transcripts));
+        assert.equal(counted.sum('gen_ai_client_token_usage_sum', {gen_ai_token_type: kind}), spent(answers) + spent(transcripts));
+        assert.equal(counted.sum('gen_ai_client_token_usage_count', {gen_ai_token_type: kind}), answers.length + transcripts.length);
+      }
+      for (const state of ['ok', 'error', 'cancelled', 'incomplete'])
+        assert.equal(counted.sum('websocket_invocations_total', {operation: 'realtime_inference', status: state}), turns.filter((span) => span.attributes['websocket.invocation.status'] === state).length, state);
+    });
 });
 
 // Client and server are in this process and share a clock, and the proxy stands between them: what passes it, passes after
