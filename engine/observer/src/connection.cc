@@ -78,6 +78,11 @@ class LiveConnection::Batch {
     ++messages_[opcode == Opcode::text ? 0 : 1];
     route_.message_size[sender_].observe(length);
   }
+  // Of the data message last counted, in the session.
+  [[nodiscard]] std::uint64_t number() const {
+    return session_.messages[static_cast<std::size_t>(MessageType::text)] +
+           session_.messages[static_cast<std::size_t>(MessageType::binary)] + messages_[0] + messages_[1];
+  }
 
  private:
   void add(MessageType type, std::uint64_t n) {
@@ -107,6 +112,7 @@ LiveConnection::LiveConnection(Opening&& opening, Outlet& outlet, Time now, std:
   for (const Side sender : {Side::client, Side::server})
     stream(sender).inflater = inflater_for(sender, opening_, meaning_ != nullptr);
   if (meaning_) meaning_->begin(opening_, now);
+  traces_messages_ = opening_.traced() && opening_.options->message_spans > 0;
   if (meaning_ && meaning_->may_insert()) rewriter_ = std::make_unique<Rewriter>(opening_.extensions);
   if (opening_.traced() && opening_.options->segment > base::Duration::zero())
     segment_end_ = now + opening_.options->segment;
@@ -136,6 +142,8 @@ inline void LiveConnection::message_done(Side from, Batch& batch, Time now) {
   batch.message(opcode, length);
   s.gaps.message(now);
   note(from, opcode, length, s.parser.message_compressed(), false, now);
+  if (s.traced) [[unlikely]]
+    emit_message(from, batch.number(), now);
   if (meaning_ && meaning_->pairs()) {
     // Its requests and replies are timed one by one.
   } else if (from == Side::client) {
@@ -206,9 +214,16 @@ void LiveConnection::feed(Side from, Bytes bytes, Time now) {
         batch.bytes(piece.payload.size());
         if (piece.starts) {
           batch.frame();
+          if (traces_messages_) [[unlikely]]
+            ++s.frames;
           if (s.parser.header().opcode != Opcode::continuation) {
             s.inspect = choose_inspection(s);
             s.read = meaning_ && wanted(from, piece);
+            if (traces_messages_) [[unlikely]] {
+              s.traced = choose_traced();
+              s.frames = 1;
+              s.began = now;
+            }
             if (rewriter_) [[unlikely]]
               s.held = rewriter_->begin(from, s.parser.message_opcode(), s.parser.message_compressed(),
                                         s.parser.header().mask,

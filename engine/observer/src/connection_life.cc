@@ -3,6 +3,7 @@
 #include <cassert>
 
 #include "live_connection.h"
+#include "sockeye/signal/invocations.h"
 #include "sockeye/wire/frame_writer.h"
 
 namespace sockeye::observer {
@@ -255,6 +256,31 @@ void LiveConnection::emit_segment(Time now) {
   segment_before_ = signal::totals(now_known);
   segment_begin_ = now;
   segment_end_ = now + opening_.options->segment;
+}
+
+bool LiveConnection::choose_traced() {
+  const double turn = static_cast<double>(opening_.environment->random() >> 11U) * 0x1p-53;  // 0 to 1, without 1
+  return turn < opening_.options->message_spans;
+}
+
+// What came from one leg went to the other: one span each, side by side under the connection.
+void LiveConnection::emit_message(Side from, std::uint64_t number, Time now) {
+  Environment& environment = *opening_.environment;
+  const Stream& s = stream(from);
+  signal::MessageFacts message{.from = from,
+                               .text = s.parser.message_opcode() == Opcode::text,
+                               .compressed = s.parser.message_compressed(),
+                               .length = s.parser.message_length(),
+                               .frames = s.frames,
+                               .number = number};
+  const signal::Interval interval{environment.wall.unix_ns(s.began), environment.wall.unix_ns(now)};
+  signal::TracePlace place = opening_.connection_place();
+  place.parent_id = place.span_id;
+  for (const bool sent : {false, true}) {
+    message.sent = sent;
+    place.span_id = base::make_span_id(environment.random);
+    environment.spans->offer(signal::message_span(facts(), place, message, interval));
+  }
 }
 
 void LiveConnection::finish(Time now) {

@@ -60,6 +60,7 @@ struct Handshake::State {
       opening.trace_id = found.parent->trace_id;
       parent = found.parent->span_id;
       parent_is_remote = true;
+      opening.remote_span = parent;
       trace_state = std::move(found.parent->trace_state);
     } else {
       opening.trace_id = base::make_trace_id(environment.random);
@@ -156,6 +157,7 @@ void Handshake::request(const model::HttpHead& head, Time) {
   if (s.opening.environment->spans != nullptr)
     s.injected = signal::inject(head, formats, s.opening.trace_id, s.opening.handshake_span, s.parent,
                                 s.opening.trace_flags, s.trace_state);
+  s.opening.named_upstream = s.opening.environment->spans != nullptr && formats.tracecontext;
   s.bare_target = formats.browser ? signal::without_context(head.target) : std::string(head.target);
   if (propagation.browser == PropagationOptions::Browser::remove) s.remove_context(head);
   if (!propagation.baggage && head.find("baggage") != nullptr) s.injected.emplace_back("baggage", "");

@@ -71,6 +71,9 @@ class LiveConnection final : public Connection {
     Flow flow = Flow::pass;
     Inspect inspect = Inspect::nothing;  // of the message last started
     bool read = false;                   // so is it for its meaning
+    bool traced = false;                 // it has spans of its own
+    std::uint32_t frames = 0;            // of it, where it is traced
+    base::Time began{};                  // likewise
     bool held = false;                   // it goes through the rewriter, and nothing of it has been forwarded
     Edge edge = Edge::as_parsed;
     bool heard_close = false;
@@ -132,6 +135,9 @@ class LiveConnection final : public Connection {
   void hold(model::Side from, base::Bytes lead, base::Bytes raw);
   void release(model::Side from, bool complete);
 
+  [[nodiscard]] bool choose_traced();
+  void emit_message(model::Side from, std::uint64_t number, base::Time now);
+
   // connection.cc: what a message means.
   [[nodiscard]] bool wanted(model::Side from, const wire::FrameParser::Piece& piece) const;
   void read(model::Side from, const wire::FrameParser::Piece& piece, base::Time now);
@@ -155,6 +161,7 @@ class LiveConnection final : public Connection {
   signal::Totals segment_before_;
   std::uint32_t segments_ = 0;
   std::uint32_t anomalies_ = 0;
+  bool traces_messages_ = false;
   std::uint16_t parting_code_ = 1000;  // of a Close that waits for a boundary; close_ has its reason
   bool finished_ = false;
 };

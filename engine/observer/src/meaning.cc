@@ -4,6 +4,7 @@
 #include <string>
 
 #include "sockeye/signal/accounts.h"
+#include "sockeye/signal/link.h"
 #include "sockeye/signal/propagation.h"
 #include "sockeye/signal/redact.h"
 #include "sockeye/signal/sampling.h"
@@ -129,6 +130,7 @@ void Meaning::complete(Side from, Opcode opcode, std::uint64_t on_wire, Time now
 
 void Meaning::unread(Side from, Opcode opcode, std::uint64_t on_wire, Time now) {
   environment_.workbench->rewritten.clear();
+  ++messages_[model::index(from)];
   if (!session_) {
     detector_->passed();
     if (!detector_->open()) facts_.reset();
@@ -143,6 +145,7 @@ void Meaning::unread(Side from, Opcode opcode, std::uint64_t on_wire, Time now) 
 void Meaning::message(Side from, Opcode opcode, const dialect::Payload& payload, Time now) {
   Workbench& bench = *environment_.workbench;
   bench.rewritten.clear();
+  ++messages_[model::index(from)];
   if (detector_ && detector_->open()) {
     const bool decided = detector_->message(from, opcode, payload);
     decision_ = detector_->decision();
@@ -220,6 +223,7 @@ bool Meaning::keeps(const Invocation& invocation) const {
 
 void Meaning::opened(Invocation& invocation) {
   ++invocations_;
+  invocation.message = messages_[model::index(invocation.opened_by)];
   place(invocation);
   signal::count_opened(*opening_->metrics, invocation);
   if (may_insert()) {
@@ -247,8 +251,13 @@ void Meaning::ended(Invocation&& invocation) {
   if (!exported) return;
   signal::SessionFacts facts = opening_->facts();
   facts.dialect = dialect();
-  const signal::Belonging belonging{
+  const auto link = [&](const base::SpanId& named) {
+    return signal::hop_link(opening_->trace_id, named, invocation.opened_by, invocation.message);
+  };
+  signal::Belonging belonging{
       .connection_trace = opening_->trace_id, .connection_span = opening_->connection_span, .session = &attributes_};
+  if (!opening_->remote_span.is_zero()) belonging.link_client = link(opening_->remote_span);
+  if (opening_->named_upstream) belonging.link_server = link(opening_->handshake_span);
   environment_.spans->offer(signal::invocation_span(facts, invocation, invocation.tracestate, belonging,
                                                     {.gen_ai = options_.gen_ai, .seed_names = options_.seed_names},
                                                     environment_.wall));

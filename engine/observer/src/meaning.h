@@ -124,6 +124,7 @@ class Meaning final : private dialect::Listener {
   base::Time burst_check_ = base::never;
   base::Time next_report_ = base::never;  // of invocations that are open for long
   std::uint64_t invocations_ = 0;
+  std::array<std::uint64_t, 2> messages_{};  // data messages so far, by sender
 };
 
 }  // namespace sockeye::observer

@@ -59,6 +59,8 @@ struct Opening {
   base::TraceId trace_id;
   base::SpanId connection_span;  // of websocket.connection
   base::SpanId handshake_span;   // its parent
+  base::SpanId remote_span;      // what the request's traceparent named; zero: it had none
+  bool named_upstream = false;   // handshake_span was named in the request to the upstream
   std::uint8_t trace_flags = 0;  // W3C trace-flags; bit 0: sampled, else no span is offered
 
   wire::Extensions extensions;  // in force
@@ -78,7 +80,7 @@ struct Opening {
   [[nodiscard]] signal::SessionFacts facts() const;
   [[nodiscard]] signal::TracePlace connection_place() const;
 };
-static_assert(sizeof(Opening) <= 208);
+static_assert(sizeof(Opening) <= 224);
 
 // The session begins: `outlet` is borrowed for the Connection's life, `now` is the moment of the 101. Never null.
 // `meaning`: null where no message is read.

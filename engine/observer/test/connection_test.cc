@@ -256,5 +256,40 @@ TEST(Connection, nothing_due_without_heartbeats_segments_and_timeouts) {
   EXPECT_EQ(rig.connection->next_deadline(), base::never);
 }
 
+TEST(Connection, messages_have_spans_where_asked) {
+  Rig rig;
+  rig.options.message_spans = 1;
+  rig.open();
+  rig.feed(Side::client, text(Side::client, "one") + frame(Side::client, {.payload = "tw", .fin = false}));
+  rig.now += 3ms;
+  rig.feed(Side::client, frame(Side::client, {.opcode = Opcode::continuation, .payload = "o"}));
+  ASSERT_EQ(rig.spans.spans.size(), 4U);
+  const auto told = [&](std::size_t i, std::string_view key) -> std::int64_t {
+    for (const auto& [name, value] : rig.spans.spans[i].attributes)
+      if (name == key) return std::get<std::int64_t>(value);
+    return -1;
+  };
+  for (const std::size_t i : {2U, 3U}) {
+    EXPECT_EQ(rig.spans.spans[i].name, i == 2 ? "websocket.receive" : "websocket.send");
+    EXPECT_EQ(rig.spans.spans[i].end_unix_ns - rig.spans.spans[i].start_unix_ns, 3'000'000U);
+    EXPECT_EQ(told(i, "websocket.message.number"), 2);
+    EXPECT_EQ(told(i, "websocket.message.length"), 3);
+    EXPECT_EQ(told(i, "websocket.message.frames"), 2);
+  }
+  EXPECT_EQ(told(0, "websocket.message.frames"), 1);
+  EXPECT_EQ(rig.spans.spans[2].parent_id, rig.spans.spans[3].parent_id);
+  EXPECT_NE(rig.spans.spans[2].span_id, rig.spans.spans[3].span_id);
+  rig.connection->finish(rig.now);
+}
+
+TEST(Connection, so_many_messages_have_spans) {
+  Rig rig;
+  rig.options.message_spans = 0.25;
+  rig.open();
+  for (int i = 0; i < 4000; ++i) rig.feed(Side::server, text(Side::server, "x"));
+  EXPECT_NEAR(static_cast<double>(rig.spans.spans.size()), 2000, 200);
+  rig.connection->finish(rig.now);
+}
+
 }  // namespace
 }  // namespace sockeye::observer::test

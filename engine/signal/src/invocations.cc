@@ -183,6 +183,8 @@ Span invocation_span(const SessionFacts& facts, const Invocation& invocation, st
     put_gen_ai(span, invocation.attributes);
     if (belonging.session != nullptr) put_gen_ai(span, *belonging.session);
   }
+  put_text(span, "websocket.link.client", belonging.link_client);
+  put_text(span, "websocket.link.server", belonging.link_server);
   put_events(span, invocation, wall);
   if (!belonging.connection_trace.is_zero() && belonging.connection_trace != invocation.trace_id) {
     model::SpanLink& link = span.links.emplace_back();
@@ -206,6 +208,18 @@ Span interim_span(const SessionFacts& facts, const Invocation& invocation, const
   put_who(span, invocation);
   put_progress(span, invocation);
   put_events(span, invocation, wall);
+  return span;
+}
+
+Span message_span(const SessionFacts& facts, const TracePlace& place, const MessageFacts& message, Interval interval) {
+  Span span = begin_span(message.sent ? "websocket.send" : "websocket.receive",
+                         message.sent ? model::SpanKind::producer : model::SpanKind::consumer, facts, place, interval);
+  put_text(span, "websocket.message.direction", model::direction(message.from));
+  put_text(span, "websocket.message.type", message.text ? "text" : "binary");
+  put_count(span, "websocket.message.number", message.number);
+  put_count(span, "websocket.message.length", message.length);
+  put_count(span, "websocket.message.frames", message.frames);
+  if (message.compressed) put(span, "websocket.message.compressed", true);
   return span;
 }
 

@@ -124,18 +124,20 @@ TEST(Documentation, ListsEverySpanAttribute) {
     invocation.lanes[0].lane = lane;
     Belonging belonging;
     belonging.connection_trace.bytes[0] = 1;
+    belonging.link_client = belonging.link_server = "0123456789abcdef";
     auto span = invocation_span(facts, invocation, "", belonging, {.seed_names = true}, {});
     span.name = "websocket.invocation.interim";
     note(span);
     note(interim_span(facts, invocation, {}, 0, invocation.opened, {}));
   }
   note(transfer_span(facts, {}, {.name = "audio", .messages = 2}, {}));
+  for (const bool sent : {false, true}) note(message_span(facts, {}, {.sent = sent, .compressed = true}, {}));
 
   const std::string text = page();
   const auto listed = documented(text);
   for (const auto& name : emitted) {
     const bool is_span = name.starts_with("websocket.handshake") || name.starts_with("websocket.connection") ||
-                         name == "websocket.transfer" || name == "websocket.invocation.interim";
+                         name == "websocket.transfer" || name == "websocket.receive" || name == "websocket.send" || name == "websocket.invocation.interim";
     EXPECT_TRUE(is_span ? text.find(name) != std::string::npos : listed.contains(name))
         << name << " is emitted and not documented";
   }

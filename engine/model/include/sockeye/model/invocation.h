@@ -68,7 +68,8 @@ struct Invocation {
   static constexpr std::size_t max_events = 16;
   static constexpr std::size_t max_lanes = 4;
 
-  std::uint64_t number = 0;  // in its session, from 1
+  std::uint64_t number = 0;   // in its session, from 1
+  std::uint64_t message = 0;  // the data message that opened it, in its direction, from 1 since the handshake
   std::uint64_t parent = 0;  // the number of the invocation it serves (a tool call in an answer); 0: none
   std::string operation;
   Side opened_by = Side::client;

@@ -98,6 +98,7 @@ struct RouteOptions {
   DialectOptions dialect;
   TraceScope scope = TraceScope::invocation;
   InsertOptions insert;
+  double message_spans = 0;  // of data messages, so many have spans of their own (websocket.receive and .send): 0 to 1
   bool gen_ai = true;       // OpenTelemetry's GenAI attributes and metrics
   bool seed_names = false;  // signals.compat: seed
   HeartbeatOptions heartbeat;

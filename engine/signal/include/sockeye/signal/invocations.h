@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "sockeye/base/ids.h"
@@ -25,6 +26,8 @@ struct Belonging {
   base::TraceId connection_trace{};
   base::SpanId connection_span{};
   const model::Attributes* session = nullptr;  // what the dialect keeps of the session; borrowed; may be null
+  // hop_link() of the opening message on the hop to the client, and on that to the server; "": nothing was said there.
+  std::string link_client{}, link_server{};
 };
 
 // The span of an ended invocation. Its place is in the invocation itself (trace_id, span_id, parent_span_id, …).
@@ -44,6 +47,18 @@ struct Transfer {
   std::uint64_t messages = 0, bytes = 0;
   base::Duration longest_interval{};
 };
+// One data message, as it came from one leg (`websocket.receive`) or went to the other (`websocket.send`).
+struct MessageFacts {
+  model::Side from = model::Side::client;
+  bool sent = false;  // to the other leg
+  bool text = false;
+  bool compressed = false;
+  std::uint64_t length = 0;  // payload bytes on the wire
+  std::uint64_t frames = 1;
+  std::uint64_t number = 0;  // in its direction, from 1
+};
+[[nodiscard]] model::Span message_span(const SessionFacts&, const TracePlace&, const MessageFacts&, Interval);
+
 [[nodiscard]] model::Span transfer_span(const SessionFacts&, const TracePlace&, const Transfer&, base::WallOffset);
 
 }  // namespace sockeye::signal
