@@ -122,6 +122,33 @@ describe('context', () => {
     assert.match(String(server.requests[1]!.headers.traceparent), /-00$/);
     assert.equal((await account(all)).received, 0);
   });
+
+  it('joins what two Sockeyes in a row see of the same calls', async () => {
+    const to = await collector();
+    const server = await backend();
+    const route = {dialect: 'jsonrpc'};
+    const inner = await proxy({routes: [{name: 'inner', upstream: `ws://127.0.0.1:${server.port}`, ...route}], config: exported(to.endpoint)});
+    const outer = await proxy({routes: [{name: 'outer', upstream: `ws://127.0.0.1:${inner.port}`, ...route}], config: exported(to.endpoint)});
+    const socket = await connected(`ws://127.0.0.1:${outer.port}/`);
+    // The server echoes: so each request is answered by one the other way.
+    for (let id = 1; id <= 20; ++id) await roundTrip(socket, JSON.stringify({jsonrpc: '2.0', id, method: `call.${id}`}));
+    await roundTrip(socket, 'not json');
+    await roundTrip(socket, JSON.stringify({jsonrpc: '2.0', id: 21, method: 'call.21'}));
+    await shut(socket, 1000);
+    await spansOf(to, 'websocket.connection', 2);
+    const calls = await eventually('both saw all calls', () => {
+      const found = to.spans.filter((span) => span.name.startsWith('call.'));
+      return found.length >= 84 ? found : undefined;
+    });
+    const of = (name: string) => calls.filter((span) => span.attributes['sockeye.route'] === name);
+    const key = (span: (typeof calls)[0], leg: string) => `${span.name} ${span.attributes['websocket.invocation.opened_by']} ${span.attributes[`websocket.link.${leg}`]}`;
+    const seen = of('outer').map((span) => key(span, 'server')), same = of('inner').map((span) => key(span, 'client'));
+    assert.equal(new Set(seen).size, 42);
+    assert.match(seen[0]!, / [0-9a-f]{16}$/);
+    assert.deepEqual(seen.sort(), same.sort());
+    assert.ok(of('outer').every((span) => !('websocket.link.client' in span.attributes)), 'the client said no context');
+    assert.ok(of('inner').every((span) => span.attributes['websocket.link.server'] !== span.attributes['websocket.link.client']));
+  });
 });
 
 describe('spans', () => {
