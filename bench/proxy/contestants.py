@@ -126,8 +126,11 @@ class Contestant:
 class Sockeye(Contestant):
     name, label, port, peer = "sockeye", "Sockeye", 8001, False
 
-    def __init__(self, binary):
+    def __init__(self, binary, dialect=None):
         self.binary = binary
+        self.dialect = dialect
+        if dialect:
+            self.name, self.label = "sockeye-" + dialect, "Sockeye, dialect " + dialect
 
     def missing(self):
         return "" if os.access(self.binary, os.X_OK) else f"{self.binary} is not there (build it, or set SOCKEYE_BIN)"
@@ -138,7 +141,7 @@ class Sockeye(Contestant):
     # Everything on that it does without being asked, and a collector that takes its spans.
     def command(self, folder):
         return [self.binary, "proxy", "--listen", self.address, "--upstream", f"ws://{BACKEND}", "--threads", "1",
-                "--metrics", "127.0.0.1:9464", "--otlp", f"http://127.0.0.1:{COLLECTOR_PORT}"]
+                "--metrics", "127.0.0.1:9464", "--otlp", f"http://127.0.0.1:{COLLECTOR_PORT}"] + (["--dialect", self.dialect] if self.dialect else [])
 
     def environment(self):
         return {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}

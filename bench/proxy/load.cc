@@ -49,6 +49,7 @@ struct Settings {
   bool handshakes = false;
   std::vector<std::string> stages;
   bool text = false;
+  bool media = false;
   bool verify = false;
   unsigned sources = 0;
   double warmup = 0.5;
@@ -92,7 +93,7 @@ class Load {
   explicit Load(Settings settings)
       : settings_(std::move(settings)),
         target_(parse_address(settings_.target)),
-        frames_(settings_.size, settings_.text, settings_.inflight, buffer_bytes),
+        frames_(settings_.size, settings_.text, settings_.media, settings_.inflight, buffer_bytes),
         buffer_(buffer_bytes),
         epoll_(::epoll_create1(EPOLL_CLOEXEC)),
         connections_(settings_.handshakes ? settings_.inflight : settings_.connections) {
@@ -391,7 +392,7 @@ class Load {
       settings_.size = static_cast<std::size_t>(std::atoll(stage.c_str()));
       const int count = by == std::string::npos ? 1 : std::atoi(stage.c_str() + by + 1);
       if (settings_.size > 0) {
-        frames_ = Frames(settings_.size, settings_.text, 1, buffer_bytes);
+        frames_ = Frames(settings_.size, settings_.text, settings_.media, 1, buffer_bytes);
         for (int i = 0; i < count; ++i) pass_one_each();
       }
       std::printf("{\"stage\": \"%s\", \"errors\": %llu}\n", stage.c_str(), static_cast<unsigned long long>(errors_));
@@ -522,6 +523,7 @@ int main(int argc, char** argv) {
   app.add_option("--stages", settings.stages, "idle sessions: messages passed, SIZE or SIZExCOUNT, 0 = none")
       ->delimiter(',');
   app.add_flag("--text", settings.text, "text messages (ASCII), masked with a key that is not zero");
+  app.add_flag("--media", settings.media, "with --text: each is a media message of Twilio's")->needs("--text");
   app.add_flag("--verify", settings.verify, "compare every byte that comes back");
   app.add_option("--sources", settings.sources, "loopback addresses to connect from");
   app.add_option("--warmup", settings.warmup, "seconds");

@@ -7,7 +7,11 @@ MOST_OF_PEER = 1.10
 BAR_SIZE = 65536
 MOST_IDLE_KB = 4.0
 
+# CPU per message with a JSON dialect on: at most this times the same with dialects off.
+MOST_OF_DIALECT = 1.15
+
 OURS, FLOOR = "sockeye", "floor"
+DIALECTS = ["none", "twilio-media-streams"]  # the first is what the others are measured by
 
 
 def spread(values):
@@ -36,6 +40,13 @@ def ratios(runs, names, peers, figure):
             statistics.mode(best) if best else None)
 
 
+def dialect_ratio(runs, dialect):
+    """With the dialect against without, each within its round."""
+    table = per_round(runs, DIALECTS, "cpu_us")
+    values = [row[dialect] / row[DIALECTS[0]] for row in table if dialect in row and DIALECTS[0] in row]
+    return spread(values) if values else None
+
+
 def judge(results, names, peers):
     """The bar, one line a condition that could be looked at."""
     checks = []
@@ -49,6 +60,10 @@ def judge(results, names, peers):
             check(f"{scenario['title']}: CPU per message / floor", floor["median"], MOST_OF_FLOOR)
         if peer:
             check(f"{scenario['title']}: CPU per message / best peer ({best})", peer["median"], MOST_OF_PEER)
+    for title, runs in results["dialects"].items():
+        for dialect in DIALECTS[1:]:
+            if ratio := dialect_ratio(runs, dialect):
+                check(f"{title}, {dialect}: CPU per message / dialects off", ratio["median"], MOST_OF_DIALECT)
     for stage, runs in results.get("idle", {}).get("kb", {}).items():
         if runs.get(OURS):
             check(f"RSS of an idle session ({past(stage)}), KB", statistics.median(runs[OURS]), MOST_IDLE_KB)
@@ -134,6 +149,14 @@ def markdown(results):
 
     if results["scenarios"]:
         lines += message_tables(results, names, labels)
+    if results["dialects"]:
+        rows = []
+        for title, runs in results["dialects"].items():
+            each = [median_and_range(spread([run["cpu_us"] for run in runs[dialect]])) for dialect in DIALECTS]
+            rows.append([title] + each + [ratio_text(dialect_ratio(runs, DIALECTS[1]))])
+        lines += ["## With a dialect", "", "CPU µs per message where none is read, and where each is (media messages of Twilio's form, both ways).",
+                  ""]
+        lines += table(["load", "dialects off", DIALECTS[1], "ratio"], rows) + [""]
     idle = results.get("idle")
     if idle:
         rows = []

@@ -137,7 +137,8 @@ TEST(Documentation, ListsEverySpanAttribute) {
   const auto listed = documented(text);
   for (const auto& name : emitted) {
     const bool is_span = name.starts_with("websocket.handshake") || name.starts_with("websocket.connection") ||
-                         name == "websocket.transfer" || name == "websocket.receive" || name == "websocket.send" || name == "websocket.invocation.interim";
+                         name == "websocket.transfer" || name == "websocket.receive" || name == "websocket.send" ||
+                         name == "websocket.invocation.interim";
     EXPECT_TRUE(is_span ? text.find(name) != std::string::npos : listed.contains(name))
         << name << " is emitted and not documented";
   }

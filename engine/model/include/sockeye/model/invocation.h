@@ -70,7 +70,7 @@ struct Invocation {
 
   std::uint64_t number = 0;   // in its session, from 1
   std::uint64_t message = 0;  // the data message that opened it, in its direction, from 1 since the handshake
-  std::uint64_t parent = 0;  // the number of the invocation it serves (a tool call in an answer); 0: none
+  std::uint64_t parent = 0;   // the number of the invocation it serves (a tool call in an answer); 0: none
   std::string operation;
   Side opened_by = Side::client;
   base::Time opened;               // its opening message was complete

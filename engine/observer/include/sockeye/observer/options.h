@@ -99,8 +99,8 @@ struct RouteOptions {
   TraceScope scope = TraceScope::invocation;
   InsertOptions insert;
   double message_spans = 0;  // of data messages, so many have spans of their own (websocket.receive and .send): 0 to 1
-  bool gen_ai = true;       // OpenTelemetry's GenAI attributes and metrics
-  bool seed_names = false;  // signals.compat: seed
+  bool gen_ai = true;        // OpenTelemetry's GenAI attributes and metrics
+  bool seed_names = false;   // signals.compat: seed
   HeartbeatOptions heartbeat;
   Conformance conformance = Conformance::strict;
   Compression compression = Compression::automatic;

@@ -13,9 +13,9 @@
 
 namespace sockeye::signal {
 
-// 16 lowercase hex digits: FNV-1a (64 bits, offset 0xcbf29ce484222325, prime 0x100000001b3) over the trace id's 16 bytes,
-// the span id's 8, one byte for the sender (0 the client, 1 the server) and the message's number in its direction, from 1,
-// as 8 bytes, most significant first.
+// 16 lowercase hex digits: FNV-1a (64 bits, offset 0xcbf29ce484222325, prime 0x100000001b3) over the trace id's 16
+// bytes, the span id's 8, one byte for the sender (0 the client, 1 the server) and the message's number in its
+// direction, from 1, as 8 bytes, most significant first.
 [[nodiscard]] std::string hop_link(const base::TraceId&, const base::SpanId& named, model::Side sender,
                                    std::uint64_t message);
 
