@@ -20,7 +20,8 @@ export interface Answer {
   input: number;  // tokens
   output: number;
   traceparent?: string;  // of what asked for it
-  wait?: number;  // ms from the end of speech to the first sound, else to the first chunk; only after speech
+  spoken: boolean;  // it answers speech
+  wait?: number;  // ms from the end of that to the first sound, else to the first chunk
 }
 interface Running extends Answer {
   cancel: (reason: string) => void;
@@ -73,7 +74,7 @@ function session(socket: WebSocket, {answers, transcripts}: Played): void {
     send('conversation.item.added', {previous_item_id: null, item: out});
     if (!tool) send('response.content_part.added', {...at, part: aloud ? {type: 'audio', transcript: ''} : {type: 'text', text: ''}});
 
-    const answer: Running = {id: response.id, status: 'completed', finish: 'stop', chunks: 0, audio: 0, input: 100 * number, output: 10 + number, traceparent: response.metadata?.traceparent, cancel: (reason) => finish('cancelled', reason)};
+    const answer: Running = {id: response.id, status: 'completed', finish: 'stop', chunks: 0, audio: 0, input: 100 * number, output: 10 + number, traceparent: response.metadata?.traceparent, spoken: stopped !== undefined, cancel: (reason) => finish('cancelled', reason)};
     running = answer;
     let wait: NodeJS.Timeout | undefined;
     const chunk = (type: string, delta: string) => {
