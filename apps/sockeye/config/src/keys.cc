@@ -104,10 +104,8 @@ constexpr Key<RouteDraft> trace_keys[] = {
        d.route.observe.insert.to_server = at == 1 || at == 3;
        d.route.observe.insert.to_client = at >= 2;
      }},
-    {"messages",
-     [](Reader& r, const Node& n, RouteDraft& d) {
-       r.value(n, "a number from 0 to 1", d.route.observe.message_spans, parse_ratio);
-     }},
+    {"messages", [](Reader& r, const Node& n,
+                    RouteDraft& d) { r.value(n, "a number from 0 to 1", d.route.observe.message_spans, parse_ratio); }},
     {"tolerated", [](Reader& r, const Node& n, RouteDraft& d) { r.boolean(n, d.route.observe.insert.tolerated); }},
 };
 
