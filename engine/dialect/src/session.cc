@@ -130,9 +130,11 @@ struct Session::State {
     bool binary = false;
     bool document = false;  // there is one
     bool element = false;   // inside `each`
+    bool cut = false;       // there is more of it than was looked at
   };
 
   void message(Side from, Opcode opcode, const Payload& payload, Time now);
+  void beginning(Side from, Opcode opcode, const Payload& payload, Time now);
   // The document that opened an invocation was passed on as `document`: a peer may answer by what was put into it.
   void read_again(std::string_view document);
   // Context may be put into the program's i-th place.
@@ -265,6 +267,22 @@ void Session::State::document(Reading r, std::string_view text, std::size_t read
   follow(r, choice.plan(value(r, program->type)).rules);
 }
 
+void Session::State::beginning(Side from, Opcode opcode, const Payload& payload, Time now) {
+  const std::string_view text = base::as_text(payload.bytes);
+  if (decoder || text.size() <= Harvest::view || (program->batch && text.front() == '[')) return;
+  const Reading r{.from = from,
+                  .now = now,
+                  .bytes = payload.on_wire,
+                  .binary = opcode == Opcode::binary,
+                  .document = true,
+                  .cut = true};
+  parts.scratch.clear();
+  opened_by_message = 0;
+  const Choice choice(*program, from);
+  static_cast<void>(parts.document.peek(program->tree, text, &choice));  // what it found before it gave up is there
+  follow(r, choice.plan(value(r, program->type)).rules);
+}
+
 void Session::State::read_again(std::string_view document) {
   const Choice choice(*program, last_read.from);
   if (parts.document.read(program->tree, document, document.size(), &choice) != Harvest::Outcome::done) return;
@@ -303,7 +321,7 @@ void Session::State::follow(const Reading& r, const std::vector<std::uint16_t>& 
     run(r, rule);
     if (!rule.also) return;
   }
-  if (!matched) listener.odd(Oddity::unmatched, r.from, 1, r.now);
+  if (!matched && !r.cut) listener.odd(Oddity::unmatched, r.from, 1, r.now);
 }
 
 bool Session::State::matches(const Reading& r, const Rule& rule) const {
@@ -767,8 +785,10 @@ bool Session::wants(Side from, Opcode opcode) const {
 }
 
 void Session::message(Side from, Opcode opcode, const Payload& payload, Time now) {
-  if (payload.bytes.size() > state_->limits.text && wants(from, opcode))
-    return unread(from, opcode, payload.on_wire, now);
+  if ((payload.cut || payload.bytes.size() > state_->limits.text) && wants(from, opcode)) {
+    unread(from, opcode, payload.on_wire, now);
+    return state_->beginning(from, opcode, payload, now);
+  }
   state_->message(from, opcode, payload, now);
 }
 

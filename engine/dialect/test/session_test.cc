@@ -140,6 +140,17 @@ TEST(Session, AMillionOpenOnesAreBounded) {
   EXPECT_EQ(rig.notes.finished.front().end, model::InvocationEnd::connection_lost);
 }
 
+// The first bytes of one that is too long may say enough.
+TEST(Session, TheBeginningOfALongMessageIsRead) {
+  Rig rig(calls, {.text = 3000});
+  const std::string bulk = R"(,"data":")" + std::string(5000, 'x') + "\"";
+  EXPECT_EQ(rig.say(c2s, R"({"t":"ask","id":1,"op":"sum")" + bulk + "}"), "too_large; open #1 sum");
+  EXPECT_EQ(rig.say(s2c, R"({"t":"word","id":1)" + bulk + "}"), "too_large; chunk #1 sum");
+  EXPECT_EQ(rig.say(s2c, R"({"t":"news","id":1)" + bulk + "}"), "too_large");
+  EXPECT_EQ(rig.say(s2c, R"({"a":0)" + bulk + R"(,"t":"end","id":1})"), "too_large") << "said too late";
+  EXPECT_EQ(rig.say(s2c, R"({"t":"end","id":1,"how":"good")" + bulk + "}"), "too_large; end #1 sum ok");
+}
+
 TEST(Session, UnmatchedInvalidAndTooLarge) {
   Rig rig(calls, {.text = 100});
   EXPECT_EQ(rig.say(c2s, R"({"t":"news"})"), "unmatched");

@@ -29,6 +29,7 @@ constexpr base::Duration auto_age = 5min;
 constexpr std::size_t most_events = 32;
 constexpr std::size_t kept_capacity = 2048;  // bytes an assembly buffer may keep between messages
 constexpr std::size_t padding = 64;
+constexpr std::size_t first_bytes = 2048;  // what is kept of a message that is too long: more than a session looks at
 
 }  // namespace
 
@@ -92,35 +93,38 @@ bool Meaning::reads(Side from, Opcode opcode, std::optional<base::Byte> first, s
 void Meaning::whole(Side from, Opcode opcode, base::Bytes payload, std::uint32_t mask, Time now) {
   const std::size_t size = payload.size();
   if (mask == 0) return message(from, opcode, {.bytes = payload, .readable = size, .on_wire = size}, now);
-  if (size > dialect::Limits{}.text) return unread(from, opcode, size, now);
-  const base::MutableBytes room = environment_.workbench->workspace.stage(size);
+  const bool cut = size > dialect::Limits{}.text;
+  if (cut) payload = payload.first(first_bytes);
+  const base::MutableBytes room = environment_.workbench->workspace.stage(payload.size());
   wire::unmask(payload, mask, 0, room.data());
-  message(from, opcode, {.bytes = room.first(size), .readable = room.size(), .on_wire = size}, now);
+  message(from, opcode, {.bytes = room.first(payload.size()), .readable = room.size(), .on_wire = size, .cut = cut},
+          now);
 }
 
 void Meaning::piece(Side from, base::Bytes payload, std::uint32_t mask, std::uint64_t offset) {
   Assembly& assembly = assembly_[model::index(from)];
   if (assembly.overflow) return;
   const std::size_t at = assembly.bytes.size();
-  if (at + payload.size() > dialect::Limits{}.text) {
-    assembly.overflow = true;
-    assembly.bytes = std::vector<base::Byte>();  // = {} would keep the capacity
-    return;
-  }
+  assembly.overflow = at + payload.size() > dialect::Limits{}.text;
+  if (assembly.overflow) payload = payload.first(std::min(payload.size(), first_bytes - std::min(at, first_bytes)));
   assembly.bytes.resize(at + payload.size());
   wire::unmask(payload, mask, offset, assembly.bytes.data() + at);
+  if (assembly.overflow && assembly.bytes.size() > first_bytes) {
+    assembly.bytes.resize(first_bytes);
+    assembly.bytes.shrink_to_fit();
+  }
 }
 
 void Meaning::complete(Side from, Opcode opcode, std::uint64_t on_wire, Time now) {
   Assembly& assembly = assembly_[model::index(from)];
-  if (assembly.overflow) {
-    unread(from, opcode, on_wire, now);
-  } else {
-    const std::size_t size = assembly.bytes.size();
-    assembly.bytes.resize(size + padding);
-    message(from, opcode,
-            {.bytes = base::Bytes(assembly.bytes).first(size), .readable = size + padding, .on_wire = on_wire}, now);
-  }
+  const std::size_t size = assembly.bytes.size();
+  assembly.bytes.resize(size + padding);
+  message(from, opcode,
+          {.bytes = base::Bytes(assembly.bytes).first(size),
+           .readable = size + padding,
+           .on_wire = on_wire,
+           .cut = assembly.overflow},
+          now);
   assembly.overflow = false;
   if (assembly.bytes.capacity() > kept_capacity)
     assembly.bytes = std::vector<base::Byte>();  // = {} would keep the capacity
@@ -146,7 +150,9 @@ void Meaning::message(Side from, Opcode opcode, const dialect::Payload& payload,
   Workbench& bench = *environment_.workbench;
   bench.rewritten.clear();
   ++messages_[model::index(from)];
-  if (detector_ && detector_->open()) {
+  if (detector_ && detector_->open() && payload.cut) {
+    detector_->passed();
+  } else if (detector_ && detector_->open()) {
     const bool decided = detector_->message(from, opcode, payload);
     decision_ = detector_->decision();
     if (decided) {
@@ -154,12 +160,12 @@ void Meaning::message(Side from, Opcode opcode, const dialect::Payload& payload,
       for (const auto& [name, value] : facts_->fields) head.fields.push_back({name, value});
       start_session({.path = facts_->path, .query = facts_->query, .subprotocol = facts_->subprotocol, .head = &head});
     }
-    if (!detector_->open()) facts_.reset();
   }
+  if (detector_ && !detector_->open()) facts_.reset();
   if (!session_) return;
   bench.traceparent.clear();
   session_->message(from, opcode, payload, now);
-  if (!bench.traceparent.empty()) put_context(from, payload.bytes);
+  if (!bench.traceparent.empty() && !payload.cut) put_context(from, payload.bytes);
 }
 
 // --- context in messages -----------------------------------------------------------------------------------------
@@ -352,9 +358,9 @@ void Meaning::report_open(Time now) {
           if ((invocation.trace_flags & 1U) != 0) {
             signal::SessionFacts facts = meaning.opening_->facts();
             facts.dialect = meaning.dialect();
-            meaning.environment_.spans->offer(signal::interim_span(facts, invocation,
-                                                                   base::make_span_id(meaning.environment_.random),
-                                                                   invocation.reports, at, meaning.environment_.wall));
+            meaning.environment_.spans->offer(signal::interim_span(
+                facts, invocation, base::make_span_id(meaning.environment_.random), invocation.reports,
+                {.gen_ai = meaning.options_.gen_ai}, at, meaning.environment_.wall));
           }
           while (at >= due() && invocation.reports < 20) ++invocation.reports;
         }

@@ -313,5 +313,20 @@ TEST(ConnectionInsert, AViolationInAHeldMessageStillEndsBetweenFrames) {
   EXPECT_EQ(frames(rig.to(Side::server))[0].opcode, Opcode::close);
 }
 
+// Longer than what is read: its beginning tells that it is the reply, in one frame or in many.
+TEST(ConnectionMeaning, ALongReplyEndsItsCall) {
+  const std::string reply = R"({"jsonrpc":"2.0","id":1,"result":{"data":")" + std::string(1'200'000, 'x') + "\"}}";
+  for (const std::size_t piece : {std::size_t{10'000'000}, std::size_t{60'000}, std::size_t{1000}}) {
+    Inserting rig("jsonrpc");
+    rig.begin();
+    rig.feed(Side::client, text(Side::client, R"({"jsonrpc":"2.0","id":1,"method":"fetch"})"));
+    EXPECT_EQ(rig.view().invocations.size(), 1U);
+    rig.chop(Side::server, text(Side::server, reply), piece);
+    EXPECT_TRUE(rig.view().invocations.empty()) << piece;
+    EXPECT_EQ(rig.to(Side::client), text(Side::server, reply));
+    rig.connection->finish(rig.now);
+  }
+}
+
 }  // namespace
 }  // namespace sockeye::observer::test

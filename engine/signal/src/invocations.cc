@@ -136,6 +136,13 @@ void put_events(Span& span, const Invocation& invocation, base::WallOffset wall)
                    [](const auto& a, const auto& b) { return a.time_unix_ns < b.time_unix_ns; });
 }
 
+// What the dialect's rules read from its messages.
+void put_dialects(Span& span, const Invocation& invocation, const InvocationSettings& settings) {
+  for (const auto& [key, value] : invocation.attributes)
+    if (!gen_ai::is_name(key)) put_read(span, key, value);
+  if (settings.gen_ai) put_gen_ai(span, invocation.attributes);
+}
+
 std::string_view why_incomplete(InvocationEnd end) {
   switch (end) {
     case InvocationEnd::timeout:
@@ -177,12 +184,8 @@ Span invocation_span(const SessionFacts& facts, const Invocation& invocation, st
   put_progress(span, invocation);
   put_outcome(span, invocation);
   if (settings.seed_names) put_seed_names(span, invocation.chunks, invocation.opened);
-  for (const auto& [key, value] : invocation.attributes)
-    if (!gen_ai::is_name(key)) put_read(span, key, value);
-  if (settings.gen_ai) {
-    put_gen_ai(span, invocation.attributes);
-    if (belonging.session != nullptr) put_gen_ai(span, *belonging.session);
-  }
+  put_dialects(span, invocation, settings);
+  if (settings.gen_ai && belonging.session != nullptr) put_gen_ai(span, *belonging.session);
   put_text(span, "websocket.link.client", belonging.link_client);
   put_text(span, "websocket.link.server", belonging.link_server);
   put_events(span, invocation, wall);
@@ -196,7 +199,7 @@ Span invocation_span(const SessionFacts& facts, const Invocation& invocation, st
 }
 
 Span interim_span(const SessionFacts& facts, const Invocation& invocation, const base::SpanId& id, std::uint64_t index,
-                  base::Time now, base::WallOffset wall) {
+                  const InvocationSettings& settings, base::Time now, base::WallOffset wall) {
   TracePlace place = place_of(invocation, {});
   place.parent_id = invocation.span_id;
   place.span_id = id;
@@ -207,6 +210,7 @@ Span interim_span(const SessionFacts& facts, const Invocation& invocation, const
   put_count(span, "websocket.invocation.interim.index", index);
   put_who(span, invocation);
   put_progress(span, invocation);
+  put_dialects(span, invocation, settings);
   put_events(span, invocation, wall);
   return span;
 }

@@ -128,7 +128,7 @@ TEST(Documentation, ListsEverySpanAttribute) {
     auto span = invocation_span(facts, invocation, "", belonging, {.seed_names = true}, {});
     span.name = "websocket.invocation.interim";
     note(span);
-    note(interim_span(facts, invocation, {}, 0, invocation.opened, {}));
+    note(interim_span(facts, invocation, {}, 0, {}, invocation.opened, {}));
   }
   note(transfer_span(facts, {}, {.name = "audio", .messages = 2}, {}));
   for (const bool sent : {false, true}) note(message_span(facts, {}, {.sent = sent, .compressed = true}, {}));

@@ -266,7 +266,8 @@ TEST(InvocationSpan, SeedNamesAreAddedWhenAskedFor) {
 TEST(InterimSpan, IsAChildThatSaysWhatIsKnown) {
   auto i = answer();
   i.ended = base::never;
-  const auto span = interim_span(facts, i, connection_id, 4, at(2s), wall);
+  i.attributes.emplace_back("tool.name", std::string("search"));
+  const auto span = interim_span(facts, i, connection_id, 4, {}, at(2s), wall);
   EXPECT_EQ(span.name, "websocket.invocation.interim");
   EXPECT_EQ(span.kind, model::SpanKind::internal);
   EXPECT_EQ(span.trace_id, trace);
@@ -280,6 +281,7 @@ TEST(InterimSpan, IsAChildThatSaysWhatIsKnown) {
   EXPECT_EQ(attribute(span, "websocket.invocation.number"), "3");
   EXPECT_EQ(attribute(span, "websocket.chunk.count"), "5");
   EXPECT_EQ(attribute(span, "websocket.invocation.status"), "(none)") << "it has none yet";
+  EXPECT_EQ(attribute(span, "tool.name"), "search") << "what was read of it so far";
   EXPECT_EQ(span.events.size(), 4U);
 }
 

@@ -92,6 +92,7 @@ struct Payload {
   base::Bytes bytes;          // in one piece
   std::size_t readable = 0;   // bytes from bytes.data() on that may be read, those of the message included
   std::uint64_t on_wire = 0;  // payload bytes as they were sent, for chunk and byte counts
+  bool cut = false;           // these are only its first bytes
 };
 
 // Trace context as it is written into a message.
@@ -109,7 +110,9 @@ class Session {
 
   // Whether messages of this kind are looked into at all; if not, message() may be called with an empty payload.
   [[nodiscard]] bool wants(model::Side from, model::Opcode) const;
-  // A complete data message, unmasked and inflated.
+  // A complete data message, unmasked and inflated. Of one that is cut, or longer than limits.text, the first bytes are
+  // looked at: where they say enough for a rule (a reply with its id in front) it does what they say. It is counted as
+  // too_large in any case.
   void message(model::Side from, model::Opcode, const Payload&, base::Time now);
   // One that was longer than limits.text, or could not be read (a compressed one that is passed).
   void unread(model::Side from, model::Opcode, std::uint64_t on_wire, base::Time now);

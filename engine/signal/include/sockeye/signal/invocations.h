@@ -37,7 +37,8 @@ struct Belonging {
 // What is known of an open one, as a span of its own under it (`websocket.invocation.interim`): should this process
 // die, the invocation is not hidden. `index` counts from 0.
 [[nodiscard]] model::Span interim_span(const SessionFacts&, const model::Invocation&, const base::SpanId& id,
-                                       std::uint64_t index, base::Time now, base::WallOffset);
+                                       std::uint64_t index, const InvocationSettings&, base::Time now,
+                                       base::WallOffset);
 
 // A burst of data without reply from one side.
 struct Transfer {
