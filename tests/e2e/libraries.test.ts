@@ -218,7 +218,7 @@ describe('calls of', {concurrency: 4}, () => {
       const got: string[] = [];
       client.on('message', (topic, payload) => topic.startsWith('news/') && got.push(String(payload)));
       const expected: Call[] = [['CONNECT', 'ok', 0], ['SUBSCRIBE', 'ok', 0], ...Array.from({length: 4}, (): Call => ['PUBLISH', 'ok', 0]), ['UNSUBSCRIBE', 'ok', 0]];
-      await withDeadline(10_000, 'acknowledgements', async () => {
+      await withDeadline(30_000, 'acknowledgements', async () => {
         await client.subscribeAsync('news/#', {qos: 2});
         for (const qos of [0, 1, 2] as const) {
           await client.publishAsync('news/a', `quality ${qos}`, {qos});
