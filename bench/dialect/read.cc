@@ -1,5 +1,5 @@
-// What reading a message costs: nanoseconds through a dialect's Session (harvest, rules, invocations, a listener), beside
-// parsing the same text into a tree, which is where others begin.
+// What reading a message costs: nanoseconds through a dialect's Session (harvest, rules, invocations, a listener),
+// beside parsing the same text into a tree, which is where others begin.
 //
 //   bench_dialect --benchmark_repetitions=5 --benchmark_enable_random_interleaving=true
 #include <benchmark/benchmark.h>
@@ -62,22 +62,29 @@ std::string media(std::string_view number) {
 }
 Exchange twilio() {
   return {"twilio-media-streams",
-          {{Side::client, R"({"event":"start","start":{"streamSid":"MZ1","callSid":"CA1"},"sequenceNumber":"0","streamSid":"MZ1"})"}},
+          {{Side::client,
+            R"({"event":"start","start":{"streamSid":"MZ1","callSid":"CA1"},"sequenceNumber":"0","streamSid":"MZ1"})"}},
           // Their numbers begin anew again and again.
           {{Side::client, media("0")}, {Side::client, media("1")}}};
 }
 Exchange jsonrpc() {
-  return {"jsonrpc",
-          {},
-          {{Side::client, R"({"jsonrpc":"2.0","id":17,"method":"tools/call","params":{"name":"search","arguments":{"query":"sockeye","limit":10}}})"},
-           {Side::server, R"({"jsonrpc":"2.0","id":17,"result":{"content":[{"type":"text","text":"a page about fish"}],"isError":false}})"}}};
+  return {
+      "jsonrpc",
+      {},
+      {{Side::client,
+        R"({"jsonrpc":"2.0","id":17,"method":"tools/call","params":{"name":"search","arguments":{"query":"sockeye","limit":10}}})"},
+       {Side::server,
+        R"({"jsonrpc":"2.0","id":17,"result":{"content":[{"type":"text","text":"a page about fish"}],"isError":false}})"}}};
 }
 Exchange audio_delta() {
-  return {"openai-realtime",
-          {{Side::client, R"({"type":"response.create","event_id":"e1"})"},
-           {Side::server, R"({"type":"response.created","event_id":"s1","response":{"id":"resp_1","status":"in_progress"}})"}},
-          {{Side::server, R"({"type":"response.output_audio.delta","event_id":"event_4950","response_id":"resp_1","item_id":"msg_008","output_index":0,"content_index":0,"delta":")" +
-                              base64(3940) + R"("})"}}};
+  return {
+      "openai-realtime",
+      {{Side::client, R"({"type":"response.create","event_id":"e1"})"},
+       {Side::server,
+        R"({"type":"response.created","event_id":"s1","response":{"id":"resp_1","status":"in_progress"}})"}},
+      {{Side::server,
+        R"({"type":"response.output_audio.delta","event_id":"event_4950","response_id":"resp_1","item_id":"msg_008","output_index":0,"content_index":0,"delta":")" +
+            base64(3940) + R"("})"}}};
 }
 
 // Texts with room behind them, as the workbench stages them.
@@ -154,13 +161,17 @@ bool rapidjson_parse(const Padded& text) {
 #endif
 
 void add(const std::string& name, const Exchange& exchange) {
-  benchmark::RegisterBenchmark((name + "/Sockeye").c_str(), [=](benchmark::State& s) { sockeye_session(s, exchange, true); });
-  benchmark::RegisterBenchmark((name + "/simdjson DOM").c_str(), [=](benchmark::State& s) { peer(s, exchange, simdjson_dom); });
+  benchmark::RegisterBenchmark((name + "/Sockeye").c_str(),
+                               [=](benchmark::State& s) { sockeye_session(s, exchange, true); });
+  benchmark::RegisterBenchmark((name + "/simdjson DOM").c_str(),
+                               [=](benchmark::State& s) { peer(s, exchange, simdjson_dom); });
 #ifdef HAVE_NLOHMANN
-  benchmark::RegisterBenchmark((name + "/nlohmann").c_str(), [=](benchmark::State& s) { peer(s, exchange, nlohmann_parse); });
+  benchmark::RegisterBenchmark((name + "/nlohmann").c_str(),
+                               [=](benchmark::State& s) { peer(s, exchange, nlohmann_parse); });
 #endif
 #ifdef HAVE_RAPIDJSON
-  benchmark::RegisterBenchmark((name + "/RapidJSON").c_str(), [=](benchmark::State& s) { peer(s, exchange, rapidjson_parse); });
+  benchmark::RegisterBenchmark((name + "/RapidJSON").c_str(),
+                               [=](benchmark::State& s) { peer(s, exchange, rapidjson_parse); });
 #endif
 }
 

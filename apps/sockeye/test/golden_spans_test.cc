@@ -154,7 +154,8 @@ std::vector<model::Span> spans_of(const Exchange& exchange, std::string_view dia
   options.dialect = {observer::DialectOptions::Mode::fixed, dialect::find(dialect::built_in(), dialect), nullptr};
   const auto metrics = std::make_unique<model::RouteMetrics>();
   Spans spans;
-  observer::Environment environment{.spans = &spans, .random = base::Random(7), .wall = {.ns = 1'700'000'000'000'000'000}};
+  observer::Environment environment{
+      .spans = &spans, .random = base::Random(7), .wall = {.ns = 1'700'000'000'000'000'000}};
   Nowhere nowhere;
   const base::Time begin = base::Time{} + std::chrono::seconds(1000);
 
@@ -252,12 +253,14 @@ TEST(GoldenSpans, AreThoseThatWereReviewed) {
       const std::string number = attribute(span, "websocket.invocation.number");
       if (number.empty() || span.name == "websocket.invocation.interim") continue;
       const std::string is = span.name + ' ' + attribute(span, "websocket.invocation.opened_by") + ' ' +
-                             attribute(span, "websocket.invocation.status") + ' ' + attribute(span, "websocket.chunk.count");
+                             attribute(span, "websocket.invocation.status") + ' ' +
+                             attribute(span, "websocket.chunk.count");
       // What is still open when the file ends is in no line of it, and ends with the connection here.
       if (expected.contains(number)) {
         EXPECT_EQ(is, expected[number]) << path << " #" << number;
       } else {
-        EXPECT_EQ(attribute(span, "websocket.invocation.end"), "connection_lost") << path << " #" << number << ' ' << is;
+        EXPECT_EQ(attribute(span, "websocket.invocation.end"), "connection_lost")
+            << path << " #" << number << ' ' << is;
       }
       expected.erase(number);
     }
