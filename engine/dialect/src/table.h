@@ -32,6 +32,7 @@ struct Open {
   base::Duration timeout{};           // of silence; 0: none
   base::Duration settle{};            // of silence behind a chunk, that says it was the last; 0: none
   base::Time deadline = base::never;  // when it is given up
+  base::Time cancelled{};             // where that was asked for
   [[nodiscard]] bool bound(std::uint16_t name) const {
     for (std::size_t i = 0; i < key_count; ++i)
       if (keys[i].name == name) return true;

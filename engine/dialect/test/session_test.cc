@@ -140,6 +140,32 @@ TEST(Session, AMillionOpenOnesAreBounded) {
   EXPECT_EQ(rig.notes.finished.front().end, model::InvocationEnd::connection_lost);
 }
 
+// Some protocols have it that who was told to stop says nothing more: then it was over when it was cancelled.
+TEST(Session, WhatWasCancelledAndNotAnsweredEndedWhenItWas) {
+  for (const bool lost : {false, true}) {
+    Rig rig(calls);
+    rig.say(c2s, R"({"t":"ask","id":1,"op":"sum"})");
+    rig.now += 100ms;
+    rig.say(c2s, R"({"t":"stop","id":1})");
+    const base::Time cancelled = rig.now;
+    rig.now += 50ms;
+    rig.say(s2c, R"({"t":"word","id":1})");
+    const base::Time last_word = rig.now;
+    rig.say(c2s, R"({"t":"stop","id":1})");
+    if (lost) {
+      rig.session->finish(rig.now + 1s);
+    } else {
+      rig.wait(11s);
+    }
+    ASSERT_EQ(rig.notes.finished.size(), 1U) << lost;
+    const model::Invocation& i = rig.notes.finished[0];
+    EXPECT_EQ(i.status, model::InvocationStatus::cancelled);
+    EXPECT_EQ(i.end, model::InvocationEnd::cancel);
+    EXPECT_EQ(i.ended, last_word);
+    EXPECT_LT(cancelled, last_word);
+  }
+}
+
 // The first bytes of one that is too long may say enough.
 TEST(Session, TheBeginningOfALongMessageIsRead) {
   Rig rig(calls, {.text = 3000});

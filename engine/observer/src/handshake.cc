@@ -56,6 +56,7 @@ struct Handshake::State {
     if (placed) return;
     placed = true;
     Environment& environment = *opening.environment;
+    opening.asked = found.sampled;
     if (found.parent) {
       opening.trace_id = found.parent->trace_id;
       parent = found.parent->span_id;

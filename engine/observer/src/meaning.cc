@@ -216,7 +216,7 @@ void Meaning::place(Invocation& invocation) {
     return;
   }
   invocation.trace_id = base::make_trace_id(random);
-  invocation.trace_flags = signal::sample(policy, invocation.trace_id, std::nullopt) ? 1 : 0;
+  invocation.trace_flags = signal::sample(policy, invocation.trace_id, opening_->asked) ? 1 : 0;
 }
 
 // Tail rules: what went wrong is kept, whatever the ratio.
@@ -380,10 +380,7 @@ void Meaning::describe(model::Span& connection) {
     if (auto* const text = std::get_if<std::string>(&value)) *text = signal::printable(*text);
     connection.attributes.emplace_back(key, std::move(value));
   }
-  connection.attributes.emplace_back("sockeye.dialect.basis", std::string(basis()));
-  if (beat_rtt_) connection.attributes.emplace_back("websocket.application_heartbeat.rtt", base::seconds(*beat_rtt_));
-  if (invocations_ != 0)
-    connection.attributes.emplace_back("websocket.invocations", static_cast<std::int64_t>(invocations_));
+  signal::add_meaning(connection, {.basis = basis(), .application_rtt = beat_rtt_, .invocations = invocations_});
   connection.events = std::move(events_);
 }
 

@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "sockeye/base/ids.h"
@@ -60,6 +61,7 @@ struct Opening {
   base::SpanId connection_span;  // of websocket.connection
   base::SpanId handshake_span;   // its parent
   base::SpanId remote_span;      // what the request's traceparent named; zero: it had none
+  std::optional<bool> asked;     // the caller's sampling decision for all of it; none: it left that to us
   bool named_upstream = false;   // handshake_span was named in the request to the upstream
   std::uint8_t trace_flags = 0;  // W3C trace-flags; bit 0: sampled, else no span is offered
 

@@ -215,6 +215,13 @@ Span interim_span(const SessionFacts& facts, const Invocation& invocation, const
   return span;
 }
 
+void add_meaning(Span& connection, const MeaningFigures& figures) {
+  put_text(connection, "sockeye.dialect.basis", figures.basis);
+  if (figures.application_rtt)
+    put(connection, "websocket.application_heartbeat.rtt", base::seconds(*figures.application_rtt));
+  if (figures.invocations != 0) put_count(connection, "websocket.invocations", figures.invocations);
+}
+
 Span message_span(const SessionFacts& facts, const TracePlace& place, const MessageFacts& message, Interval interval) {
   Span span = begin_span(message.sent ? "websocket.send" : "websocket.receive",
                          message.sent ? model::SpanKind::producer : model::SpanKind::consumer, facts, place, interval);

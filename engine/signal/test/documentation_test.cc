@@ -109,7 +109,9 @@ TEST(Documentation, ListsEverySpanAttribute) {
       for (const auto& [key, value] : link.attributes) emitted.emplace(key);
   };
   note(handshake_span(facts, {}, {}, {.status = 400, .user_agent = "a", .why = "w"}));
-  note(connection_span(facts, {}, {}, figures));
+  model::Span connection = connection_span(facts, {}, {}, figures);
+  add_meaning(connection, {.basis = "subprotocol", .application_rtt = 1s, .invocations = 1});
+  note(connection);
   note(segment_span(facts, {}, {}, {}, figures, {}, 0));
   for (const std::string_view lane : {"audio", "text", "transcript", "tool", "video"}) {
     model::Invocation invocation;

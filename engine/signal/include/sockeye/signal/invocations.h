@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +40,14 @@ struct Belonging {
 [[nodiscard]] model::Span interim_span(const SessionFacts&, const model::Invocation&, const base::SpanId& id,
                                        std::uint64_t index, const InvocationSettings&, base::Time now,
                                        base::WallOffset);
+
+// What reading its messages has told of a session, for its connection span.
+struct MeaningFigures {
+  std::string_view basis;                         // why the dialect is what it is
+  std::optional<base::Duration> application_rtt;  // of the last heartbeat of the protocol's own
+  std::uint64_t invocations = 0;                  // so far
+};
+void add_meaning(model::Span& connection, const MeaningFigures&);
 
 // A burst of data without reply from one side.
 struct Transfer {

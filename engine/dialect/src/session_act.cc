@@ -1,0 +1,395 @@
+// What rules do, once they match: verbs act on the table of open invocations and tell the listener.
+#include <algorithm>
+#include <charconv>
+
+#include "session_state.h"
+#include "sockeye/base/utf8.h"
+
+namespace sockeye::dialect {
+namespace {
+
+constexpr std::size_t most_session_attributes = 32;
+
+std::string_view kept_text(std::string_view text) { return base::cut_utf8(text, Invocation::max_text); }
+
+model::AttributeValue attribute_value(const Value& value) {
+  if (value.kind == Value::Kind::boolean) return value.text == "true";
+  if (value.kind == Value::Kind::number) {
+    std::int64_t whole = 0;
+    const char* const end = value.text.data() + value.text.size();
+    if (const auto [at, error] = std::from_chars(value.text.data(), end, whole); error == std::errc() && at == end)
+      return whole;
+    double number = 0;
+    if (const auto [at, error] = std::from_chars(value.text.data(), end, number); error == std::errc() && at == end)
+      return number;
+  }
+  return std::string(kept_text(value.text));
+}
+
+// As attribute_value() keeps it.
+bool same(const model::AttributeValue& kept, const Value& value) {
+  if (const auto* const text = std::get_if<std::string>(&kept)) return *text == kept_text(value.text);
+  return value.kind != Value::Kind::string && attribute_value(value) == kept;
+}
+
+}  // namespace
+
+void Session::State::run(const Reading& r, const Rule& rule) {
+  if (!rule.each) return run_verbs(r, rule);
+  const Value array = value(r, rule.each);
+  if (array.kind != Value::Kind::array) return;
+  std::size_t count = 0;
+  Reading one = r;
+  one.element = true;
+  const auto each = [&](std::string_view element, std::size_t) {
+    if (++count > most_batch) return false;
+    // Elements of a document are small: copying one costs less than knowing what lies behind it.
+    if (parts.element.read(program->elements, element, 0, nullptr) == Harvest::Outcome::done) run_verbs(one, rule);
+    return true;
+  };
+  if (!parts.document.elements(array.text, 0, each)) listener.odd(Oddity::invalid, r.from, 1, r.now);
+}
+
+void Session::State::run_verbs(const Reading& r, const Rule& rule) {
+  for (const Verb& verb : rule.verbs) act(r, rule, verb);
+}
+
+std::uint32_t Session::State::select(const Reading& r, const std::vector<Selector>& selectors) const {
+  for (const Selector& selector : selectors)
+    if (const std::uint32_t found = select(r, selector); found != Table::none) return found;
+  return Table::none;
+}
+
+bool Session::State::fits(const Reading& r, const Selector& s, const Open& open) const {
+  const Side opener = open.invocation.opened_by;
+  if (s.side == Opener::same && opener != r.from) return false;
+  if (s.side == Opener::other && opener == r.from) return false;
+  if (!s.lane.empty() && open.lane != s.lane && open.invocation.operation != s.lane) return false;
+  const auto bound = [&](std::uint16_t name) { return open.bound(name); };
+  if (std::any_of(s.unbound.begin(), s.unbound.end(), bound)) return false;
+  if (!std::all_of(s.bound.begin(), s.bound.end(), bound)) return false;
+  return std::all_of(s.with.begin(), s.with.end(), [&](const AttributeRule& rule) {
+    const Value wanted = value(r, rule.value);
+    for (const auto& [key, kept] : open.invocation.attributes)
+      if (key == rule.key) return wanted.scalar() && same(kept, wanted);
+    return !wanted.scalar();
+  });
+}
+
+std::uint32_t Session::State::select(const Reading& r, const Selector& s) const {
+  if (s.by_key()) {
+    const Value key = value(r, s.key);
+    if (!key.scalar()) return Table::none;
+    for (const Side opener : {model::other(r.from), r.from}) {
+      const std::uint32_t found = table.find(table.hash(opener, s.name, key));
+      if (found != Table::none && fits(r, s, table[found])) return found;
+    }
+    return Table::none;
+  }
+  std::uint32_t best = Table::none;
+  table.for_each([&](std::uint32_t i) {
+    const Open& open = table[i];
+    if (!fits(r, s, open)) return;
+    if (best == Table::none || (open.invocation.number > table[best].invocation.number) == s.latest) best = i;
+  });
+  return best;
+}
+
+void Session::State::act(const Reading& r, const Rule& rule, const Verb& verb) {
+  if (verb.to.empty()) return act_on(r, rule, verb, Table::none);
+  for (const Selector& selector : verb.to) {
+    const std::uint32_t found = select(r, selector);
+    if (found == Table::none) continue;
+    if (!selector.all || verb.effect == Effect::accept) return act_on(r, rule, verb, found);
+    std::vector<std::uint32_t> every;  // first: acting on one may end it
+    table.for_each([&](std::uint32_t i) {
+      if (fits(r, selector, table[i])) every.push_back(i);
+    });
+    for (const std::uint32_t slot : every) act_on(r, rule, verb, slot);
+    return;
+  }
+  if (verb.effect == Effect::accept) return act_on(r, rule, verb, Table::none);
+  if (!verb.optional) listener.odd(Oddity::orphan, r.from, 1, r.now);
+}
+
+void Session::State::act_on(const Reading& r, const Rule& rule, const Verb& verb, std::uint32_t slot) {
+  listener.effect(verb.effect);
+  switch (verb.effect) {
+    case Effect::open:
+      begin(r, rule, verb);
+      break;
+    case Effect::accept:
+      if (slot == Table::none)
+        begin(r, rule, verb);
+      else
+        adopt(r, slot, verb);
+      break;
+    case Effect::bind:
+      for (const std::uint16_t name : verb.drop) table.unbind(slot, name);
+      bind_keys(r, slot, verb, false);
+      attach(r, table[slot].invocation, verb.attributes);
+      break;
+    case Effect::chunk:
+      add_chunk(r, slot, verb);
+      break;
+    case Effect::attrs:
+      attach(r, table[slot].invocation, verb.attributes);
+      break;
+    case Effect::note:
+      add_note(table[slot].invocation, verb.name, r.now);
+      attach(r, table[slot].invocation, verb.attributes);
+      break;
+    case Effect::cancel:
+      request_cancel(r, slot, verb);
+      break;
+    case Effect::end:
+      end_by_message(r, slot, verb);
+      break;
+    case Effect::event:
+      set_anchor(verb.anchor, r.now);
+      listener.event(verb.name, r.from, r.now);
+      break;
+    case Effect::session:
+      remember(r, verb);
+      break;
+    case Effect::media:
+      listener.media(r.from, verb.name, r.bytes, r.now);
+      break;
+    case Effect::beat:
+      beat(r, verb);
+      break;
+    case Effect::error: {
+      const Value type = value(r, verb.status);
+      listener.error(r.from, type.scalar() ? kept_text(type.text) : std::string_view(), r.now);
+      break;
+    }
+    case Effect::ignore:
+      break;
+  }
+}
+
+void Session::State::begin(const Reading& r, const Rule& rule, const Verb& verb) {
+  if (table.full()) {
+    const std::uint32_t oldest = table.oldest();
+    listener.odd(Oddity::evicted, r.from, 1, r.now);
+    end(oldest, model::InvocationEnd::evicted, r.now);
+  }
+  const std::uint32_t parent = select(r, verb.parent);
+  const std::uint32_t slot = table.add();
+  Open& opened_now = table[slot];
+  Invocation& invocation = opened_now.invocation;
+  invocation.number = ++opened;
+  ++opened_by_message;
+  opened_slot = slot;
+  opened_with = &verb;
+  if (parent != Table::none) {
+    const Invocation& served = table[parent].invocation;
+    invocation.parent = served.number;
+    invocation.trace_id = served.trace_id;
+    invocation.parent_span_id = served.span_id;
+    invocation.trace_flags = served.trace_flags;
+  }
+  const Value operation = value(r, verb.operation);
+  invocation.operation = operation.scalar() && !operation.text.empty()
+                             ? base::cut_utf8(operation.text, Invocation::max_operation)
+                             : std::string_view("unknown");
+  invocation.opened_by = r.from;
+  invocation.opened = r.now;
+  invocation.request_bytes = r.bytes;
+  invocation.trigger = verb.trigger;
+  opened_now.lane = verb.lane;
+  if (!verb.start.empty()) take_anchor(verb.start, invocation);
+  bind_keys(r, slot, verb, true);
+  attach(r, table[slot].invocation, verb.attributes);
+  if (rule.reads_trace) read_trace(r, table[slot].invocation);
+  table[slot].timeout = verb.timeout > base::Duration::zero() ? verb.timeout : program->timeout;
+  table[slot].settle = verb.settle;
+  if (table[slot].timeout > base::Duration::zero()) expect(slot, r.now + table[slot].timeout);
+  listener.opened(table[slot].invocation);
+}
+
+// A message answers to what asked for it: from here on it goes by the peer's name for it, too.
+void Session::State::adopt(const Reading& r, std::uint32_t slot, const Verb& verb) {
+  bind_keys(r, slot, verb, false);
+  attach(r, table[slot].invocation, verb.attributes);
+  touch(slot, r.now);
+}
+
+void Session::State::bind_keys(const Reading& r, std::uint32_t slot, const Verb& verb, bool fresh) {
+  for (const KeyRule& key : verb.keys) {
+    const Value v = value(r, key.value, &table[slot].invocation);
+    if (!v.scalar()) continue;
+    const std::uint64_t hash = table.hash(table[slot].invocation.opened_by, key.name, v);
+    if (const std::uint32_t before = table.find(hash); before != Table::none && before != slot) {
+      listener.odd(Oddity::duplicate, r.from, 1, r.now);
+      // The newer one is what the peers mean by the key from now on.
+      if (fresh) end(before, model::InvocationEnd::evicted, r.now);
+    }
+    table.bind(slot, key.name, hash);
+  }
+}
+
+void Session::State::add_chunk(const Reading& r, std::uint32_t slot, const Verb& verb) {
+  Invocation& invocation = table[slot].invocation;
+  const std::optional<base::Duration> since = invocation.chunks.add(r.now, r.bytes);
+  invocation.reply_bytes += r.bytes;
+  if (!verb.lane.empty()) {
+    for (model::Chunks& lane : invocation.lanes) {
+      if (lane.count != 0 && lane.lane != verb.lane) continue;
+      lane.lane = verb.lane;
+      lane.add(r.now, r.bytes);
+      break;
+    }
+  }
+  attach(r, invocation, verb.attributes);
+  touch(slot, r.now);
+  listener.chunk(invocation, since);
+}
+
+void Session::State::add_note(Invocation& invocation, std::string_view what, Time now) {
+  if (invocation.events.size() < Invocation::max_events) invocation.events.push_back({.name = what, .at = now});
+}
+
+void Session::State::request_cancel(const Reading& r, std::uint32_t slot, const Verb& verb) {
+  Invocation& invocation = table[slot].invocation;
+  attach(r, invocation, verb.attributes);
+  if (!invocation.cancel_requested) {
+    add_note(invocation, "cancel_requested", r.now);
+    table[slot].cancelled = r.now;
+  }
+  invocation.cancel_requested = true;
+  if (verb.at_once)
+    end(slot, model::InvocationEnd::cancel, r.now);
+  else
+    expect(slot, r.now + limits.cancel_grace);
+}
+
+void Session::State::end_by_message(const Reading& r, std::uint32_t slot, const Verb& verb) {
+  Invocation& invocation = table[slot].invocation;
+  using enum model::InvocationStatus;
+  const Value status = value(r, verb.status, &invocation);
+  invocation.reply_bytes += r.bytes;
+  attach(r, invocation, verb.attributes);
+  if (!status.scalar()) {
+    invocation.status = invocation.cancel_requested ? cancelled : ok;
+  } else if (status.text == "ok") {
+    invocation.status = ok;
+  } else if (status.text == "cancelled") {
+    invocation.status = cancelled;
+  } else if (status.text == "incomplete") {
+    invocation.status = incomplete;
+  } else {
+    invocation.status = model::InvocationStatus::error;
+    // A status the dialect does not know is no success, and what it was called is the best there is to say.
+    if (invocation.error_type.empty() && status.text != "error") invocation.error_type = kept_text(status.text);
+  }
+  end(slot, model::InvocationEnd::reply, r.now);
+}
+
+void Session::State::end(std::uint32_t slot, model::InvocationEnd how, Time now) {
+  Invocation ended = std::move(table[slot].invocation);
+  table.remove(slot);
+  ended.ended = now;
+  ended.end = how;
+  if (how == model::InvocationEnd::cancel)
+    ended.status = model::InvocationStatus::cancelled;
+  else if (how != model::InvocationEnd::reply)
+    ended.status = model::InvocationStatus::incomplete;
+  listener.ended(std::move(ended));
+}
+
+void Session::State::give_up(std::uint32_t slot) {
+  const Invocation& invocation = table[slot].invocation;
+  Time at = table[slot].cancelled;
+  if (invocation.chunks.count != 0) at = std::max(at, invocation.chunks.last);
+  end(slot, model::InvocationEnd::cancel, at);
+}
+
+void Session::State::touch(std::uint32_t slot, Time now) {
+  const Open& open = table[slot];
+  if (open.invocation.cancel_requested) return;
+  if (open.settle > base::Duration::zero() && open.invocation.chunks.count != 0)
+    expect(slot, now + open.settle);
+  else if (open.timeout > base::Duration::zero())
+    expect(slot, now + open.timeout);
+}
+
+void Session::State::read_trace(const Reading& r, Invocation& invocation) const {
+  if (!r.document) return;
+  for (const TracePlace& place : program->places) {
+    if (place.from && *place.from != r.from) continue;
+    const Value& parent = parts.document[place.traceparent];
+    if (parent.kind != Value::Kind::string) continue;
+    const auto text = [&](std::uint16_t slot, std::size_t most) {
+      const Value& v = parts.document[slot];
+      // Longer than its bound it would be dropped, not cut: half a list is another list.
+      return v.kind == Value::Kind::string && v.text.size() <= most ? v.text : std::string_view();
+    };
+    invocation.traceparent = parent.text.substr(0, 256);
+    invocation.tracestate = text(place.tracestate, 512);
+    invocation.baggage = text(place.baggage, 8192);
+    return;
+  }
+}
+
+namespace {
+
+// Keeps the first `most` names; a name seen again takes the newer value.
+void put(model::Attributes& attributes, std::size_t most, std::string_view key, model::AttributeValue value) {
+  for (auto& [name, kept] : attributes)
+    if (name == key) return void(kept = std::move(value));
+  if (attributes.size() < most) attributes.emplace_back(key, std::move(value));
+}
+
+}  // namespace
+
+void Session::State::attach(const Reading& r, Invocation& invocation, const std::vector<AttributeRule>& rules) {
+  for (const AttributeRule& rule : rules) {
+    const Value v = value(r, rule.value, &invocation);
+    if (!v.scalar()) continue;
+    if (rule.key == "error.type")
+      invocation.error_type = kept_text(v.text);
+    else
+      put(invocation.attributes, Invocation::max_attributes, rule.key, attribute_value(v));
+  }
+}
+
+void Session::State::remember(const Reading& r, const Verb& verb) {
+  for (const AttributeRule& rule : verb.attributes) {
+    const Value v = value(r, rule.value);
+    if (!v.scalar()) continue;
+    model::AttributeValue kept = attribute_value(v);
+    listener.session_attribute(rule.key, kept);
+    put(attributes, most_session_attributes, rule.key, std::move(kept));
+  }
+}
+
+void Session::State::set_anchor(std::string_view anchor, Time now) {
+  if (anchor.empty()) return;
+  for (Anchor& each : anchors)
+    if (each.name == anchor) return void(each.at = now);
+  anchors.push_back({anchor, now});  // as many as the program names
+}
+
+void Session::State::take_anchor(std::string_view anchor, Invocation& invocation) {
+  for (Anchor& each : anchors) {
+    if (each.name != anchor || each.at == base::never) continue;
+    invocation.anchor = each.at;
+    invocation.anchor_name = anchor;
+    each.at = base::never;
+  }
+}
+
+void Session::State::beat(const Reading& r, const Verb& verb) {
+  std::optional<base::Duration> rtt;
+  Time& asked = pinged[model::index(model::other(r.from))];
+  if (verb.answer.value_or(asked != base::never)) {
+    if (asked != base::never) rtt = r.now - asked;
+    asked = base::never;
+  } else {
+    pinged[model::index(r.from)] = r.now;
+  }
+  listener.beat(r.from, verb.name, rtt, r.now);
+}
+
+}  // namespace sockeye::dialect
