@@ -48,8 +48,14 @@ const say = (text: string) => {
   console.log(text);
 };
 
+// On a terminal one line that changes; elsewhere one a minute, so that a long run is seen to go on.
+let told = Date.now();
 const status = (line: string) => {
   if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${line}`);
+  else if (line && Date.now() - told > 60_000) {
+    told = Date.now();
+    console.log(line);
+  }
 };
 
 for (const direction of directions) {
