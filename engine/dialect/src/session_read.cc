@@ -1,5 +1,5 @@
-// A message becomes one document or several (decoder, batch, records); each is harvested once, its discriminator chooses a
-// plan, and the plan's rules are tried in the file's order.
+// A message becomes one document or several (decoder, batch, records); each is harvested once, its discriminator
+// chooses a plan, and the plan's rules are tried in the file's order.
 #include <algorithm>
 #include <charconv>
 #include <limits>

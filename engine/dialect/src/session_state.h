@@ -105,8 +105,8 @@ struct Session::State {
   void request_cancel(const Reading& r, std::uint32_t slot, const Verb& verb);
   void end_by_message(const Reading& r, std::uint32_t slot, const Verb& verb);
   void end(std::uint32_t slot, model::InvocationEnd how, Time now);
-  // It was cancelled and nobody answered, as some protocols have it: it was over when it was cancelled, or with the last
-  // that came of it.
+  // It was cancelled and nobody answered, as some protocols have it: it was over when it was cancelled, or with the
+  // last that came of it.
   void give_up(std::uint32_t slot);
   void touch(std::uint32_t slot, Time now);
   void read_trace(const Reading& r, Invocation& invocation) const;

@@ -121,11 +121,16 @@ void LiveConnection::eof(Side side, Time now) {
   s.ended = true;
   if (s.flow == Flow::pass) {
     if (s.parser.mid_frame() && !s.parser.opaque()) count(Anomaly::truncated);
+    // Of a message that was held back its receiver gets what there is; of one that is made anew, the frames it had.
+    const bool remade = s.held && rewriter_->remakes(side);
     if (s.held) {
       rewriter_->give_up(side);
       release(side, false);
+      s.held = false;
     }
-    if (const auto held = s.parser.held(); !held.empty()) {
+    if (remade) {
+      s.edge = Edge::boundary;
+    } else if (const auto held = s.parser.held(); !held.empty()) {
       s.edge = Edge::inside;
       outlet_->forward(side, held);
     }

@@ -46,6 +46,9 @@ class LiveConnection final : public Connection {
   void finish(base::Time now) override;
   [[nodiscard]] const std::optional<model::CloseInfo>& close_info() const override { return close_; }
   [[nodiscard]] const base::SessionId& id() const override { return opening_.id; }
+  [[nodiscard]] base::Bytes footprint() const override {
+    return {reinterpret_cast<const base::Byte*>(this), sizeof *this};
+  }
   [[nodiscard]] SessionView view(base::Time now) const override;
   [[nodiscard]] std::vector<model::RecordedMessage> recorder() const override { return recorder_.messages(); }
 

@@ -14,6 +14,7 @@
 #include <span>
 #include <vector>
 
+#include "fetch.h"
 #include "reactor.h"
 #include "sockeye/base/bytes.h"
 #include "transport.h"
@@ -28,6 +29,8 @@ class LegOwner {
   // the owner asked to be called again. `events`: epoll's bits.
   virtual void leg_ready(Leg&, std::uint32_t events) = 0;
   virtual void leg_fault(Leg&) noexcept = 0;
+  // leg_ready() is next: fetch what it will touch (Handler::warm).
+  virtual void warm(const Leg&) const noexcept {}
 
  protected:
   ~LegOwner() = default;
@@ -67,6 +70,13 @@ class Leg final : public Handler {
 
   void ready(std::uint32_t events) override;
   void fault() noexcept override { owner_->leg_fault(*this); }
+  void warm(bool far) const noexcept override {
+    if (!transport_) return;
+    if (far)
+      fetch(owner_, 384);
+    else
+      owner_->warm(*this);
+  }
 
  private:
   struct Queue {

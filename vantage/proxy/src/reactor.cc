@@ -10,6 +10,8 @@
 #include <ctime>
 #include <utility>
 
+#include "fetch.h"
+
 namespace sockeye::proxy {
 
 base::Time monotonic_now() {
@@ -193,6 +195,16 @@ int Reactor::timeout_ms() const {
   return static_cast<int>(std::min<decltype(wait)>(wait, 60'000));
 }
 
+// In three steps, since each leads to the next: the handler, what it points to, and what that points to.
+void Reactor::warm(std::span<const epoll_event> from_now) {
+  const auto handler = [&](std::size_t i) {
+    return i < from_now.size() ? static_cast<const Handler*>(from_now[i].data.ptr) : nullptr;
+  };
+  if (const Handler* const third = handler(3)) fetch(third, 128);
+  if (const Handler* const second = handler(2)) second->warm(true);
+  if (const Handler* const first = handler(1)) first->warm(false);
+}
+
 void Reactor::run() {
   std::array<epoll_event, 256> events;
   now_ = monotonic_now();
@@ -202,7 +214,7 @@ void Reactor::run() {
     bool mail = false;
     for (int i = 0; i < n; ++i) {
       auto& event = events[static_cast<std::size_t>(i)];
-      if (i + 2 < n) __builtin_prefetch(events[static_cast<std::size_t>(i) + 2].data.ptr);
+      warm(std::span(events).subspan(static_cast<std::size_t>(i), static_cast<std::size_t>(n - i)));
       if (event.data.ptr == nullptr) {
         mail = true;
       } else {

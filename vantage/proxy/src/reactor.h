@@ -18,6 +18,7 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "sockeye/base/result.h"
@@ -42,6 +43,9 @@ class Handler : public Mortal {
   virtual void ready(std::uint32_t events) = 0;
   // ready() threw: let go of everything. The session is lost, the worker is not.
   virtual void fault() noexcept = 0;
+  // ready() is near, two events ahead (`far`) or one: fetch what it will touch. With a thousand connections a round,
+  // what an event needs has long left the caches; waiting for it line by line was 6 % of a message's CPU time.
+  virtual void warm(bool /*far*/) const noexcept {}
 
  private:
   friend class Reactor;
@@ -125,6 +129,7 @@ class Reactor {
 
  private:
   void run_posted();
+  static void warm(std::span<const epoll_event> from_now);
   void dispatch(Handler&, std::uint32_t events);
   [[nodiscard]] int timeout_ms() const;
 

@@ -59,6 +59,12 @@ Relay::Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, std::uin
 
 Relay::~Relay() = default;
 
+void Relay::warm(const Leg& leg) const noexcept {
+  fetch(footprint_.data(), footprint_.size());
+  const auto& other = halves_[halves_[0].leg.get() == &leg ? 1 : 0].leg;
+  fetch(other.get(), sizeof(Leg));
+}
+
 model::RouteMetrics& Relay::metrics() const {
   return worker_.metrics(*site_->lanes[static_cast<std::size_t>(route_)].account);
 }

@@ -29,7 +29,10 @@ class Relay final : public Mortal, public LegOwner, public Timer, public observe
   Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, std::uint64_t reconnect_key,
         std::unique_ptr<Leg> client, std::unique_ptr<Leg> server);
   ~Relay() override;
-  void observe(std::unique_ptr<observer::Connection> connection) { connection_ = std::move(connection); }
+  void observe(std::unique_ptr<observer::Connection> connection) {
+    connection_ = std::move(connection);
+    footprint_ = connection_->footprint();
+  }
   // `answer`: the 101. It goes out once the session is counted, so that a client that has it finds itself counted.
   // The others: what came behind the request's and the response's head.
   void begin(base::Bytes answer, base::Bytes from_client, base::Bytes from_server);
@@ -45,6 +48,7 @@ class Relay final : public Mortal, public LegOwner, public Timer, public observe
 
   void leg_ready(Leg&, std::uint32_t events) override;
   void leg_fault(Leg&) noexcept override { kill(); }
+  void warm(const Leg&) const noexcept override;
   void expired(base::Time now) override;
   void timer_fault() noexcept override { kill(); }
 
@@ -93,6 +97,7 @@ class Relay final : public Mortal, public LegOwner, public Timer, public observe
   Worker& worker_;
   SitePtr site_;
   std::unique_ptr<observer::Connection> connection_;
+  base::Bytes footprint_;  // its, known without asking it
   std::array<Half, 2> halves_;
   SessionSlot slot_;
   std::uint64_t reconnect_key_;

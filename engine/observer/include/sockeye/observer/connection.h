@@ -144,6 +144,8 @@ class Connection {
   [[nodiscard]] virtual const std::optional<model::CloseInfo>& close_info() const = 0;
 
   [[nodiscard]] virtual const base::SessionId& id() const = 0;
+  // Where this lies, for who wants it in the processor's caches before it calls feed(). Not to be read.
+  [[nodiscard]] virtual base::Bytes footprint() const = 0;
   [[nodiscard]] virtual SessionView view(base::Time now) const = 0;
   // Oldest first, at most model::flight_recorder_size.
   [[nodiscard]] virtual std::vector<model::RecordedMessage> recorder() const = 0;
