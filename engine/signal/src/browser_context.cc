@@ -3,17 +3,12 @@
 #include <algorithm>
 
 #include "sockeye/signal/propagation.h"
+#include "trim.h"
 
 namespace sockeye::signal {
 namespace {
 
 constexpr std::string_view item_prefix = "traceparent.";
-
-std::string_view trim(std::string_view s) {
-  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
-  return s;
-}
 
 // Each part between separators, until `each` returns false.
 template <class Each>

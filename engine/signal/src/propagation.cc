@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "trim.h"
+
 namespace sockeye::signal {
 namespace {
 
@@ -13,12 +15,6 @@ constexpr std::size_t max_trace_state = 512;
 constexpr std::size_t long_member = 128;
 constexpr std::size_t max_read = 16 * 1024;  // more than any head may hold
 constexpr std::uint8_t known_flags = 0x03;   // level 2: sampled, random
-
-std::string_view trim(std::string_view s) {
-  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
-  return s;
-}
 
 bool lower_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 unsigned hex_value(char c) { return c <= '9' ? static_cast<unsigned>(c - '0') : static_cast<unsigned>(c - 'a' + 10); }

@@ -451,11 +451,10 @@ TEST(Pipeline, TheAccountAddsUpAtAnyTime) {
   options.spool.sync = 5ms;
   const auto pipeline = begin(options, collector);
   std::atomic<bool> done = false;
-  std::uint64_t readings = 0;
+  std::atomic<std::uint64_t> readings = 0;
   std::thread reader([&] {
     while (!done) {
-      const auto a = pipeline->account();
-      ASSERT_TRUE(balanced(a));
+      EXPECT_TRUE(balanced(pipeline->account()));
       ++readings;
       std::this_thread::yield();
     }
@@ -467,7 +466,11 @@ TEST(Pipeline, TheAccountAddsUpAtAnyTime) {
       for (std::uint64_t i = 0; i < each; ++i) {
         pipeline->offer(numbered(p * each + i));
         if (i % 500 == 499) {
-          if (p == 0) mood = (i / 500) % 3;
+          if (p == 0) {
+            mood = (i / 500) % 3;
+            // In every mood the account is read at least once, however busy the machine is.
+            for (const auto before = readings.load(); readings == before;) std::this_thread::yield();
+          }
           std::this_thread::sleep_for(2ms);
         }
       }
@@ -480,7 +483,7 @@ TEST(Pipeline, TheAccountAddsUpAtAnyTime) {
   const auto a = pipeline->account();
   EXPECT_EQ(a.received, 4 * each);
   EXPECT_TRUE(balanced(a));
-  EXPECT_GT(readings, 100U);
+  EXPECT_GE(readings, each / 500);
   std::uint64_t extra = 0;
   const auto times = collector.times();
   for (const auto& [number, count] : times) extra += static_cast<std::uint64_t>(count) - 1;
