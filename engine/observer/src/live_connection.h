@@ -19,6 +19,7 @@
 #include "meaning.h"
 #include "opening.h"
 #include "rewriter.h"
+#include "sockeye/base/fetch.h"
 #include "sockeye/observer/connection.h"
 #include "sockeye/session/heartbeat.h"
 #include "sockeye/session/lifecycle.h"
@@ -48,6 +49,13 @@ class LiveConnection final : public Connection {
   [[nodiscard]] const base::SessionId& id() const override { return opening_.id; }
   [[nodiscard]] base::Bytes footprint() const override {
     return {reinterpret_cast<const base::Byte*>(this), sizeof *this};
+  }
+  void warm(unsigned ahead) const noexcept override {
+    if (!meaning_) return;
+    if (ahead == 2)
+      base::fetch(meaning_.get(), sizeof(Meaning));
+    else
+      meaning_->warm();
   }
   [[nodiscard]] SessionView view(base::Time now) const override;
   [[nodiscard]] std::vector<model::RecordedMessage> recorder() const override { return recorder_.messages(); }

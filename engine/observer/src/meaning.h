@@ -16,6 +16,7 @@
 
 #include "opening.h"
 #include "sockeye/base/bytes.h"
+#include "sockeye/base/fetch.h"
 #include "sockeye/dialect/registry.h"
 #include "sockeye/dialect/session.h"
 #include "sockeye/model/span.h"
@@ -68,6 +69,13 @@ class Meaning final : private dialect::Listener {
   void tick(base::Time now);
   // Whatever is open ends; before the connection's span.
   void finish(base::Time now);
+
+  // Fetches what reading a message will touch beside this.
+  void warm() const noexcept {
+    if (!session_) return;
+    const base::Bytes state = session_->footprint();
+    base::fetch(state.data(), state.size());
+  }
 
   // What the dialect knows of the session, for the connection's span.
   void describe(model::Span& connection);

@@ -10,7 +10,7 @@
 #include <ctime>
 #include <utility>
 
-#include "fetch.h"
+#include "sockeye/base/fetch.h"
 
 namespace sockeye::proxy {
 
@@ -195,14 +195,13 @@ int Reactor::timeout_ms() const {
   return static_cast<int>(std::min<decltype(wait)>(wait, 60'000));
 }
 
-// In three steps, since each leads to the next: the handler, what it points to, and what that points to.
 void Reactor::warm(std::span<const epoll_event> from_now) {
   const auto handler = [&](std::size_t i) {
     return i < from_now.size() ? static_cast<const Handler*>(from_now[i].data.ptr) : nullptr;
   };
-  if (const Handler* const third = handler(3)) fetch(third, 128);
-  if (const Handler* const second = handler(2)) second->warm(true);
-  if (const Handler* const first = handler(1)) first->warm(false);
+  if (const Handler* const next = handler(Handler::farthest + 1)) base::fetch(next, 128);
+  for (unsigned ahead = Handler::farthest; ahead > 0; --ahead)
+    if (const Handler* const each = handler(ahead)) each->warm(ahead);
 }
 
 void Reactor::run() {

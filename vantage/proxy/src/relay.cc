@@ -59,10 +59,11 @@ Relay::Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, std::uin
 
 Relay::~Relay() = default;
 
-void Relay::warm(const Leg& leg) const noexcept {
-  fetch(footprint_.data(), footprint_.size());
+void Relay::warm(const Leg& leg, unsigned ahead) const noexcept {
+  if (ahead < 3) return connection_->warm(ahead);
+  base::fetch(footprint_.data(), footprint_.size());
   const auto& other = halves_[halves_[0].leg.get() == &leg ? 1 : 0].leg;
-  fetch(other.get(), sizeof(Leg));
+  base::fetch(other.get(), sizeof(Leg));
 }
 
 model::RouteMetrics& Relay::metrics() const {

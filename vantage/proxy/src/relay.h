@@ -48,7 +48,7 @@ class Relay final : public Mortal, public LegOwner, public Timer, public observe
 
   void leg_ready(Leg&, std::uint32_t events) override;
   void leg_fault(Leg&) noexcept override { kill(); }
-  void warm(const Leg&) const noexcept override;
+  void warm(const Leg&, unsigned ahead) const noexcept override;
   void expired(base::Time now) override;
   void timer_fault() noexcept override { kill(); }
 

@@ -146,6 +146,8 @@ class Connection {
   [[nodiscard]] virtual const base::SessionId& id() const = 0;
   // Where this lies, for who wants it in the processor's caches before it calls feed(). Not to be read.
   [[nodiscard]] virtual base::Bytes footprint() const = 0;
+  // It is there: fetch what it leads to, which feed() will touch in 2 events or in 1.
+  virtual void warm(unsigned ahead) const noexcept = 0;
   [[nodiscard]] virtual SessionView view(base::Time now) const = 0;
   // Oldest first, at most model::flight_recorder_size.
   [[nodiscard]] virtual std::vector<model::RecordedMessage> recorder() const = 0;

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-namespace sockeye::proxy {
+namespace sockeye::base {
 
 // Asks for the lines that `size` bytes from `from` on lie in. Nothing is read; any address will do.
 inline void fetch(const void* from, std::size_t size) {
@@ -12,4 +12,4 @@ inline void fetch(const void* from, std::size_t size) {
   for (std::size_t at = 0; at < size; at += line) __builtin_prefetch(begin + at);
 }
 
-}  // namespace sockeye::proxy
+}  // namespace sockeye::base
