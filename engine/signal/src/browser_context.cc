@@ -10,12 +10,13 @@ namespace {
 
 constexpr std::string_view item_prefix = "traceparent.";
 
-// Each part between separators, until `each` returns false.
+// Each part between separators.
 template <class Each>
 void split(std::string_view text, char separator, Each each) {
   for (;;) {
     const std::size_t end = std::min(text.find(separator), text.size());
-    if (!each(text.substr(0, end)) || end == text.size()) return;
+    each(text.substr(0, end));
+    if (end == text.size()) return;
     text.remove_prefix(end + 1);
   }
 }
@@ -57,7 +58,6 @@ std::optional<std::string> parameter_of(std::string_view target, std::string_vie
   std::optional<std::string> found;
   split(query_of(target), '&', [&](std::string_view each) {
     if (names(each, name) && each.size() > name.size()) found = decoded(each.substr(name.size() + 1));
-    return true;
   });
   return found;
 }
@@ -65,24 +65,10 @@ std::optional<std::string> parameter_of(std::string_view target, std::string_vie
 }  // namespace
 
 Extracted extract_browser(const model::HttpHead& request) {
-  Extracted out;
-  std::string state;
-  std::optional<std::string> parent = parameter_of(request.target, "traceparent");
-  if (parent) {
-    state = parameter_of(request.target, "tracestate").value_or("");
-  } else if (const std::string_view item = context_item(request); !item.empty()) {
-    parent = std::string(item.substr(item_prefix.size()));
-  }
-  if (!parent) return out;
-  out.parent = parse_traceparent(*parent);
-  out.invalid = !out.parent;
-  if (!out.parent) return out;
-  out.sampled = out.parent->sampled();
-  if (auto good = parse_tracestate(state))
-    out.parent->trace_state = std::move(*good);
-  else
-    out.invalid = true;
-  return out;
+  if (const auto parent = parameter_of(request.target, "traceparent"))
+    return extract_w3c(*parent, parameter_of(request.target, "tracestate").value_or(""));
+  const std::string_view item = context_item(request);
+  return item.empty() ? Extracted{} : extract_w3c(item.substr(item_prefix.size()), "");
 }
 
 std::string_view context_item(const model::HttpHead& request) {
@@ -91,7 +77,6 @@ std::string_view context_item(const model::HttpHead& request) {
     if (!model::iequals(field.name, "Sec-WebSocket-Protocol")) continue;
     split(field.value, ',', [&](std::string_view each) {
       if (found.empty() && trim(each).starts_with(item_prefix)) found = trim(each);
-      return true;
     });
   }
   return found;
@@ -103,10 +88,9 @@ std::string without_context_items(const model::HttpHead& request) {
     if (!model::iequals(field.name, "Sec-WebSocket-Protocol")) continue;
     split(field.value, ',', [&](std::string_view each) {
       const std::string_view item = trim(each);
-      if (item.empty() || item.starts_with(item_prefix)) return true;
+      if (item.empty() || item.starts_with(item_prefix)) return;
       if (!out.empty()) out += ", ";
       out += item;
-      return true;
     });
   }
   return out;
@@ -122,12 +106,11 @@ std::string without_context(std::string_view target) {
   split(query, '&', [&](std::string_view each) {
     if (names(each, "traceparent") || names(each, "tracestate")) {
       any = true;
-      return true;
+      return;
     }
     if (!first) kept += '&';
     first = false;
     kept += each;
-    return true;
   });
   if (!any) return std::string(target);
   std::string out(target.substr(0, first ? begin - 1 : begin));

@@ -142,17 +142,8 @@ Extracted extract_tracecontext(const model::HttpHead& request) {
       has_state = true;
     }
   }
-  Extracted out;
-  if (parent == nullptr) return out;  // §4.3: a tracestate without traceparent means nothing
-  if (parents == 1) out.parent = parse_traceparent(parent->value);
-  out.invalid = !out.parent;
-  if (!out.parent) return out;
-  out.sampled = out.parent->sampled();
-  if (auto good = parse_tracestate(state))
-    out.parent->trace_state = std::move(*good);
-  else
-    out.invalid = true;  // §4.3 (6): the tracestate goes, the traceparent stays
-  return out;
+  if (parent == nullptr) return {};  // §4.3: a tracestate without traceparent means nothing
+  return extract_w3c(parents == 1 ? parent->value : std::string_view(), state);
 }
 
 Extracted extract_b3(const model::HttpHead& request) {
@@ -234,6 +225,19 @@ Extracted extract(const model::HttpHead& request, const Formats& formats) {
     out.invalid = out.invalid || b3_bad;
   }
   out.invalid = out.invalid || before;
+  return out;
+}
+
+Extracted extract_w3c(std::string_view traceparent, std::string_view tracestate) {
+  Extracted out;
+  out.parent = parse_traceparent(traceparent);
+  out.invalid = !out.parent;
+  if (!out.parent) return out;
+  out.sampled = out.parent->sampled();
+  if (auto good = parse_tracestate(tracestate))
+    out.parent->trace_state = std::move(*good);
+  else
+    out.invalid = true;  // §4.3 (6): the tracestate goes, the traceparent stays
   return out;
 }
 

@@ -37,6 +37,9 @@ struct Extracted {
 // empty. Over 512 bytes, members over 128 go first, then the last ones (§3.3.1.5).
 [[nodiscard]] std::optional<std::string> parse_tracestate(std::string_view);
 
+// The same of a traceparent and a tracestate, wherever they stood.
+[[nodiscard]] Extracted extract_w3c(std::string_view traceparent, std::string_view tracestate);
+
 // What a browser's page can say: parameters traceparent and tracestate of the target's query, else an item
 // `traceparent.VALUE` among the subprotocols it offers.
 [[nodiscard]] Extracted extract_browser(const model::HttpHead& request);
