@@ -1,0 +1,122 @@
+// The live stream: what a proxy reports of its sessions to a console, once a second, as values. One WebSocket a proxy
+// (subprotocol sockeye-live.v1), binary messages, each a Report one way or an Ask the other; the bytes are specified in
+// docs/formats/live.md and live.proto. Changes and summaries, never everything again: a session that did nothing costs
+// nothing. After (re)connecting a proxy says Hello and then tells every open session anew.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sockeye/base/bytes.h"
+#include "sockeye/base/ids.h"
+#include "sockeye/base/result.h"
+
+namespace sockeye::live {
+
+inline constexpr std::string_view subprotocol = "sockeye-live.v1";
+inline constexpr std::string_view path = "/api/v1/live/report";
+// Largest encoded message, bytes, either way; more is sent as several.
+inline constexpr std::size_t largest_message = 1 << 20;
+inline constexpr std::size_t longest_text = 4096;  // of any string; what is longer is cut by the sender
+
+struct Hello {
+  std::uint32_t version = 1;
+  std::string instance, service, host, sockeye_version;  // instance: service.instance.id, new with every start
+  std::uint64_t started_unix_ns = 0;
+  std::uint64_t open_sessions = 0;  // that will be told anew now
+};
+
+// What does not change while a session lives, but for its dialect. Times in Unix nanoseconds.
+struct Opened {
+  base::SessionId id;
+  std::string route, client, target, host, subprotocol, extensions, server;  // redacted
+  base::TraceId trace_id;                                                    // zero: not sampled
+  std::uint64_t opened_unix_ns = 0;
+  std::optional<base::SessionId> reconnect_of;
+};
+
+// What does. Sent when anything of it changed; absolute figures, so that a lost report is made good by the next.
+struct Changed {
+  base::SessionId id;
+  std::uint8_t state = 0;                              // model::SessionState
+  std::string dialect;                                 // "" = as before
+  std::array<std::uint64_t, 2> messages{}, bytes{};    // by sender: client, server; since the session opened
+  std::array<std::optional<std::uint64_t>, 2> rtt_ns;  // by leg: client, upstream
+  std::array<std::uint64_t, 2> buffered_bytes{};       // waiting to reach that leg
+  std::array<std::uint32_t, 2> misses{};               // heartbeats missed in a row now, by leg
+  std::uint64_t missed_total = 0, anomalies = 0;
+  std::uint32_t invocations_open = 0;
+  std::array<std::uint64_t, 2> last_message_unix_ns{};  // by sender; 0: none yet
+};
+
+struct Recorded {
+  std::uint64_t time_unix_ns = 0, length = 0;
+  std::uint8_t side = 0, opcode = 0;  // model::Side of the sender; RFC 6455 §11.8
+  bool compressed = false, injected = false;
+};
+
+struct Ended {
+  Changed last;
+  std::uint64_t ended_unix_ns = 0;
+  std::uint16_t code = 0;
+  std::string why, initiator, reason;  // signals.md's words
+  std::vector<Recorded> recorder;      // oldest first; empty: not kept
+};
+
+// One route over the time since the last report.
+struct Summary {
+  std::string route;
+  std::uint64_t active = 0;
+  std::uint64_t accepted_total = 0, rejected_total = 0, closed_total = 0, reconnects_total = 0, missed_total = 0;
+  std::array<std::uint64_t, 2> messages_total{}, bytes_total{};  // since the proxy started
+  std::uint64_t stuck = 0, buffered_sessions = 0, buffered_bytes = 0, invocations_open = 0;
+  std::array<std::optional<std::uint64_t>, 2> rtt_p50_ns, rtt_p99_ns;  // by leg, over open sessions' last pongs
+};
+
+struct OpenCall {
+  std::uint64_t number = 0;
+  std::string operation;
+  std::uint8_t opened_by = 0;                                                         // model::Side
+  std::uint64_t opened_unix_ns = 0, first_chunk_unix_ns = 0, last_chunk_unix_ns = 0;  // 0: not yet
+  std::uint64_t chunks = 0;
+  base::TraceId trace_id;
+};
+
+// Answers an Ask, once a second for as long as it is watched.
+struct Detail {
+  base::SessionId id;
+  std::vector<Recorded> recorder;
+  std::vector<OpenCall> calls;
+};
+
+struct Report {
+  std::uint64_t time_unix_ns = 0;
+  std::optional<Hello> hello;
+  std::vector<Opened> opened;
+  std::vector<Changed> changed;
+  std::vector<Ended> ended;
+  std::vector<Summary> summaries;
+  std::vector<Detail> details;
+  bool all_told = false;  // every session that was open at hello has been told
+};
+
+// Console → proxy: the sessions somebody looks at; replaces the ask before. At most 16.
+struct Ask {
+  std::vector<base::SessionId> watch;
+};
+
+[[nodiscard]] std::string encode(const Report&);
+[[nodiscard]] std::string encode(const Ask&);
+// Unknown fields are skipped (a newer peer); what is malformed, too large or out of range is an error. Bounded: a
+// decoded value holds at most a small multiple of the bytes it came from.
+[[nodiscard]] base::Result<Report> decode_report(base::Bytes);
+[[nodiscard]] base::Result<Ask> decode_ask(base::Bytes);
+// The flight recorder alone, as a Report carries it: what a store keeps of an ended session.
+[[nodiscard]] std::string encode(const std::vector<Recorded>&);
+[[nodiscard]] base::Result<std::vector<Recorded>> decode_recorder(base::Bytes);
+
+}  // namespace sockeye::live

@@ -1,0 +1,195 @@
+// What goes into a store and comes out of it: spans and logs as OpenTelemetry defines them, the sessions that proxies
+// report, and figures of the fleet. A Batch keeps its texts itself; the string_views of its records point into them.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sockeye/base/ids.h"
+
+namespace sockeye::store {
+
+using base::SessionId;
+using base::SpanId;
+using base::TraceId;
+
+// Longest kept text of one attribute value, in bytes; what is longer is cut at a character and marked `truncated`.
+inline constexpr std::size_t longest_value = 16 * 1024;
+// Most attributes, events or links kept of one span; what is over is counted as OpenTelemetry's dropped_*_count.
+inline constexpr std::uint32_t most_attributes = 512;
+inline constexpr std::uint32_t most_events = 4096;
+inline constexpr std::uint32_t most_links = 512;
+
+// OpenTelemetry's AnyValue. All text is valid UTF-8 (what was not arrives with U+FFFD in its place).
+struct Value {
+  enum class Type : std::uint8_t { empty, text, boolean, integer, real, bytes, array, map };
+  Type type = Type::empty;
+  bool truncated = false;
+  union {
+    std::int64_t integer = 0;
+    double real;
+    bool boolean;
+  };
+  std::string_view text;  // text and bytes as they are; array and map: a serialized OTLP ArrayValue or KeyValueList
+};
+
+struct Attribute {
+  std::string_view key;
+  Value value;
+};
+
+// A run in one of the batch's lists.
+struct Range {
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+};
+
+// Who sent: a resource and an instrumentation scope. Spans and logs name one by its place in Batch::origins.
+struct Origin {
+  std::string_view service;  // service.name; "unknown_service" when there is none
+  Range resource;            // attributes, service.name among them
+  std::string_view scope_name, scope_version;
+  Range scope;
+};
+
+struct Event {
+  std::uint64_t time_unix_ns = 0;
+  std::string_view name;
+  Range attributes;
+  std::uint32_t dropped_attributes = 0;
+};
+
+struct Link {
+  TraceId trace_id;
+  SpanId span_id;
+  std::string_view trace_state;
+  std::uint32_t flags = 0;
+  Range attributes;
+  std::uint32_t dropped_attributes = 0;
+};
+
+struct Span {
+  TraceId trace_id;  // never zero
+  SpanId span_id;    // never zero
+  SpanId parent_id;  // zero: a root
+  std::uint32_t flags = 0;
+  std::uint8_t kind = 0;    // opentelemetry.proto.trace.v1.Span.SpanKind: 0 … 5
+  std::uint8_t status = 0;  // 0 unset, 1 ok, 2 error
+  std::uint64_t start_unix_ns = 0;
+  std::uint64_t end_unix_ns = 0;  // may lie before the start: peers' clocks are theirs
+  std::string_view name, trace_state, status_message;
+  std::optional<SessionId> session;  // attribute websocket.session.id
+  std::uint32_t origin = 0;
+  Range attributes, events, links;
+  std::uint32_t dropped_attributes = 0, dropped_events = 0, dropped_links = 0;
+
+  [[nodiscard]] std::uint64_t duration_ns() const {
+    return end_unix_ns > start_unix_ns ? end_unix_ns - start_unix_ns : 0;
+  }
+};
+
+struct Log {
+  std::uint64_t time_unix_ns = 0;  // observed time where the record has none
+  TraceId trace_id;                // zero: belongs to no trace
+  SpanId span_id;
+  std::uint8_t severity = 0;  // OpenTelemetry's 1 … 24; 0 unknown
+  std::string_view severity_text, event_name;
+  Value body;
+  std::uint32_t origin = 0;
+  Range attributes;
+  std::uint32_t dropped_attributes = 0;
+};
+
+// One session as last reported. Written again whenever more is known: the later write replaces the one before, except
+// that an ended session never becomes open again. Times in Unix nanoseconds.
+struct Session {
+  SessionId id;
+  std::string instance;  // service.instance.id of the proxy that reported it; "" = known from its span alone
+  std::string service, route, dialect, client, target, host, subprotocol;  // credentials redacted by the sender
+  TraceId trace_id;                                                        // of its connection span; zero: not sampled
+  std::uint64_t opened_unix_ns = 0;
+  std::uint64_t seen_unix_ns = 0;                   // last report
+  std::optional<std::uint64_t> ended_unix_ns;       // none: open, as far as is known
+  std::uint16_t close_code = 0;                     // 0 while open
+  std::string end_reason, initiator, close_reason;  // signals.md's words; "lost": the reporter went away with it
+  std::uint64_t messages[2] = {}, bytes[2] = {};    // by sender: client, server
+  std::uint64_t misses = 0;                         // heartbeats, both legs
+  std::uint64_t anomalies = 0;
+  std::optional<SessionId> reconnect_of;
+  std::string recorder;  // flight recorder, encoded as docs/formats/live.md says; "" = not reported
+};
+
+// One look at a session while it lived; NaN = not known.
+struct SessionPoint {
+  SessionId id;
+  std::uint64_t time_unix_ns = 0;
+  float rtt_seconds[2] = {};          // by leg: client, upstream
+  float buffered_bytes[2] = {};       // waiting to reach that leg
+  float messages_per_second[2] = {};  // by sender since the point before
+  float bytes_per_second[2] = {};
+};
+
+// The fleet of one route of one proxy over one interval (10 s).
+struct FleetPoint {
+  std::uint64_t time_unix_ns = 0;  // its beginning
+  std::uint32_t interval_ms = 10'000;
+  std::string instance, route;
+  std::uint64_t active = 0;                                          // at its end
+  std::uint64_t opened = 0, ended = 0, reconnects = 0, refused = 0;  // in it
+  std::uint64_t messages[2] = {}, bytes[2] = {};                     // by sender, in it
+  std::uint64_t misses = 0, stuck = 0, buffered_sessions = 0, buffered_bytes = 0, invocations_open = 0;
+  float rtt_p50_seconds[2] = {}, rtt_p99_seconds[2] = {};  // by leg; NaN: no sample
+};
+
+struct Batch {
+  std::vector<Origin> origins;
+  std::vector<Attribute> attributes;
+  std::vector<Event> events;
+  std::vector<Link> links;
+  std::vector<Span> spans;
+  std::vector<Log> logs;
+  std::vector<Session> sessions;
+  std::vector<SessionPoint> points;
+  std::vector<FleetPoint> fleet;
+
+  // Keeps a copy, or the buffer itself, for the life of the batch (moves included).
+  std::string_view keep(std::string_view text);
+  std::string_view adopt(std::string&& buffer);
+
+  [[nodiscard]] std::span<const Attribute> of(Range r) const { return {attributes.data() + r.first, r.count}; }
+  [[nodiscard]] std::span<const Event> events_of(const Span& s) const {
+    return {events.data() + s.events.first, s.events.count};
+  }
+  [[nodiscard]] std::span<const Link> links_of(const Span& s) const {
+    return {links.data() + s.links.first, s.links.count};
+  }
+  [[nodiscard]] bool empty() const {
+    return spans.empty() && logs.empty() && sessions.empty() && points.empty() && fleet.empty();
+  }
+  // About what it holds in memory, in bytes: what a store's queue is bounded by.
+  [[nodiscard]] std::size_t footprint() const;
+
+  Batch() = default;
+  Batch(Batch&&) noexcept = default;
+  Batch& operator=(Batch&&) noexcept = default;
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+
+ private:
+  std::deque<std::string> buffers_;  // adopted; a deque, for short strings must not move
+  std::vector<std::unique_ptr<char[]>> chunks_;
+  char* at_ = nullptr;    // in the last chunk
+  std::size_t open_ = 0;  // bytes left there
+  std::size_t held_ = 0;  // in chunks and buffers
+};
+
+// The value of `key` among `attributes`; null when it is not there.
+[[nodiscard]] const Value* find(std::span<const Attribute> attributes, std::string_view key);
+
+}  // namespace sockeye::store

@@ -1,0 +1,134 @@
+// What can be asked of a store, and the answers. Nothing here names a backend: a row store with indices and a column
+// store with skip indices both answer it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sockeye/store/batch.h"
+
+namespace sockeye::store {
+
+struct TimeRange {
+  std::uint64_t from_unix_ns = 0;
+  std::uint64_t to_unix_ns = UINT64_MAX;  // exclusive
+};
+
+// All given conditions hold (for spans: of one span). Text is compared whole and by bytes, unless said otherwise.
+struct SpanQuery {
+  TimeRange time;                  // of the span's start
+  std::string service, operation;  // "" = any
+  std::optional<std::uint8_t> status;
+  std::optional<std::uint8_t> kind;
+  std::uint64_t min_duration_ns = 0, max_duration_ns = UINT64_MAX;
+  // Key and value of a span, resource or scope attribute. Values as text: 17, 2.5, true as their text reads; an empty
+  // value asks only that the key is there.
+  std::vector<std::pair<std::string, std::string>> attributes;
+  std::optional<SessionId> session;
+  std::size_t limit = 20;
+  std::string cursor;  // from the answer before; "" = begin with the latest
+};
+
+struct TraceSummary {
+  TraceId trace_id;
+  std::string root_service, root_operation;  // of the root, or of the earliest span when no root is here (yet)
+  bool root_missing = false;
+  std::uint64_t start_unix_ns = 0, end_unix_ns = 0;
+  std::uint64_t spans = 0, errors = 0, matched = 0;
+  std::vector<std::pair<std::string, std::uint64_t>> services;  // and their number of spans, most first, at most 16
+  std::optional<SessionId> session;
+};
+
+// `cursor` is "" when there is no more. `complete` is false when the deadline ended the search early: what was found
+// is right, and the cursor goes on from there.
+template <class T>
+struct Page {
+  std::vector<T> items;
+  std::string cursor;
+  bool complete = true;
+};
+
+struct SpanPage {
+  Batch spans;
+  std::string cursor;
+  bool complete = true;
+};
+
+// Latencies are counted in buckets of a fixed scale: bucket i holds values in [bound(i-1), bound(i)), bound(i) =
+// 1 µs · 2^(i/4); four buckets a doubling (at most 19 % wide), 1 µs … 12 days.
+inline constexpr std::size_t latency_buckets = 160;
+using LatencyHistogram = std::array<std::uint32_t, latency_buckets>;
+[[nodiscard]] std::size_t latency_bucket(double seconds);            // 0 … latency_buckets - 1
+[[nodiscard]] double latency_bound(std::size_t bucket);              // upper bound, seconds
+[[nodiscard]] double percentile(const LatencyHistogram&, double q);  // seconds, interpolated; NaN of an empty one
+
+enum class Measure : std::uint8_t {
+  duration,
+  first_chunk,  // websocket.time_to_first_chunk, seconds
+  last_chunk    // websocket.time_to_last_chunk, seconds
+};
+
+struct OperationKey {
+  std::string service, operation;
+  friend auto operator<=>(const OperationKey&, const OperationKey&) = default;
+};
+
+struct OperationStats {
+  OperationKey key;
+  std::uint64_t count = 0, errors = 0, cancelled = 0;  // cancelled: websocket.invocation.status
+  std::array<LatencyHistogram, 3> latency{};           // by Measure
+};
+
+struct OperationsQuery {
+  TimeRange time;
+  std::string service, operation;  // "" = any
+  std::uint64_t step_ns = 0;       // 0: one row per operation; else one per operation and step (multiples of a minute)
+  std::size_t limit = 200;         // operations, those with most spans first
+};
+
+struct OperationPoint {
+  std::uint64_t time_unix_ns = 0;  // beginning of the step; the range's beginning when step_ns is 0
+  OperationStats stats;
+};
+
+struct SessionQuery {
+  TimeRange time;  // sessions that were open at some time within: a range of no length asks "open at T"
+  enum class State : std::uint8_t { any, open, ended } state = State::any;
+  std::string instance, route, dialect, client, end_reason;  // "" = any; client: a prefix
+  std::string text;                                          // in target, host, subprotocol or close reason
+  bool abnormal = false;  // ended for another reason than normal, idle or drain, or with misses
+  std::uint64_t min_duration_ns = 0, max_duration_ns = UINT64_MAX;
+  std::optional<std::uint16_t> close_code;
+  enum class Sort : std::uint8_t { opened, ended } sort = Sort::opened;  // latest first
+  std::size_t limit = 50;
+  std::string cursor;
+};
+
+struct CloseCount {
+  std::uint64_t time_unix_ns = 0;
+  std::string route, end_reason, initiator;
+  std::uint16_t code = 0;
+  std::uint64_t count = 0;
+};
+
+struct FleetQuery {
+  TimeRange time;
+  std::string instance, route;
+  std::uint64_t step_ns = 10'000'000'000;  // points are added up (rates) or averaged (gauges) over it
+};
+
+struct StoreStats {
+  std::string backend;  // "sqlite"
+  std::uint64_t spans = 0, logs = 0, sessions = 0;
+  std::uint64_t bytes = 0;  // on disk
+  std::uint64_t oldest_unix_ns = 0;
+  std::uint64_t queued_bytes = 0;  // accepted, not written yet
+  std::uint64_t written_spans = 0, duplicate_spans = 0, refused_batches = 0, expired_spans = 0;  // since the start
+  std::string trouble;  // "" = well; else what stands in the way, for a person
+};
+
+}  // namespace sockeye::store

@@ -1,0 +1,61 @@
+// The contract of a store. Every backend passes store/conformance.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include "sockeye/base/result.h"
+#include "sockeye/store/batch.h"
+#include "sockeye/store/query.h"
+
+namespace sockeye::store {
+
+enum class Refusal : std::uint8_t {
+  none,
+  busy,   // the queue is full: try again in a moment
+  full,   // no room on the disk (or over a quota): try again when there is
+  broken  // the store cannot write: the message says why
+};
+
+struct Written {
+  Refusal refusal = Refusal::none;
+  std::string message;           // of a refusal, one line
+  std::uint64_t duplicates = 0;  // spans that were there already (same trace and span id): the first stays
+};
+// Called once for each write, from the store's own thread or from within write().
+using Done = std::function<void(const Written&)>;
+
+// How long a question may take. What is not found by then is left out, and the answer says so where it can.
+using Deadline = std::chrono::steady_clock::time_point;
+
+class Store {
+ public:
+  virtual ~Store() = default;  // writes what is queued first
+
+  // Takes a batch. `done` with Refusal::none means: on the disk, a crash or a power cut at any later moment loses
+  // nothing of it. A batch is written whole or not at all. Never blocks on the disk; safe from any thread.
+  virtual void write(Batch&& batch, Done done) = 0;
+
+  // Questions: blocking, safe from any thread, see everything acknowledged before they were asked.
+
+  // Spans of one trace by start time, then its logs; at most `limit` spans (earliest first).
+  virtual base::Result<Batch> trace(const TraceId&, std::size_t limit, Deadline) = 0;
+  // Matching spans, latest start first.
+  virtual base::Result<SpanPage> spans(const SpanQuery&, Deadline) = 0;
+  // Traces with a matching span, by that span's start, latest first.
+  virtual base::Result<Page<TraceSummary>> traces(const SpanQuery&, Deadline) = 0;
+  virtual base::Result<std::vector<std::string>> services(Deadline) = 0;  // sorted
+  virtual base::Result<std::vector<std::string>> operations(const std::string& service, Deadline) = 0;
+  virtual base::Result<std::vector<OperationPoint>> latency(const OperationsQuery&, Deadline) = 0;
+
+  virtual base::Result<Page<Session>> sessions(const SessionQuery&, Deadline) = 0;  // recorder left out
+  virtual base::Result<std::optional<Session>> session(const SessionId&, Deadline) = 0;
+  virtual base::Result<std::vector<SessionPoint>> points(const SessionId&, TimeRange, Deadline) = 0;  // by time
+  virtual base::Result<std::vector<FleetPoint>> fleet(const FleetQuery&, Deadline) = 0;  // by time, instance, route
+  virtual base::Result<std::vector<CloseCount>> closes(TimeRange, std::uint64_t step_ns, Deadline) = 0;
+
+  virtual StoreStats stats() = 0;
+};
+
+}  // namespace sockeye::store

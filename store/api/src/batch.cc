@@ -1,0 +1,50 @@
+#include "sockeye/store/batch.h"
+
+#include <cstring>
+
+namespace sockeye::store {
+namespace {
+
+constexpr std::size_t chunk = 16 * 1024;
+
+template <class T>
+std::size_t room(const std::vector<T>& list) {
+  return list.capacity() * sizeof(T);
+}
+
+}  // namespace
+
+std::string_view Batch::keep(std::string_view text) {
+  if (text.empty()) return {};
+  if (text.size() > chunk / 4) return adopt(std::string(text));
+  if (open_ < text.size()) {
+    at_ = chunks_.emplace_back(std::make_unique_for_overwrite<char[]>(chunk)).get();
+    open_ = chunk;
+    held_ += chunk;
+  }
+  std::memcpy(at_, text.data(), text.size());
+  const std::string_view kept(at_, text.size());
+  at_ += text.size();
+  open_ -= text.size();
+  return kept;
+}
+
+std::string_view Batch::adopt(std::string&& buffer) {
+  held_ += buffer.size();
+  return buffers_.emplace_back(std::move(buffer));
+}
+
+std::size_t Batch::footprint() const {
+  std::size_t out = held_ + room(origins) + room(attributes) + room(events) + room(links) + room(spans) + room(logs) +
+                    room(sessions) + room(points) + room(fleet);
+  for (const auto& session : sessions) out += session.recorder.size() + 256;
+  return out;
+}
+
+const Value* find(std::span<const Attribute> attributes, std::string_view key) {
+  for (const auto& each : attributes)
+    if (each.key == key) return &each.value;
+  return nullptr;
+}
+
+}  // namespace sockeye::store

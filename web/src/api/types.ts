@@ -1,0 +1,306 @@
+// The console's query API, /api/v1, as the page sees it; docs/formats/openapi.yaml is the same for everybody else.
+// Times are Unix milliseconds with a fraction (`_ms`), durations seconds (`_seconds`), `null` what is not known. Of the
+// two directions or legs, 0 is the client's, 1 the server's (upstream's).
+//
+// Errors: any status ≥ 400 with {"error": {"code": "bad_request" | "unauthorized" | "forbidden" | "not_found" |
+// "too_large" | "busy" | "deadline" | "internal", "message": "..."}}; 401 asks for a token (POST /api/v1/login).
+
+export type Pair = [number, number];
+export type MaybePair = [number | null, number | null];
+
+// GET /api/v1/status
+export interface Status {
+  version: string;
+  now_ms: number;
+  started_ms: number;
+  open: boolean; // true: no token is asked for
+  store: {
+    backend: string;
+    spans: number;
+    logs: number;
+    sessions: number;
+    bytes: number;
+    oldest_ms: number | null;
+    queued_bytes: number;
+    written_spans: number;
+    duplicate_spans: number;
+    refused_batches: number;
+    expired_spans: number;
+    trouble: string; // '' = well
+  };
+  retention: { age_seconds: number | null; bytes: number | null };
+  receivers: { http: string | null; grpc: string | null }; // addresses
+  proxies: Proxy[];
+}
+
+export interface Proxy {
+  instance: string;
+  service: string;
+  host: string;
+  version: string;
+  connected: boolean;
+  since_ms: number; // connected, or lost
+  started_ms: number;
+  sessions: number;
+}
+
+// GET /api/v1/fleet?from_ms&to_ms[&step_seconds][&route][&instance]
+// One point a step and (instance, route); a step is at least 10 s. Also `routes` and `instances` seen in the range.
+export interface Fleet {
+  step_seconds: number;
+  routes: string[];
+  instances: { instance: string; service: string; host: string }[];
+  points: FleetPoint[];
+}
+export interface FleetPoint {
+  time_ms: number;
+  instance: string;
+  route: string;
+  active: number;
+  opened: number; // in the step, as all that follow up to `misses`
+  ended: number;
+  reconnects: number;
+  refused: number;
+  messages: Pair;
+  bytes: Pair;
+  misses: number;
+  stuck: number;
+  buffered_sessions: number;
+  buffered_bytes: number;
+  invocations_open: number;
+  rtt_p50_seconds: MaybePair;
+  rtt_p99_seconds: MaybePair;
+}
+
+// GET /api/v1/closes?from_ms&to_ms[&step_seconds]
+export interface Closes {
+  step_seconds: number;
+  closes: { time_ms: number; route: string; end_reason: string; initiator: string; code: number; count: number }[];
+}
+
+// GET /api/v1/sessions?state=open|ended|any [&from_ms&to_ms] [&route&instance&dialect&client&end_reason&close_code]
+//     [&text] [&abnormal=true] [&min_duration_seconds&max_duration_seconds] [&sort=opened|ended] [&limit≤500] [&cursor]
+// `attribute=key:value` (repeatable) searches the attributes of the sessions' spans.
+export interface SessionPage {
+  sessions: Session[];
+  cursor: string; // '' = no more
+  complete: boolean; // false: the search was cut short by its time limit; the cursor goes on
+}
+
+export type EndReason =
+  | 'normal' | 'heartbeat_timeout' | 'stuck' | 'protocol_error' | 'reset' | 'limit' | 'drain' | 'idle'
+  | 'lost'; // the proxy that reported it went away
+
+export interface Session {
+  id: string; // UUID
+  instance: string;
+  service: string;
+  route: string;
+  dialect: string; // 'none' when nothing was recognised
+  client: string;
+  target: string;
+  host: string;
+  subprotocol: string;
+  trace_id: string; // '' when not sampled
+  opened_ms: number;
+  seen_ms: number;
+  ended_ms: number | null;
+  state: 'open' | 'closing' | 'ended';
+  live: boolean; // reported by a connected proxy right now
+  close_code: number | null;
+  end_reason: EndReason | null;
+  initiator: string | null; // client, server, proxy, network
+  close_reason: string;
+  messages: Pair;
+  bytes: Pair;
+  misses: number;
+  anomalies: number;
+  reconnect_of: string | null;
+  // Live sessions only, else null:
+  messages_per_second: Pair | null;
+  bytes_per_second: Pair | null;
+  rtt_seconds: MaybePair | null;
+  buffered_bytes: Pair | null;
+  misses_now: Pair | null; // in a row, by leg
+  invocations_open: number | null;
+  last_message_ms: MaybePair | null;
+}
+
+// GET /api/v1/sessions/ID
+export interface SessionDetail {
+  session: Session;
+  recorder: RecordedMessage[]; // oldest first; [] when it was not kept
+  calls: OpenCall[]; // open invocations of a live session
+  traces: TraceSummary[]; // latest first, at most 50
+  invocations: Span[]; // its latest spans that are calls (websocket.invocation.status is set), at most 200, by start
+  connection: Span | null; // its websocket.connection span, once it ended
+}
+export interface RecordedMessage {
+  time_ms: number;
+  side: 0 | 1; // the sender: client, server
+  type: 'text' | 'binary' | 'ping' | 'pong' | 'close' | 'continuation';
+  length: number;
+  compressed: boolean;
+  injected: boolean; // Sockeye's own ping or Close
+}
+export interface OpenCall {
+  number: number;
+  operation: string;
+  opened_by: 0 | 1;
+  opened_ms: number;
+  first_chunk_ms: number | null;
+  last_chunk_ms: number | null;
+  chunks: number;
+  trace_id: string;
+}
+
+// GET /api/v1/sessions/ID/points[?from_ms&to_ms]
+export interface SessionPoints {
+  points: {
+    time_ms: number;
+    rtt_seconds: MaybePair;
+    buffered_bytes: Pair;
+    messages_per_second: Pair;
+    bytes_per_second: Pair;
+  }[];
+}
+
+// GET /api/v1/sessions/ID/spans[?from_ms&to_ms&limit≤5000&cursor]   latest first
+export interface SpanPage {
+  spans: Span[];
+  cursor: string;
+  complete: boolean;
+}
+
+// GET /api/v1/traces?[service&operation&status=error|ok|unset&kind&min_duration_seconds&max_duration_seconds]
+//     [&attribute=key:value (repeatable)] [&session=ID] [&from_ms&to_ms] [&limit≤200] [&cursor]
+export interface TracePage {
+  traces: TraceSummary[];
+  cursor: string;
+  complete: boolean;
+}
+export interface TraceSummary {
+  trace_id: string;
+  root_service: string;
+  root_operation: string;
+  root_missing: boolean;
+  start_ms: number;
+  duration_seconds: number;
+  spans: number;
+  errors: number;
+  matched: number; // spans that match the search
+  services: { service: string; spans: number }[];
+  session: string | null;
+}
+
+// GET /api/v1/traces/ID[?limit≤50000]
+export interface Trace {
+  trace_id: string;
+  spans: Span[]; // by start
+  logs: Log[]; // by time
+  truncated: boolean; // there are more spans than `limit`
+}
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export interface Span {
+  trace_id: string;
+  span_id: string;
+  parent_id: string; // '' = root
+  name: string;
+  service: string;
+  kind: 'unspecified' | 'internal' | 'server' | 'client' | 'producer' | 'consumer';
+  status: 'unset' | 'ok' | 'error';
+  status_message: string;
+  start_ms: number;
+  start_unix_ns: string; // exact
+  duration_ns: number;
+  session: string | null;
+  attributes: Attribute[];
+  events: { name: string; time_ms: number; offset_ns: number; attributes: Attribute[] }[]; // offset: since span start
+  links: { trace_id: string; span_id: string; attributes: Attribute[] }[];
+  resource: Attribute[];
+  scope: string; // name and version
+  dropped: { attributes: number; events: number; links: number };
+}
+export interface Attribute {
+  key: string;
+  value: Json; // int64 beyond 2^53 and bytes (hex) as text
+  truncated?: true;
+}
+export interface Log {
+  time_ms: number;
+  span_id: string;
+  severity: number;
+  severity_text: string;
+  body: Json;
+  service: string;
+  attributes: Attribute[];
+}
+
+// GET /api/v1/services  →  {"services": string[]}
+// GET /api/v1/operations?service=NAME  →  {"operations": string[]}
+
+// GET /api/v1/latency?from_ms&to_ms[&service][&operation][&step_seconds][&limit]
+// Without a step one row an operation, most called first; with one (a multiple of 60) a row each step. `histogram` is
+// there with histogram=duration|first_chunk|last_chunk: [bucket, count] of the buckets that are not empty; bucket i is
+// below 1 µs · 2^(i/4).
+export interface Latency {
+  step_seconds: number;
+  rows: LatencyRow[];
+}
+export interface Percentiles {
+  count: number;
+  p50_seconds: number | null;
+  p95_seconds: number | null;
+  p99_seconds: number | null;
+}
+export interface LatencyRow {
+  time_ms: number;
+  service: string;
+  operation: string;
+  count: number;
+  errors: number;
+  cancelled: number;
+  duration: Percentiles;
+  first_chunk: Percentiles; // of calls only; count 0 when the operation streams nothing
+  last_chunk: Percentiles;
+  histogram?: [number, number][];
+}
+
+// POST /api/v1/login {"token": "..."}  →  204 and a cookie; 401 when it is wrong. POST /api/v1/logout → 204.
+
+// WebSocket /api/v1/live, subprotocol sockeye-page.v1, JSON texts. The page says what it looks at (each message
+// replaces the one before); the console answers at once and then at most once a second, when something changed.
+export interface Subscribe {
+  fleet?: boolean;
+  sessions?: {
+    route?: string; instance?: string; dialect?: string; client?: string; text?: string;
+    trouble?: boolean; // only those with misses, buffered bytes or stuck calls
+    sort?: 'opened' | 'messages' | 'bytes' | 'rtt' | 'misses' | 'buffered' | 'silence';
+    order?: 'desc' | 'asc';
+    offset?: number;
+    limit?: number; // ≤ 500
+  };
+  session?: string;
+}
+export type LiveMessage =
+  | { type: 'fleet'; now_ms: number; proxies: Proxy[]; routes: LiveRoute[]; ended: Session[] } // ended lately, ≤ 20
+  | { type: 'sessions'; now_ms: number; total: number; matched: number; sessions: Session[] } // the window, in order
+  | { type: 'session'; now_ms: number; session: Session; recorder: RecordedMessage[]; calls: OpenCall[] }
+  | { type: 'error'; message: string };
+export interface LiveRoute {
+  instance: string;
+  route: string;
+  active: number;
+  messages_per_second: Pair;
+  bytes_per_second: Pair;
+  opened_per_second: number;
+  ended_per_second: number;
+  misses: number; // since the proxy started
+  reconnects: number;
+  stuck: number;
+  buffered_sessions: number;
+  buffered_bytes: number;
+  invocations_open: number;
+  rtt_p50_seconds: MaybePair;
+  rtt_p99_seconds: MaybePair;
+}
