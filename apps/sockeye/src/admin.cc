@@ -8,16 +8,17 @@
 #include <utility>
 #include <vector>
 
-#include "json.h"
 #include "process.h"
 #include "sessions.h"
 #include "sockeye/base/ids.h"
+#include "sockeye/base/json.h"
 #include "sockeye/model/http_head.h"
 #include "sockeye/signal/collect.h"
 
 namespace sockeye::app {
 namespace {
 
+using base::Json;
 using prometheus::Request;
 using prometheus::Response;
 

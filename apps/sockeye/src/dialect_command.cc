@@ -10,8 +10,8 @@
 #include <sstream>
 #include <variant>
 
-#include "json.h"
 #include "sockeye/base/ids.h"
+#include "sockeye/base/json.h"
 #include "sockeye/config/text.h"
 #include "sockeye/dialect/registry.h"
 #include "sockeye/dialect/session.h"
@@ -142,11 +142,11 @@ class Notes final : public dialect::Listener {
   }
 };
 
-void put_attributes(Json& json, const model::Invocation& i) {
+void put_attributes(base::Json& json, const model::Invocation& i) {
   json.key("attributes").open('{');
   for (const auto& [name, value] : i.attributes) {
     std::string key;
-    append_json_text(key, name);
+    base::append_json_text(key, name);
     json.key(std::string_view(key).substr(1, key.size() - 2));
     if (const auto* const text = std::get_if<std::string>(&value))
       json.text(*text);
@@ -162,7 +162,7 @@ void put_attributes(Json& json, const model::Invocation& i) {
 }
 
 void print_json(const model::Invocation& i) {
-  Json json;
+  base::Json json;
   json.open('{').key("invocation").text(i.operation).key("opened_by").text(model::direction(i.opened_by));
   json.key("status").text(model::name(i.status)).key("chunks").number(i.chunks.count).key("traceparent");
   if (i.traceparent.empty())
@@ -189,7 +189,7 @@ void print_json(const model::Invocation& i) {
 }
 
 void print_json(std::size_t line, const Sample& sample, const Notes& notes) {
-  Json json;
+  base::Json json;
   json.open('{').key("line").number(static_cast<std::uint64_t>(line));
   json.key("dir").text(model::direction(sample.from)).key("rule");
   if (notes.rules.empty())
@@ -371,7 +371,7 @@ class Test {
   void sum_up() {
     using dialect::Oddity;
     if (json_) {
-      Json json;
+      base::Json json;
       json.open('{').key("left_open").number(static_cast<std::uint64_t>(session_->open()));
       json.key("unmatched").number(notes_.count(Oddity::unmatched));
       json.key("orphans").number(notes_.count(Oddity::orphan));

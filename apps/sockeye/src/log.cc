@@ -8,7 +8,7 @@
 #include <chrono>
 #include <memory>
 
-#include "json.h"
+#include "sockeye/base/json.h"
 #include "sockeye/base/utf8.h"
 
 namespace sockeye::app {
@@ -51,12 +51,12 @@ std::string log_line(config::LogFormat format, std::uint64_t unix_ms, std::strin
                      std::string_view message) {
   std::string out;
   if (format == config::LogFormat::json) {
-    out = R"({"time":")" + iso8601(unix_ms) + R"(","level":")" + std::string(level) + R"(","message":)";
-    append_json_text(out, message);
+    out = R"({"time":")" + base::iso8601(unix_ms) + R"(","level":")" + std::string(level) + R"(","message":)";
+    base::append_json_text(out, message);
     return out + '}';
   }
   constexpr std::string_view hex = "0123456789abcdef";
-  out = iso8601(unix_ms) + ' ' + std::string(level);
+  out = base::iso8601(unix_ms) + ' ' + std::string(level);
   out.append(level.size() < 6 ? 6 - level.size() : 1, ' ');
   const std::string repaired = base::repair_utf8(message);
   for (std::size_t i = 0; i < repaired.size(); ++i) {

@@ -8,14 +8,16 @@
 #include <span>
 #include <tuple>
 
-#include "json.h"
 #include "sockeye/base/ids.h"
+#include "sockeye/base/json.h"
 #include "sockeye/config/text.h"
 
 namespace sockeye::app {
 namespace {
 
 using base::fail;
+using base::iso8601;
+using base::Json;
 using proxy::SessionRow;
 
 constexpr std::array<std::string_view, 2> directions = {"c2s", "s2c"};

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace sockeye::app {
+namespace sockeye::base {
 
 class Json {
  public:
@@ -33,4 +33,4 @@ void append_json_text(std::string& out, std::string_view value);
 // "2026-03-01T12:34:56.789Z".
 [[nodiscard]] std::string iso8601(std::uint64_t unix_ms);
 
-}  // namespace sockeye::app
+}  // namespace sockeye::base

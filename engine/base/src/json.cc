@@ -1,4 +1,4 @@
-#include "json.h"
+#include "sockeye/base/json.h"
 
 #include <array>
 #include <charconv>
@@ -7,7 +7,7 @@
 
 #include "sockeye/base/utf8.h"
 
-namespace sockeye::app {
+namespace sockeye::base {
 
 void append_json_text(std::string& out, std::string_view value) {
   constexpr std::string_view hex = "0123456789abcdef";
@@ -99,4 +99,4 @@ Json& Json::null() {
   return *this;
 }
 
-}  // namespace sockeye::app
+}  // namespace sockeye::base
