@@ -1,0 +1,69 @@
+#include "ingest.h"
+
+#include <memory>
+#include <utility>
+
+#include "sockeye/intake/decompress.h"
+
+namespace sockeye::console {
+namespace {
+
+constexpr std::uint64_t busy_for_ms = 1000;           // a full queue empties at the pace of the disk
+constexpr std::uint64_t unavailable_for_ms = 30'000;  // a full disk is somebody's work
+
+Taken refused(const store::Written& written) {
+  Taken out;
+  out.message = written.message;
+  if (written.refusal == store::Refusal::busy) {
+    out.verdict = Verdict::busy;
+    out.retry_after_ms = busy_for_ms;
+  } else {
+    out.verdict = Verdict::unavailable;
+    out.retry_after_ms = unavailable_for_ms;
+  }
+  return out;
+}
+
+}  // namespace
+
+void Ingest::take(intake::Signal signal, intake::Format format, std::string encoding, std::string body,
+                  std::function<void(Taken)> done) {
+  struct Job {
+    std::string encoding, body;
+    std::function<void(Taken)> done;
+  };
+  auto job = std::make_shared<Job>(Job{std::move(encoding), std::move(body), std::move(done)});
+  const bool queued = workers_.run(
+      [this, signal, format, job] { work(signal, format, job->encoding, std::move(job->body), std::move(job->done)); });
+  if (!queued) job->done({Verdict::busy, {}, "too many requests wait to be decoded", busy_for_ms});
+}
+
+void Ingest::work(intake::Signal signal, intake::Format format, const std::string& encoding, std::string body,
+                  std::function<void(Taken)> done) {
+  if (!encoding.empty() && encoding != "identity") {
+    std::string unpacked;
+    switch (intake::decompress(encoding, body, largest_unpacked_, unpacked)) {
+      case intake::Unpacking::done:
+        body = std::move(unpacked);
+        break;
+      case intake::Unpacking::unknown_encoding:
+        return done({Verdict::unsupported_encoding, {}, "Content-Encoding: expected gzip, deflate, zstd or identity"});
+      case intake::Unpacking::malformed:
+        return done({Verdict::invalid, {}, "the body is not what its Content-Encoding says"});
+      case intake::Unpacking::too_large:
+        return done(
+            {Verdict::too_large,
+             {},
+             "the body unpacks to more than " + std::to_string(largest_unpacked_) + " bytes; send smaller batches"});
+    }
+  }
+  store::Batch batch;
+  auto tally = intake::decode(signal, format, std::move(body), batch);
+  if (!tally) return done({Verdict::invalid, {}, tally.error().message});
+  if (batch.empty()) return done({Verdict::stored, *std::move(tally)});
+  store_.write(std::move(batch), [tally = *std::move(tally), done = std::move(done)](const store::Written& written) {
+    done(written.refusal == store::Refusal::none ? Taken{Verdict::stored, tally} : refused(written));
+  });
+}
+
+}  // namespace sockeye::console

@@ -1,0 +1,43 @@
+// An OTLP request of either transport → the store, and what to tell the sender. Acknowledged means stored: the answer
+// waits for the store's commit.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "budget.h"
+#include "sockeye/intake/decode.h"
+#include "sockeye/store/store.h"
+#include "workers.h"
+
+namespace sockeye::console {
+
+// As OTLP's specification maps them: what may be sent again and what never will be taken.
+enum class Verdict : std::uint8_t { stored, invalid, unsupported_encoding, too_large, busy, unavailable };
+
+struct Taken {
+  Verdict verdict = Verdict::stored;
+  intake::Tally tally;
+  std::string message;               // of anything but `stored`
+  std::uint64_t retry_after_ms = 0;  // of busy and unavailable
+};
+
+class Ingest {
+ public:
+  Ingest(store::Store& store, Workers& workers, std::size_t largest_unpacked)
+      : store_(store), workers_(workers), largest_unpacked_(largest_unpacked) {}
+
+  // `encoding`: of Content-Encoding; "" = as it is. `done` once, from any thread.
+  void take(intake::Signal, intake::Format, std::string encoding, std::string body, std::function<void(Taken)> done);
+
+ private:
+  void work(intake::Signal, intake::Format, const std::string& encoding, std::string body,
+            std::function<void(Taken)> done);
+
+  store::Store& store_;
+  Workers& workers_;
+  const std::size_t largest_unpacked_;
+};
+
+}  // namespace sockeye::console

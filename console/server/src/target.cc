@@ -1,0 +1,162 @@
+#include "target.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace sockeye::console {
+namespace {
+
+constexpr std::size_t most_parameters = 64;
+
+int digit(char c) {
+  return c >= '0' && c <= '9'   ? c - '0'
+         : c >= 'a' && c <= 'f' ? c - 'a' + 10
+         : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                : -1;
+}
+
+}  // namespace
+
+std::optional<std::string> percent_decode(std::string_view text, bool form) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%') {
+      if (i + 2 >= text.size() || digit(text[i + 1]) < 0 || digit(text[i + 2]) < 0) return std::nullopt;
+      out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+      i += 2;
+    } else {
+      out += form && text[i] == '+' ? ' ' : text[i];
+    }
+  }
+  return out;
+}
+
+void split_target(std::string_view target, std::string& path, std::string& query) {
+  path.clear();
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!target.starts_with(scheme)) continue;
+    const auto slash = target.find('/', scheme.size());
+    target = slash == std::string_view::npos ? "/" : target.substr(slash);
+  }
+  const auto question = std::min(target.find('?'), target.size());
+  query = target.substr(std::min(question + 1, target.size()));
+  auto decoded = percent_decode(target.substr(0, question), false);
+  if (!decoded || decoded->empty() || decoded->front() != '/' || decoded->find('\0') != std::string::npos) return;
+  if ((*decoded + "/").find("/../") != std::string::npos) return;
+  path = *std::move(decoded);
+}
+
+Parameters::Parameters(std::string_view query) {
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(pair.size() + 1, query.size()));
+    if (pair.empty()) continue;
+    if (list_.size() == most_parameters) {
+      problem_ = "more than " + std::to_string(most_parameters) + " parameters";
+      return;
+    }
+    const auto equals = std::min(pair.find('='), pair.size());
+    auto name = percent_decode(pair.substr(0, equals), true);
+    auto value = percent_decode(pair.substr(std::min(equals + 1, pair.size())), true);
+    if (!name || !value) {
+      problem_ = "malformed escape in the query";
+      return;
+    }
+    list_.push_back({*std::move(name), *std::move(value)});
+  }
+}
+
+Parameters::Parameter* Parameters::find(std::string_view name) {
+  for (auto& each : list_) {
+    if (each.name != name) continue;
+    each.asked = true;
+    return &each;
+  }
+  return nullptr;
+}
+
+void Parameters::wrong(std::string_view name, std::string_view expected) {
+  if (problem_.empty()) problem_ = std::string(name) + ": expected " + std::string(expected);
+}
+
+std::string Parameters::text(std::string_view name) {
+  const auto* found = find(name);
+  return found == nullptr ? std::string() : found->value;
+}
+
+std::vector<std::string> Parameters::texts(std::string_view name) {
+  std::vector<std::string> out;
+  for (auto& each : list_) {
+    if (each.name != name) continue;
+    each.asked = true;
+    out.push_back(each.value);
+  }
+  return out;
+}
+
+std::optional<double> Parameters::number(std::string_view name, double least, double most) {
+  const auto* found = find(name);
+  if (found == nullptr || found->value.empty()) return std::nullopt;
+  double value = 0;
+  const char* const end = found->value.data() + found->value.size();
+  const auto [at, error] = std::from_chars(found->value.data(), end, value);
+  if (error != std::errc() || at != end || !std::isfinite(value) || value < least || value > most) {
+    wrong(name, "a number from " + std::to_string(least) + " to " + std::to_string(most));
+    return std::nullopt;
+  }
+  return value;
+}
+
+std::uint64_t Parameters::integer(std::string_view name, std::uint64_t otherwise, std::uint64_t least,
+                                  std::uint64_t most) {
+  const auto* found = find(name);
+  if (found == nullptr || found->value.empty()) return otherwise;
+  std::uint64_t value = 0;
+  const char* const end = found->value.data() + found->value.size();
+  const auto [at, error] = std::from_chars(found->value.data(), end, value);
+  if (error != std::errc() || at != end || value < least || value > most) {
+    wrong(name, "a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+    return otherwise;
+  }
+  return value;
+}
+
+bool Parameters::flag(std::string_view name) {
+  const auto* found = find(name);
+  if (found == nullptr) return false;
+  if (found->value != "true" && found->value != "false" && found->value != "1" && found->value != "0")
+    wrong(name, "true or false");
+  return found->value == "true" || found->value == "1";
+}
+
+std::optional<std::size_t> Parameters::word(std::string_view name, std::initializer_list<std::string_view> words) {
+  const auto* found = find(name);
+  if (found == nullptr || found->value.empty()) return std::nullopt;
+  const auto* at = std::find(words.begin(), words.end(), found->value);
+  if (at != words.end()) return static_cast<std::size_t>(at - words.begin());
+  std::string expected;
+  for (const auto each : words) expected += (expected.empty() ? "" : ", ") + std::string(each);
+  wrong(name, "one of " + expected);
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> Parameters::time(std::string_view name) {
+  const auto ms = number(name, 0, 9.2e12);
+  return ms ? std::optional(static_cast<std::uint64_t>(*ms * 1e6)) : std::nullopt;
+}
+
+std::optional<std::uint64_t> Parameters::duration(std::string_view name) {
+  const auto seconds = number(name, 0, 9.2e9);
+  return seconds ? std::optional(static_cast<std::uint64_t>(*seconds * 1e9)) : std::nullopt;
+}
+
+base::Result<void> Parameters::check() const {
+  if (!problem_.empty()) return base::fail(problem_);
+  for (const auto& each : list_)
+    if (!each.asked) return base::fail("unknown parameter \"" + each.name + "\"");
+  return {};
+}
+
+}  // namespace sockeye::console
