@@ -8,6 +8,7 @@
 #include <protozero/exception.hpp>
 
 #include "records.h"
+#include "transcode.h"
 
 namespace sockeye::intake {
 namespace {
@@ -52,7 +53,6 @@ Tally read(Signal signal, std::string_view body, store::Batch& batch) {
 }
 
 base::Result<Tally> decode_protobuf(Signal signal, std::string&& body, store::Batch& batch) {
-  if (body.size() > std::numeric_limits<std::int32_t>::max()) return base::fail("the request is longer than 2 GiB");
   if (body.capacity() <= longest_inside) body.reserve(longest_inside + 1);
   const Mark mark(batch);
   try {
@@ -75,8 +75,11 @@ base::Result<Tally> decode_protobuf(Signal signal, std::string&& body, store::Ba
 }  // namespace
 
 base::Result<Tally> decode(Signal signal, Format format, std::string&& body, store::Batch& batch) {
+  if (body.size() > std::numeric_limits<std::int32_t>::max()) return base::fail("the request is longer than 2 GiB");
   if (format == Format::protobuf) return decode_protobuf(signal, std::move(body), batch);
-  return base::fail("JSON is not read yet");
+  auto transcoded = transcode(signal, std::move(body));
+  if (!transcoded) return tl::unexpected(transcoded.error());
+  return decode_protobuf(signal, std::move(*transcoded), batch);
 }
 
 }  // namespace sockeye::intake

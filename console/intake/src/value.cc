@@ -175,7 +175,7 @@ void finish_nested(store::Batch& batch, Value& value) {
 
 }  // namespace
 
-Value read_value(store::Batch& batch, std::string_view message) {
+Value parse_value(std::string_view message) {
   Value value;
   pbf_reader reader = reader_of(message);
   while (reader.next()) switch (reader.tag_and_type()) {  // a oneof: the last that comes is meant
@@ -211,6 +211,11 @@ Value read_value(store::Batch& batch, std::string_view message) {
       default:
         reader.skip();
     }
+  return value;
+}
+
+Value read_value(store::Batch& batch, std::string_view message) {
+  Value value = parse_value(message);
   switch (value.type) {
     case Value::Type::text:
       value.text = take_text(batch, value.text, value.truncated);

@@ -16,6 +16,8 @@ namespace sockeye::intake {
 inline constexpr int deepest_value = 32;  // arrays and maps inside one another
 
 // Throws protozero::exception where `message` is malformed; so do all that read protobuf here, up to decode().
+// parse_value() gives what stands there, as views of it; read_value() what may be kept of it.
+[[nodiscard]] store::Value parse_value(std::string_view message);
 [[nodiscard]] store::Value read_value(store::Batch& batch, std::string_view message);
 
 // Collects one list of attributes at the end of batch.attributes. Nothing else may be appended there before end().
