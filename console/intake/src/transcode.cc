@@ -127,8 +127,34 @@ bool read_enumeration(element value, std::span<const Name> names, std::int32_t& 
   return read_integer(value, out);
 }
 
+// Base64; or what JSON.stringify makes of a Uint8Array, {"0":1,"1":2}, and of a Buffer, {"type":"Buffer","data":[1,2]}:
+// the JavaScript SDK sends both (@opentelemetry/otlp-transformer 0.57).
+bool read_bytes(element value, std::string& out) {
+  if (value.is_string()) return decode_base64(value.get_string().value_unsafe(), out);
+  out.clear();
+  const auto add = [&out](element each) {
+    std::uint8_t byte = 0;
+    if (!read_integer(each, byte)) return false;
+    out += static_cast<char>(byte);
+    return true;
+  };
+  dom::array list;
+  if (value.get(list) == simdjson::SUCCESS || value["data"].get(list) == simdjson::SUCCESS) {
+    for (const element each : list)
+      if (!add(each)) return false;
+    return true;
+  }
+  dom::object numbered;
+  if (value.get(numbered) != simdjson::SUCCESS) return false;
+  for (const auto [number, each] : numbered)
+    if (number != std::to_string(out.size()) || !add(each)) return false;
+  return true;
+}
+
 class Transcoder {
  public:
+  explicit Transcoder(const std::string& out) : out_(out) {}
+
   // False: `wrong()` tells what.
   bool object(dom::object in, const Message& message, pbf_writer& out) {
     for (const auto [name, value] : in) {
@@ -162,11 +188,16 @@ class Transcoder {
   }
 
   bool nested(element value, const Field& field, pbf_writer& out) {
-    pbf_writer inner(out, field.tag);
-    if (value.is_null()) return true;  // in a list: it keeps the place
     dom::object fields;
-    if (value.get(fields) != simdjson::SUCCESS) return no("an object");
-    return object(fields, *field.message, inner);
+    const bool there = !value.is_null();  // null in a list keeps its place
+    if (there && value.get(fields) != simdjson::SUCCESS) return no("an object");
+    const std::size_t before = out_.size();
+    if (there) {
+      pbf_writer inner(out, field.tag);
+      if (!object(fields, *field.message, inner)) return false;
+    }
+    if (out_.size() == before) out.add_message(field.tag, "", 0);  // pbf_writer leaves out what is empty
+    return true;
   }
 
   bool single(element value, const Field& field, pbf_writer& out) {
@@ -185,12 +216,10 @@ class Transcoder {
         id(text, field, out);
         return true;
       }
-      case Kind::bytes: {
-        std::string_view text;
-        if (value.get(text) != simdjson::SUCCESS || !decode_base64(text, scratch_)) return no("base64");
+      case Kind::bytes:
+        if (!read_bytes(value, scratch_)) return no("base64");
         out.add_bytes(field.tag, scratch_);
         return true;
-      }
       case Kind::boolean: {
         bool truth = false;
         if (value.get(truth) != simdjson::SUCCESS) return no("true or false");
@@ -248,6 +277,7 @@ class Transcoder {
     out.add_bytes(field.tag, scratch_);
   }
 
+  const std::string& out_;  // what all writers write to
   std::string scratch_;
   std::string path_;
   const char* expected_ = "";
@@ -274,7 +304,7 @@ base::Result<std::string> transcode(Signal signal, std::string&& json) {
   std::string out;
   out.reserve(size / 2);
   pbf_writer writer(out);
-  Transcoder transcoder;
+  Transcoder transcoder(out);
   if (!transcoder.object(request, request_of(signal), writer)) return base::fail(transcoder.wrong());
   if (out.size() < out.capacity() / 2) out.shrink_to_fit();  // it is kept as long as its spans
   return out;

@@ -91,70 +91,83 @@ void add_text(pbf_writer& to, protozero::pbf_tag_type tag, std::string_view text
   }
 }
 
-void mend(std::string_view list, Shape shape, pbf_writer& to);
+// Copies a nested value with its text mended, and without fields that OTLP does not know.
+class Mender {
+ public:
+  std::string copy(std::string_view of, Shape shape) {
+    pbf_writer writer(out_);
+    list(of, shape, writer);
+    return std::move(out_);
+  }
 
-void mend_value(std::string_view value, pbf_writer& to) {
-  pbf_reader reader = reader_of(value);
-  while (reader.next()) {
-    const protozero::pbf_tag_type tag = reader.tag();
-    switch (reader.tag_and_type()) {
-      case fields::any_value::text:
-        add_text(to, tag, view_of(reader));
-        break;
-      case fields::any_value::boolean:
-        to.add_bool(tag, reader.get_bool());
-        break;
-      case fields::any_value::integer:
-        to.add_int64(tag, reader.get_int64());
-        break;
-      case fields::any_value::real:
-        to.add_double(tag, reader.get_double());
-        break;
-      case fields::any_value::octets: {
-        const std::string_view octets = view_of(reader);
-        to.add_bytes(tag, octets.data(), octets.size());
-        break;
-      }
-      case fields::any_value::array:
-      case fields::any_value::map: {
-        const Shape shape = reader.tag_and_type() == fields::any_value::array ? Shape::array : Shape::map;
-        pbf_writer inner(to, tag);
-        mend(view_of(reader), shape, inner);
-        break;
-      }
-      default:
+ private:
+  // A message of its own within another. pbf_writer leaves it out where it is empty; an empty element keeps its place.
+  template <class Write>
+  void inner(pbf_writer& to, protozero::pbf_tag_type tag, Write write) {
+    const std::size_t before = out_.size();
+    {
+      pbf_writer writer(to, tag);
+      write(writer);
+    }
+    if (out_.size() == before) to.add_message(tag, "", 0);
+  }
+
+  void list(std::string_view of, Shape shape, pbf_writer& to) {
+    pbf_reader reader = reader_of(of);
+    while (reader.next())
+      if (reader.tag_and_type() != fields::list::element) {
         reader.skip();
-    }
-  }
-}
-
-void mend(std::string_view list, Shape shape, pbf_writer& to) {
-  pbf_reader reader = reader_of(list);
-  while (reader.next()) {
-    if (reader.tag_and_type() != fields::list::element) {
-      reader.skip();
-      continue;
-    }
-    pbf_writer element(to, 1);
-    if (shape == Shape::array) {
-      mend_value(view_of(reader), element);
-      continue;
-    }
-    pbf_reader pair = reader.get_message();
-    while (pair.next()) switch (pair.tag_and_type()) {
-        case fields::key_value::key:
-          add_text(element, 1, view_of(pair));
-          break;
-        case fields::key_value::value: {
-          pbf_writer value(element, 2);
-          mend_value(view_of(pair), value);
-          break;
-        }
-        default:
-          pair.skip();
+      } else if (shape == Shape::array) {
+        inner(to, 1, [&](pbf_writer& element) { any(view_of(reader), element); });
+      } else {
+        inner(to, 1, [&](pbf_writer& element) { pair(reader.get_message(), element); });
       }
   }
-}
+
+  void pair(pbf_reader reader, pbf_writer& to) {
+    while (reader.next()) switch (reader.tag_and_type()) {
+        case fields::key_value::key:
+          add_text(to, 1, view_of(reader));
+          break;
+        case fields::key_value::value:
+          inner(to, 2, [&](pbf_writer& value) { any(view_of(reader), value); });
+          break;
+        default:
+          reader.skip();
+      }
+  }
+
+  void any(std::string_view message, pbf_writer& to) {
+    const Value value = parse_value(message);
+    switch (value.type) {
+      case Value::Type::empty:
+        break;
+      case Value::Type::text:
+        add_text(to, 1, value.text);
+        break;
+      case Value::Type::boolean:
+        to.add_bool(2, value.boolean);
+        break;
+      case Value::Type::integer:
+        to.add_int64(3, value.integer);
+        break;
+      case Value::Type::real:
+        to.add_double(4, value.real);
+        break;
+      case Value::Type::array:
+        inner(to, 5, [&](pbf_writer& elements) { list(value.text, Shape::array, elements); });
+        break;
+      case Value::Type::map:
+        inner(to, 6, [&](pbf_writer& elements) { list(value.text, Shape::map, elements); });
+        break;
+      case Value::Type::bytes:
+        to.add_bytes(7, value.text.data(), value.text.size());
+        break;
+    }
+  }
+
+  std::string out_;
+};
 
 void finish_nested(store::Batch& batch, Value& value) {
   const Shape shape = value.type == Value::Type::array ? Shape::array : Shape::map;
@@ -166,9 +179,7 @@ void finish_nested(store::Batch& batch, Value& value) {
     value.text = too_deep_note;
     value.truncated = true;
   } else if (finding.bad_text) {
-    std::string mended;
-    pbf_writer writer(mended);
-    mend(value.text, shape, writer);
+    const std::string mended = Mender().copy(value.text, shape);
     value.text = batch.keep(cut_elements(mended, value.truncated));
   }
 }
