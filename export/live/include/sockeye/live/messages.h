@@ -28,6 +28,7 @@ struct Hello {
   std::string instance, service, host, sockeye_version;  // instance: service.instance.id, new with every start
   std::uint64_t started_unix_ns = 0;
   std::uint64_t open_sessions = 0;  // that will be told anew now
+  friend bool operator==(const Hello&, const Hello&) = default;
 };
 
 // What does not change while a session lives, but for its dialect. Times in Unix nanoseconds.
@@ -37,6 +38,7 @@ struct Opened {
   base::TraceId trace_id;                                                    // zero: not sampled
   std::uint64_t opened_unix_ns = 0;
   std::optional<base::SessionId> reconnect_of;
+  friend bool operator==(const Opened&, const Opened&) = default;
 };
 
 // What does. Sent when anything of it changed; absolute figures, so that a lost report is made good by the next.
@@ -51,12 +53,14 @@ struct Changed {
   std::uint64_t missed_total = 0, anomalies = 0;
   std::uint32_t invocations_open = 0;
   std::array<std::uint64_t, 2> last_message_unix_ns{};  // by sender; 0: none yet
+  friend bool operator==(const Changed&, const Changed&) = default;
 };
 
 struct Recorded {
   std::uint64_t time_unix_ns = 0, length = 0;
   std::uint8_t side = 0, opcode = 0;  // model::Side of the sender; RFC 6455 §11.8
   bool compressed = false, injected = false;
+  friend bool operator==(const Recorded&, const Recorded&) = default;
 };
 
 struct Ended {
@@ -65,6 +69,7 @@ struct Ended {
   std::uint16_t code = 0;
   std::string why, initiator, reason;  // signals.md's words
   std::vector<Recorded> recorder;      // oldest first; empty: not kept
+  friend bool operator==(const Ended&, const Ended&) = default;
 };
 
 // One route over the time since the last report.
@@ -75,6 +80,7 @@ struct Summary {
   std::array<std::uint64_t, 2> messages_total{}, bytes_total{};  // since the proxy started
   std::uint64_t stuck = 0, buffered_sessions = 0, buffered_bytes = 0, invocations_open = 0;
   std::array<std::optional<std::uint64_t>, 2> rtt_p50_ns, rtt_p99_ns;  // by leg, over open sessions' last pongs
+  friend bool operator==(const Summary&, const Summary&) = default;
 };
 
 struct OpenCall {
@@ -84,6 +90,7 @@ struct OpenCall {
   std::uint64_t opened_unix_ns = 0, first_chunk_unix_ns = 0, last_chunk_unix_ns = 0;  // 0: not yet
   std::uint64_t chunks = 0;
   base::TraceId trace_id;
+  friend bool operator==(const OpenCall&, const OpenCall&) = default;
 };
 
 // Answers an Ask, once a second for as long as it is watched.
@@ -91,6 +98,7 @@ struct Detail {
   base::SessionId id;
   std::vector<Recorded> recorder;
   std::vector<OpenCall> calls;
+  friend bool operator==(const Detail&, const Detail&) = default;
 };
 
 struct Report {
@@ -102,17 +110,24 @@ struct Report {
   std::vector<Summary> summaries;
   std::vector<Detail> details;
   bool all_told = false;  // every session that was open at hello has been told
+  friend bool operator==(const Report&, const Report&) = default;
 };
 
 // Console → proxy: the sessions somebody looks at; replaces the ask before. At most 16.
 struct Ask {
   std::vector<base::SessionId> watch;
+  friend bool operator==(const Ask&, const Ask&) = default;
 };
 
+// One message, whatever its size.
 [[nodiscard]] std::string encode(const Report&);
+// As many as it takes to keep each within largest_message: to be sent, and applied, in order. all_told comes with the
+// last. At least one, even of an empty report.
+[[nodiscard]] std::vector<std::string> encode_parts(const Report&);
 [[nodiscard]] std::string encode(const Ask&);
-// Unknown fields are skipped (a newer peer); what is malformed, too large or out of range is an error. Bounded: a
-// decoded value holds at most a small multiple of the bytes it came from.
+// Unknown fields are skipped (a newer peer); what is malformed, too large or out of range is an error: a message or
+// text beyond its limit, a session without an id, text that is not UTF-8. Bounded: a decoded value holds at most a
+// small multiple of the bytes it came from.
 [[nodiscard]] base::Result<Report> decode_report(base::Bytes);
 [[nodiscard]] base::Result<Ask> decode_ask(base::Bytes);
 // The flight recorder alone, as a Report carries it: what a store keeps of an ended session.
