@@ -97,8 +97,9 @@ export function TimeChart({title, times, series, from, to, format, height = 120,
     <figure className="time-chart">
       {legend && (
         <figcaption className="legend">
-          {series.map((one) => {
-            const value = index === null ? latest(one.values) : one.values[index] ?? null;
+          {(series.length > 1 || index !== null) && series.map((one) => {
+            // Bars count what happened: their total says more than the last bar.
+            const value = index !== null ? one.values[index] ?? null : kind === 'bars' ? one.values.reduce<number>((sum, each) => sum + (each ?? 0), 0) : latest(one.values);
             return (
               <span key={one.label} className="legend-item">
                 <i className={`swatch${one.dash ? ' dashed' : ''}`} style={{color: `var(${one.color})`}} />

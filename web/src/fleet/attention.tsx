@@ -1,12 +1,13 @@
 // "Needs attention": the dead and the dying, one click away, before any chart.
-import type {LiveMessage, Session} from '../api/types';
+import {parameters, useAsk} from '../api/fetch';
+import type {LiveMessage, Session, SessionPage} from '../api/types';
 import {Icon} from '../control/icon';
 import {useLive} from '../live/socket';
 import {Link} from '../route/link';
 import {address, sharedQuery, useQueryState} from '../route/location';
-import {explainEnd, isAbnormal, reasonLabel, troubles} from '../sessions/words';
+import {explainEnd, isAbnormal, reasonLabel, silence, troubles} from '../sessions/words';
 import {count, duration, shortId} from '../text/units';
-import {useNow} from '../time/clock';
+import {now as clock, useNow} from '../time/clock';
 import {Stamp} from '../time/stamp';
 
 const SHOWN = 6;
@@ -16,8 +17,13 @@ export function Attention({route, instance, current}: {route: string; instance: 
   const [query] = useQueryState();
   const trouble = useLive('sessions', {trouble: true, sort: 'misses', order: 'desc', limit: SHOWN, ...(route ? {route} : {}), ...(instance ? {instance} : {})});
   const dying = trouble?.sessions ?? [];
-  const dead = (current?.ended ?? []).filter((one) => isAbnormal(one) && (!route || one.route === route) && (!instance || one.instance === instance))
-    .sort((a, b) => (b.ended_ms ?? 0) - (a.ended_ms ?? 0));
+  // The stream tells the latest ends at once but only twenty of any kind; the store fills in the bad ones of the last hour.
+  const stored = useAsk<SessionPage>(['attention', route, instance], () =>
+    `/sessions${parameters({state: 'ended', abnormal: true, sort: 'ended', from_ms: Math.round(clock() - 3_600_000), to_ms: Math.round(clock()), route, instance, limit: SHOWN})}`, {refreshMs: 10_000});
+  const known = new Map((stored.data?.sessions ?? []).map((one) => [one.id, one]));
+  for (const one of current?.ended ?? []) if ((!route || one.route === route) && (!instance || one.instance === instance)) known.set(one.id, one);
+  const dead = [...known.values()].filter(isAbnormal).sort((a, b) => (b.ended_ms ?? 0) - (a.ended_ms ?? 0));
+  const looked = current !== undefined || stored.data !== undefined;
   const calm = trouble !== undefined && dying.length === 0 && dead.length === 0;
   return (
     <section className="card attention" aria-label="Needs attention">
@@ -47,17 +53,18 @@ export function Attention({route, instance, current}: {route: string; instance: 
             <Item key={one.id} session={one} level="bad" title={explainEnd(one, [], now).headline} what={`${reasonLabel(one.end_reason) || 'abnormal'}${one.close_code ? ` ${one.close_code}` : ''}${one.initiator ? ` · by ${one.initiator}` : ''}`}
               when={one.ended_ms ? <><Stamp ms={one.ended_ms} /></> : null} />
           ))}
-          {dead.length === 0 && <li className="none faint">{current ? <><Icon name="check" /> No abnormal end lately.</> : ' '}</li>}
+          {dead.length === 0 && <li className="none faint">{looked ? <><Icon name="check" /> No abnormal end in the last hour.</> : ' '}</li>}
         </ul>
       </div>
     </section>
   );
 }
 
+/** How long the leg in trouble has said nothing. */
 function silenceText(session: Session, now: number): string {
-  const last = session.last_message_ms;
-  const latest = Math.max(last?.[0] ?? 0, last?.[1] ?? 0);
-  return latest > 0 ? `silent ${duration(Math.max(0, Math.round((now - latest) / 1000)))}` : '';
+  const leg = (session.misses_now?.[1] ?? 0) > (session.misses_now?.[0] ?? 0) ? 1 : 0;
+  const silent = silence(session, leg, now);
+  return silent !== null && silent >= 2 ? `silent ${duration(Math.round(silent))}` : '';
 }
 
 function Item({session, level, what, when, title}: {session: Session; level: 'bad' | 'warn'; what: string; when: React.ReactNode; title: string}) {

@@ -13,7 +13,7 @@ export function sessionTone(session: Session, now: number): 'bad' | 'warn' | '' 
 }
 
 const id: Column<Session> = {
-  key: 'id', title: 'Session', width: 96, keep: 9,
+  key: 'id', title: 'Session', width: 80, keep: 9,
   cell: (row) => (
     <span className="row">
       <span className={`dot ${row.state === 'ended' ? (isAbnormal(row) ? 'bad' : '') : row.live ? 'good' : 'warn'}`} title={row.state === 'ended' ? 'ended' : row.live ? 'open' : 'open when last heard of'} />
@@ -23,7 +23,7 @@ const id: Column<Session> = {
 };
 const route: Column<Session> = {key: 'route', title: 'Route', width: 90, grow: 1, keep: 6, cell: (row) => <span title={row.route}>{row.route}</span>};
 const client: Column<Session> = {key: 'client', title: 'Client', width: 132, grow: 1.2, keep: 5, cell: (row) => <span title={row.client}>{row.client || <span className="faint">–</span>}</span>};
-const dialect: Column<Session> = {key: 'dialect', title: 'Dialect', width: 110, grow: 1, keep: 2, cell: (row) => (row.dialect === 'none' ? <span className="faint">–</span> : row.dialect)};
+const dialect: Column<Session> = {key: 'dialect', title: 'Dialect', width: 100, grow: 0.9, keep: 2, cell: (row) => (row.dialect === 'none' ? <span className="faint">–</span> : row.dialect)};
 const opened: Column<Session> = {key: 'opened', title: 'Opened', width: 118, end: true, keep: 4, sortable: true, cell: (row) => <Stamp ms={row.opened_ms} />};
 const host: Column<Session> = {key: 'host', title: 'Proxy', width: 110, grow: 0.8, keep: 0, cell: (row) => <span title={row.instance}>{row.host}</span>};
 
@@ -36,7 +36,7 @@ const HINT = 'client / server';
 export function liveColumns(now: number): Column<Session>[] {
   return [
     id,
-    {key: 'state', title: 'Trouble', width: 170, grow: 1.6, keep: 8, cell: (row) => {
+    {key: 'state', title: 'Trouble', width: 122, grow: 2.2, keep: 8, cell: (row) => {
       const worst = troubles(row, now)[0];
       return worst ? <span className={worst.level} title={worst.text}>{worst.short}</span> : row.state === 'closing' ? <span className="warn">closing</span> : <span className="faint">–</span>;
     }},
@@ -62,7 +62,7 @@ const rateOf = (value: number) => rate(value).replace('/s', '');
 export function pastColumns(now: number): Column<Session>[] {
   return [
     id,
-    {key: 'end', title: 'End', width: 200, grow: 1.6, keep: 8, cell: (row) => {
+    {key: 'end', title: 'End', width: 140, grow: 3, keep: 8, cell: (row) => {
       if (row.state !== 'ended') return <span className="good">{row.state}</span>;
       const bad = isAbnormal(row);
       return (

@@ -88,7 +88,7 @@ export function Table<T>({label, columns, rows, total, rowKey, href, onOpen, sor
             const id = row ? rowKey(row) : undefined;
             return (
               <div key={item.index} role="row" aria-rowindex={item.index + 2} tabIndex={item.index === active ? 0 : -1}
-                className={`table-row${opens ? ' opens' : ''}${row && tone ? ` ${tone(row)}` : ''}${id !== undefined && id === selected ? ' selected' : ''}`}
+                className={`table-row${opens ? ' opens' : ''}${row && tone && tone(row) ? ` tone-${tone(row)}` : ''}${id !== undefined && id === selected ? ' selected' : ''}`}
                 {...(selected !== undefined ? {'aria-selected': id === selected} : {})}
                 ref={(element) => {
                   if (element && wantFocus.current && item.index === active) {
