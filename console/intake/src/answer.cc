@@ -36,6 +36,27 @@ std::string seconds(std::uint64_t ms) {
   return out + 's';
 }
 
+// Writers close their message as they end: before `out` is returned, hence functions of their own.
+void write_partial(std::string& out, const Tally& tally) {
+  pbf_writer response(out);
+  pbf_writer partial(response, 1);
+  partial.add_int64(1, static_cast<std::int64_t>(std::min<std::uint64_t>(tally.rejected, INT64_MAX)));
+  partial.add_string(2, base::repair_utf8(tally.message));
+}
+
+void write_status(std::string& out, int code, std::string_view message, std::uint64_t retry_after_ms) {
+  pbf_writer writer(out);
+  writer.add_int32(1, code);
+  writer.add_string(2, base::repair_utf8(message));
+  if (retry_after_ms == 0) return;
+  pbf_writer detail(writer, 3);  // google.protobuf.Any
+  detail.add_string(1, retry_info.data(), retry_info.size());
+  pbf_writer info(detail, 2);
+  pbf_writer delay(info, 1);
+  delay.add_int64(1, static_cast<std::int64_t>(retry_after_ms / 1000));
+  delay.add_int32(2, static_cast<std::int32_t>(retry_after_ms % 1000 * 1'000'000));
+}
+
 }  // namespace
 
 std::string success(Signal signal, Format format, const Tally& tally) {
@@ -48,11 +69,7 @@ std::string success(Signal signal, Format format, const Tally& tally) {
     append_json(out, tally.message);
     return out += "}}";
   }
-  if (tally.rejected == 0) return out;
-  pbf_writer response(out);
-  pbf_writer partial(response, 1);
-  partial.add_int64(1, static_cast<std::int64_t>(std::min<std::uint64_t>(tally.rejected, INT64_MAX)));
-  partial.add_string(2, base::repair_utf8(tally.message));
+  if (tally.rejected > 0) write_partial(out, tally);
   return out;
 }
 
@@ -69,17 +86,7 @@ std::string status(Format format, int code, std::string_view message, std::uint6
     }
     return out += '}';
   }
-  pbf_writer writer(out);
-  writer.add_int32(1, code);
-  writer.add_string(2, base::repair_utf8(message));
-  if (retry_after_ms > 0) {
-    pbf_writer detail(writer, 3);  // google.protobuf.Any
-    detail.add_string(1, retry_info.data(), retry_info.size());
-    pbf_writer info(detail, 2);
-    pbf_writer delay(info, 1);
-    delay.add_int64(1, static_cast<std::int64_t>(retry_after_ms / 1000));
-    delay.add_int32(2, static_cast<std::int32_t>(retry_after_ms % 1000 * 1'000'000));
-  }
+  write_status(out, code, message, retry_after_ms);
   return out;
 }
 

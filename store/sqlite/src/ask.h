@@ -1,0 +1,29 @@
+// The questions of the contract, each on a connection of its own (Readers::Loan). They throw Failure; what is asked
+// wrongly is an error value.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "database.h"
+#include "sockeye/base/result.h"
+#include "sockeye/store/batch.h"
+#include "sockeye/store/query.h"
+
+namespace sockeye::sqlite::ask {
+
+base::Result<store::Batch> trace(Database& db, const base::TraceId& id, std::size_t limit);
+base::Result<store::SpanPage> spans(Database& db, const store::SpanQuery& query);
+base::Result<store::Page<store::TraceSummary>> traces(Database& db, const store::SpanQuery& query);
+base::Result<std::vector<std::string>> services(Database& db);
+base::Result<std::vector<std::string>> operations(Database& db, const std::string& service);
+base::Result<std::vector<store::OperationPoint>> latency(Database& db, const store::OperationsQuery& query);
+
+base::Result<store::Page<store::Session>> sessions(Database& db, const store::SessionQuery& query);
+base::Result<std::optional<store::Session>> session(Database& db, const base::SessionId& id);
+base::Result<std::vector<store::SessionPoint>> points(Database& db, const base::SessionId& id, store::TimeRange range);
+base::Result<std::vector<store::FleetPoint>> fleet(Database& db, const store::FleetQuery& query);
+base::Result<std::vector<store::CloseCount>> closes(Database& db, store::TimeRange range, std::uint64_t step_ns);
+
+}  // namespace sockeye::sqlite::ask

@@ -1,0 +1,120 @@
+#include "block.h"
+
+#include <algorithm>
+
+#include "body.h"
+
+namespace sockeye::sqlite {
+namespace {
+constexpr std::uint64_t most_spans = 1024;
+constexpr std::uint64_t most_bytes = 8U << 20U;
+constexpr std::size_t enough_terms = 64U << 10U;
+}  // namespace
+
+bool Block::ready() const {
+  return spans_ >= most_spans || bytes_ >= most_bytes || terms_.size() >= enough_terms || terms_.full();
+}
+
+void Block::add_attributes(std::span<const store::Attribute> attributes) {
+  ValueText scratch;
+  std::string_view text;
+  for (const auto& each : attributes) {
+    const Term key = key_term(each.key);
+    terms_.add(key);
+    if (value_text(each.value, scratch, text)) terms_.add(value_term(key, text));
+  }
+}
+
+void Block::add(const store::Batch& batch, const store::Span& span, std::int64_t id, std::int64_t operation,
+                std::int64_t origin, std::size_t size, std::int64_t now_ms) {
+  if (spans_++ == 0) {
+    first_ = id;
+    oldest_ms_ = now_ms;
+  }
+  last_ = id;
+  bytes_ += size;
+  const std::int64_t start = column_time(span.start_unix_ns);
+  min_start_ = std::min(min_start_, start);
+  max_start_ = std::max(max_start_, start);
+  max_duration_ = std::max(max_duration_, span.duration_ns());
+
+  add_attributes(batch.of(span.attributes));
+  const store::Origin& from = batch.origins[span.origin];
+  if (origins_.add(static_cast<Term>(origin) + 1)) {
+    add_attributes(batch.of(from.resource));
+    add_attributes(batch.of(from.scope));
+  }
+  const unsigned power = duration_power(span.duration_ns());
+  const Term shape = (static_cast<Term>(operation) << 16U) | (Term{power} << 8U) | (Term{span.kind} << 4U) |
+                     (Term{span.status} << 1U) | 1U;
+  if (!shapes_.add(shape) && !shapes_.full()) return;
+  terms_.add(kind_term(span.kind));
+  for (const std::uint64_t whom :
+       {anyone(), of_service(from.service), of_name(span.name), of_operation(from.service, span.name)}) {
+    terms_.add(presence_term(whom));
+    if (span.status != 0) terms_.add(status_term(whom, span.status));
+    terms_.add(duration_term(whom, power));
+  }
+}
+
+void Block::finish(std::int64_t now_ms) {
+  if (spans_ == 0) return;
+  Query(db_,
+        "INSERT INTO block(id, first, last, spans, arrived, min_start, max_start, max_duration) "
+        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        next_, first_, last_, spans_, now_ms, min_start_, max_start_, column_time(max_duration_))
+      .run();
+  for (unsigned slice = 0; slice < filter_slices; ++slice) {
+    terms_.bits(slice, bits_);
+    Query(db_, "INSERT INTO filter(slice, block, bits) VALUES(?1, ?2, ?3)", slice, next_, Blob{bits_}).run();
+  }
+  ++next_;
+  clear();
+}
+
+void Block::clear() {
+  terms_.clear();
+  origins_.clear();
+  shapes_.clear();
+  first_ = 0;
+  min_start_ = INT64_MAX;
+  max_start_ = 0;
+  max_duration_ = spans_ = bytes_ = 0;
+}
+
+std::int64_t Block::rebuild(std::int64_t now_ms) {
+  clear();
+  next_ = 1;
+  last_ = 0;
+  {
+    Query newest(db_, "SELECT id, last FROM block ORDER BY id DESC LIMIT 1");
+    if (newest.next()) {
+      next_ = newest.integer(0) + 1;
+      last_ = newest.integer(1);
+    }
+  }
+  const std::int64_t after = last_;
+  Query rows(db_,
+             "SELECT s.id, s.start, s.duration, s.kind, s.status, s.operation, s.origin, s.body, o.service, "
+             "ifnull(p.name, ''), o.body FROM span s JOIN origin o ON o.id = s.origin "
+             "LEFT JOIN operation p ON p.id = s.operation WHERE s.id > ?1 ORDER BY s.id",
+             after);
+  while (rows.next()) {
+    store::Batch batch;
+    auto& origin = batch.origins.emplace_back();
+    origin.service = batch.keep(rows.text(8));
+    decode_origin(batch.keep(rows.bytes(10)), batch, origin);
+    store::Span span;
+    span.start_unix_ns = rows.number(1);
+    span.end_unix_ns = span.start_unix_ns + rows.number(2);
+    span.kind = static_cast<std::uint8_t>(rows.integer(3));
+    span.status = static_cast<std::uint8_t>(rows.integer(4));
+    span.name = batch.keep(rows.text(9));
+    const auto body = batch.keep(rows.bytes(7));
+    decode_span(body, batch, span);
+    add(batch, span, rows.integer(0), rows.integer(5), rows.integer(6), body.size(), now_ms);
+  }
+  return last_;
+}
+
+}  // namespace sockeye::sqlite

@@ -1,0 +1,42 @@
+// The block that spans are being added to: the run of ids after the last finished one, with what can be searched for
+// among them. It lives in memory until it is finished; a start, or a rollback, builds it anew from its rows.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "database.h"
+#include "filter.h"
+#include "sockeye/store/batch.h"
+
+namespace sockeye::sqlite {
+
+class Block {
+ public:
+  explicit Block(Database& db) : db_(db) {}
+
+  // A span just inserted as row `id`.
+  void add(const store::Batch&, const store::Span&, std::int64_t id, std::int64_t operation, std::int64_t origin,
+           std::size_t size, std::int64_t now_ms);
+  [[nodiscard]] bool ready() const;
+  [[nodiscard]] std::uint64_t spans() const { return spans_; }
+  [[nodiscard]] std::int64_t oldest_ms() const { return oldest_ms_; }
+  void finish(std::int64_t now_ms);  // into the table; the next begins
+  // Reads what is there. Returns the highest id in use.
+  std::int64_t rebuild(std::int64_t now_ms);
+
+ private:
+  void clear();
+  void add_attributes(std::span<const store::Attribute>);
+
+  Database& db_;
+  TermSet terms_, origins_, shapes_;  // shapes: of spans whose terms are in already, but for their attributes
+  std::string bits_;
+  std::int64_t next_ = 1;  // its number
+  std::int64_t first_ = 0, last_ = 0, oldest_ms_ = 0;
+  std::int64_t min_start_ = INT64_MAX, max_start_ = 0;
+  std::uint64_t max_duration_ = 0, spans_ = 0, bytes_ = 0;
+};
+
+}  // namespace sockeye::sqlite

@@ -1,0 +1,436 @@
+#include "body.h"
+
+#include <charconv>
+#include <protozero/pbf_reader.hpp>
+#include <protozero/pbf_writer.hpp>
+
+#include "database.h"
+
+namespace sockeye::sqlite {
+namespace {
+
+using protozero::pbf_reader;
+using protozero::pbf_writer;
+using store::Attribute;
+using store::Batch;
+using store::Range;
+using store::Value;
+using Tag = protozero::pbf_tag_type;
+
+namespace key_value {
+constexpr Tag key = 1, value = 2, truncated = 15;
+}
+namespace any {
+constexpr Tag text = 1, boolean = 2, integer = 3, real = 4, array = 5, map = 6, bytes = 7;
+}
+namespace span_field {
+constexpr Tag trace_state = 3, start = 7, attributes = 9, dropped_attributes = 10, events = 11, dropped_events = 12,
+              links = 13, dropped_links = 14, status = 15;
+}
+namespace event_field {
+constexpr Tag time = 1, name = 2, attributes = 3, dropped = 4;
+}
+namespace link_field {
+constexpr Tag trace_id = 1, span_id = 2, trace_state = 3, attributes = 4, dropped = 5, flags = 6;
+}
+namespace log_field {
+constexpr Tag severity_text = 3, body = 5, attributes = 6, dropped = 7, time = 1, event_name = 12, cut = 1001;
+}
+
+void put_text(pbf_writer& to, Tag tag, std::string_view text) {
+  if (!text.empty()) to.add_string(tag, text.data(), text.size());
+}
+void put_count(pbf_writer& to, Tag tag, std::uint32_t count) {
+  if (count != 0) to.add_uint32(tag, count);
+}
+
+void put_value(pbf_writer& to, const Value& value) {
+  switch (value.type) {
+    case Value::Type::empty:
+      return;
+    case Value::Type::text:
+      return to.add_string(any::text, value.text.data(), value.text.size());
+    case Value::Type::boolean:
+      return to.add_bool(any::boolean, value.boolean);
+    case Value::Type::integer:
+      return to.add_int64(any::integer, value.integer);
+    case Value::Type::real:
+      return to.add_double(any::real, value.real);
+    case Value::Type::bytes:
+      return to.add_bytes(any::bytes, value.text.data(), value.text.size());
+    case Value::Type::array:
+      return to.add_bytes(any::array, value.text.data(), value.text.size());
+    case Value::Type::map:
+      return to.add_bytes(any::map, value.text.data(), value.text.size());
+  }
+}
+
+void put_attributes(pbf_writer& to, Tag tag, std::span<const Attribute> attributes) {
+  for (const auto& each : attributes) {
+    pbf_writer pair(to, tag);
+    pair.add_string(key_value::key, each.key.data(), each.key.size());
+    {
+      pbf_writer value(pair, key_value::value);
+      put_value(value, each.value);
+    }
+    if (each.value.truncated) pair.add_bool(key_value::truncated, true);
+  }
+}
+
+template <std::size_t N, class IdTag>
+void put_id(pbf_writer& to, Tag tag, const base::Id<N, IdTag>& id) {
+  to.add_bytes(tag, reinterpret_cast<const char*>(id.bytes.data()), N);
+}
+
+std::string_view view(pbf_reader& from) {
+  const auto data = from.get_view();
+  return {data.data(), data.size()};
+}
+
+template <class Id>
+Id get_id(pbf_reader& from) {
+  Id out;
+  const auto bytes = view(from);
+  if (bytes.size() == out.bytes.size()) std::copy(bytes.begin(), bytes.end(), out.bytes.begin());
+  return out;
+}
+
+void get_value(pbf_reader from, Value& to) {
+  while (from.next()) {
+    switch (from.tag()) {
+      case any::text:
+        to.type = Value::Type::text;
+        to.text = view(from);
+        break;
+      case any::boolean:
+        to.type = Value::Type::boolean;
+        to.boolean = from.get_bool();
+        break;
+      case any::integer:
+        to.type = Value::Type::integer;
+        to.integer = from.get_int64();
+        break;
+      case any::real:
+        to.type = Value::Type::real;
+        to.real = from.get_double();
+        break;
+      case any::array:
+        to.type = Value::Type::array;
+        to.text = view(from);
+        break;
+      case any::map:
+        to.type = Value::Type::map;
+        to.text = view(from);
+        break;
+      case any::bytes:
+        to.type = Value::Type::bytes;
+        to.text = view(from);
+        break;
+      default:
+        from.skip();
+    }
+  }
+}
+
+Attribute get_attribute(pbf_reader from) {
+  Attribute out;
+  bool truncated = false;
+  while (from.next()) {
+    if (from.tag() == key_value::key) {
+      out.key = view(from);
+    } else if (from.tag() == key_value::value) {
+      get_value(from.get_message(), out.value);
+    } else if (from.tag() == key_value::truncated) {
+      truncated = from.get_bool();
+    } else {
+      from.skip();
+    }
+  }
+  out.value.truncated = truncated;
+  return out;
+}
+
+// All attributes under `tag`: gone through apart, so that they come to lie in one run.
+Range get_attributes(pbf_reader from, Tag tag, Batch& to) {
+  const auto first = static_cast<std::uint32_t>(to.attributes.size());
+  while (from.next(tag)) to.attributes.push_back(get_attribute(from.get_message()));
+  return {first, static_cast<std::uint32_t>(to.attributes.size()) - first};
+}
+
+store::Event get_event(pbf_reader from, Batch& to) {
+  store::Event out;
+  out.attributes = get_attributes(from, event_field::attributes, to);
+  while (from.next()) {
+    if (from.tag() == event_field::time) {
+      out.time_unix_ns = from.get_fixed64();
+    } else if (from.tag() == event_field::name) {
+      out.name = view(from);
+    } else if (from.tag() == event_field::dropped) {
+      out.dropped_attributes = from.get_uint32();
+    } else {
+      from.skip();
+    }
+  }
+  return out;
+}
+
+store::Link get_link(pbf_reader from, Batch& to) {
+  store::Link out;
+  out.attributes = get_attributes(from, link_field::attributes, to);
+  while (from.next()) {
+    switch (from.tag()) {
+      case link_field::trace_id:
+        out.trace_id = get_id<base::TraceId>(from);
+        break;
+      case link_field::span_id:
+        out.span_id = get_id<base::SpanId>(from);
+        break;
+      case link_field::trace_state:
+        out.trace_state = view(from);
+        break;
+      case link_field::dropped:
+        out.dropped_attributes = from.get_uint32();
+        break;
+      case link_field::flags:
+        out.flags = from.get_fixed32();
+        break;
+      default:
+        from.skip();
+    }
+  }
+  return out;
+}
+
+template <class Decode>
+void guarded(Decode decode) {
+  try {
+    decode();
+  } catch (const protozero::exception& e) {
+    throw Failure{SQLITE_CORRUPT, 0, std::string("a stored record is damaged: ") + e.what()};
+  }
+}
+
+}  // namespace
+
+void encode_span(const Batch& batch, const store::Span& span, std::string& out) {
+  out.clear();
+  pbf_writer to(out);
+  put_text(to, span_field::trace_state, span.trace_state);
+  if (span.start_unix_ns > static_cast<std::uint64_t>(INT64_MAX)) to.add_fixed64(span_field::start, span.start_unix_ns);
+  put_attributes(to, span_field::attributes, batch.of(span.attributes));
+  put_count(to, span_field::dropped_attributes, span.dropped_attributes);
+  for (const auto& event : batch.events_of(span)) {
+    pbf_writer one(to, span_field::events);
+    one.add_fixed64(event_field::time, event.time_unix_ns);
+    put_text(one, event_field::name, event.name);
+    put_attributes(one, event_field::attributes, batch.of(event.attributes));
+    put_count(one, event_field::dropped, event.dropped_attributes);
+  }
+  put_count(to, span_field::dropped_events, span.dropped_events);
+  for (const auto& link : batch.links_of(span)) {
+    pbf_writer one(to, span_field::links);
+    put_id(one, link_field::trace_id, link.trace_id);
+    put_id(one, link_field::span_id, link.span_id);
+    put_text(one, link_field::trace_state, link.trace_state);
+    put_attributes(one, link_field::attributes, batch.of(link.attributes));
+    put_count(one, link_field::dropped, link.dropped_attributes);
+    if (link.flags != 0) one.add_fixed32(link_field::flags, link.flags);
+  }
+  put_count(to, span_field::dropped_links, span.dropped_links);
+  if (!span.status_message.empty()) {
+    pbf_writer status(to, span_field::status);
+    put_text(status, 2, span.status_message);
+  }
+}
+
+void encode_log(const Batch& batch, const store::Log& log, std::string& out) {
+  out.clear();
+  pbf_writer to(out);
+  if (log.time_unix_ns > static_cast<std::uint64_t>(INT64_MAX)) to.add_fixed64(log_field::time, log.time_unix_ns);
+  put_text(to, log_field::severity_text, log.severity_text);
+  {
+    pbf_writer body(to, log_field::body);
+    put_value(body, log.body);
+  }
+  put_attributes(to, log_field::attributes, batch.of(log.attributes));
+  put_count(to, log_field::dropped, log.dropped_attributes);
+  put_text(to, log_field::event_name, log.event_name);
+  if (log.body.truncated) to.add_bool(log_field::cut, true);
+}
+
+void encode_origin(const Batch& batch, const store::Origin& origin, std::string& out) {
+  out.clear();
+  pbf_writer to(out);
+  {
+    pbf_writer resource(to, 1);
+    put_attributes(resource, 1, batch.of(origin.resource));
+  }
+  pbf_writer scope_spans(to, 2);
+  pbf_writer scope(scope_spans, 1);
+  put_text(scope, 1, origin.scope_name);
+  put_text(scope, 2, origin.scope_version);
+  put_attributes(scope, 3, batch.of(origin.scope));
+}
+
+void decode_span(std::string_view body, Batch& to, store::Span& span) {
+  guarded([&] {
+    pbf_reader from(body.data(), body.size());
+    span.attributes = get_attributes(from, span_field::attributes, to);
+    span.events.first = static_cast<std::uint32_t>(to.events.size());
+    span.links.first = static_cast<std::uint32_t>(to.links.size());
+    while (from.next()) {
+      switch (from.tag()) {
+        case span_field::trace_state:
+          span.trace_state = view(from);
+          break;
+        case span_field::start: {
+          const std::uint64_t start = from.get_fixed64();
+          span.end_unix_ns += start - span.start_unix_ns;  // it was reckoned from the column's
+          span.start_unix_ns = start;
+          break;
+        }
+        case span_field::dropped_attributes:
+          span.dropped_attributes = from.get_uint32();
+          break;
+        case span_field::events:
+          to.events.push_back(get_event(from.get_message(), to));
+          ++span.events.count;
+          break;
+        case span_field::dropped_events:
+          span.dropped_events = from.get_uint32();
+          break;
+        case span_field::links:
+          to.links.push_back(get_link(from.get_message(), to));
+          ++span.links.count;
+          break;
+        case span_field::dropped_links:
+          span.dropped_links = from.get_uint32();
+          break;
+        case span_field::status: {
+          pbf_reader status = from.get_message();
+          while (status.next(2)) span.status_message = view(status);
+          break;
+        }
+        default:
+          from.skip();
+      }
+    }
+  });
+}
+
+void decode_log(std::string_view body, Batch& to, store::Log& log) {
+  guarded([&] {
+    pbf_reader from(body.data(), body.size());
+    bool cut = false;
+    log.attributes = get_attributes(from, log_field::attributes, to);
+    while (from.next()) {
+      switch (from.tag()) {
+        case log_field::time:
+          log.time_unix_ns = from.get_fixed64();
+          break;
+        case log_field::severity_text:
+          log.severity_text = view(from);
+          break;
+        case log_field::body:
+          get_value(from.get_message(), log.body);
+          break;
+        case log_field::dropped:
+          log.dropped_attributes = from.get_uint32();
+          break;
+        case log_field::event_name:
+          log.event_name = view(from);
+          break;
+        case log_field::cut:
+          cut = from.get_bool();
+          break;
+        default:
+          from.skip();
+      }
+    }
+    log.body.truncated = cut;
+  });
+}
+
+void decode_origin(std::string_view body, Batch& to, store::Origin& origin) {
+  guarded([&] {
+    pbf_reader from(body.data(), body.size());
+    while (from.next()) {
+      if (from.tag() == 1) {
+        origin.resource = get_attributes(from.get_message(), 1, to);
+      } else if (from.tag() == 2) {
+        pbf_reader scope_spans = from.get_message();
+        while (scope_spans.next(1)) {
+          pbf_reader scope = scope_spans.get_message();
+          origin.scope = get_attributes(scope, 3, to);
+          while (scope.next()) {
+            if (scope.tag() == 1) {
+              origin.scope_name = view(scope);
+            } else if (scope.tag() == 2) {
+              origin.scope_version = view(scope);
+            } else {
+              scope.skip();
+            }
+          }
+        }
+      } else {
+        from.skip();
+      }
+    }
+  });
+}
+
+bool value_text(const Value& value, ValueText& scratch, std::string_view& out) {
+  const auto digits = [&](auto number) {
+    const auto end = std::to_chars(std::begin(scratch.digits), std::end(scratch.digits), number).ptr;
+    out = {scratch.digits, static_cast<std::size_t>(end - scratch.digits)};
+    return true;
+  };
+  switch (value.type) {
+    case Value::Type::text:
+    case Value::Type::bytes:
+      out = value.text;
+      return true;
+    case Value::Type::boolean:
+      out = value.boolean ? "true" : "false";
+      return true;
+    case Value::Type::integer:
+      return digits(value.integer);
+    case Value::Type::real:
+      return digits(value.real);
+    default:
+      return false;
+  }
+}
+
+namespace {
+std::uint64_t matched(const Attribute& each, const std::vector<std::pair<std::string, std::string>>& wanted) {
+  std::uint64_t out = 0;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (each.key != wanted[i].first) continue;
+    ValueText scratch;
+    std::string_view text;
+    if (wanted[i].second.empty() || (value_text(each.value, scratch, text) && text == wanted[i].second))
+      out |= 1ULL << i;
+  }
+  return out;
+}
+}  // namespace
+
+std::uint64_t attributes_matched(std::string_view span_body,
+                                 const std::vector<std::pair<std::string, std::string>>& wanted) {
+  std::uint64_t out = 0;
+  guarded([&] {
+    pbf_reader from(span_body.data(), span_body.size());
+    while (from.next(span_field::attributes)) out |= matched(get_attribute(from.get_message()), wanted);
+  });
+  return out;
+}
+
+std::uint64_t attributes_matched(std::span<const Attribute> attributes,
+                                 const std::vector<std::pair<std::string, std::string>>& wanted) {
+  std::uint64_t out = 0;
+  for (const auto& each : attributes) out |= matched(each, wanted);
+  return out;
+}
+
+}  // namespace sockeye::sqlite

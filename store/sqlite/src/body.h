@@ -1,0 +1,39 @@
+// What of a span, a log or an origin has no column, as OpenTelemetry's own protobuf messages. Field numbers are those
+// of opentelemetry-proto 1.x; ours on top: 15 in KeyValue (the value was cut), 1001 in LogRecord (its body was).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sockeye/store/batch.h"
+
+namespace sockeye::sqlite {
+
+// Each replaces `out`, whose memory is used again.
+void encode_span(const store::Batch&, const store::Span&, std::string& out);
+void encode_log(const store::Batch&, const store::Log&, std::string& out);
+void encode_origin(const store::Batch&, const store::Origin&, std::string& out);  // a ResourceSpans without spans
+
+// `body` must live as long as `to`: Batch::adopt() or keep() it first. What has a column is not touched. They throw
+// Failure when the body is damaged.
+void decode_span(std::string_view body, store::Batch& to, store::Span& span);
+void decode_log(std::string_view body, store::Batch& to, store::Log& log);
+void decode_origin(std::string_view body, store::Batch& to, store::Origin& origin);
+
+// A value as searches compare it: text as it is, numbers and truth as their text; false: an array, a map or nothing.
+// `scratch` holds what has to be written out.
+struct ValueText {
+  char digits[40];
+};
+[[nodiscard]] bool value_text(const store::Value&, ValueText& scratch, std::string_view& out);
+
+// Which of `wanted` (key and value; an empty value: the key alone) a body's own attributes have, as bits.
+[[nodiscard]] std::uint64_t attributes_matched(std::string_view span_body,
+                                               const std::vector<std::pair<std::string, std::string>>& wanted);
+// The same of attributes already decoded.
+[[nodiscard]] std::uint64_t attributes_matched(std::span<const store::Attribute>,
+                                               const std::vector<std::pair<std::string, std::string>>& wanted);
+
+}  // namespace sockeye::sqlite

@@ -1,0 +1,60 @@
+// A span query, ready to be held against rows and against filters.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "database.h"
+#include "filter.h"
+#include "sockeye/store/query.h"
+
+namespace sockeye::sqlite {
+
+// The columns Matcher::row() expects, in its order.
+#define SOCKEYE_MATCH_COLUMNS "id, start, duration, kind, status, operation, origin, session, body, trace_id"
+
+// Where a span lies in the order of answers: latest start first, then latest arrival.
+struct Place {
+  std::int64_t start = INT64_MAX, id = INT64_MAX;
+  [[nodiscard]] bool later_than(const Place& other) const {
+    return start != other.start ? start > other.start : id > other.id;
+  }
+  friend bool operator==(const Place&, const Place&) = default;
+};
+
+class Matcher {
+ public:
+  // At most 64 attributes.
+  Matcher(Database& db, const store::SpanQuery& query);
+
+  // False for certain: no span can match.
+  [[nodiscard]] bool possible() const { return possible_; }
+  [[nodiscard]] bool row(Query& row);
+  [[nodiscard]] bool in_time(std::int64_t start) const { return start >= from_ && start <= until_; }
+  [[nodiscard]] std::int64_t from() const { return from_; }
+  [[nodiscard]] std::int64_t until() const { return until_; }  // the last start that counts
+  [[nodiscard]] std::uint64_t min_duration() const { return query_.min_duration_ns; }
+  [[nodiscard]] const store::SpanQuery& query() const { return query_; }
+
+  // A block can have a match only if, of each group, it may hold a term. Those of one group lie in the same slice.
+  using Groups = std::vector<std::vector<Term>>;
+  [[nodiscard]] const Groups& groups() const { return groups_; }
+
+ private:
+  [[nodiscard]] bool operation_fits(std::int64_t id);
+  [[nodiscard]] std::uint64_t origin_has(std::int64_t id);
+  void choose_terms();
+
+  Database& db_;
+  const store::SpanQuery& query_;
+  std::int64_t from_ = 0, until_ = INT64_MAX;
+  std::uint64_t all_attributes_ = 0;
+  bool possible_ = true;
+  Groups groups_;
+  std::unordered_map<std::int64_t, bool> operations_;
+  std::unordered_map<std::int64_t, std::uint64_t> origins_;
+};
+
+}  // namespace sockeye::sqlite

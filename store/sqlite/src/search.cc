@@ -1,0 +1,166 @@
+#include "search.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace sockeye::sqlite {
+namespace {
+// How long the walk goes on before the filters of all blocks are asked: about 10 ms.
+constexpr std::size_t patience_entries = 16'384, patience_rows = 2048;
+}  // namespace
+
+std::string to_text(const Cursor& cursor) {
+  std::string out = "1";
+  char digits[24];
+  for (const std::int64_t part : {cursor.after.start, cursor.after.id, cursor.top}) {
+    const auto end = std::to_chars(std::begin(digits), std::end(digits), part, 36).ptr;
+    out.append(".").append(digits, end);
+  }
+  return out;
+}
+
+std::optional<Cursor> parse_cursor(std::string_view text) {
+  if (!text.starts_with("1")) return std::nullopt;
+  text.remove_prefix(1);
+  std::int64_t parts[3] = {};
+  for (auto& part : parts) {
+    if (!text.starts_with(".")) return std::nullopt;
+    const auto [end, error] = std::from_chars(text.data() + 1, text.data() + text.size(), part, 36);
+    if (error != std::errc() || part < 0) return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  }
+  if (!text.empty()) return std::nullopt;
+  return Cursor{{parts[0], parts[1]}, parts[2]};
+}
+
+void Search::read_blocks() {
+  Query rows(db_, "SELECT id, first, last, min_start, max_start, max_duration FROM block ORDER BY id");
+  while (rows.next())
+    blocks_.push_back(
+        {rows.integer(0), rows.integer(1), rows.integer(2), rows.integer(3), rows.integer(4), rows.number(5)});
+  if (db_.late()) blocks_.clear();  // half a list is none
+}
+
+bool Search::group_may(const std::vector<Term>& group, std::string_view bits) const {
+  return std::any_of(group.begin(), group.end(), [&](Term term) { return may_hold(bits, term); });
+}
+
+bool Search::may_hold_match(Block& block, std::size_t first_group) {
+  if (block.verdict != Block::Verdict::unknown) return block.verdict == Block::Verdict::may;
+  bool may =
+      block.min_start <= std::min(matcher_.until(), from_.after.start) && block.max_start >= matcher_.from() &&
+      block.first <= from_.top &&
+      (block.max_duration == static_cast<std::uint64_t>(INT64_MAX) || block.max_duration >= matcher_.min_duration());
+  const auto& groups = matcher_.groups();
+  for (std::size_t i = first_group; may && i < groups.size(); ++i) {
+    Query filter(db_, "SELECT bits FROM filter WHERE slice = ?1 AND block = ?2", slice_of(groups[i].front()), block.id);
+    if (filter.next()) may = group_may(groups[i], filter.bytes(0));
+  }
+  block.verdict = may ? Block::Verdict::may : Block::Verdict::not_there;
+  return may;
+}
+
+bool Search::worth_reading(std::int64_t id) {
+  if (blocks_.empty() || id > blocks_.back().last) return true;
+  const auto at = std::partition_point(blocks_.begin(), blocks_.end(), [&](const Block& b) { return b.last < id; });
+  return at->first > id || may_hold_match(*at);
+}
+
+// `index` gives start and id, latest first.
+Search::End Search::walk(Query& index, Collector& to) {
+  while (index.next()) {
+    const Place place{index.integer(0), index.integer(1)};
+    if (to.enough(place)) return End::enough;
+    if (place.id <= from_.top && worth_reading(place.id)) {
+      Query row(db_, "SELECT " SOCKEYE_MATCH_COLUMNS " FROM span WHERE id = ?1", place.id);
+      if (!row.next()) return End::late;  // it is there: this is a snapshot
+      ++read_;
+      if (matcher_.row(row)) to.take(place, row.id<base::TraceId>(9));
+    }
+    reached_ = place;
+    if ((++looked_at_ & 31U) == 0 && db_.late()) return End::late;
+    if (!blocks_.empty() && (looked_at_ >= patience_entries || read_ >= patience_rows)) return End::tired;
+  }
+  return db_.late() ? End::late : End::all;
+}
+
+Search::End Search::walk_starts(Collector& to) {
+  const std::int64_t until = std::min(matcher_.until(), from_.after.start);
+  if (until == from_.after.start) {  // others began at the same moment as the last one answered
+    Query rest(db_, "SELECT start, id FROM span INDEXED BY span_start WHERE start = ?1 AND id < ?2 ORDER BY id DESC",
+               until, from_.after.id);
+    const End end = walk(rest, to);
+    if (end != End::all || until == 0) return end;
+  }
+  Query index(db_,
+              "SELECT start, id FROM span INDEXED BY span_start WHERE start <= ?1 AND start >= ?2 "
+              "ORDER BY start DESC, id DESC",
+              until == from_.after.start ? until - 1 : until, matcher_.from());
+  return walk(index, to);
+}
+
+Search::End Search::walk_session(Collector& to) {
+  Query index(db_,
+              "SELECT start, id FROM span INDEXED BY span_session WHERE session = ?1 AND start <= ?2 AND start >= ?3 "
+              "AND (start < ?4 OR id < ?5) ORDER BY start DESC, id DESC",
+              blob(*matcher_.query().session), std::min(matcher_.until(), from_.after.start), matcher_.from(),
+              from_.after.start, from_.after.id);
+  return walk(index, to);
+}
+
+Search::End Search::read_rows(std::int64_t first, std::int64_t last, Collector& to) {
+  Query rows(db_, "SELECT " SOCKEYE_MATCH_COLUMNS " FROM span WHERE id BETWEEN ?1 AND ?2", first,
+             std::min(last, from_.top));
+  while (rows.next()) {
+    const Place place{rows.integer(1), rows.integer(0)};
+    if (!reached_.later_than(place)) continue;  // the walk was there
+    if (!to.enough(place) && matcher_.row(rows)) to.take(place, rows.id<base::TraceId>(9));
+  }
+  return db_.late() ? End::late : End::all;
+}
+
+Search::End Search::read_candidates(Collector& to) {
+  if (read_rows(blocks_.back().last + 1, INT64_MAX, to) == End::late) return End::late;
+  // One pass over a slice of all filters is faster than asking for each.
+  if (!matcher_.groups().empty()) {
+    const auto& group = matcher_.groups().front();
+    Query filters(db_, "SELECT block, bits FROM filter WHERE slice = ?1 ORDER BY block", slice_of(group.front()));
+    auto block = blocks_.begin();
+    while (filters.next()) {
+      while (block != blocks_.end() && block->id < filters.integer(0)) ++block;
+      if (block == blocks_.end()) break;
+      if (block->id == filters.integer(0) && block->verdict == Block::Verdict::unknown &&
+          !group_may(group, filters.bytes(1)))
+        block->verdict = Block::Verdict::not_there;
+    }
+    if (db_.late()) return End::late;
+  }
+  std::vector<const Block*> candidates;
+  for (auto& block : blocks_) {
+    if (may_hold_match(block, 1)) candidates.push_back(&block);
+    if (db_.late()) return End::late;
+  }
+  std::sort(candidates.begin(), candidates.end(),
+            [](const Block* a, const Block* b) { return a->max_start > b->max_start; });
+  for (const Block* block : candidates) {
+    if (to.enough({block->max_start, block->last})) return End::enough;
+    if (read_rows(block->first, block->last, to) == End::late) return End::late;
+  }
+  return End::all;
+}
+
+Found Search::run(Collector& to) {
+  if (!matcher_.possible()) return {};
+  reached_ = from_.after;
+  End end = End::all;
+  if (matcher_.query().session) {
+    end = walk_session(to);
+  } else {
+    if (!matcher_.groups().empty()) read_blocks();
+    end = walk_starts(to);
+    if (end == End::tired) end = read_candidates(to);
+  }
+  return {end != End::late, reached_};
+}
+
+}  // namespace sockeye::sqlite

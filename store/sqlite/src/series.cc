@@ -1,0 +1,116 @@
+#include "series.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <tuple>
+
+namespace sockeye::sqlite {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "write the byte order out before building for another");
+
+template <class T>
+void put(std::string& out, T value) {
+  char bytes[sizeof(T)];
+  std::memcpy(bytes, &value, sizeof(T));
+  out.append(bytes, sizeof(T));
+}
+template <class T>
+const char* take(const char* from, T& value) {
+  std::memcpy(&value, from, sizeof(T));
+  return from + sizeof(T);
+}
+
+// Every field in the order of the format, for writing and for reading.
+template <class Fleet, class Each>
+void each_fleet_field(Fleet& f, Each each) {
+  each(f.interval_ms);
+  each(f.active);
+  each(f.opened);
+  each(f.ended);
+  each(f.reconnects);
+  each(f.refused);
+  for (int i = 0; i < 2; ++i) each(f.messages[i]);
+  for (int i = 0; i < 2; ++i) each(f.bytes[i]);
+  each(f.misses);
+  each(f.stuck);
+  each(f.buffered_sessions);
+  each(f.buffered_bytes);
+  each(f.invocations_open);
+  for (int i = 0; i < 2; ++i) each(f.rtt_p50_seconds[i]);
+  for (int i = 0; i < 2; ++i) each(f.rtt_p99_seconds[i]);
+}
+template <class Point, class Each>
+void each_point_field(Point& p, Each each) {
+  for (int i = 0; i < 2; ++i) each(p.rtt_seconds[i]);
+  for (int i = 0; i < 2; ++i) each(p.buffered_bytes[i]);
+  for (int i = 0; i < 2; ++i) each(p.messages_per_second[i]);
+  for (int i = 0; i < 2; ++i) each(p.bytes_per_second[i]);
+}
+constexpr std::size_t fleet_size = 4 + 14 * 8 + 4 * 4;
+
+}  // namespace
+
+void encode_point(const store::SessionPoint& point, std::string& out) {
+  out.append(reinterpret_cast<const char*>(point.id.bytes.data()), point.id.bytes.size());
+  put(out, point.time_unix_ns);
+  each_point_field(point, [&](float value) { put(out, value); });
+}
+
+store::SessionPoint decode_point(const char* from) {
+  store::SessionPoint out;
+  from = take(from, out.id.bytes);
+  from = take(from, out.time_unix_ns);
+  each_point_field(out, [&](float& value) { from = take(from, value); });
+  return out;
+}
+
+void encode_fleet(const store::FleetPoint& point, std::string& out) {
+  out.clear();
+  each_fleet_field(point, [&](auto value) { put(out, value); });
+}
+
+bool decode_fleet(std::string_view bytes, store::FleetPoint& to) {
+  if (bytes.size() < fleet_size) return false;  // longer: a later version's, with more at its end
+  const char* from = bytes.data();
+  each_fleet_field(to, [&](auto& value) { from = take(from, value); });
+  return true;
+}
+
+void Series::write(const std::vector<store::SessionPoint>& points, std::int64_t now_ms) {
+  placed_.clear();
+  for (const auto& point : points)
+    placed_.push_back({point.id.bytes.back(), static_cast<std::int64_t>(point.time_unix_ns / slot_ns), &point});
+  std::stable_sort(placed_.begin(), placed_.end(), [](const Placed& a, const Placed& b) {
+    return std::tie(a.part, a.slot) < std::tie(b.part, b.slot);
+  });
+  constexpr std::size_t most = 64;  // in a row: it fits a page with others
+  for (std::size_t at = 0; at < placed_.size();) {
+    const std::size_t first = at;
+    data_.clear();
+    for (; at < placed_.size() && at - first < most && placed_[at].part == placed_[first].part &&
+           placed_[at].slot == placed_[first].slot;
+         ++at)
+      encode_point(*placed_[at].point, data_);
+    // The sequence begins with the time, so that retention can tell by it when a row came.
+    Query(db_,
+          "INSERT INTO point(part, slot, sequence, data) VALUES(?1, ?2, max(?3, 1 + ifnull((SELECT max(sequence) FROM "
+          "point WHERE part = ?1 AND slot = ?2), 0)), ?4)",
+          placed_[first].part, placed_[first].slot, now_ms << 16, Blob{data_})
+        .run();
+  }
+}
+
+void Series::write(const std::vector<store::FleetPoint>& points) {
+  for (const auto& point : points) {
+    encode_fleet(point, data_);
+    Query(db_,
+          "INSERT INTO fleet(time, instance, route, data) VALUES(?1, ?2, ?3, ?4) "
+          "ON CONFLICT(time, instance, route) DO UPDATE SET data = excluded.data",
+          column_time(point.time_unix_ns), std::string_view(point.instance), std::string_view(point.route), Blob{data_})
+        .run();
+  }
+}
+
+}  // namespace sockeye::sqlite

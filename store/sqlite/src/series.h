@@ -1,0 +1,39 @@
+// Points of sessions and of the fleet: how they lie in their rows. Numbers are little-endian, floats IEEE 754.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "database.h"
+#include "sockeye/store/batch.h"
+
+namespace sockeye::sqlite {
+
+inline constexpr std::uint64_t slot_ns = 600'000'000'000;
+inline constexpr std::size_t point_size = 16 + 8 + 8 * 4;
+
+void encode_point(const store::SessionPoint&, std::string& out);  // appends point_size bytes
+[[nodiscard]] store::SessionPoint decode_point(const char* from);
+
+void encode_fleet(const store::FleetPoint&, std::string& out);  // replaces; without time, instance and route
+[[nodiscard]] bool decode_fleet(std::string_view from, store::FleetPoint& to);
+
+class Series {
+ public:
+  explicit Series(Database& db) : db_(db) {}
+  void write(const std::vector<store::SessionPoint>&, std::int64_t now_ms);
+  void write(const std::vector<store::FleetPoint>&);
+
+ private:
+  struct Placed {
+    std::int64_t part, slot;
+    const store::SessionPoint* point;
+  };
+  Database& db_;
+  std::vector<Placed> placed_;
+  std::string data_;
+};
+
+}  // namespace sockeye::sqlite

@@ -1,0 +1,1 @@
+export function OperationsPage() { return <p />; }

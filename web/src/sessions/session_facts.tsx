@@ -1,0 +1,45 @@
+import type {Session, Span} from '../api/types';
+import {Link} from '../route/link';
+import {bytes, count, duration, rate, shortId} from '../text/units';
+import {Stamp} from '../time/stamp';
+import {codeName, silence} from './words';
+
+export function SessionFacts({session, connection, now}: {session: Session; connection: Span | null; now: number}) {
+  const end = session.ended_ms;
+  const extra = (key: string) => {
+    const found = connection?.attributes.find((one) => one.key === key)?.value;
+    return typeof found === 'string' || typeof found === 'number' ? found : null;
+  };
+  const extensions = extra('websocket.extensions'), missed = session.misses;
+  const rows: [string, React.ReactNode][] = [
+    ['Opened', <Stamp ms={session.opened_ms} />],
+    end !== null ? ['Ended', <><Stamp ms={end} precise /> <span className="faint">after {duration((end - session.opened_ms) / 1000)}</span></>] : ['Open for', duration(Math.max(0, (now - session.opened_ms) / 1000))],
+    ...(end !== null ? [['Close', <>{session.close_code ?? '–'} <span className="faint">{codeName(session.close_code)}</span>{session.close_reason && <> “{session.close_reason}”</>}{session.initiator && <span className="faint"> by {session.initiator}</span>}</>] as [string, React.ReactNode]] : []),
+    ['Client', <span className="mono">{session.client || '–'}</span>],
+    ['Target', <span className="mono">{session.target || '–'}</span>],
+    ['Route', session.route],
+    ['Dialect', <>{session.dialect === 'none' ? 'none recognised' : session.dialect}{session.subprotocol && <span className="faint"> · {session.subprotocol}</span>}</>],
+    ['Proxy', <>{session.service} <span className="faint">on {session.host}</span></>],
+    ['Messages', <Two left={count(session.messages[0])} right={count(session.messages[1])} />],
+    ['Bytes', <Two left={bytes(session.bytes[0])} right={bytes(session.bytes[1])} />],
+    ...(session.messages_per_second ? [['Rate now', <Two left={rate(session.messages_per_second[0])} right={rate(session.messages_per_second[1])} />] as [string, React.ReactNode]] : []),
+    ...(session.rtt_seconds ? [['Round trip', <Two left={duration(session.rtt_seconds[0])} right={duration(session.rtt_seconds[1])} />] as [string, React.ReactNode]] : []),
+    ...(session.last_message_ms ? [['Silent for', <Two left={silent(session, 0, now)} right={silent(session, 1, now)} />] as [string, React.ReactNode]] : []),
+    ['Heartbeats missed', <span className={missed ? 'bad strong' : ''}>{count(missed)}</span>],
+    ...(session.anomalies ? [['Anomalies', <span className="warn">{count(session.anomalies)}</span>] as [string, React.ReactNode]] : []),
+    ...(extensions !== null ? [['Extensions', String(extensions)] as [string, React.ReactNode]] : []),
+    ...(session.reconnect_of ? [['Reconnect of', <Link className="mono" href={`/sessions/${encodeURIComponent(session.reconnect_of)}`}>{shortId(session.reconnect_of)}</Link>] as [string, React.ReactNode]] : []),
+    ...(session.trace_id ? [['Its trace', <Link className="mono" href={`/traces/${encodeURIComponent(session.trace_id)}`}>{shortId(session.trace_id)}</Link>] as [string, React.ReactNode]] : []),
+  ];
+  return <dl className="facts session-facts num-all">{rows.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>;
+}
+
+function silent(session: Session, leg: 0 | 1, now: number): string {
+  const seconds = silence(session, leg, now);
+  return seconds === null ? '–' : seconds < 1 ? '< 1 s' : duration(Math.round(seconds));
+}
+
+/** Client's and server's, always in this order and these colours. */
+export function Two({left, right}: {left: React.ReactNode; right: React.ReactNode}) {
+  return <span className="num"><span className="client" title="client">{left}</span> <span className="faint">·</span> <span className="server" title="server">{right}</span></span>;
+}

@@ -1,0 +1,80 @@
+// The frame around every page: navigation, time range, connection, theme.
+import {useEffect, useRef, type ReactNode} from 'react';
+import {Button} from 'react-aria-components';
+import {useAsk} from '../api/fetch';
+import type {Status} from '../api/types';
+import {Icon} from '../control/icon';
+import {Link} from '../route/link';
+import {address, sharedQuery, useLocation} from '../route/location';
+import {setClock} from '../time/clock';
+import {RangePicker} from '../time/range_picker';
+import {Banner} from './banner';
+import {useGlobalKeys, useHelp} from './keys';
+import {Login} from './login';
+import {setTheme, useTheme, type Theme} from './theme';
+import {plural} from '../text/units';
+
+const PAGES = [['/', 'Fleet'], ['/sessions', 'Sessions'], ['/traces', 'Traces'], ['/operations', 'Operations'], ['/incidents', 'Incidents']] as const;
+
+export function useStatus() {
+  return useAsk<Status>(['status'], () => '/status', {refreshMs: 10_000});
+}
+
+export function Shell({title, children}: {title: string; children: ReactNode}) {
+  const {path, query} = useLocation();
+  const status = useStatus().data;
+  const [showHelp, help] = useHelp();
+  const main = useRef<HTMLElement>(null);
+  useGlobalKeys(showHelp);
+  useEffect(() => {
+    if (status) setClock(status.now_ms);
+  }, [status]);
+  useEffect(() => {
+    document.title = title ? `${title} · Sockeye` : 'Sockeye';
+  }, [title]);
+  return (
+    <>
+      <a className="skip" href="#main" onClick={(event) => { event.preventDefault(); main.current?.focus(); }}>Skip to the content</a>
+      <header className="top">
+        <Link className="brand" href={address('/', sharedQuery(query))} aria-label="Sockeye: Fleet"><img src="/icon.svg" alt="" />Sockeye</Link>
+        <nav className="nav" aria-label="Pages">
+          {PAGES.map(([to, name]) => (
+            <Link key={to} href={address(to, sharedQuery(query))} {...((to === '/' ? path === '/' : path.startsWith(to)) ? {'aria-current': 'page' as const} : {})}>{name}</Link>
+          ))}
+        </nav>
+        <div className="tools">
+          <Proxies status={status} />
+          <RangePicker />
+          <ThemeButton />
+          <Button className="button quiet icon" aria-label="Keys" onPress={showHelp}><Icon name="help" size={16} /></Button>
+        </div>
+      </header>
+      <Banner status={status} />
+      <main id="main" tabIndex={-1} ref={main}>{children}</main>
+      {help}
+      <Login />
+    </>
+  );
+}
+
+function Proxies({status}: {status: Status | undefined}) {
+  if (!status) return <span className="proxies" />;
+  const lost = status.proxies.filter((one) => !one.connected).length, connected = status.proxies.length - lost;
+  const text = status.proxies.length === 0 ? 'no proxy' : lost ? `${lost} of ${status.proxies.length} proxies lost` : plural(connected, 'proxy', 'proxies');
+  return (
+    <Link className={`proxies${lost ? ' bad' : ''}`} href="/#proxies" title={status.proxies.map((one) => `${one.service} ${one.instance} on ${one.host}: ${one.connected ? 'connected' : 'lost'}`).join('\n')}>
+      <span className={`dot ${lost ? 'bad' : connected ? 'good' : ''}`} /><span className="wide">{text}</span><span className="unseen">{text}</span>
+    </Link>
+  );
+}
+
+function ThemeButton() {
+  const theme = useTheme();
+  const next: Record<Theme, Theme> = {auto: 'dark', dark: 'light', light: 'auto'};
+  const names: Record<Theme, string> = {auto: 'as the system', dark: 'dark', light: 'light'};
+  return (
+    <Button className="button quiet icon" aria-label={`Theme: ${names[theme]}. Change to ${names[next[theme]]}`} onPress={() => setTheme(next[theme])}>
+      <Icon name={theme === 'auto' ? 'auto' : theme === 'dark' ? 'moon' : 'sun'} size={16} />
+    </Button>
+  );
+}

@@ -1,0 +1,1 @@
+export function TracePage({id}: {id: string}) { return <p>{id}</p>; }

@@ -1,0 +1,82 @@
+// npm run look [-- PART-OF-NAME ...] [-- --fast]: opens every page of the built site in headless Chromium against the
+// fixture, light and dark, at 1440 px and 390 px (and a few at 360 and 3840), takes screenshots into build/screenshots,
+// runs axe-core on each, and fails on any violation, console error, CSP report or sideways scroll.
+import {mkdir, readFile} from 'node:fs/promises';
+import {createRequire} from 'node:module';
+import {dirname, join} from 'node:path';
+import {chromium} from 'playwright-core';
+import {bundle, web} from './bundle.mjs';
+
+const [file] = await bundle('test/fixture_server.ts');
+const {start} = await import(file);
+const root = join(web, 'dist'), shots = join(dirname(web), 'build', 'screenshots');
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const only = process.argv.slice(2).filter((one) => !one.startsWith('--'));
+const fast = process.argv.includes('--fast');
+await mkdir(shots, {recursive: true});
+
+const full = await start({root}), empty = await start({root, empty: true}), locked = await start({root, token: 'secret'});
+const {frozen, vanished, open} = full.world;
+const hostile = open.find((one) => one.client.startsWith('<img'));
+const id = (pair) => pair.repeat(16);
+const pages = [
+  ['fleet', full, '/'],
+  ['fleet_week', full, '/?range=7d'],
+  ['sessions', full, '/sessions'],
+  ['sessions_trouble', full, '/sessions?trouble=true&text=10'],
+  ['sessions_ended', full, '/sessions?state=ended&abnormal=true&range=24h&sort=ended'],
+  ['session_frozen', full, `/sessions/${frozen.id}`],
+  ['session_vanished', full, `/sessions/${vanished.id}`],
+  ['session_hostile', full, `/sessions/${hostile.id}`],
+  ['traces', full, '/traces'],
+  ['traces_slow', full, '/traces?service=voice-bridge&min=3s'],
+  ['trace_slow', full, `/traces/${id('a1')}?span=${'04'.repeat(8)}`],
+  ['trace_big', full, `/traces/${id('b2')}`],
+  ['trace_odd', full, `/traces/${id('c3')}?span=0000000000000009`],
+  ['trace_deep', full, `/traces/${id('d4')}`],
+  ['trace_long', full, `/traces/${id('e5')}`],
+  ['operations', full, '/operations?range=3h'],
+  ['operation', full, '/operations?range=3h&service=voice-bridge&operation=realtime_inference'],
+  ['incidents', full, '/incidents?range=24h'],
+  ['empty_fleet', empty, '/'],
+  ['empty_sessions', empty, '/sessions'],
+  ['empty_traces', empty, '/traces'],
+  ['empty_operations', empty, '/operations'],
+  ['missing_trace', full, `/traces/${id('00')}`],
+  ['locked', locked, '/'],
+].filter(([name]) => only.length === 0 || only.some((one) => name === one || (one.endsWith('*') && name.startsWith(one.slice(0, -1)))));
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking', '--no-first-run'],
+});
+let wrong = 0;
+const say = (...words) => { wrong++; console.log('WRONG', ...words); };
+
+for (const [colorScheme, width, height] of fast ? [['light', 1440, 900], ['dark', 390, 844]] : [['light', 1440, 900], ['dark', 1440, 900], ['light', 390, 844], ['dark', 390, 844], ['light', 360, 740], ['dark', 3840, 2160]]) {
+  const context = await browser.newContext({colorScheme, viewport: {width, height}, reducedMotion: 'reduce', locale: 'en-GB', timezoneId: 'Europe/Berlin'});
+  for (const [name, server, path] of pages) {
+    const page = await context.newPage();
+    const where = `${name} ${colorScheme} ${width}`;
+    page.on('console', (message) => {
+      if ((message.type() === 'error' || message.type() === 'warning') && !/status of (401|404)|WebSocket connection to/.test(message.text())) say(where, message.text().slice(0, 400));
+    });
+    page.on('pageerror', (error) => say(where, error.stack ?? error.message));
+    await page.goto(server.url + path);
+    await page.waitForLoadState('networkidle').catch(() => undefined);
+    await page.waitForTimeout(500); // not a state to poll for: lets live data fill in, for the picture
+    await page.screenshot({path: join(shots, `${name}_${colorScheme}_${width}.png`)});
+    if (await page.evaluate(() => document.title.includes('owned'))) say(where, 'script of a stored string ran');
+    const sideways = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    if (sideways > 0) say(where, `scrolls sideways by ${sideways} px`);
+    await page.evaluate(axe);
+    const result = await page.evaluate(() => globalThis.axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}));
+    for (const one of result.violations) say(where, one.id, one.help, '|', one.nodes.slice(0, 3).map((node) => `${node.target.join(' ')} ${node.any?.[0]?.message ?? ''}`).join(' || ').slice(0, 600));
+    await page.close();
+  }
+  await context.close();
+}
+await browser.close();
+await Promise.all([full.close(), empty.close(), locked.close()]);
+console.log(wrong ? `${wrong} wrong` : 'all well', shots);
+process.exit(wrong ? 1 : 0);
