@@ -32,7 +32,12 @@ void Ingest::take(intake::Signal signal, intake::Format format, std::string enco
     std::string encoding, body;
     std::function<void(Taken)> done;
   };
-  auto job = std::make_shared<Job>(Job{std::move(encoding), std::move(body), std::move(done)});
+  outstanding_.begin();
+  auto job = std::make_shared<Job>(
+      Job{std::move(encoding), std::move(body), [this, done = std::move(done)](const Taken& taken) {
+            done(taken);
+            outstanding_.end();
+          }});
   const bool queued = workers_.run(
       [this, signal, format, job] { work(signal, format, job->encoding, std::move(job->body), std::move(job->done)); });
   if (!queued) job->done({Verdict::busy, {}, "too many requests wait to be decoded", busy_for_ms});

@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-#include "budget.h"
+#include "outstanding.h"
 #include "sockeye/intake/decode.h"
 #include "sockeye/store/store.h"
 #include "workers.h"
@@ -18,8 +18,8 @@ enum class Verdict : std::uint8_t { stored, invalid, unsupported_encoding, too_l
 
 struct Taken {
   Verdict verdict = Verdict::stored;
-  intake::Tally tally;
-  std::string message;               // of anything but `stored`
+  intake::Tally tally = {};
+  std::string message = {};          // of anything but `stored`
   std::uint64_t retry_after_ms = 0;  // of busy and unavailable
 };
 
@@ -30,6 +30,8 @@ class Ingest {
 
   // `encoding`: of Content-Encoding; "" = as it is. `done` once, from any thread.
   void take(intake::Signal, intake::Format, std::string encoding, std::string body, std::function<void(Taken)> done);
+  // Returns when everything taken has been answered.
+  void settle() { outstanding_.wait(); }
 
  private:
   void work(intake::Signal, intake::Format, const std::string& encoding, std::string body,
@@ -38,6 +40,7 @@ class Ingest {
   store::Store& store_;
   Workers& workers_;
   const std::size_t largest_unpacked_;
+  Outstanding outstanding_;
 };
 
 }  // namespace sockeye::console

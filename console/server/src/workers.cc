@@ -15,13 +15,14 @@ Workers::Workers(unsigned threads, std::size_t queue) : most_(queue) {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-Workers::~Workers() {
+void Workers::finish() {
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
   }
   wake_.notify_all();
   for (auto& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 bool Workers::run(std::function<void()> job) {

@@ -14,11 +14,13 @@ namespace sockeye::console {
 class Workers {
  public:
   Workers(unsigned threads, std::size_t queue);
-  ~Workers();  // runs what is queued
+  ~Workers() { finish(); }
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
   // False: the queue is full, `job` was not taken.
   [[nodiscard]] bool run(std::function<void()> job);
+  // Runs what is queued, takes no more.
+  void finish();
 
  private:
   void work();

@@ -98,5 +98,10 @@ Json& Json::null() {
   out_ += "null";
   return *this;
 }
+Json& Json::raw(std::string_view json) {
+  separate();
+  out_ += json;
+  return *this;
+}
 
 }  // namespace sockeye::base

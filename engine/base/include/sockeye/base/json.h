@@ -18,6 +18,7 @@ class Json {
   Json& number(double value);  // null when not finite
   Json& boolean(bool value);
   Json& null();
+  Json& raw(std::string_view json);  // a whole value, JSON already
 
   [[nodiscard]] std::string take() { return std::move(out_); }
 

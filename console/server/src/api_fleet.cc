@@ -1,0 +1,215 @@
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "api.h"
+#include "clock.h"
+#include "write.h"
+
+namespace sockeye::console {
+namespace {
+
+constexpr std::uint64_t second = 1'000'000'000;
+constexpr std::size_t most_steps = 2000;  // of an answer: no chart is wider
+
+// A step that gives at most most_steps, a multiple of `least_s`.
+std::uint64_t step_of(Parameters& with, const store::TimeRange& time, std::uint64_t least_s) {
+  const auto span_s = (time.to_unix_ns - time.from_unix_ns) / second;
+  const std::uint64_t needed = std::max(least_s, (span_s / most_steps + least_s) / least_s * least_s);
+  const auto asked = with.integer("step_seconds", 0, 1, 31 * 86400);
+  const std::uint64_t rounded = (asked + least_s - 1) / least_s * least_s;
+  return std::max(rounded == 0 ? (span_s / 300 + least_s) / least_s * least_s : rounded, needed) * second;
+}
+
+store::TimeRange bounded(Parameters& with) {
+  auto out = time_range(with);
+  const auto now = unix_now_ns();
+  out.to_unix_ns = std::min(out.to_unix_ns, now + 60 * second);
+  if (out.from_unix_ns == 0) out.from_unix_ns = out.to_unix_ns - 3600 * second;
+  out.from_unix_ns = std::min(out.from_unix_ns, out.to_unix_ns);
+  return out;
+}
+
+template <class Number>
+void pair(base::Json& json, std::string_view key, const Number (&values)[2]) {
+  json.key(key).open('[');
+  for (const auto value : values) {
+    if constexpr (std::is_floating_point_v<Number>)
+      json.number(static_cast<double>(value));
+    else
+      json.number(std::uint64_t{value});
+  }
+  json.close(']');
+}
+
+void write_point(base::Json& json, const store::FleetPoint& p) {
+  json.open('{');
+  time_ms(json, "time_ms", p.time_unix_ns);
+  json.key("instance").text(p.instance).key("route").text(p.route).key("active").number(p.active);
+  json.key("opened").number(p.opened).key("ended").number(p.ended).key("reconnects").number(p.reconnects);
+  json.key("refused").number(p.refused);
+  pair(json, "messages", p.messages);
+  pair(json, "bytes", p.bytes);
+  json.key("misses").number(p.misses).key("stuck").number(p.stuck).key("buffered_sessions").number(p.buffered_sessions);
+  json.key("buffered_bytes").number(p.buffered_bytes).key("invocations_open").number(p.invocations_open);
+  pair(json, "rtt_p50_seconds", p.rtt_p50_seconds);
+  pair(json, "rtt_p99_seconds", p.rtt_p99_seconds);
+  json.close('}');
+}
+
+}  // namespace
+
+Response ask_status(Api& api, std::string_view, Parameters& with) {
+  if (auto no = refused(with)) return *std::move(no);
+  const auto stats = api.store.stats();
+  base::Json json;
+  json.open('{').key("version").text(api.options.version);
+  time_ms(json, "now_ms", unix_now_ns());
+  time_ms(json, "started_ms", api.started_unix_ns);
+  json.key("open").boolean(api.options.token.empty());
+  json.key("store").open('{').key("backend").text(stats.backend).key("spans").number(stats.spans);
+  json.key("logs").number(stats.logs).key("sessions").number(stats.sessions).key("bytes").number(stats.bytes);
+  time_ms(json, "oldest_ms", stats.oldest_unix_ns);
+  json.key("queued_bytes").number(stats.queued_bytes).key("written_spans").number(stats.written_spans);
+  json.key("duplicate_spans").number(stats.duplicate_spans).key("refused_batches").number(stats.refused_batches);
+  json.key("expired_spans").number(stats.expired_spans).key("trouble").text(stats.trouble).close('}');
+  json.key("retention").open('{').key("age_seconds");
+  if (api.options.keep_for)
+    json.number(std::int64_t{api.options.keep_for->count()});
+  else
+    json.null();
+  json.key("bytes");
+  if (api.options.keep_bytes)
+    json.number(*api.options.keep_bytes);
+  else
+    json.null();
+  json.close('}').key("receivers").open('{');
+  for (const auto& [key, address] :
+       {std::pair<std::string_view, const std::string&>{"http", api.otlp_http}, {"grpc", api.otlp_grpc}}) {
+    json.key(key);
+    if (address.empty())
+      json.null();
+    else
+      json.text(address);
+  }
+  json.close('}');
+  write_proxies(json, api.fleet.proxies());
+  json.close('}');
+  return json_response(json.take());
+}
+
+Response ask_fleet(Api& api, std::string_view, Parameters& with) {
+  store::FleetQuery query;
+  query.time = bounded(with);
+  query.step_ns = step_of(with, query.time, 10);
+  query.route = with.text("route");
+  query.instance = with.text("instance");
+  if (auto no = refused(with)) return *std::move(no);
+  const auto points = api.store.fleet(query, api.deadline());
+  if (!points) return store_failed(points.error());
+  std::set<std::string> routes;
+  std::map<std::string, std::pair<std::string, std::string>> instances;
+  for (const auto& point : *points) {
+    routes.insert(point.route);
+    instances.try_emplace(point.instance);
+  }
+  for (const auto& proxy : api.fleet.proxies())
+    instances[proxy.hello.instance] = {proxy.hello.service, proxy.hello.host};
+  base::Json json;
+  json.open('{').key("step_seconds").number(query.step_ns / second).key("routes").open('[');
+  for (const auto& route : routes) json.text(route);
+  json.close(']').key("instances").open('[');
+  for (const auto& [instance, names] : instances) {
+    json.open('{').key("instance").text(instance).key("service").text(names.first).key("host").text(names.second);
+    json.close('}');
+  }
+  json.close(']').key("points").open('[');
+  for (const auto& point : *points) write_point(json, point);
+  json.close(']').close('}');
+  return json_response(json.take());
+}
+
+Response ask_closes(Api& api, std::string_view, Parameters& with) {
+  const auto time = bounded(with);
+  const auto step = step_of(with, time, 10);
+  if (auto no = refused(with)) return *std::move(no);
+  const auto closes = api.store.closes(time, step, api.deadline());
+  if (!closes) return store_failed(closes.error());
+  base::Json json;
+  json.open('{').key("step_seconds").number(step / second).key("closes").open('[');
+  for (const auto& each : *closes) {
+    json.open('{');
+    time_ms(json, "time_ms", each.time_unix_ns);
+    json.key("route").text(each.route).key("end_reason").text(each.end_reason).key("initiator").text(each.initiator);
+    json.key("code").number(std::uint64_t{each.code}).key("count").number(each.count).close('}');
+  }
+  json.close(']').close('}');
+  return json_response(json.take());
+}
+
+Response ask_services(Api& api, std::string_view, Parameters& with) {
+  if (auto no = refused(with)) return *std::move(no);
+  const auto services = api.store.services(api.deadline());
+  if (!services) return store_failed(services.error());
+  base::Json json;
+  json.open('{').key("services").open('[');
+  for (const auto& service : *services) json.text(service);
+  json.close(']').close('}');
+  return json_response(json.take());
+}
+
+Response ask_operations(Api& api, std::string_view, Parameters& with) {
+  const auto service = with.text("service");
+  if (auto no = refused(with)) return *std::move(no);
+  const auto operations = api.store.operations(service, api.deadline());
+  if (!operations) return store_failed(operations.error());
+  base::Json json;
+  json.open('{').key("operations").open('[');
+  for (const auto& operation : *operations) json.text(operation);
+  json.close(']').close('}');
+  return json_response(json.take());
+}
+
+Response ask_latency(Api& api, std::string_view, Parameters& with) {
+  store::OperationsQuery query;
+  query.time = bounded(with);
+  query.service = with.text("service");
+  query.operation = with.text("operation");
+  query.limit = with.integer("limit", 200, 1, 1000);
+  if (with.integer("step_seconds", 0, 0, 31 * 86400) > 0) query.step_ns = step_of(with, query.time, 60);
+  const auto measure = with.word("histogram", {"duration", "first_chunk", "last_chunk"});
+  if (auto no = refused(with)) return *std::move(no);
+  const auto rows = api.store.latency(query, api.deadline());
+  if (!rows) return store_failed(rows.error());
+  base::Json json;
+  json.open('{').key("step_seconds").number(query.step_ns / second).key("rows").open('[');
+  for (const auto& row : *rows) {
+    const auto& s = row.stats;
+    json.open('{');
+    time_ms(json, "time_ms", row.time_unix_ns);
+    json.key("service").text(s.key.service).key("operation").text(s.key.operation).key("count").number(s.count);
+    json.key("errors").number(s.errors).key("cancelled").number(s.cancelled);
+    constexpr std::array<std::string_view, 3> names = {"duration", "first_chunk", "last_chunk"};
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      std::uint64_t count = 0;
+      for (const auto each : s.latency[i]) count += each;
+      json.key(names[i]).open('{').key("count").number(count);
+      seconds(json, "p50_seconds", store::percentile(s.latency[i], 0.5));
+      seconds(json, "p95_seconds", store::percentile(s.latency[i], 0.95));
+      seconds(json, "p99_seconds", store::percentile(s.latency[i], 0.99));
+      json.close('}');
+    }
+    if (measure) {
+      json.key("histogram").open('[');
+      const auto& histogram = s.latency[*measure];
+      for (std::size_t i = 0; i < histogram.size(); ++i)
+        if (histogram[i] > 0) json.open('[').number(std::uint64_t{i}).number(std::uint64_t{histogram[i]}).close(']');
+      json.close(']');
+    }
+    json.close('}');
+  }
+  json.close(']').close('}');
+  return json_response(json.take());
+}
+
+}  // namespace sockeye::console

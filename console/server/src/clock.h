@@ -1,0 +1,15 @@
+// The one place where the console reads the time of day.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace sockeye::console {
+
+[[nodiscard]] inline std::uint64_t unix_now_ns() {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count());
+}
+
+}  // namespace sockeye::console

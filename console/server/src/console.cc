@@ -1,0 +1,216 @@
+// Puts the parts together. Two HTTP servers (page and API; OTLP) and a gRPC one share a guard, a budget of body bytes
+// and two pools of threads: requests are decoded on one, questions answered on the other, so that a slow question does
+// not hold up ingestion.
+#include "sockeye/console/console.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "api.h"
+#include "clock.h"
+#include "guard.h"
+#include "http_server.h"
+#include "live_link.h"
+#include "otlp_grpc.h"
+#include "otlp_http.h"
+#include "pages.h"
+
+namespace sockeye::console {
+namespace {
+
+constexpr std::size_t largest_api_body = 8192;  // of a login
+constexpr unsigned questions_at_once = 4;
+constexpr std::size_t questions_waiting = 256, bodies_waiting = 256;
+constexpr std::string_view live_page_path = "/api/v1/live";
+constexpr std::string_view page_subprotocol = "sockeye-page.v1";
+
+// Is `word` one of the comma-separated `list`?
+bool offers(std::string_view list, std::string_view word) {
+  while (!list.empty()) {
+    std::string_view each = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(each.size() + 1, list.size()));
+    while (!each.empty() && (each.front() == ' ' || each.front() == '\t')) each.remove_prefix(1);
+    while (!each.empty() && (each.back() == ' ' || each.back() == '\t')) each.remove_suffix(1);
+    if (each == word) return true;
+  }
+  return false;
+}
+
+unsigned cores() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+class Running final : public Console {
+ public:
+  Running(Options options, store::Store& store)
+      : options_(std::move(options)),
+        store_(store),
+        guard_({options_.token, options_.hosts, options_.requests_per_second}),
+        budget_(options_.bodies_in_flight),
+        decoding_(std::min(4U, cores()), bodies_waiting),
+        questions_(questions_at_once, questions_waiting),
+        ingest_(store, decoding_, options_.largest_unpacked),
+        live_(fleet_, store,
+              [this](int level, const std::string& line) {
+                if (options_.log) options_.log(level, line);
+              }),
+        api_{options_, store, fleet_, "", "", unix_now_ns()},
+        io_(IoThreads::start(std::min(2U, cores()))) {}
+  ~Running() override { stop(std::chrono::milliseconds(0)); }
+
+  base::Result<void> start();
+  std::string address() const override { return page_->address(); }
+  std::string otlp_http_address() const override { return api_.otlp_http; }
+  std::string otlp_grpc_address() const override { return api_.otlp_grpc; }
+  void stop(std::chrono::milliseconds timeout) override;
+
+ private:
+  Site page_site();
+  Admission admit(const Request& head);
+  void handle(Request&& request, const Respond& respond);
+  std::optional<Accepted> upgrade(const Request& request, Response& refusal);
+
+  const Options options_;
+  store::Store& store_;
+  Guard guard_;
+  Budget budget_;
+  Workers decoding_, questions_;
+  Ingest ingest_;
+  Fleet fleet_;
+  LiveLink live_;
+  Api api_;
+  std::unique_ptr<IoThreads> io_;
+  std::unique_ptr<Server> page_, otlp_;
+  std::unique_ptr<OtlpGrpc> grpc_;
+  bool stopped_ = false;
+};
+
+base::Result<void> Running::start() {
+  ServerOptions server;
+  server.tls = options_.tls;
+  server.connections = options_.connections;
+  server.what = "--listen";
+  server.listen = options_.listen;
+  server.watch = options_.watch;
+  auto page = Server::start(*io_, server, page_site());
+  if (!page) return tl::unexpected(page.error());
+  page_ = *std::move(page);
+  if (!options_.otlp_http.empty()) {
+    server.what = "--otlp-http";
+    server.listen = options_.otlp_http;
+    server.watch = nullptr;
+    auto otlp = Server::start(*io_, server,
+                              otlp_http({options_.largest_body, options_.cors_origins}, guard_, budget_, ingest_));
+    if (!otlp) return tl::unexpected(otlp.error());
+    otlp_ = *std::move(otlp);
+    api_.otlp_http = otlp_->address();
+  }
+  if (!options_.otlp_grpc.empty()) {
+    auto grpc = OtlpGrpc::start({options_.otlp_grpc, options_.tls, options_.largest_body}, guard_, budget_, ingest_);
+    if (!grpc) return tl::unexpected(grpc.error());
+    grpc_ = *std::move(grpc);
+    api_.otlp_grpc = grpc_->address();
+  }
+  return {};
+}
+
+void Running::stop(std::chrono::milliseconds timeout) {
+  if (std::exchange(stopped_, true)) return;
+  if (grpc_) grpc_->stop(timeout);
+  if (otlp_) otlp_->stop(timeout);
+  live_.stop();
+  if (page_) page_->stop(timeout);
+  // Whatever still answers does so into the I/O threads: they go last, and conversations with them.
+  questions_.finish();
+  decoding_.finish();
+  ingest_.settle();
+  io_.reset();
+}
+
+Site Running::page_site() {
+  Site site;
+  site.admit = [this](const Request& head, std::optional<std::uint64_t>) { return admit(head); };
+  site.handle = [this](Request&& request, const Respond& respond) { handle(std::move(request), respond); };
+  site.upgrade = [this](const Request& request, Response& refusal) { return upgrade(request, refusal); };
+  return site;
+}
+
+Admission Running::admit(const Request& head) {
+  Admission out;
+  out.largest_body = largest_api_body;
+  out.refusal = guard_.host(head);
+  if (!out.refusal) out.refusal = guard_.rate(head.client_address);
+  if (!out.refusal && head.path.starts_with("/api/")) {
+    const bool door = head.path == "/api/v1/login" || head.path == "/api/v1/logout";
+    if (door) {
+      out.refusal = guard_.origin(head);
+      if (!out.refusal && head.method != "POST") out.refusal = error_response(405, "log in and out with POST");
+    } else {
+      out.refusal = guard_.token(head);
+    }
+  }
+  if (out.refusal) harden(*out.refusal, head.tls);
+  return out;
+}
+
+void Running::handle(Request&& request, const Respond& respond) {
+  const auto send = [respond, tls = request.tls](Response response) {
+    harden(response, tls);
+    respond(std::move(response));
+  };
+  if (request.path == "/api/v1/login") return send(guard_.login(request));
+  if (request.path == "/api/v1/logout") return send(Guard::logout(request));
+  if (request.path == "/healthz") return send({200, "text/plain; charset=utf-8", "ok\n"});
+  if (!request.path.starts_with("/api/")) return send(page_response(options_.page, request));
+  const auto shared = std::make_shared<Request>(std::move(request));
+  if (!questions_.run([this, shared, send] { send(answer(api_, *shared)); })) {
+    Response busy = error_response(503, "too many questions at once; try again in a second");
+    busy.fields.emplace_back("Retry-After", "1");
+    send(std::move(busy));
+  }
+}
+
+std::optional<Accepted> Running::upgrade(const Request& request, Response& refusal) {
+  const auto refuse = [&](std::optional<Response> why) {
+    if (why) refusal = *std::move(why);
+    return why.has_value();
+  };
+  if (refuse(guard_.host(request)) || refuse(guard_.rate(request.client_address)) || refuse(guard_.origin(request)) ||
+      refuse(guard_.token(request)))
+    return std::nullopt;
+  const std::string_view offered = request.field("sec-websocket-protocol");
+  Accepted out;
+  if (request.path == live::path) {
+    if (!offers(offered, live::subprotocol)) {
+      refusal = error_response(400, "proxies report with the subprotocol " + std::string(live::subprotocol));
+      return std::nullopt;
+    }
+    out.subprotocol = live::subprotocol;
+    out.largest_message = live::largest_message;
+    out.conversation = live_.proxy();
+  } else if (request.path == live_page_path) {
+    if (!offers(offered, page_subprotocol)) {
+      refusal = error_response(400, "pages look with the subprotocol " + std::string(page_subprotocol));
+      return std::nullopt;
+    }
+    out.subprotocol = page_subprotocol;
+    out.watched = true;
+    out.conversation = live_.page();
+    if (!out.conversation) {
+      refusal = error_response(503, "too many pages look at once");
+      return std::nullopt;
+    }
+  } else {
+    refusal = error_response(404, "no WebSocket here");
+    return std::nullopt;
+  }
+  return out;
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Console>> Console::start(Options options, store::Store& store) {
+  auto out = std::make_unique<Running>(std::move(options), store);
+  if (auto started = out->start(); !started) return tl::unexpected(started.error());
+  return out;
+}
+
+}  // namespace sockeye::console

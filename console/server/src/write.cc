@@ -1,0 +1,316 @@
+#include "write.h"
+
+#include <array>
+#include <cmath>
+
+#include "sockeye/base/ids.h"
+#include "sockeye/intake/decode.h"
+
+namespace sockeye::console {
+namespace {
+
+using base::Json;
+
+constexpr std::array<std::string_view, 6> kinds = {"unspecified", "internal", "server",
+                                                   "client",      "producer", "consumer"};
+constexpr std::array<std::string_view, 3> statuses = {"unset", "ok", "error"};
+constexpr std::int64_t largest_exact = 9'007'199'254'740'991;  // 2^53 - 1: what a page's numbers hold
+
+double ms(std::uint64_t unix_ns) { return static_cast<double>(unix_ns / 1000) / 1e3; }
+
+template <class Write>
+void pair(Json& json, std::string_view key, Write write) {
+  json.key(key).open('[');
+  for (std::size_t i = 0; i < 2; ++i) write(i);
+  json.close(']');
+}
+
+std::string_view opcode_name(std::uint8_t opcode) {
+  switch (opcode) {
+    case 0:
+      return "continuation";
+    case 1:
+      return "text";
+    case 2:
+      return "binary";
+    case 8:
+      return "close";
+    case 9:
+      return "ping";
+    default:
+      return "pong";
+  }
+}
+
+void null(Json& json, std::string_view key) { json.key(key).null(); }
+
+void trace_id(Json& json, const store::TraceId& id) { json.key("trace_id").text(id.is_zero() ? "" : base::to_hex(id)); }
+
+void session_id(Json& json, std::string_view key, const std::optional<store::SessionId>& id) {
+  json.key(key);
+  if (id)
+    json.text(base::to_uuid(*id));
+  else
+    json.null();
+}
+
+void write_live(Json& json, const std::optional<LiveFigures>& live) {
+  if (!live) {
+    for (const std::string_view key : {"messages_per_second", "bytes_per_second", "rtt_seconds", "buffered_bytes",
+                                       "misses_now", "invocations_open", "last_message_ms"})
+      null(json, key);
+    return;
+  }
+  pair(json, "messages_per_second", [&](std::size_t i) { json.number(live->messages_per_second[i]); });
+  pair(json, "bytes_per_second", [&](std::size_t i) { json.number(live->bytes_per_second[i]); });
+  pair(json, "rtt_seconds", [&](std::size_t i) {
+    if (live->rtt_seconds[i])
+      json.number(*live->rtt_seconds[i]);
+    else
+      json.null();
+  });
+  pair(json, "buffered_bytes", [&](std::size_t i) { json.number(live->buffered_bytes[i]); });
+  pair(json, "misses_now", [&](std::size_t i) { json.number(std::uint64_t{live->misses_now[i]}); });
+  json.key("invocations_open").number(std::uint64_t{live->invocations_open});
+  pair(json, "last_message_ms", [&](std::size_t i) {
+    if (live->last_message_unix_ns[i] == 0)
+      json.null();
+    else
+      json.number(ms(live->last_message_unix_ns[i]));
+  });
+}
+
+}  // namespace
+
+std::string_view kind_name(std::uint8_t kind) { return kinds[kind < kinds.size() ? kind : 0]; }
+std::string_view status_name(std::uint8_t status) { return statuses[status < statuses.size() ? status : 0]; }
+
+void time_ms(Json& json, std::string_view key, std::uint64_t unix_ns) {
+  json.key(key);
+  if (unix_ns == 0)
+    json.null();
+  else
+    json.number(ms(unix_ns));
+}
+
+void seconds(Json& json, std::string_view key, double value) { json.key(key).number(value); }
+
+void write_value(Json& json, const store::Value& value) {
+  using Type = store::Value::Type;
+  switch (value.type) {
+    case Type::empty:
+      json.null();
+      break;
+    case Type::boolean:
+      json.boolean(value.boolean);
+      break;
+    case Type::integer:
+      if (value.integer > largest_exact || value.integer < -largest_exact)
+        json.text(std::to_string(value.integer));
+      else
+        json.number(value.integer);
+      break;
+    case Type::real:
+      if (std::isfinite(value.real))
+        json.number(value.real);
+      else
+        json.text(std::isnan(value.real) ? "NaN" : value.real > 0 ? "Infinity" : "-Infinity");
+      break;
+    case Type::text:
+      json.text(value.text);
+      break;
+    case Type::bytes: {
+      constexpr std::string_view hex = "0123456789abcdef";
+      std::string text;
+      for (const char c : value.text) {
+        text += hex[static_cast<unsigned char>(c) >> 4U];
+        text += hex[static_cast<unsigned char>(c) & 15U];
+      }
+      json.text(text);
+      break;
+    }
+    case Type::array:
+    case Type::map:
+      json.raw(intake::to_json(value));
+      break;
+  }
+}
+
+void write_attributes(Json& json, std::string_view key, std::span<const store::Attribute> attributes) {
+  json.key(key).open('[');
+  for (const auto& each : attributes) {
+    json.open('{').key("key").text(each.key).key("value");
+    write_value(json, each.value);
+    if (each.value.truncated) json.key("truncated").boolean(true);
+    json.close('}');
+  }
+  json.close(']');
+}
+
+void write_span(Json& json, const store::Batch& batch, const store::Span& span) {
+  const store::Origin* const origin = span.origin < batch.origins.size() ? &batch.origins[span.origin] : nullptr;
+  const auto offset = [&](std::uint64_t at) {
+    return static_cast<double>(static_cast<std::int64_t>(at - span.start_unix_ns));
+  };
+  json.open('{');
+  trace_id(json, span.trace_id);
+  json.key("span_id").text(base::to_hex(span.span_id));
+  json.key("parent_id").text(span.parent_id.is_zero() ? "" : base::to_hex(span.parent_id));
+  json.key("name").text(span.name);
+  json.key("service").text(origin != nullptr ? origin->service : "");
+  json.key("kind").text(kind_name(span.kind));
+  json.key("status").text(status_name(span.status));
+  json.key("status_message").text(span.status_message);
+  json.key("start_ms").number(ms(span.start_unix_ns));
+  json.key("start_unix_ns").text(std::to_string(span.start_unix_ns));
+  json.key("duration_ns").number(static_cast<double>(static_cast<std::int64_t>(span.end_unix_ns - span.start_unix_ns)));
+  session_id(json, "session", span.session);
+  write_attributes(json, "attributes", batch.of(span.attributes));
+  json.key("events").open('[');
+  for (const auto& event : batch.events_of(span)) {
+    json.open('{').key("name").text(event.name).key("time_ms").number(ms(event.time_unix_ns));
+    json.key("offset_ns").number(offset(event.time_unix_ns));
+    write_attributes(json, "attributes", batch.of(event.attributes));
+    json.close('}');
+  }
+  json.close(']').key("links").open('[');
+  for (const auto& link : batch.links_of(span)) {
+    json.open('{');
+    trace_id(json, link.trace_id);
+    json.key("span_id").text(base::to_hex(link.span_id));
+    write_attributes(json, "attributes", batch.of(link.attributes));
+    json.close('}');
+  }
+  json.close(']');
+  write_attributes(json, "resource",
+                   origin != nullptr ? batch.of(origin->resource) : std::span<const store::Attribute>());
+  std::string scope;
+  if (origin != nullptr) {
+    scope = origin->scope_name;
+    if (!origin->scope_version.empty()) scope.append(" ").append(origin->scope_version);
+  }
+  json.key("scope").text(scope);
+  json.key("dropped").open('{').key("attributes").number(std::uint64_t{span.dropped_attributes});
+  json.key("events").number(std::uint64_t{span.dropped_events}).key("links").number(std::uint64_t{span.dropped_links});
+  json.close('}').close('}');
+}
+
+void write_log(Json& json, const store::Batch& batch, const store::Log& log) {
+  json.open('{').key("time_ms").number(ms(log.time_unix_ns));
+  json.key("span_id").text(log.span_id.is_zero() ? "" : base::to_hex(log.span_id));
+  json.key("severity").number(std::uint64_t{log.severity}).key("severity_text").text(log.severity_text).key("body");
+  write_value(json, log.body);
+  json.key("service").text(log.origin < batch.origins.size() ? batch.origins[log.origin].service : "");
+  write_attributes(json, "attributes", batch.of(log.attributes));
+  json.close('}');
+}
+
+void write_summary(Json& json, const store::TraceSummary& trace) {
+  json.open('{');
+  trace_id(json, trace.trace_id);
+  json.key("root_service").text(trace.root_service).key("root_operation").text(trace.root_operation);
+  json.key("root_missing").boolean(trace.root_missing).key("start_ms").number(ms(trace.start_unix_ns));
+  json.key("duration_seconds")
+      .number(
+          static_cast<double>(trace.end_unix_ns > trace.start_unix_ns ? trace.end_unix_ns - trace.start_unix_ns : 0) /
+          1e9);
+  json.key("spans").number(trace.spans).key("errors").number(trace.errors).key("matched").number(trace.matched);
+  json.key("services").open('[');
+  for (const auto& [service, spans] : trace.services)
+    json.open('{').key("service").text(service).key("spans").number(spans).close('}');
+  json.close(']');
+  session_id(json, "session", trace.session);
+  json.close('}');
+}
+
+void write_session(Json& json, const store::Session& s, const std::optional<LiveFigures>& live) {
+  const bool ended = s.ended_unix_ns && !live;
+  json.open('{').key("id").text(base::to_uuid(s.id)).key("instance").text(s.instance).key("service").text(s.service);
+  json.key("route").text(s.route).key("dialect").text(s.dialect.empty() ? "none" : s.dialect);
+  json.key("client").text(s.client).key("target").text(s.target).key("host").text(s.host);
+  json.key("subprotocol").text(s.subprotocol);
+  trace_id(json, s.trace_id);
+  json.key("opened_ms").number(ms(s.opened_unix_ns)).key("seen_ms").number(ms(s.seen_unix_ns));
+  time_ms(json, "ended_ms", ended ? *s.ended_unix_ns : 0);
+  json.key("state").text(ended ? "ended" : live && live->closing ? "closing" : "open");
+  json.key("live").boolean(live.has_value()).key("close_code");
+  if (ended && s.close_code != 0)
+    json.number(std::uint64_t{s.close_code});
+  else
+    json.null();
+  for (const auto& [key, value] :
+       {std::pair<std::string_view, const std::string&>{"end_reason", s.end_reason}, {"initiator", s.initiator}}) {
+    json.key(key);
+    if (ended && !value.empty())
+      json.text(value);
+    else
+      json.null();
+  }
+  json.key("close_reason").text(s.close_reason);
+  pair(json, "messages", [&](std::size_t i) { json.number(s.messages[i]); });
+  pair(json, "bytes", [&](std::size_t i) { json.number(s.bytes[i]); });
+  json.key("misses").number(s.misses).key("anomalies").number(s.anomalies);
+  session_id(json, "reconnect_of", s.reconnect_of);
+  write_live(json, live);
+  json.close('}');
+}
+
+void write_recorder(Json& json, std::string_view key, const std::vector<live::Recorded>& recorder) {
+  json.key(key).open('[');
+  for (const auto& each : recorder) {
+    json.open('{').key("time_ms").number(ms(each.time_unix_ns)).key("side").number(std::uint64_t{each.side});
+    json.key("type").text(opcode_name(each.opcode)).key("length").number(each.length);
+    json.key("compressed").boolean(each.compressed).key("injected").boolean(each.injected).close('}');
+  }
+  json.close(']');
+}
+
+void write_calls(Json& json, std::string_view key, const std::vector<live::OpenCall>& calls) {
+  json.key(key).open('[');
+  for (const auto& call : calls) {
+    json.open('{').key("number").number(call.number).key("operation").text(call.operation);
+    json.key("opened_by").number(std::uint64_t{call.opened_by}).key("opened_ms").number(ms(call.opened_unix_ns));
+    time_ms(json, "first_chunk_ms", call.first_chunk_unix_ns);
+    time_ms(json, "last_chunk_ms", call.last_chunk_unix_ns);
+    json.key("chunks").number(call.chunks);
+    trace_id(json, call.trace_id);
+    json.close('}');
+  }
+  json.close(']');
+}
+
+void write_proxies(Json& json, const std::vector<ProxyNow>& proxies) {
+  json.key("proxies").open('[');
+  for (const auto& proxy : proxies) {
+    const auto& hello = proxy.hello;
+    json.open('{').key("instance").text(hello.instance).key("service").text(hello.service).key("host").text(hello.host);
+    json.key("version").text(hello.sockeye_version).key("connected").boolean(proxy.connected);
+    json.key("since_ms").number(ms(proxy.since_unix_ns)).key("started_ms").number(ms(hello.started_unix_ns));
+    json.key("sessions").number(proxy.sessions).close('}');
+  }
+  json.close(']');
+}
+
+void write_route(Json& json, const RouteNow& route) {
+  const auto& s = route.summary;
+  const auto rtt = [&](const std::array<std::optional<std::uint64_t>, 2>& legs) {
+    return [&json, &legs](std::size_t i) {
+      if (legs[i])
+        json.number(static_cast<double>(*legs[i]) / 1e9);
+      else
+        json.null();
+    };
+  };
+  json.open('{').key("instance").text(route.instance).key("route").text(s.route).key("active").number(s.active);
+  pair(json, "messages_per_second", [&](std::size_t i) { json.number(route.messages_per_second[i]); });
+  pair(json, "bytes_per_second", [&](std::size_t i) { json.number(route.bytes_per_second[i]); });
+  json.key("opened_per_second").number(route.opened_per_second).key("ended_per_second").number(route.ended_per_second);
+  json.key("misses").number(s.missed_total).key("reconnects").number(s.reconnects_total).key("stuck").number(s.stuck);
+  json.key("buffered_sessions").number(s.buffered_sessions).key("buffered_bytes").number(s.buffered_bytes);
+  json.key("invocations_open").number(s.invocations_open);
+  pair(json, "rtt_p50_seconds", rtt(s.rtt_p50_ns));
+  pair(json, "rtt_p99_seconds", rtt(s.rtt_p99_ns));
+  json.close('}');
+}
+
+}  // namespace sockeye::console
