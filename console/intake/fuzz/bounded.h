@@ -33,8 +33,7 @@ inline void decode_bounded(Signal signal, Format format, const std::string& body
     if (!tally) return;
   }
   check(tally->accepted == batch.spans.size() + batch.logs.size());
-  // The worst are empty events, of two bytes: 40 in a list that doubles as it grows; and chunks of 16 KiB for mended
-  // text.
+  // The worst is a log of five bytes: 120 in a list that doubles as it grows; and chunks of 16 KiB for mended text.
   check(batch.footprint() <= 64 * body.size() + (32U << 10U));
   for (const auto& each : batch.origins) {
     check(batch, each.resource);

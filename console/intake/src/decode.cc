@@ -52,7 +52,7 @@ Tally read(Signal signal, std::string_view body, store::Batch& batch) {
   return read_metrics(body);
 }
 
-base::Result<Tally> decode_protobuf(Signal signal, std::string&& body, store::Batch& batch) {
+Tally decode_protobuf(Signal signal, std::string&& body, store::Batch& batch) {
   if (body.capacity() <= longest_inside) body.reserve(longest_inside + 1);
   const Mark mark(batch);
   try {
@@ -63,12 +63,9 @@ base::Result<Tally> decode_protobuf(Signal signal, std::string&& body, store::Ba
       mark.roll_back(batch);
     }
     return tally;
-  } catch (const protozero::exception& error) {
+  } catch (...) {
     mark.roll_back(batch);
-    return base::fail(std::string("malformed protobuf: ") + error.what());
-  } catch (const std::exception& error) {  // memory
-    mark.roll_back(batch);
-    return base::fail(std::string("the request could not be read: ") + error.what());
+    throw;
   }
 }
 
@@ -76,10 +73,16 @@ base::Result<Tally> decode_protobuf(Signal signal, std::string&& body, store::Ba
 
 base::Result<Tally> decode(Signal signal, Format format, std::string&& body, store::Batch& batch) {
   if (body.size() > std::numeric_limits<std::int32_t>::max()) return base::fail("the request is longer than 2 GiB");
-  if (format == Format::protobuf) return decode_protobuf(signal, std::move(body), batch);
-  auto transcoded = transcode(signal, std::move(body));
-  if (!transcoded) return tl::unexpected(transcoded.error());
-  return decode_protobuf(signal, std::move(*transcoded), batch);
+  try {
+    if (format == Format::protobuf) return decode_protobuf(signal, std::move(body), batch);
+    auto transcoded = transcode(signal, std::move(body));
+    if (!transcoded) return tl::unexpected(std::move(transcoded.error()));
+    return decode_protobuf(signal, std::move(*transcoded), batch);
+  } catch (const protozero::exception& error) {
+    return base::fail(std::string("malformed protobuf: ") + error.what());
+  } catch (const std::exception& error) {  // memory
+    return base::fail(std::string("the request could not be read: ") + error.what());
+  }
 }
 
 }  // namespace sockeye::intake

@@ -21,9 +21,10 @@ using dom::element;
 using dom::element_type;
 using protozero::pbf_writer;
 
-// Of objects and arrays in one another. A level of AnyValue is three of them, so that this is over twice what is kept
-// (deepest_value) and yet a bound to our own recursion.
-constexpr std::size_t deepest_json = 256;
+// Of objects and arrays in one another. A level of AnyValue is three of them, so that this is a little more than what
+// is kept (deepest_value). It bounds our own recursion, and how often pbf_writer moves what is inside a message as it
+// ends.
+constexpr std::size_t deepest_json = 128;
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';

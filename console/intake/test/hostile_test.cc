@@ -166,7 +166,7 @@ TEST(Hostile, lists_are_bounded_and_what_is_over_is_counted) {
                                    w.add_message(9, key_value("", int_value(1)));
                                    w.add_uint32(10, UINT32_MAX - 3);
                                    for (std::uint32_t i = 0; i < store::most_events + 3; ++i)
-                                     w.add_message(11, std::string());
+                                     w.add_message(11, message([](pbf_writer& e) { e.add_fixed64(1, 1); }));
                                    w.add_uint32(12, 10);
                                    const std::string link = message([](pbf_writer& l) {
                                      l.add_bytes(1, trace_id);
@@ -184,6 +184,30 @@ TEST(Hostile, lists_are_bounded_and_what_is_over_is_counted) {
   EXPECT_EQ(s.dropped_events, 13U);
   EXPECT_EQ(s.links.count, store::most_links);
   EXPECT_EQ(s.dropped_links, 3U);
+}
+
+TEST(Hostile, what_says_nothing_takes_no_memory) {
+  Batch batch;
+  const std::string one = span([](pbf_writer& w) {
+    for (int i = 0; i < 4000; ++i) w.add_message(11, std::string());
+    for (int i = 0; i < 500; ++i) w.add_message(13, std::string());
+    w.add_message(11, message([](pbf_writer& e) { e.add_string(2, "kept"); }));
+  });
+  ASSERT_TRUE(decode_copy(Signal::traces, request({one}), batch));
+  EXPECT_EQ(only(batch).dropped_events, 4000U);
+  EXPECT_EQ(only(batch).dropped_links, 500U);
+  ASSERT_EQ(only(batch).events.count, 1U);
+  EXPECT_EQ(batch.events_of(only(batch))[0].name, "kept");
+
+  Batch logs;
+  std::vector<std::string> records(1000);
+  records.push_back(message([](pbf_writer& w) { w.add_string(3, "INFO"); }));
+  const auto tally = decode_copy(Signal::logs, request(records), logs);
+  ASSERT_TRUE(tally);
+  EXPECT_EQ(tally->accepted, 1U);
+  EXPECT_EQ(tally->rejected, 1000U);
+  EXPECT_EQ(tally->message, "log records rejected: 1000 without time, body, attributes, event name and severity text");
+  EXPECT_EQ(logs.logs.size(), 1U);
 }
 
 TEST(Hostile, long_values_are_cut_at_a_character) {

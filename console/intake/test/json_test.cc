@@ -279,8 +279,8 @@ TEST(Json, logs_have_names_and_names_of_severities) {
   EXPECT_EQ(show(batch),
             "origin unknown_service   {}{}\n"
             "log 7 00000000000000000000000000000000 0000000000000000 14 [W] [e.n] 0 1 map {\"a\":1}{}\n"
-            "log 6 5b8efff798038103d269b633813fc60c 0000000000000000 0 [] [] 0 0 empty null{}\n"
-            "log 0 00000000000000000000000000000000 0000000000000000 0 [] [] 0 0 empty null{}\n");
+            "log 6 5b8efff798038103d269b633813fc60c 0000000000000000 0 [] [] 0 0 empty null{}\n");
+  EXPECT_EQ(tally->rejected, 1U);
 }
 
 }  // namespace

@@ -318,7 +318,7 @@ SessionView LiveConnection::view(Time) const {
   out.client_address = text(SessionTexts::client_address);
   if (!opening_.reconnect_of.is_zero()) out.reconnect_of = opening_.reconnect_of;
   if ((opening_.trace_flags & 1U) != 0) out.trace_id = base::to_hex(opening_.trace_id);
-  out.state = life_.state() != session::State::closed && over() ? model::SessionState::closed : life_.reported();
+  out.state = state();
   out.opened = opening_.opened;
   for (std::size_t i = 0; i < 2; ++i) {
     const session::Heartbeat& heartbeat = legs_[i].heartbeat;
@@ -336,6 +336,24 @@ SessionView LiveConnection::view(Time) const {
   out.close = close_;
   out.anomalies = anomalies_;
   if (meaning_) meaning_->view(out);
+  return out;
+}
+
+Glance LiveConnection::glance() const {
+  Glance out;
+  out.state = state();
+  out.dialect = meaning_ ? meaning_->dialect() : "none";
+  for (std::size_t i = 0; i < 2; ++i) {
+    const session::Heartbeat& heartbeat = legs_[i].heartbeat;
+    out.messages[i] = streams_[i].counts.data_messages();
+    out.bytes[i] = streams_[i].counts.bytes;
+    out.rtt[i] = heartbeat.rtt();
+    out.misses[i] = heartbeat.misses();
+    out.missed_total += heartbeat.missed_total();
+    out.last_message[i] = streams_[i].gaps.last();
+  }
+  out.anomalies = anomalies_;
+  if (meaning_) out.invocations_open = meaning_->open();
   return out;
 }
 

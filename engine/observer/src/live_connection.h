@@ -58,6 +58,7 @@ class LiveConnection final : public Connection {
       meaning_->warm();
   }
   [[nodiscard]] SessionView view(base::Time now) const override;
+  [[nodiscard]] Glance glance() const override;
   [[nodiscard]] std::vector<model::RecordedMessage> recorder() const override { return recorder_.messages(); }
 
  private:
@@ -141,6 +142,9 @@ class LiveConnection final : public Connection {
   void emit_segment(base::Time now);
   [[nodiscard]] signal::ConnectionFigures figures() const;
   [[nodiscard]] bool over() const { return legs_[0].finished && legs_[1].finished; }
+  [[nodiscard]] model::SessionState state() const {
+    return life_.state() != session::State::closed && over() ? model::SessionState::closed : life_.reported();
+  }
 
   // connection.cc: messages that something may be put into.
   void hold(model::Side from, base::Bytes lead, base::Bytes raw);

@@ -80,6 +80,7 @@ class Meaning final : private dialect::Listener {
   // What the dialect knows of the session, for the connection's span.
   void describe(model::Span& connection);
   void view(SessionView& out) const;
+  [[nodiscard]] std::uint32_t open() const { return session_ ? static_cast<std::uint32_t>(session_->open()) : 0; }
 
  private:
   struct Assembly {

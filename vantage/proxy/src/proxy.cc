@@ -140,6 +140,46 @@ class Running final : public Proxy {
     return rows;
   }
 
+  void follow(std::size_t ended_kept) override {
+    const std::size_t each = (ended_kept + workers_.size() - 1) / workers_.size();
+    for (auto& worker : workers_) worker->reactor().post([&worker = *worker, each] { worker.follow(each); });
+  }
+
+  [[nodiscard]] Pulse pulse(const PulseRequest& request) override {
+    const std::lock_guard turn(pulse_turn_);
+    anew_ = anew_ || request.anew;
+    Pulse out;
+    std::unique_lock lock(pulses_->mutex);
+    const auto idle = [&] { return pulses_->walking == 0; };
+    // A worker may still be busy with the last one.
+    if (pulses_->ready.wait_for(lock, answer_bound, idle)) {
+      if (std::exchange(anew_, false)) {
+        ++epoch_;
+        told_.assign(workers_.size(), false);
+      }
+      pulses_->walking = static_cast<unsigned>(workers_.size());
+      for (auto& worker : workers_) {
+        const auto walk = std::make_shared<PulseWalk>();
+        walk->into = pulses_;
+        walk->request = request;
+        walk->epoch = epoch_;
+        worker->reactor().post([&worker = *worker, walk] { worker.pulse(walk); });
+      }
+      pulses_->ready.wait_for(lock, answer_bound, idle);
+    }
+    for (auto& told : pulses_->told) {
+      if (told.epoch != epoch_ || anew_) {  // of sessions that will be told anew
+        told.pulse.opened.clear();
+        told.pulse.changed.clear();
+      }
+      if (told.epoch == epoch_ && told.all) told_[told.worker] = true;
+      out.workers.push_back(std::move(told.pulse));
+    }
+    pulses_->told.clear();
+    out.all_told = !anew_ && std::all_of(told_.begin(), told_.end(), [](bool each) { return each; });
+    return out;
+  }
+
   [[nodiscard]] std::vector<RouteShard> metrics() const override { return commons_.accounts.all(); }
 
  private:
@@ -269,6 +309,11 @@ class Running final : public Proxy {
   std::mutex turn_;  // start, reload, drain
   std::uint64_t next_id_ = 1;
   std::atomic<bool> draining_{false};
+  std::mutex pulse_turn_;  // guards the four below
+  const std::shared_ptr<Pulses> pulses_ = std::make_shared<Pulses>();
+  std::uint32_t epoch_ = 1;
+  bool anew_ = true;
+  std::vector<bool> told_;    // by worker: every session of the epoch
   mutable std::mutex mutex_;  // guards listeners_
   std::vector<Listening> listeners_;
 };

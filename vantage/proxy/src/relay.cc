@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -296,6 +297,7 @@ void Relay::end(base::Time now) {
   }
   connection_->finish(now);
   worker_.keep_ended(row());
+  if (worker_.followed()) worker_.keep_for_pulse(*this, now);
   worker_.left(*this);
 }
 
@@ -418,6 +420,68 @@ SessionRow Relay::row() const {
       static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now - row.view.opened).count());
   row.opened_unix_ms = worker_.environment().wall.unix_ns(row.view.opened) / 1'000'000;
   return row;
+}
+
+// --- for a pulse ---
+
+SessionFacts Relay::facts() const {
+  auto view = connection_->view(worker_.now());
+  SessionFacts out;
+  out.id = view.id;
+  out.route = std::move(view.route);
+  out.client = std::move(view.client_address);
+  out.target = std::move(view.method_target);
+  out.host = std::move(view.host);
+  out.subprotocol = std::move(view.subprotocol);
+  out.extensions = std::move(view.extensions);
+  out.server = route().upstream.text();
+  out.trace_id = std::move(view.trace_id);
+  out.opened_unix_ns = worker_.environment().wall.unix_ns(view.opened);
+  out.reconnect_of = view.reconnect_of;
+  return out;
+}
+
+SessionFigures Relay::figures(const observer::Glance& glance) const {
+  SessionFigures out;
+  out.id = connection_->id();
+  out.state = glance.state;
+  out.messages = glance.messages;
+  out.bytes = glance.bytes;
+  // Asking the kernel costs more than all the rest: only where something was sent lately.
+  if (wrote_ || sampled_ > 0) out.buffered = {buffered(Side::client), buffered(Side::server)};
+  out.rtt = glance.rtt;
+  out.misses = glance.misses;
+  out.missed_total = glance.missed_total;
+  out.anomalies = glance.anomalies;
+  out.invocations_open = glance.invocations_open;
+  for (std::size_t i = 0; i < 2; ++i)
+    if (glance.messages[i] > 0)
+      out.last_message_unix_ns[i] = worker_.environment().wall.unix_ns(glance.last_message[i]);
+  return out;
+}
+
+bool Relay::tell(const SessionFigures& figures, std::string_view dialect, std::uint32_t epoch) {
+  // Without the times: they move with the wall clock's offset, and change only with the counts anyway.
+  std::uint64_t hash = 0x9e3779b97f4a7c15ULL;
+  const auto mix = [&hash](std::uint64_t value) {
+    hash = (hash ^ value) * 0xff51afd7ed558ccdULL;
+    hash ^= hash >> 32U;
+  };
+  mix(static_cast<std::uint64_t>(figures.state) | static_cast<std::uint64_t>(figures.invocations_open) << 32U);
+  mix(std::hash<std::string_view>{}(dialect));
+  for (std::size_t i = 0; i < 2; ++i) {
+    mix(figures.messages[i]);
+    mix(figures.bytes[i]);
+    mix(figures.buffered[i]);
+    mix(figures.rtt[i] ? static_cast<std::uint64_t>(figures.rtt[i]->count()) + 1 : 0);
+    mix(figures.misses[i]);
+  }
+  mix(figures.missed_total);
+  mix(figures.anomalies);
+  const bool changed = told_epoch_ != epoch || told_ != hash;
+  told_epoch_ = epoch;
+  told_ = hash;
+  return changed;
 }
 
 }  // namespace sockeye::proxy

@@ -44,6 +44,18 @@ class Relay final : public Mortal, public LegOwner, public Timer, public observe
   // Looks at the bytes on their way, and corrects the route's gauges by what changed since.
   void sample();
   [[nodiscard]] SessionRow row() const;
+  // For a pulse: its facts, its figures, and whether these differ from those told last (which they then are).
+  [[nodiscard]] SessionFacts facts() const;
+  [[nodiscard]] SessionFigures figures(const observer::Glance&) const;
+  [[nodiscard]] bool told_in(std::uint32_t epoch) const { return told_epoch_ == epoch; }
+  bool tell(const SessionFigures&, std::string_view dialect, std::uint32_t epoch);
+  [[nodiscard]] const model::RouteMetrics& account() const { return metrics(); }
+  [[nodiscard]] const std::string& route_name() const { return route().name; }
+  // Fetches what figures() will look at.
+  void warm_pulse() const noexcept {
+    __builtin_prefetch(this);
+    base::fetch(footprint_.data(), footprint_.size());
+  }
   [[nodiscard]] const observer::Connection& connection() const { return *connection_; }
 
   void leg_ready(Leg&, std::uint32_t events) override;
@@ -101,12 +113,14 @@ class Relay final : public Mortal, public LegOwner, public Timer, public observe
   std::array<Half, 2> halves_;
   SessionSlot slot_;
   std::uint64_t reconnect_key_;
+  std::uint64_t told_ = 0;           // hash of the figures of the last pulse that told them
   std::uint64_t sampled_ = 0;        // bytes on their way at the last sample, as they stand in the gauge
   base::Time doomed_ = base::never;  // until when a dead leg's last words may wait for the other leg's queue
   std::uint32_t read_limit_;         // bytes of one read, so of what a queue may have to hold
   int route_;
-  bool wrote_ = false;      // since the last sample
-  bool attention_ = false;  // settle() has something to do
+  std::uint32_t told_epoch_ = 0;  // of the pulses: which one told its facts; 0: none yet
+  bool wrote_ = false;            // since the last sample
+  bool attention_ = false;        // settle() has something to do
   bool over_ = false;
 };
 

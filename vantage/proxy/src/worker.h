@@ -42,6 +42,30 @@ struct Commons {
   Log log;
 };
 
+// What the workers told since the last pulse() took it. Lives on when the asker does not wait for a slow worker.
+struct Pulses {
+  std::mutex mutex;
+  std::condition_variable ready;
+  unsigned walking = 0;  // workers that have not finished
+  struct Told {
+    unsigned worker;
+    std::uint32_t epoch;
+    bool all;  // no session was left out
+    WorkerPulse pulse;
+  };
+  std::vector<Told> told;
+};
+
+// One worker's walk for one pulse.
+struct PulseWalk {
+  std::shared_ptr<Pulses> into;
+  PulseRequest request;
+  std::uint32_t epoch = 0;
+  std::size_t next = SIZE_MAX;  // sessions below it are still to be looked at
+  bool all = true;
+  WorkerPulse pulse;
+};
+
 // Answers collected from the workers; the asker waits at most so long and leaves. Shared, since a slow worker may
 // answer after that.
 template <class T>
@@ -85,6 +109,9 @@ class Worker final : public Timer {
   void forget_ticket(std::uint64_t ticket) { asked_.erase(ticket); }
   // A session ended: kept for /sessions.
   void keep_ended(SessionRow row);
+  // And, while somebody follows, for the next pulse.
+  [[nodiscard]] bool followed() const { return pulse_kept_ > 0; }
+  void keep_for_pulse(const Relay& relay, base::Time now);
 
   void log(int level, const std::string& line) const { commons_.log(level, line); }
   // A warning about something that may happen often.
@@ -99,6 +126,8 @@ class Worker final : public Timer {
 
   void collect(const std::shared_ptr<Collected<SessionRow>>& into, std::size_t below);
   void collect_ended(const std::shared_ptr<Collected<SessionRow>>& into);
+  void follow(std::size_t ended_kept);
+  void pulse(const std::shared_ptr<PulseWalk>& walk);
   void find(const base::SessionId& id, const std::shared_ptr<Collected<Proxy::SessionDetail>>& into);
 
   void expired(base::Time now) override;
@@ -108,6 +137,7 @@ class Worker final : public Timer {
   void beat(base::Time now);
   void sample(base::Time now);
   void drain_step(base::Time now);
+  void look(Relay& relay, PulseWalk& walk);
   void end_all(base::Time now);
 
   const unsigned index_;
@@ -128,6 +158,10 @@ class Worker final : public Timer {
   std::unordered_map<std::uint64_t, Dial*> asked_;
   std::uint64_t next_ticket_ = 1;
   std::deque<SessionRow> ended_;
+
+  std::size_t pulse_kept_ = 0;  // 0: nobody follows
+  std::deque<SessionEnd> pulse_ended_;
+  std::uint64_t pulse_lost_ = 0;
 
   // The periodic work: `slices` a second, each looking at its share of the sessions.
   static constexpr unsigned slices = 20;

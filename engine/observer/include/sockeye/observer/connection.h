@@ -117,6 +117,20 @@ struct SessionView {
   std::optional<base::Time> last_application_beat;
 };
 
+// What of a session changes, without a single allocation: to be looked at for every session of a worker, once a second.
+struct Glance {
+  model::SessionState state = model::SessionState::open;
+  std::string_view dialect;                          // "none" while there is none; valid until the next call
+  std::array<std::uint64_t, 2> messages{};           // data messages, by sender
+  std::array<std::uint64_t, 2> bytes{};              // their payload on the wire
+  std::array<std::optional<base::Duration>, 2> rtt;  // last pong to a ping of ours, by leg
+  std::array<std::uint32_t, 2> misses{};             // in a row, now
+  std::uint64_t missed_total = 0;                    // both legs
+  std::uint64_t anomalies = 0;
+  std::uint32_t invocations_open = 0;
+  std::array<base::Time, 2> last_message;  // data messages, by sender; opened when none yet
+};
+
 class Connection {
  public:
   virtual ~Connection() = default;  // finish() first
@@ -149,6 +163,7 @@ class Connection {
   // It is there: fetch what it leads to, which feed() will touch in 2 events or in 1.
   virtual void warm(unsigned ahead) const noexcept = 0;
   [[nodiscard]] virtual SessionView view(base::Time now) const = 0;
+  [[nodiscard]] virtual Glance glance() const = 0;
   // Oldest first, at most model::flight_recorder_size.
   [[nodiscard]] virtual std::vector<model::RecordedMessage> recorder() const = 0;
 };

@@ -11,6 +11,7 @@
 #include "sockeye/model/metrics.h"
 #include "sockeye/observer/connection.h"
 #include "sockeye/proxy/config.h"
+#include "sockeye/proxy/pulse.h"
 
 namespace sockeye::proxy {
 
@@ -61,6 +62,14 @@ class Proxy {
   // Sessions that ended lately (at most 64 a worker), newest first; view.close is set. /sessions shows them under
   // "ended", so that a person can still see how and why a session went.
   [[nodiscard]] virtual std::vector<SessionRow> ended() const = 0;
+
+  // From now on sessions that end are kept for pulse(), at most so many of the latest; 0: no longer.
+  virtual void follow(std::size_t ended_kept) = 0;
+  // What changed since the last one. Asks each worker, which walks over its sessions in steps of at most a few
+  // milliseconds; waits at most 1 s. What a worker tells later than that comes with the next call, nothing is lost. One
+  // caller at a time.
+  [[nodiscard]] virtual Pulse pulse(const PulseRequest&) = 0;
+
   // Shards live as long as the proxy, routes removed by a reload included (counters never go back).
   [[nodiscard]] virtual std::vector<RouteShard> metrics() const = 0;
 };

@@ -1,0 +1,24 @@
+// Where the console is and what opens its door.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "sockeye/base/result.h"
+
+namespace sockeye::live {
+
+struct Target {
+  bool tls = false;
+  std::string host;  // without brackets
+  std::string port;
+  std::string authority;  // for Host
+  std::string path;       // with the endpoint's prefix
+};
+// "http(s)://host[:port][/prefix]".
+[[nodiscard]] base::Result<Target> parse_target(std::string_view endpoint);
+
+// The first line of the file, without surrounding white space; printable ASCII, at most 4 KiB. Errors never quote it.
+[[nodiscard]] base::Result<std::string> read_token(const std::string& file);
+
+}  // namespace sockeye::live

@@ -1,0 +1,115 @@
+// A worker's part of a pulse: from the back of its sessions to the front, a step a turn of the loop. A session that
+// leaves meanwhile puts the last one in its place, which is then looked at twice: the second time it has nothing new to
+// tell. One that comes meanwhile is told by the next pulse.
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "worker.h"
+
+namespace sockeye::proxy {
+namespace {
+
+// A step ends after so long; the clock is looked at every so many sessions.
+constexpr base::Duration step = std::chrono::milliseconds(2);
+constexpr std::size_t stride = 32;
+// A session is some cache lines in a few places; fetched while the ones before it are looked at.
+constexpr std::size_t ahead = 4;
+
+std::uint16_t index_of(std::vector<std::string>& names, std::string_view name) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  const auto at = static_cast<std::uint16_t>(found - names.begin());
+  if (found == names.end()) names.emplace_back(name);
+  return at;
+}
+
+RoutePulse& route_of(WorkerPulse& pulse, const std::string& name) {
+  for (auto& each : pulse.routes)
+    if (each.route == name) return each;
+  auto& added = pulse.routes.emplace_back();
+  added.route = name;
+  return added;
+}
+
+}  // namespace
+
+void Worker::follow(std::size_t ended_kept) {
+  pulse_kept_ = ended_kept;
+  while (pulse_ended_.size() > ended_kept) pulse_ended_.pop_front();
+}
+
+void Worker::keep_for_pulse(const Relay& relay, base::Time now) {
+  if (pulse_ended_.size() >= pulse_kept_) {
+    pulse_ended_.pop_front();
+    ++pulse_lost_;
+  }
+  const auto glance = relay.connection().glance();
+  auto& kept = pulse_ended_.emplace_back();
+  kept.facts = relay.facts();
+  kept.last = relay.figures(glance);
+  kept.dialect = glance.dialect;
+  kept.wall = environment_.wall;
+  kept.ended_unix_ns = kept.wall.unix_ns(now);
+  kept.close = relay.connection().close_info().value_or(model::CloseInfo{});
+  kept.recorder = relay.connection().recorder();
+}
+
+void Worker::pulse(const std::shared_ptr<PulseWalk>& walk) {
+  const auto begun = monotonic_now();
+  auto& out = walk->pulse;
+  walk->next = std::min(walk->next, relays_.size());
+  try {
+    for (std::size_t done = 1; walk->next > 0; ++done) {
+      const std::size_t at = --walk->next;
+      if (at >= ahead) relays_[at - ahead].warm_pulse();
+      look(relays_[at], *walk);
+      if (done % stride == 0 && monotonic_now() - begun >= step) break;
+    }
+  } catch (const std::bad_alloc&) {  // the rest with the next pulse
+    walk->next = 0;
+    walk->all = false;
+  }
+  const auto took = monotonic_now() - begun;
+  out.busy += took;
+  out.longest_step = std::max(out.longest_step, took);
+  if (walk->next > 0) return reactor_.post([this, walk] { pulse(walk); });
+
+  out.ended.assign(std::move_iterator(pulse_ended_.begin()), std::move_iterator(pulse_ended_.end()));
+  pulse_ended_.clear();
+  out.ended_lost = std::exchange(pulse_lost_, 0);
+  {
+    const std::lock_guard lock(walk->into->mutex);
+    walk->into->told.push_back({index_, walk->epoch, walk->all, std::move(out)});
+    --walk->into->walking;
+  }
+  walk->into->ready.notify_all();
+}
+
+void Worker::look(Relay& relay, PulseWalk& walk) {
+  auto& out = walk.pulse;
+  const auto& request = walk.request;
+  const auto glance = relay.connection().glance();
+  auto figures = relay.figures(glance);
+  figures.dialect = index_of(out.dialects, glance.dialect);
+  auto& route = route_of(out, relay.route_name());
+  ++route.open;
+  route.missing += figures.misses[0] + figures.misses[1] > 0 ? 1 : 0;
+  route.invocations_open += figures.invocations_open;
+  for (std::size_t i = 0; i < 2; ++i)
+    if (figures.rtt[i]) route.rtt_ns[i].push_back(static_cast<std::uint64_t>(figures.rtt[i]->count()));
+
+  const bool known = relay.told_in(walk.epoch);
+  if (!known && out.opened.size() >= request.opened_most) {
+    walk.all = false;
+  } else {
+    if (!known) out.opened.push_back(relay.facts());
+    if (relay.tell(figures, glance.dialect, walk.epoch)) out.changed.push_back(figures);
+  }
+  const auto& id = relay.connection().id();
+  if (!request.watch.empty() && std::find(request.watch.begin(), request.watch.end(), id) != request.watch.end())
+    out.watched.push_back(
+        {id, environment_.wall, relay.connection().recorder(), relay.connection().view(now()).invocations});
+  ++out.walked;
+}
+
+}  // namespace sockeye::proxy
