@@ -18,7 +18,8 @@ constexpr const char* about = "Sockeye shows what happens inside WebSocket conne
 constexpr const char* main_footer = R"(
 Examples:
   sockeye proxy --listen :8080 --upstream ws://127.0.0.1:9000
-  sockeye proxy --config /etc/sockeye.yaml
+  sockeye console
+  sockeye proxy --listen :8080 --upstream ws://127.0.0.1:9000 --console http://127.0.0.1:16686
   sockeye check /etc/sockeye.yaml
   sockeye dialect test openai-realtime samples.jsonl
 
@@ -44,6 +45,27 @@ Environment:
   the file wins over them, flags win over the file.
 
 Log lines go to stderr. Exit status: 0 good, 1 the work failed, 2 bad arguments or configuration.)";
+
+constexpr const char* console_footer = R"(
+Examples:
+  sockeye console
+  sockeye console --data /var/lib/sockeye --keep 30d --keep-size 200GiB
+  sockeye console --listen :16686 --otlp-http :4318 --token-file /etc/sockeye/token
+  sockeye console --cors-origin https://app.example.com
+
+Then point a proxy at it, and any OpenTelemetry SDK:
+  sockeye proxy --listen :8080 --upstream ws://127.0.0.1:9000 \
+                --otlp http://127.0.0.1:4318 --console http://127.0.0.1:16686
+  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318
+
+Ports:
+  127.0.0.1:16686  web page, query API (/api/v1) and Jaeger's (/api/traces) (--listen)
+  127.0.0.1:4318   OTLP/HTTP, protobuf and JSON; 4317 OTLP/gRPC
+
+Traces and logs are kept, metrics are not: a Prometheus scrapes them from the proxies. What was
+acknowledged survives a crash. Beyond loopback a token is asked for: --token-file, or --open.
+
+Log lines go to stderr. Exit status: 0 good, 1 the work failed, 2 bad arguments.)";
 
 constexpr const char* check_footer = R"(
 Prints "ok: …" and exits 0, or every problem as FILE:LINE:COLUMN: what, expected, fix, and exits 2.
@@ -81,6 +103,7 @@ class Formatter final : public CLI::Formatter {
   std::string make_usage(const CLI::App* app, std::string name) const override {
     if (app->get_name() == "proxy")
       return "Usage: sockeye proxy --upstream URL [OPTIONS]\n       sockeye proxy --config FILE [OPTIONS]\n";
+    if (app->get_name() == "console") return "Usage: sockeye console [OPTIONS]\n";
     if (app->get_name() == "check") return "Usage: sockeye check FILE\n";
     if (app->get_name() == "dialect") return "Usage: sockeye dialect list|show|test …\n";
     if (app->get_name() == "list") return "Usage: sockeye dialect list\n";
@@ -127,6 +150,37 @@ Command parse_command_line(int argc, const char* const* argv) {
   proxy->add_option("--log-level", flags.log_level, "debug, info, warn or error (info)")->type_name("LEVEL");
   proxy->add_option("--log-format", flags.log_format, "text or json (text)")->type_name("FORMAT");
 
+  auto* console = app.add_subcommand("console", "Receive, store and show: OTLP receiver, database and web page");
+  console->footer(console_footer);
+  auto& c = command.console;
+  console->add_option("-l,--listen", c.listen, "Web page and API: HOST:PORT or :PORT (127.0.0.1:16686)")
+      ->type_name("ADDR");
+  console->add_option("--otlp-http", c.otlp_http, "OTLP over HTTP, or off (127.0.0.1:4318)")->type_name("ADDR");
+  console->add_option("--otlp-grpc", c.otlp_grpc, "OTLP over gRPC, or off (127.0.0.1:4317)")->type_name("ADDR");
+  console->add_option("-d,--data", c.data, "Directory of the database ($XDG_STATE_HOME/sockeye/console)")
+      ->type_name("DIR");
+  console->add_option("--keep", c.keep_for, "Forget what is older: 12h, 30d; 0 is never (7d)")->type_name("TIME");
+  console->add_option("--keep-size", c.keep_bytes, "Forget the oldest beyond this size on disk; 0 is never (10GiB)")
+      ->type_name("SIZE");
+  auto* token = console->add_option("--token-file", c.token_file, "File with the token that all three ports ask for")
+                    ->type_name("FILE");
+  console->add_flag("--open", c.open, "Listen beyond loopback without a token")->excludes(token);
+  console
+      ->add_option("--host", c.hosts,
+                   "A name the page may be asked under, besides addresses and\nlocalhost; repeatable")
+      ->type_name("NAME");
+  console->add_option("--cors-origin", c.cors_origins, "An origin whose pages may send OTLP; * is any; repeatable")
+      ->type_name("URL");
+  console->add_option("--tls-certificate", c.tls_certificate, "PEM; then all three ports speak TLS")->type_name("FILE");
+  console->add_option("--tls-key", c.tls_key, "PEM")->type_name("FILE");
+  std::string console_level, console_format;
+  console->add_option("--log-level", console_level, "debug, info, warn or error (info)")
+      ->type_name("LEVEL")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  console->add_option("--log-format", console_format, "text or json (text)")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"text", "json"}));
+
   auto* check = app.add_subcommand("check", "Check a configuration file");
   check->footer(check_footer);
   check->add_option("FILE", command.file, "Configuration file")->required();
@@ -157,14 +211,16 @@ Command parse_command_line(int argc, const char* const* argv) {
       return command;
     }
     std::string what = error.what();
-    if (argc > 1 && argv[1][0] != '-' && !proxy->parsed() && !check->parsed() && !dialect->parsed()) {
-      constexpr std::array<std::string_view, 3> commands = {"proxy", "check", "dialect"};
+    if (argc > 1 && argv[1][0] != '-' && !proxy->parsed() && !console->parsed() && !check->parsed() &&
+        !dialect->parsed()) {
+      constexpr std::array<std::string_view, 4> commands = {"proxy", "console", "check", "dialect"};
       const auto meant = config::nearest(argv[1], commands);
       what = "unknown command " + config::quote(argv[1]) + "; expected " + config::one_of(commands) +
              (meant.empty() ? "" : "; did you mean " + std::string(meant) + "?");
     }
     std::cerr << "sockeye: " << what << "\nTry: sockeye "
               << (proxy->parsed()     ? "proxy "
+                  : console->parsed() ? "console "
                   : check->parsed()   ? "check "
                   : dialect->parsed() ? "dialect "
                                       : "")
@@ -172,7 +228,14 @@ Command parse_command_line(int argc, const char* const* argv) {
     command.status = 2;
     return command;
   }
-  command.action = proxy->parsed() ? Action::proxy : check->parsed() ? Action::check : Action::dialect;
+  command.action = proxy->parsed()     ? Action::proxy
+                   : console->parsed() ? Action::console
+                   : check->parsed()   ? Action::check
+                                       : Action::dialect;
+  if (console_level == "debug") c.log_level = config::LogLevel::debug;
+  if (console_level == "warn") c.log_level = config::LogLevel::warn;
+  if (console_level == "error") c.log_level = config::LogLevel::error;
+  if (console_format == "json") c.log_format = config::LogFormat::json;
   d.verb = show->parsed()   ? DialectCommand::Verb::show
            : test->parsed() ? DialectCommand::Verb::test
                             : DialectCommand::Verb::list;

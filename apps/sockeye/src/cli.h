@@ -3,12 +3,13 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "sockeye/config/read.h"
 
 namespace sockeye::app {
 
-enum class Action { exit, proxy, check, dialect };
+enum class Action { exit, proxy, console, check, dialect };
 
 struct DialectCommand {
   enum class Verb { list, show, test } verb = Verb::list;
@@ -19,12 +20,24 @@ struct DialectCommand {
   std::string subprotocol;
 };
 
+struct ConsoleCommand {
+  std::string listen = "127.0.0.1:16686", otlp_http = "127.0.0.1:4318", otlp_grpc = "127.0.0.1:4317";  // "off"
+  std::string data;  // "" = below the user's state directory
+  std::string keep_for = "7d", keep_bytes = "10GiB";
+  std::string token_file, tls_certificate, tls_key;
+  bool open = false;
+  std::vector<std::string> hosts, cors_origins;
+  config::LogLevel log_level = config::LogLevel::info;
+  config::LogFormat log_format = config::LogFormat::text;
+};
+
 struct Command {
   Action action = Action::exit;
   int status = 0;    // exit
   std::string file;  // --config, or check's FILE; "" = flags alone
   config::Flags flags;
   DialectCommand dialect;
+  ConsoleCommand console;
 };
 
 // Prints help, the version or what is wrong itself; then the action is `exit`.

@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "cli.h"
+#include "console_command.h"
 #include "dialect_command.h"
 #include "log.h"
 #include "serve.h"
@@ -48,6 +49,8 @@ int main(int argc, char** argv) {
       return run_check(command, environment);
     case app::Action::dialect:
       return app::run_dialect(command.dialect);
+    case app::Action::console:
+      return app::run_console(command.console);
     case app::Action::proxy:
       return run_proxy(command, environment);
   }

@@ -1,26 +1,21 @@
 #include "serve.h"
 
-#include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <memory>
-#include <span>
 #include <string>
-#include <system_error>
 #include <thread>
 
 #include "admin.h"
 #include "log.h"
 #include "process.h"
+#include "signals.h"
 #include "sockeye/base/ids.h"
 #include "sockeye/otlp/transport.h"
 #include "sockeye/pipeline/pipeline.h"
@@ -36,50 +31,6 @@ using config::Settings;
 constexpr auto flush_time = 5s;       // for the last spans; what is left then goes to the spool or is counted
 constexpr auto impatient_flush = 1s;  // after a second signal
 constexpr auto impatient_close = 3s;  // enough for peers that answer a Close and go
-
-// SIGHUP, SIGTERM and SIGINT as bytes on a descriptor. Made before any thread, so that every thread inherits the mask.
-class Signals {
- public:
-  Signals() {
-    ::sigset_t set;
-    ::sigemptyset(&set);
-    for (const int number : {SIGHUP, SIGTERM, SIGINT}) ::sigaddset(&set, number);
-    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    ::signal(SIGPIPE, SIG_IGN);  // a peer that left is an errno
-    signals_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    done_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  }
-  ~Signals() {
-    ::close(signals_);
-    ::close(done_);
-  }
-  Signals(const Signals&) = delete;
-  Signals& operator=(const Signals&) = delete;
-
-  // From any thread: ends a wait() with 0.
-  void done() const {
-    const std::uint64_t one = 1;
-    static_cast<void>(!::write(done_, &one, sizeof one));
-  }
-  // The next signal; 0 after done(), -1 after `timeout` (negative: never).
-  [[nodiscard]] int wait(std::chrono::milliseconds timeout) const {
-    for (;;) {
-      std::array<pollfd, 2> waiting{{{signals_, POLLIN, 0}, {done_, POLLIN, 0}}};
-      const int ready = ::poll(waiting.data(), waiting.size(), static_cast<int>(timeout.count()));
-      if (ready == 0) return -1;
-      if (ready < 0) continue;
-      signalfd_siginfo info{};
-      if (::read(signals_, &info, sizeof info) == static_cast<ssize_t>(sizeof info))
-        return static_cast<int>(info.ssi_signo);
-      std::uint64_t count = 0;
-      if (::read(done_, &count, sizeof count) == static_cast<ssize_t>(sizeof count)) return 0;
-    }
-  }
-
- private:
-  int signals_ = -1;
-  int done_ = -1;
-};
 
 base::Result<std::unique_ptr<pipeline::Pipeline>> start_pipeline(const Settings& settings) {
   auto options = settings.otlp;

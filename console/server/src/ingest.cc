@@ -3,11 +3,13 @@
 #include <memory>
 #include <utility>
 
+#include "clock.h"
 #include "sockeye/intake/decompress.h"
 
 namespace sockeye::console {
 namespace {
 
+constexpr std::size_t largest_json = 8 << 20;
 constexpr std::uint64_t busy_for_ms = 1000;           // a full queue empties at the pace of the disk
 constexpr std::uint64_t unavailable_for_ms = 30'000;  // a full disk is somebody's work
 
@@ -62,9 +64,20 @@ void Ingest::work(intake::Signal signal, intake::Format format, const std::strin
              "the body unpacks to more than " + std::to_string(largest_unpacked_) + " bytes; send smaller batches"});
     }
   }
+  // JSON takes a dozen times its size while it is read: large ones one at a time, and none without bound.
+  std::unique_lock<std::mutex> alone(large_json_, std::defer_lock);
+  if (format == intake::Format::json) {
+    if (body.size() > largest_json)
+      return done({Verdict::too_large, {}, "JSON is taken up to " + std::to_string(largest_json) +
+                                               " bytes; send smaller batches, or protobuf"});
+    if (body.size() > largest_json / 8) alone.lock();
+  }
   store::Batch batch;
   auto tally = intake::decode(signal, format, std::move(body), batch);
   if (!tally) return done({Verdict::invalid, {}, tally.error().message});
+  if (alone) alone.unlock();
+  for (auto& log : batch.logs)
+    if (log.time_unix_ns == 0) log.time_unix_ns = unix_now_ns();  // the receiver is an observer, too
   if (batch.empty()) return done({Verdict::stored, *std::move(tally)});
   store_.write(std::move(batch), [tally = *std::move(tally), done = std::move(done)](const store::Written& written) {
     done(written.refusal == store::Refusal::none ? Taken{Verdict::stored, tally} : refused(written));

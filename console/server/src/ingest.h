@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <string>
 
 #include "outstanding.h"
@@ -40,6 +41,7 @@ class Ingest {
   store::Store& store_;
   Workers& workers_;
   const std::size_t largest_unpacked_;
+  std::mutex large_json_;
   Outstanding outstanding_;
 };
 

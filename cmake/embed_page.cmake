@@ -1,0 +1,23 @@
+# cmake -DPAGE=web/dist -DOUT=DIR -P embed_page.cmake
+# Writes DIR/page.cc: every file of the built page, gzipped, in the binary; page_files() returns them. Without a built page
+# it returns none. The bytes come in by the assembler's .incbin: a compiler takes minutes over a megabyte of literals.
+file(GLOB_RECURSE files RELATIVE ${PAGE} ${PAGE}/*)
+set(data "")
+set(table "")
+set(declarations "")
+set(index 0)
+foreach(file IN LISTS files)
+  set(packed ${OUT}/page${index}.gz)
+  execute_process(COMMAND gzip -9 -n -c ${PAGE}/${file} OUTPUT_FILE ${packed} COMMAND_ERROR_IS_FATAL ANY)
+  file(SIZE ${packed} size)
+  string(APPEND data "asm(\".pushsection .rodata\\n.global sockeye_page_${index}\\nsockeye_page_${index}:\\n.incbin \\\"${packed}\\\"\\n.popsection\\n\");\n")
+  string(APPEND declarations "extern \"C\" const char sockeye_page_${index}[];\n")
+  string(APPEND table "    {\"/${file}\", {sockeye_page_${index}, ${size}}},\n")
+  math(EXPR index "${index} + 1")
+endforeach()
+if(index EQUAL 0)
+  set(body "std::span<const console::Asset> page_files() { return {}; }\n")
+else()
+  set(body "std::span<const console::Asset> page_files() {\n  static const console::Asset all[] = {\n${table}  };\n  return all;\n}\n")
+endif()
+file(WRITE ${OUT}/page.cc "// Generated from the built web page: see cmake/embed_page.cmake.\n#include \"page.h\"\n\n${data}${declarations}\nnamespace sockeye::app {\n${body}}  // namespace sockeye::app\n")
