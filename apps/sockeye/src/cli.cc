@@ -29,6 +29,7 @@ constexpr const char* proxy_footer = R"(
 Examples:
   sockeye proxy --listen :8080 --upstream ws://127.0.0.1:9000
   sockeye proxy --listen :8080 --upstream wss://api.example.com --otlp http://127.0.0.1:4318
+  sockeye proxy --listen :8080 --upstream ws://127.0.0.1:9000 --console http://127.0.0.1:16686
   sockeye proxy --config /etc/sockeye.yaml
 
 Ports:
@@ -146,6 +147,8 @@ Command parse_command_line(int argc, const char* const* argv) {
   proxy->add_option("--metrics", flags.metrics, "Where /metrics and /sessions are served (127.0.0.1:9464)")
       ->type_name("ADDR");
   proxy->add_option("--otlp", flags.otlp, "Send spans to this collector, as OTLP over HTTP")->type_name("URL");
+  proxy->add_option("--console", flags.console, "Show live sessions on this console, within a second")
+      ->type_name("URL");
   proxy->add_option("--threads", flags.threads, "Worker threads (one a core)")->type_name("N");
   proxy->add_option("--log-level", flags.log_level, "debug, info, warn or error (info)")->type_name("LEVEL");
   proxy->add_option("--log-format", flags.log_format, "text or json (text)")->type_name("FORMAT");

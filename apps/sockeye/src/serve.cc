@@ -13,10 +13,12 @@
 #include <thread>
 
 #include "admin.h"
+#include "live.h"
 #include "log.h"
 #include "process.h"
 #include "signals.h"
 #include "sockeye/base/ids.h"
+#include "sockeye/live/reporter.h"
 #include "sockeye/otlp/transport.h"
 #include "sockeye/pipeline/pipeline.h"
 #include "sockeye/prometheus/endpoint.h"
@@ -29,21 +31,36 @@ using namespace std::chrono_literals;
 using config::Settings;
 
 constexpr auto flush_time = 5s;       // for the last spans; what is left then goes to the spool or is counted
+constexpr auto console_time = 3s;     // for the last report
 constexpr auto impatient_flush = 1s;  // after a second signal
 constexpr auto impatient_close = 3s;  // enough for peers that answer a Close and go
 
-base::Result<std::unique_ptr<pipeline::Pipeline>> start_pipeline(const Settings& settings) {
-  auto options = settings.otlp;
-  options.resource.service_version = SOCKEYE_VERSION;
+// Who this process is, in spans and on a console alike.
+struct Identity {
+  std::string instance;  // service.instance.id, new with every start
+  std::string host;
+  std::uint64_t started_unix_ns = 0;
+};
+
+Identity identify() {
+  Identity out;
   std::uint64_t seed = 0;
   static_cast<void>(!::getrandom(&seed, sizeof seed, 0));
   base::Random random(seed);
   const auto now =
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
-  options.resource.service_instance_id =
-      base::to_uuid(base::make_session_id(random, static_cast<std::uint64_t>(now.count())));
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch());
+  out.started_unix_ns = static_cast<std::uint64_t>(now.count());
+  out.instance = base::to_uuid(base::make_session_id(random, out.started_unix_ns / 1'000'000));
   std::array<char, 256> host{};
-  if (::gethostname(host.data(), host.size() - 1) == 0) options.resource.host_name = host.data();
+  if (::gethostname(host.data(), host.size() - 1) == 0) out.host = host.data();
+  return out;
+}
+
+base::Result<std::unique_ptr<pipeline::Pipeline>> start_pipeline(const Settings& settings, const Identity& identity) {
+  auto options = settings.otlp;
+  options.resource.service_version = SOCKEYE_VERSION;
+  options.resource.service_instance_id = identity.instance;
+  if (!identity.host.empty()) options.resource.host_name = identity.host;
 
   auto transport = otlp::make_transport(std::move(options));
   if (!transport) return tl::unexpected(transport.error());
@@ -51,6 +68,30 @@ base::Result<std::unique_ptr<pipeline::Pipeline>> start_pipeline(const Settings&
   pipe.spool = settings.spool;
   pipe.log = [](int level, const std::string& line) { log(level, line); };
   return pipeline::start(std::move(pipe), *std::move(transport));
+}
+
+// Tells a console of the proxy's sessions; without one, nothing.
+struct Console {
+  std::unique_ptr<LiveSource> source;
+  std::unique_ptr<live::Reporter> reporter;  // borrows the source
+};
+
+base::Result<Console> start_console(const Settings& settings, const Identity& identity, proxy::Proxy& proxy) {
+  Console out;
+  auto options = settings.console;
+  if (options.endpoint.empty()) return out;
+  live::Hello hello;
+  hello.instance = identity.instance;
+  hello.service = settings.otlp.resource.service_name;
+  hello.host = identity.host;
+  hello.sockeye_version = SOCKEYE_VERSION;
+  hello.started_unix_ns = identity.started_unix_ns;
+  options.log = [](int level, const std::string& line) { log(level, line); };
+  out.source = std::make_unique<LiveSource>(proxy, std::move(hello));
+  auto started = live::Reporter::start(std::move(options), *out.source);
+  if (!started) return tl::unexpected(started.error());
+  out.reporter = *std::move(started);
+  return out;
 }
 
 // What a running process keeps until its next start.
@@ -67,7 +108,9 @@ std::string fixed_until_restart(const Settings& now, const Settings& next) {
   note(now.tracing != next.tracing || a.endpoint != b.endpoint || a.traces_endpoint != b.traces_endpoint ||
            a.headers != b.headers || a.timeout != b.timeout || a.compression != b.compression || a.tls.ca != b.tls.ca ||
            a.tls.certificate != b.tls.certificate || a.tls.key != b.tls.key ||
-           now.spool.directory != next.spool.directory || now.spool.limit != next.spool.limit,
+           now.spool.directory != next.spool.directory || now.spool.limit != next.spool.limit ||
+           now.console.endpoint != next.console.endpoint || now.console.token_file != next.console.token_file ||
+           now.console.ca != next.console.ca,
        "export");
   note(now.log_format != next.log_format, "log.format");
   return out;
@@ -145,6 +188,7 @@ std::string describe(const Settings& settings, const std::vector<proxy::Address>
   }
   out += "; metrics http://" + metrics + "/metrics";
   if (settings.tracing) out += "; spans to " + otlp::traces_url(settings.otlp);
+  if (!settings.console.endpoint.empty()) out += "; sessions to " + settings.console.endpoint;
   return out;
 }
 
@@ -161,9 +205,10 @@ int serve(Settings settings, const std::function<config::Reading()>& again) {
   raise_descriptor_limit();
   for (const auto& warning : settings.warnings) log_warning(warning);
 
+  const Identity identity = identify();
   std::unique_ptr<pipeline::Pipeline> spans;
   if (settings.tracing) {
-    auto started = start_pipeline(settings);
+    auto started = start_pipeline(settings, identity);
     if (!started) {
       log_error("export.otlp: " + started.error().message);
       return 1;
@@ -192,6 +237,11 @@ int serve(Settings settings, const std::function<config::Reading()>& again) {
   }
   const std::unique_ptr<proxy::Proxy> proxy = *std::move(started);
   admin.proxy = proxy.get();
+  auto console = start_console(settings, identity, *proxy);
+  if (!console) {
+    log_error("export.console: " + console.error().message);
+    return 1;
+  }
   log_info("sockeye " SOCKEYE_VERSION ": " + describe(settings, proxy->addresses(), (*endpoint)->address()));
 
   for (int number = 0; number != SIGTERM && number != SIGINT;) {
@@ -200,6 +250,7 @@ int serve(Settings settings, const std::function<config::Reading()>& again) {
   }
   const auto drained = drain(settings, *proxy, signals);
   const bool patient = drained == Drained::in_time;
+  if (console->reporter) console->reporter->stop(patient ? console_time : impatient_flush);
   if (spans) spans->stop(patient ? flush_time : impatient_flush);
   (*endpoint)->stop(patient ? 1s : 0s);
   admin.proxy = nullptr;

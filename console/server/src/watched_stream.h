@@ -30,33 +30,38 @@ class Watched {
 
   template <class Buffers, class Handler>
   auto async_read_some(const Buffers& buffers, Handler&& handler) {
-    return pass(
-        true, buffers, [this](const Buffers& b, auto&& self) { next_.async_read_some(b, std::move(self)); },
-        std::forward<Handler>(handler));
+    return boost::asio::async_compose<std::remove_reference_t<Handler>, void(boost::system::error_code, std::size_t)>(
+        Pass<true, Buffers>{this, buffers}, handler, next_);
   }
   template <class Buffers, class Handler>
   auto async_write_some(const Buffers& buffers, Handler&& handler) {
-    return pass(
-        false, buffers, [this](const Buffers& b, auto&& self) { next_.async_write_some(b, std::move(self)); },
-        std::forward<Handler>(handler));
+    return boost::asio::async_compose<std::remove_reference_t<Handler>, void(boost::system::error_code, std::size_t)>(
+        Pass<false, Buffers>{this, buffers}, handler, next_);
   }
 
  private:
-  template <class Buffers, class Start, class Handler>
-  auto pass(bool by_client, const Buffers& buffers, Start start, Handler&& handler) {
-    return boost::asio::async_compose<std::remove_reference_t<Handler>, void(boost::system::error_code, std::size_t)>(
-        [this, by_client, buffers, start, started = false](auto& self, boost::system::error_code error = {},
-                                                           std::size_t n = 0) mutable {
-          if (!started) {
-            started = true;
-            start(buffers, std::move(self));
-            return;
-          }
-          if (watcher_) show(by_client, buffers, n);
-          self.complete(error, n);
-        },
-        handler, next_);
-  }
+  // A named operation: a lambda here would repeat the handler's whole type in its own name, and symbols grow without
+  // end.
+  template <bool by_client, class Buffers>
+  struct Pass {
+    Watched* stream;
+    Buffers buffers;
+    bool started = false;
+
+    template <class Self>
+    void operator()(Self& self, boost::system::error_code error = {}, std::size_t n = 0) {
+      if (!started) {
+        started = true;
+        if constexpr (by_client)
+          stream->next_.async_read_some(buffers, std::move(self));
+        else
+          stream->next_.async_write_some(buffers, std::move(self));
+        return;
+      }
+      if (stream->watcher_) stream->show(by_client, buffers, n);
+      self.complete(error, n);
+    }
+  };
 
   template <class Buffers>
   void show(bool by_client, const Buffers& buffers, std::size_t n) {

@@ -44,6 +44,8 @@ void read_root(class Reader& reader, const Node& root, Draft& draft);
 
 // "http://host:port[/path]" of a collector. The error never quotes what may hold a password.
 [[nodiscard]] base::Result<std::string> parse_endpoint(std::string_view text);
+// The same of a console.
+[[nodiscard]] base::Result<std::string> parse_console(std::string_view text);
 [[nodiscard]] base::Result<proxy::Upstream> parse_upstream_url(std::string_view text);
 [[nodiscard]] base::Result<std::string> parse_metrics_address(std::string_view text);
 // Reads and compiles a rule file; its errors name the file's own lines.

@@ -319,6 +319,20 @@ constexpr Key<Draft> otlp_keys[] = {
      list_keys<spool_keys>},
 };
 
+constexpr Key<live::ReporterOptions> console_tls_keys[] = {
+    {"ca", [](Reader& r, const Node& n, live::ReporterOptions& o) { r.file(n, o.ca); }},
+};
+
+constexpr Key<live::ReporterOptions> console_keys[] = {
+    {"endpoint",
+     [](Reader& r, const Node& n, live::ReporterOptions& o) {
+       r.value(n, "a URL such as http://127.0.0.1:16686", o.endpoint, parse_console);
+     }},
+    {"token_file", [](Reader& r, const Node& n, live::ReporterOptions& o) { r.file(n, o.token_file); }},
+    {"tls", [](Reader& r, const Node& n, live::ReporterOptions& o) { r.map<console_tls_keys>(n, o); },
+     list_keys<console_tls_keys>},
+};
+
 constexpr Key<Draft> export_keys[] = {
     {"otlp",
      [](Reader& r, const Node& n, Draft& d) {
@@ -326,6 +340,12 @@ constexpr Key<Draft> export_keys[] = {
        r.map<otlp_keys>(n, d);
      },
      list_keys<otlp_keys>},
+    {"console",
+     [](Reader& r, const Node& n, Draft& d) {
+       d.settings.console.endpoint = "http://127.0.0.1:16686";
+       r.map<console_keys>(n, d.settings.console);
+     },
+     list_keys<console_keys>},
 };
 
 // ── the rest ────────────────────────────────────────────────────────────────────────────────────────────────────────

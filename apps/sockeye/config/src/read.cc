@@ -111,6 +111,8 @@ void apply_flags(Draft& draft, const Flags& flags, std::vector<Problem>& problem
     settings.otlp.traces_endpoint.clear();
     settings.tracing = true;
   });
+  take(flags.console, "--console", parse_console,
+       [&](std::string value) { settings.console.endpoint = std::move(value); });
   take(
       flags.threads, "--threads", [](std::string_view text) { return parse_integer(text, 0, 256); },
       [&](std::uint64_t value) { settings.proxy.threads = static_cast<unsigned>(value); });
@@ -186,10 +188,9 @@ std::string Problem::text() const {
   return where + ':' + std::to_string(at.line) + ':' + std::to_string(at.column) + ": " + message;
 }
 
-Result<std::string> parse_endpoint(std::string_view text) {
-  constexpr std::string_view expected = "expected a URL such as http://127.0.0.1:4318 or https://collector.example.com";
-  if (has_userinfo(text))
-    return fail("the URL holds a user name or password; send it as a header (export.otlp.headers)");
+namespace {
+
+Result<std::string> parse_http_url(std::string_view text, std::string_view expected) {
   const bool http = text.starts_with("http://");
   const bool https = text.starts_with("https://");
   if (!http && !https) {
@@ -210,6 +211,20 @@ Result<std::string> parse_endpoint(std::string_view text) {
   }
   if (authority.empty()) return fail(quote(text) + " has no host; " + std::string(expected));
   return std::string(text);
+}
+
+}  // namespace
+
+Result<std::string> parse_endpoint(std::string_view text) {
+  if (has_userinfo(text))
+    return fail("the URL holds a user name or password; send it as a header (export.otlp.headers)");
+  return parse_http_url(text, "expected a URL such as http://127.0.0.1:4318 or https://collector.example.com");
+}
+
+Result<std::string> parse_console(std::string_view text) {
+  if (has_userinfo(text))
+    return fail("the URL holds a user name or password; put a token into a file (export.console.token_file)");
+  return parse_http_url(text, "expected a URL such as http://127.0.0.1:16686 or https://console.example.com");
 }
 
 Result<proxy::Upstream> parse_upstream_url(std::string_view text) {

@@ -384,6 +384,14 @@ INSTANTIATE_TEST_SUITE_P(
                  "f:8:12: export.otlp.spool: directory is missing; add e.g. directory: /var/lib/sockeye",
                  "f:8:20: export.otlp.spool.limit: \"1KiB\" is out of range; expected 64KiB to 1073741824MiB"}},
         BadFile{
+            "console",
+            "routes: [{upstream: ws://a:1}]\nexport:\n  console:\n    endpoint: console:16686\n    token: x\n"
+            "    token_file: /nonexistent/token\n    tls: {cert: x}\n",
+            {"f:4:15: export.console.endpoint: \"console:16686\" has no http:// or https://; expected a URL such as "
+             "http://127.0.0.1:16686 or https://console.example.com; write http://console:16686",
+             "f:5:5: export.console: unknown key \"token\"; did you mean token_file?",
+             "f:7:11: export.console.tls: unknown key \"cert\"; expected ca"}},
+        BadFile{
             "rest",
             "routes: [{upstream: ws://a:1}]\nservice: ''\nresource: {service.name: x}\nsampling: {ratio: 2}\n"
             "propagation: {b3: multi}\nprivacy: {payload: always, redact: [cookie]}\nlog: {level: verbose}\ndrain: "
@@ -410,14 +418,25 @@ INSTANTIATE_TEST_SUITE_P(
                 {"f:2:1: a tab indents this line; YAML indents with spaces only"}}),
     [](const auto& file) { return std::string(file.param.name); });
 
+TEST(Read, AConsole) {
+  EXPECT_EQ(good(minimal).console.endpoint, "") << "off";
+  const std::string file(minimal);
+  EXPECT_EQ(good(file + "export: {console: {}}\n").console.endpoint, "http://127.0.0.1:16686");
+  Flags flags;
+  flags.console = "https://flag.example";
+  const auto settings = good(file + "export: {console: {endpoint: 'http://file:1'}}\n", flags);
+  EXPECT_EQ(settings.console.endpoint, "https://flag.example");
+  EXPECT_FALSE(settings.tracing) << "a console is no collector";
+}
+
 TEST(Read, NeverQuotesASecret) {
   const auto reading = read(R"(
 routes:
   - {name: a, upstream: "ws://user:hunter2@host:1"}
   - {name: b, upstream: {url: "ws://hunter2@host:1"}}
-export: {otlp: {endpoint: "http://hunter2@c:1", headers: {authorization: [hunter2]}}}
+export: {otlp: {endpoint: "http://hunter2@c:1", headers: {authorization: [hunter2]}}, console: {endpoint: "http://hunter2@c:1"}}
 )");
-  EXPECT_EQ(reading.problems.size(), 4U);
+  EXPECT_EQ(reading.problems.size(), 5U);
   for (const auto& line : texts(reading)) EXPECT_EQ(line.find("hunter2"), std::string::npos) << line;
 }
 

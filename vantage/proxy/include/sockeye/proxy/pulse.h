@@ -72,7 +72,7 @@ struct WorkerPulse {
   std::uint64_t ended_lost = 0;  // since the last pulse: more ended than are kept
   std::vector<RoutePulse> routes;
   std::vector<WatchedSession> watched;
-  // Of the walk, for measuring it.
+  // Of the walk, for measuring it; processor time.
   std::uint64_t walked = 0;
   base::Duration busy{}, longest_step{};
 };

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sockeye/live/reporter.h"
 #include "sockeye/observer/options.h"
 #include "sockeye/otlp/transport.h"
 #include "sockeye/pipeline/pipeline.h"
@@ -23,6 +24,7 @@ struct Settings {
   bool tracing = false;                           // an endpoint is configured and OTEL_SDK_DISABLED is not set
   otlp::Options otlp;
   pipeline::SpoolOptions spool;
+  live::ReporterOptions console;  // where sessions are told; no endpoint: nowhere
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
   // Things that were ignored and should not go unseen, one line each; for the log.

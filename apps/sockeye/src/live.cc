@@ -1,0 +1,188 @@
+#include "live.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "log.h"
+#include "sockeye/model/metrics.h"
+
+namespace sockeye::app {
+namespace {
+
+std::uint64_t unix_now() {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count());
+}
+
+live::Opened opened(proxy::SessionFacts&& facts) {
+  live::Opened out;
+  out.id = facts.id;
+  out.route = std::move(facts.route);
+  out.client = std::move(facts.client);
+  out.target = std::move(facts.target);
+  out.host = std::move(facts.host);
+  out.subprotocol = std::move(facts.subprotocol);
+  out.extensions = std::move(facts.extensions);
+  out.server = std::move(facts.server);
+  out.trace_id = base::parse_trace_id(facts.trace_id).value_or(base::TraceId{});
+  out.opened_unix_ns = facts.opened_unix_ns;
+  out.reconnect_of = facts.reconnect_of;
+  return out;
+}
+
+live::Changed changed(const proxy::SessionFigures& figures, const std::string& dialect) {
+  live::Changed out;
+  out.id = figures.id;
+  out.state = static_cast<std::uint8_t>(figures.state);
+  out.dialect = dialect;
+  out.messages = figures.messages;
+  out.bytes = figures.bytes;
+  for (std::size_t i = 0; i < 2; ++i)
+    if (figures.rtt[i]) out.rtt_ns[i] = static_cast<std::uint64_t>(figures.rtt[i]->count());
+  out.buffered_bytes = figures.buffered;
+  out.misses = figures.misses;
+  out.missed_total = figures.missed_total;
+  out.anomalies = figures.anomalies;
+  out.invocations_open = figures.invocations_open;
+  out.last_message_unix_ns = figures.last_message_unix_ns;
+  return out;
+}
+
+std::vector<live::Recorded> recorder(const std::vector<model::RecordedMessage>& messages, base::WallOffset wall) {
+  std::vector<live::Recorded> out;
+  out.reserve(messages.size());
+  for (const auto& message : messages)
+    out.push_back({wall.unix_ns(message.at), message.length, static_cast<std::uint8_t>(message.side),
+                   static_cast<std::uint8_t>(message.opcode), message.compressed != 0, message.injected != 0});
+  return out;
+}
+
+live::Ended ended(const proxy::SessionEnd& end) {
+  live::Ended out;
+  out.last = changed(end.last, end.dialect);
+  out.ended_unix_ns = end.ended_unix_ns;
+  out.code = end.close.code;
+  out.why = model::name(end.close.why);
+  out.initiator = model::name(end.close.initiator);
+  out.reason = end.close.reason;
+  out.recorder = recorder(end.recorder, end.wall);
+  return out;
+}
+
+live::Detail detail(const proxy::WatchedSession& watched) {
+  live::Detail out;
+  out.id = watched.id;
+  out.recorder = recorder(watched.recorder, watched.wall);
+  for (const auto& each : watched.invocations) {
+    live::OpenCall call;
+    call.number = each.number;
+    call.operation = each.operation;
+    call.opened_by = static_cast<std::uint8_t>(each.opened_by);
+    call.opened_unix_ns = watched.wall.unix_ns(each.opened);
+    if (each.first_chunk) call.first_chunk_unix_ns = watched.wall.unix_ns(*each.first_chunk);
+    if (each.last_chunk) call.last_chunk_unix_ns = watched.wall.unix_ns(*each.last_chunk);
+    call.chunks = each.chunks;
+    call.trace_id = base::parse_trace_id(each.trace_id).value_or(base::TraceId{});
+    out.calls.push_back(std::move(call));
+  }
+  return out;
+}
+
+std::optional<std::uint64_t> percentile(std::vector<std::uint64_t>& values, double p) {
+  if (values.empty()) return std::nullopt;
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>(static_cast<double>(values.size() - 1) * p);
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
+
+// Totals from the counters, the rest from the workers' walks.
+std::vector<live::Summary> summaries(const std::vector<proxy::RouteShard>& shards,
+                                     const std::vector<proxy::WorkerPulse>& workers) {
+  std::vector<live::Summary> out;
+  for (const auto& shard : shards) {
+    auto& to = out.emplace_back();
+    to.route = shard.route;
+    std::int64_t active = 0, buffered_sessions = 0, buffered_bytes = 0;
+    for (const auto* metrics : shard.workers) {
+      active += metrics->connections_active.value();
+      to.accepted_total += metrics->connections_accepted.value();
+      to.rejected_total += metrics->connections_rejected.value();
+      to.closed_total += metrics->connections_closed.value();
+      to.reconnects_total += metrics->reconnects.value();
+      buffered_sessions += metrics->buffered_sessions.value();
+      buffered_bytes += metrics->buffered_bytes.value();
+      for (std::size_t side = 0; side < 2; ++side) {
+        const auto& messages = metrics->messages[side];
+        to.missed_total += metrics->pong_missed[side].value();
+        to.messages_total[side] += messages[static_cast<std::size_t>(model::MessageType::text)].value() +
+                                   messages[static_cast<std::size_t>(model::MessageType::binary)].value();
+        to.bytes_total[side] += metrics->message_bytes[side].value();
+      }
+    }
+    to.active = static_cast<std::uint64_t>(std::max<std::int64_t>(active, 0));
+    to.buffered_sessions = static_cast<std::uint64_t>(std::max<std::int64_t>(buffered_sessions, 0));
+    to.buffered_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(buffered_bytes, 0));
+    std::array<std::vector<std::uint64_t>, 2> rtts;
+    for (const auto& worker : workers) {
+      for (const auto& route : worker.routes) {
+        if (route.route != shard.route) continue;
+        to.stuck += route.missing;
+        to.invocations_open += route.invocations_open;
+        for (std::size_t i = 0; i < 2; ++i)
+          rtts[i].insert(rtts[i].end(), route.rtt_ns[i].begin(), route.rtt_ns[i].end());
+      }
+    }
+    for (std::size_t i = 0; i < 2; ++i) {
+      to.rtt_p50_ns[i] = percentile(rtts[i], 0.5);
+      to.rtt_p99_ns[i] = percentile(rtts[i], 0.99);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+LiveSource::LiveSource(proxy::Proxy& proxy, live::Hello hello) : proxy_(proxy), hello_(std::move(hello)) {
+  proxy_.follow(ended_kept);
+}
+
+live::Hello LiveSource::hello() {
+  std::int64_t open = 0;
+  for (const auto& shard : proxy_.metrics())
+    for (const auto* metrics : shard.workers) open += metrics->connections_active.value();
+  hello_.open_sessions = static_cast<std::uint64_t>(std::max<std::int64_t>(open, 0));
+  return hello_;
+}
+
+live::Report LiveSource::collect(bool anew, const live::Ask& ask) {
+  proxy::PulseRequest request;
+  request.anew = anew;
+  request.watch = ask.watch;
+  auto pulse = proxy_.pulse(request);
+  live::Report report;
+  report.time_unix_ns = unix_now();
+  report.all_told = pulse.all_told;
+  report.summaries = summaries(proxy_.metrics(), pulse.workers);
+  std::uint64_t lost = 0;
+  for (auto& worker : pulse.workers) {
+    for (auto& facts : worker.opened) report.opened.push_back(opened(std::move(facts)));
+    for (const auto& figures : worker.changed)
+      report.changed.push_back(changed(figures, worker.dialects[figures.dialect]));
+    for (auto& end : worker.ended) {
+      report.ended.push_back(ended(end));
+      report.opened.push_back(opened(std::move(end.facts)));
+    }
+    for (const auto& watched : worker.watched) report.details.push_back(detail(watched));
+    lost += worker.ended_lost;
+  }
+  if (lost > 0)
+    log_warning(std::to_string(lost) + " sessions ended that the console is not told of: at most " +
+                std::to_string(ended_kept) + " are kept for it while it is away");
+  return report;
+}
+
+}  // namespace sockeye::app
