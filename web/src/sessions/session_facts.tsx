@@ -1,6 +1,6 @@
 import type {Session, Span} from '../api/types';
 import {Link} from '../route/link';
-import {bytes, count, duration, rate, shortId} from '../text/units';
+import {bytes, count, duration, plural, rate, shortId} from '../text/units';
 import {Stamp} from '../time/stamp';
 import {codeName, silence} from './words';
 
@@ -25,7 +25,7 @@ export function SessionFacts({session, connection, now}: {session: Session; conn
     ...(session.messages_per_second ? [['Rate now', <Two left={rate(session.messages_per_second[0])} right={rate(session.messages_per_second[1])} />] as [string, React.ReactNode]] : []),
     ...(session.rtt_seconds ? [['Round trip', <Two left={duration(session.rtt_seconds[0])} right={duration(session.rtt_seconds[1])} />] as [string, React.ReactNode]] : []),
     ...(session.last_message_ms ? [['Silent for', <Two left={silent(session, 0, now)} right={silent(session, 1, now)} />] as [string, React.ReactNode]] : []),
-    ['Heartbeats missed', <span className={missed ? 'bad strong' : ''}>{count(missed)}</span>],
+    ['Missed', <span className={missed ? 'bad strong' : ''}>{missed === 0 ? 'no heartbeat' : plural(missed, 'heartbeat')}</span>],
     ...(session.anomalies ? [['Anomalies', <span className="warn">{count(session.anomalies)}</span>] as [string, React.ReactNode]] : []),
     ...(extensions !== null ? [['Extensions', String(extensions)] as [string, React.ReactNode]] : []),
     ...(session.reconnect_of ? [['Reconnect of', <Link className="mono" href={`/sessions/${encodeURIComponent(session.reconnect_of)}`}>{shortId(session.reconnect_of)}</Link>] as [string, React.ReactNode]] : []),

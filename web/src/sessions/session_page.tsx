@@ -61,12 +61,12 @@ export function SessionPage({id}: {id: string}) {
         <div className="page-head">
           <h1>Session <span className="mono">{shortId(session.id)}</span></h1>
           <span className={`badge ${end.level === 'good' ? (ended ? '' : 'live') : end.level}`}>
-            <span className={`dot ${end.level} ${!ended && session.live ? 'pulse' : ''}`} />{ended ? reasonLabel(session.end_reason) || 'Ended' : session.state === 'closing' ? 'Closing' : session.live ? 'Open, live' : 'Open when last heard of'}
+            <span className={`dot ${end.level} ${!ended && session.live ? 'pulse' : ''}`} />{ended ? reasonLabel(session.end_reason) || 'Ended' : session.state === 'closing' ? 'Closing' : !session.live ? 'Open when last heard of' : end.level === 'good' ? 'Open, live' : 'Open, in trouble'}
           </span>
           <span className="about clip">{session.route} · {session.client}</span>
         </div>
       </div>
-      <section className={`card verdict ${end.level}`} aria-label="Its end and why">
+      <section className={`card verdict level-${end.level}`} aria-label="Its end and why">
         <div className="verdict-words">
           <p className="verdict-headline">{end.headline}</p>
           <ul className="verdict-before">{end.before.map((one) => <li key={one}>{one}</li>)}</ul>
