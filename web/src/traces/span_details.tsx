@@ -30,7 +30,7 @@ export function SpanDetails({row, trace, layout, color, stretches, onClose, onGo
         {row.note && <p className="details-note">{NOTES[row.note]}</p>}
         {its && (
           <div className="details-stream">
-            <div><span className="faint">First chunk</span><strong className="num">{duration(its.first)}</strong><span className="faint num">{percent(its.first, its.last)} of the answer</span></div>
+            <div><span className="faint">First chunk</span><strong className="num">{duration(its.first)}</strong><span className="faint num">{percent(its.first, its.last)} of it</span></div>
             <div><span className="faint">Last chunk</span><strong className="num">{duration(its.last)}</strong><span className="faint num">{its.count !== null ? `${count(its.count)} chunks` : ''}</span></div>
             <div><span className="faint">Longest gap</span><strong className="num">{duration(its.longestGap)}</strong><span className="faint">{its.even ? 'ticks at the mean interval' : ''}</span></div>
           </div>

@@ -80,7 +80,7 @@ function Neighbours({session, trace, at}: {session: string; trace: string; at: n
       <span>Session <Link className="mono" href={`/sessions/${encodeURIComponent(session)}`}>{shortId(session)}</Link></span>
       {before && <Link href={`/traces/${before.trace_id}`} title={before.root_operation}>‹ earlier trace</Link>}
       {after && <Link href={`/traces/${after.trace_id}`} title={after.root_operation}>later trace ›</Link>}
-      <Link href={address('/traces', {session, from: Math.round(at - 43_200_000), to: Math.round(at + 43_200_000)})}>{found.data ? (others ? `all ${count(others + (here >= 0 ? 1 : 0))}${found.data.cursor ? '+' : ''} traces of the session` : 'its only trace') : 'traces of the session'}</Link>
+      <Link href={address('/traces', {session, from: Math.round(at - 43_200_000), to: Math.round(at + 43_200_000)})}>{found.data ? (others ? `all ${count(others + 1)}${found.data.cursor ? '+' : ''} traces of the session` : 'its only trace') : 'traces of the session'}</Link>
     </div>
   );
 }

@@ -13,11 +13,10 @@ interface Properties {
   onToggle: (row: number) => void; onChoose: (row: number | null) => void; onActive: (row: number) => void;
 }
 
-const INDENT = 14, MOST_INDENT = 14; // deeper levels stand at the same place and say their depth
+const MOST_INDENT = 14; // deeper levels stand at the same place and say their depth
 
 export const WaterfallRow = memo(function WaterfallRow({row, index, position, top, from, to, color, stretches, logs, folded, chosen, dim, tabbable, focus, onToggle, onChoose, onActive}: Properties) {
   const span = row.span;
-  const indent = Math.min(row.depth, MOST_INDENT) * INDENT;
   return (
     <div role="row" aria-level={row.depth + 1} aria-rowindex={position + 1} aria-selected={chosen} {...(row.children > 0 ? {'aria-expanded': !folded} : {})} tabIndex={tabbable ? 0 : -1}
       className={`wf-row${chosen ? ' chosen' : ''}${dim ? ' dim' : ''}${span ? '' : ' missing'}${span?.status === 'error' ? ' failed' : ''}`} style={{transform: `translateY(${top}px)`}}
@@ -28,7 +27,7 @@ export const WaterfallRow = memo(function WaterfallRow({row, index, position, to
         }
       }}
       onFocus={() => onActive(index)} onClick={() => { onActive(index); if (span) onChoose(chosen ? null : index); }}>
-      <div role="gridcell" className="wf-name" style={{paddingLeft: 6 + indent}}>
+      <div role="gridcell" className="wf-name" style={{paddingLeft: `calc(6px + ${Math.min(row.depth, MOST_INDENT)} * var(--indent))`}}>
         {row.children > 0
           ? <button type="button" tabIndex={-1} className={`wf-fold${folded ? ' folded' : ''}`} aria-label={folded ? 'Unfold' : 'Fold'} onClick={(event) => { event.stopPropagation(); onToggle(index); }}>{folded ? `+${row.after - index - 1}` : '▾'}</button>
           : <span className="wf-leaf" />}
