@@ -27,5 +27,6 @@ export function heatGrid(rows: readonly {time_ms: number; histogram?: [number, n
       grid.most = Math.max(grid.most, sum);
     }
   }
+  if (grid.most === 0) grid.low = grid.high = 0; // an empty grid has finite edges, too
   return grid;
 }

@@ -23,7 +23,7 @@ export function HeatMap({grid, step_ms, title, onOpen}: {grid: Grid; step_ms: nu
   const canvas = useRef<HTMLCanvasElement>(null);
   const theme = useThemeVersion();
   const [at, setAt] = useState<[number, number] | null>(null); // column, bucket
-  const columns = grid.times.length, low = Math.min(grid.low, grid.high), high = grid.high, rows = grid.most ? high - low + 1 : 0;
+  const columns = grid.times.length, {low, high} = grid, rows = grid.most ? high - low + 1 : 0;
   const cellWidth = (width - LEFT - 6) / columns, cellHeight = rows ? (HEIGHT - TOP - BOTTOM) / rows : 0;
 
   useLayoutEffect(() => {

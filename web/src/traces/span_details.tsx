@@ -102,6 +102,6 @@ const LONG = 400;
 function Value({value}: {value: Json}) {
   const [all, setAll] = useState(false);
   const text = typeof value === 'string' ? value : value !== null && typeof value === 'object' ? JSON.stringify(value, null, 1) : String(value);
-  if (text.length <= LONG) return <span className="value break">{text === '' ? <span className="faint">(empty)</span> : text}</span>;
-  return <span className="value break">{all ? text.slice(0, 100_000) : text.slice(0, LONG)} <button type="button" className="link" onClick={() => setAll(!all)}>{all ? 'less' : `… all ${count(text.length)} characters`}</button></span>;
+  if (text.length <= LONG) return <span className="attribute-value break">{text === '' ? <span className="faint">(empty)</span> : text}</span>;
+  return <span className="attribute-value break">{all ? text.slice(0, 100_000) : text.slice(0, LONG)} <button type="button" className="link" onClick={() => setAll(!all)}>{all ? 'less' : `… all ${count(text.length)} characters`}</button></span>;
 }

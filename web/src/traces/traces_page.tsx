@@ -55,7 +55,7 @@ export function TracesPage() {
   const columns = useMemo<Column<TraceSummary>[]>(() => [
     {key: 'operation', title: 'Trace', width: 130, grow: 1.6, keep: 9, cell: (row) => <><Link tabIndex={-1} href={href(row)} title={row.trace_id}>{row.root_operation || '(no name)'}</Link>{row.root_missing && <span className="faint" title="its root span is not stored"> (root missing)</span>}</>},
     {key: 'service', title: 'Service', width: 100, grow: 0.8, keep: 5, cell: (row) => <span title={row.services.map((one) => `${one.service}: ${plural(one.spans, 'span')}`).join('\n')}>{row.root_service}{row.services.length > 1 && <span className="faint"> +{row.services.length - 1}</span>}</span>},
-    {key: 'bar', title: '', width: 120, grow: 2, keep: 4, cell: (row) => <span className="duration-bar"><i className={row.errors ? 'failed' : ''} style={{width: `max(2px, ${(100 * row.duration_seconds) / longest}%)`}} /></span>},
+    {key: 'bar', title: 'Time', width: 120, grow: 2, keep: 4, cell: (row) => <span className="duration-bar"><i className={row.errors ? 'failed' : ''} style={{width: `max(2px, ${(100 * row.duration_seconds) / longest}%)`}} /></span>},
     {key: 'duration', title: 'Duration', width: 84, end: true, keep: 8, sortable: true, cell: (row) => <span className="num strong">{duration(row.duration_seconds)}</span>},
     {key: 'start', title: 'Began', width: 118, end: true, keep: 7, sortable: true, cell: (row) => <Stamp ms={row.start_ms} />},
     {key: 'spans', title: 'Spans', width: 64, end: true, keep: 4, sortable: true, cell: (row) => <span className="num">{count(row.spans)}</span>},
