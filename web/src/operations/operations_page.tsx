@@ -44,7 +44,7 @@ export function OperationsPage() {
   const columns = useMemo<Column<LatencyRow>[]>(() => {
     const tracesOf = (row: LatencyRow, extra: Record<string, string>) => address('/traces', {...sharedQuery(query), service: row.service, operation: row.operation, ...extra});
     const quantile = (key: string, title: string, keep: number, of: (row: LatencyRow) => number | null): Column<LatencyRow> => ({
-      key, title, width: 68, end: true, keep, sortable: true,
+      key, title, width: 70, end: true, keep, sortable: true,
       cell: (row) => {
         const value = of(row);
         return value === null ? <span className="faint">–</span> : <Link tabIndex={-1} className="num quantile" href={tracesOf(row, {min: threshold(value)})} title="traces that took at least as long">{duration(value)}</Link>;
@@ -56,9 +56,9 @@ export function OperationsPage() {
       {key: 'rate', title: 'Rate', width: 72, end: true, keep: 3, cell: (row) => <span className="num soft">{rate(row.count / seconds)}</span>},
       {key: 'errors', title: 'Errors', width: 64, end: true, keep: 6, sortable: true, cell: (row) => (row.errors ? <Link tabIndex={-1} className="num bad strong" title={percent(row.errors, row.count)} href={tracesOf(row, {status: 'error'})}>{count(row.errors)}</Link> : <span className="faint num">0</span>)},
       {key: 'cancelled', title: 'Cancelled', width: 78, end: true, keep: 2, sortable: true, cell: (row) => <span className={`num ${row.cancelled ? '' : 'faint'}`}>{count(row.cancelled)}</span>},
-      quantile('first50', 'First p50', 5, (row) => row.first_chunk.p50_seconds), quantile('first95', 'p95', 8, (row) => row.first_chunk.p95_seconds), quantile('first99', 'p99', 3, (row) => row.first_chunk.p99_seconds),
-      quantile('last50', 'Last p50', 4, (row) => row.last_chunk.p50_seconds), quantile('last95', 'p95', 5, (row) => row.last_chunk.p95_seconds), quantile('last99', 'p99', 2, (row) => row.last_chunk.p99_seconds),
-      quantile('duration50', 'All p50', 1, (row) => row.duration.p50_seconds), quantile('duration95', 'p95', 4, (row) => row.duration.p95_seconds), quantile('duration99', 'p99', 1, (row) => row.duration.p99_seconds),
+      quantile('first50', 'First p50', 5, (row) => row.first_chunk.p50_seconds), quantile('first95', 'First p95', 8, (row) => row.first_chunk.p95_seconds), quantile('first99', 'First p99', 3, (row) => row.first_chunk.p99_seconds),
+      quantile('last50', 'Last p50', 4, (row) => row.last_chunk.p50_seconds), quantile('last95', 'Last p95', 5, (row) => row.last_chunk.p95_seconds), quantile('last99', 'Last p99', 2, (row) => row.last_chunk.p99_seconds),
+      quantile('duration50', 'All p50', 1, (row) => row.duration.p50_seconds), quantile('duration95', 'All p95', 4, (row) => row.duration.p95_seconds), quantile('duration99', 'All p99', 1, (row) => row.duration.p99_seconds),
     ];
   }, [query, seconds]);
 

@@ -40,7 +40,7 @@ export function SessionPage({id}: {id: string}) {
   if (!session || !model) {
     if (detail.error) {
       return detail.error instanceof ApiError && detail.error.status === 404
-        ? <Empty title="No such session"><p>The console has not kept a session with the id <code className="break">{id}</code>. The retention limits may have removed it.</p><p><Link href="/sessions">All sessions</Link></p></Empty>
+        ? <Empty page title="No such session"><p>The console has not kept a session with the id <code className="break">{id}</code>. The retention limits may have removed it.</p><p><Link href="/sessions">All sessions</Link></p></Empty>
         : <Failed error={detail.error} retry={() => void detail.refetch()} />;
     }
     return <Loading label="Looking for the session" />;

@@ -19,11 +19,11 @@ export function TracePage({id}: {id: string}) {
   if (!trace || !layout) {
     if (!answer.error) return <Loading label="Loading the trace" />;
     if (answer.error instanceof ApiError && answer.error.status === 404)
-      return <Empty title="No such trace"><p>Nothing is stored under <code className="break">{id}</code>. It may not have been sampled, not have arrived yet, or be past the retention limits.</p><p><Link href="/traces">Search traces</Link></p></Empty>;
+      return <Empty page title="No such trace"><p>Nothing is stored under <code className="break">{id}</code>. It may not have been sampled, not have arrived yet, or be past the retention limits.</p><p><Link href="/traces">Search traces</Link></p></Empty>;
     return <Failed error={answer.error} retry={() => void answer.refetch()} />;
   }
   const root = layout.rows.find((row) => row.span && row.parent === -1)?.span ?? layout.rows.find((row) => row.span)?.span;
-  if (!root) return <Empty title="The trace has no spans" />;
+  if (!root) return <Empty page title="The trace has no spans" />;
   const errors = layout.rows.reduce((sum, row) => sum + (row.span?.status === 'error' ? 1 : 0), 0);
   const session = trace.spans.find((one) => one.session !== null)?.session ?? null;
   return (
