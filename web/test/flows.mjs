@@ -1,5 +1,5 @@
 // npm run flows: what a person does during an incident, in headless Chromium against the fixture, by mouse and by keys;
-// and how fast the 10,000-span waterfall is. Prints what it measured.
+// and how fast the 10,000-span waterfall is. Prints what it measured. -- WORDS: only the flows with them in their name.
 import assert from 'node:assert/strict';
 import {join} from 'node:path';
 import {chromium} from 'playwright-core';
@@ -9,11 +9,13 @@ const [file] = await bundle('test/fixture_server.ts');
 const {start} = await import(file);
 const root = join(web, 'dist'), full = await start({root}), locked = await start({root, token: 'secret'});
 const browser = await chromium.launch({executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage']});
+const only = process.argv.slice(2).join(" ");
 const context = await browser.newContext({viewport: {width: 1440, height: 900}});
 const id = (pair) => pair.repeat(16);
 let failed = 0;
 
 async function flow(name, run) {
+  if (!name.includes(only)) return;
   const page = await context.newPage();
   const errors = [];
   page.on('pageerror', (error) => errors.push(error.message));

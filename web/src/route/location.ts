@@ -27,6 +27,8 @@ export function navigate(to: string, options: {replace?: boolean} = {}): void {
   }
   lastPath = window.location.pathname;
   tell();
+  const [, anchor] = to.split('#');
+  if (anchor) setTimeout(() => document.getElementById(anchor)?.scrollIntoView({block: 'start'}), 60); // once the page is drawn
 }
 let lastPath = window.location.pathname;
 

@@ -63,7 +63,7 @@ export function SessionPage({id}: {id: string}) {
           <span className={`badge ${end.level === 'good' ? (ended ? '' : 'live') : end.level}`}>
             <span className={`dot ${end.level} ${!ended && session.live ? 'pulse' : ''}`} />{ended ? reasonLabel(session.end_reason) || 'Ended' : session.state === 'closing' ? 'Closing' : !session.live ? 'Open when last heard of' : end.level === 'good' ? 'Open, live' : 'Open, in trouble'}
           </span>
-          <span className="about clip">{session.route} · {session.client}</span>
+          <span className="about clip"><bdi>{session.route}</bdi> · <bdi>{session.client}</bdi></span>
         </div>
       </div>
       <section className={`card verdict level-${end.level}`} aria-label="Its end and why">
