@@ -73,7 +73,7 @@ std::uint64_t Matcher::origin_has(std::int64_t id) {
 
 bool Matcher::row(Query& row) {
   if (!in_time(row.integer(1))) return false;
-  const std::uint64_t duration = duration_of(row.number(1), row.number(2));
+  const std::uint64_t duration = duration_of(exact_start(row.bytes(8), row.integer(1)), row.number(2));
   if (duration < query_.min_duration_ns || duration > query_.max_duration_ns) return false;
   if (query_.kind && row.integer(3) != *query_.kind) return false;
   if (query_.status && row.integer(4) != *query_.status) return false;
