@@ -208,7 +208,7 @@ int main(int argc, char** argv) {
   constexpr std::uint64_t sample = 200 * batch_size * 2;
   std::printf("[{\"spans\": %llu}", static_cast<unsigned long long>(spans));
   for (int round = 0; round < rounds; ++round) {
-    Rate rates[2];
+    Rate rates[2] = {};
     for (int turn = 0; turn < 2; ++turn) {
       const bool our_turn = (turn + round) % 2 == 0;
       const std::string where = directory + "/round";

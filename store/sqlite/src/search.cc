@@ -5,8 +5,8 @@
 
 namespace sockeye::sqlite {
 namespace {
-// How long the walk goes on before the filters of all blocks are asked: about 10 ms.
-constexpr std::size_t patience_entries = 16'384, patience_rows = 2048;
+// How long the walk goes on before the filters of all blocks are asked: some milliseconds.
+constexpr std::size_t patience_entries = 8192, patience_rows = 512;
 }  // namespace
 
 std::string to_text(const Cursor& cursor) {
