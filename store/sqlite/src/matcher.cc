@@ -16,6 +16,14 @@ Matcher::Matcher(Database& db, const store::SpanQuery& query) : db_(db), query_(
   if (!query.attributes.empty()) all_attributes_ = ~std::uint64_t{0} >> (64 - query.attributes.size());
   possible_ = from_ <= until_ && query.min_duration_ns <= query.max_duration_ns;
   choose_terms();
+  if (query.service.empty() || query.operation.empty()) return;
+  Query row(db_, "SELECT id FROM operation WHERE service = ?1 AND name = ?2", std::string_view(query.service),
+            std::string_view(query.operation));
+  if (row.next()) {
+    operation_ = row.integer(0);
+  } else if (!db_.late()) {
+    possible_ = false;
+  }
 }
 
 void Matcher::choose_terms() {
