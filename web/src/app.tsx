@@ -27,7 +27,7 @@ function page(path: string): [string, ReactNode] {
     if (area === 'operations' && !id) return ['Operations', <OperationsPage />];
     if (area === 'incidents' && !id) return ['Incidents', <IncidentsPage />];
   }
-  return ['Not found', <Empty title="There is no such page"><p>The pages are in the bar above.</p></Empty>];
+  return ['Not found', <Empty page title="There is no such page"><p>The pages are in the bar above.</p></Empty>];
 }
 
 export function App() {
@@ -45,6 +45,6 @@ class Net extends Component<{children: ReactNode}, {error: Error | null}> {
   }
   override render() {
     if (!this.state.error) return this.props.children;
-    return <Empty title="This view broke"><p className="break">{this.state.error.message}</p><p>Reload the page; if it stays, the address and this text make a good bug report.</p></Empty>;
+    return <Empty page title="This view broke"><p className="break">{this.state.error.message}</p><p>Reload the page; if it stays, the address and this text make a good bug report.</p></Empty>;
   }
 }

@@ -1,4 +1,4 @@
-// npm run look [-- PART-OF-NAME ...] [-- --fast]: opens every page of the built site in headless Chromium against the
+// npm run look [-- PART-OF-NAME ...] [-- --fast | --at=dark:1440]: opens every page of the built site in headless Chromium against the
 // fixture, light and dark, at 1440 px and 390 px (and a few at 360 and 3840), takes screenshots into build/screenshots,
 // runs axe-core on each, and fails on any violation, console error, CSP report or sideways scroll.
 import {mkdir, readFile} from 'node:fs/promises';
@@ -13,6 +13,7 @@ const root = join(web, 'dist'), shots = join(dirname(web), 'build', 'screenshots
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const only = process.argv.slice(2).filter((one) => !one.startsWith('--'));
 const fast = process.argv.includes('--fast');
+const at = process.argv.find((one) => one.startsWith('--at='))?.slice(5).split(':'); // --at=dark:1440
 await mkdir(shots, {recursive: true});
 
 const full = await start({root}), empty = await start({root, empty: true}), locked = await start({root, token: 'secret'});
@@ -54,6 +55,7 @@ let wrong = 0;
 const say = (...words) => { wrong++; console.log('WRONG', ...words); };
 
 for (const [colorScheme, width, height] of fast ? [['light', 1440, 900], ['dark', 390, 844]] : [['light', 1440, 900], ['dark', 1440, 900], ['light', 390, 844], ['dark', 390, 844], ['light', 360, 740], ['dark', 3840, 2160]]) {
+  if (at && (at[0] !== colorScheme || at[1] !== String(width))) continue;
   const context = await browser.newContext({colorScheme, viewport: {width, height}, reducedMotion: 'reduce', locale: 'en-GB', timezoneId: 'Europe/Berlin'});
   for (const [name, server, path] of pages) {
     const page = await context.newPage();

@@ -379,6 +379,16 @@ void decode_origin(std::string_view body, Batch& to, store::Origin& origin) {
   });
 }
 
+std::uint64_t exact_start(std::string_view span_body, std::int64_t column) {
+  auto out = static_cast<std::uint64_t>(column);
+  if (column != INT64_MAX) return out;
+  guarded([&] {
+    pbf_reader from(span_body.data(), span_body.size());
+    if (from.next(span_field::start)) out = from.get_fixed64();
+  });
+  return out;
+}
+
 bool value_text(const Value& value, ValueText& scratch, std::string_view& out) {
   const auto digits = [&](auto number) {
     const auto end = std::to_chars(std::begin(scratch.digits), std::end(scratch.digits), number).ptr;

@@ -22,6 +22,9 @@ void decode_span(std::string_view body, store::Batch& to, store::Span& span);
 void decode_log(std::string_view body, store::Batch& to, store::Log& log);
 void decode_origin(std::string_view body, store::Batch& to, store::Origin& origin);
 
+// The start of a span whose column is at its end (2262): it may lie later.
+[[nodiscard]] std::uint64_t exact_start(std::string_view span_body, std::int64_t column);
+
 // A value as searches compare it: text as it is, numbers and truth as their text; false: an array, a map or nothing.
 // `scratch` holds what has to be written out.
 struct ValueText {

@@ -8,7 +8,9 @@ namespace sockeye::sqlite {
 
 bool Failure::full() const {
   if ((code & 0xff) == SQLITE_FULL) return true;
-  // EFBIG is a file size limit (setrlimit), EDQUOT a user's quota; SQLite knows only ENOSPC as "full".
+  // EFBIG is a file size limit (setrlimit), EDQUOT a user's quota; SQLite knows only ENOSPC as "full", and of others it
+  // often tells no errno. A device that fails says EIO.
+  if (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE) return system != EIO;
   return (code & 0xff) == SQLITE_IOERR && (system == ENOSPC || system == EFBIG || system == EDQUOT);
 }
 
@@ -51,8 +53,11 @@ void Database::close() {
 void Database::fail(const std::string& what) const {
   Failure failure{sqlite3_extended_errcode(handle_), sqlite3_system_errno(handle_), what};
   failure.message += sqlite3_errmsg(handle_);
-  if ((failure.code & 0xff) == SQLITE_IOERR && failure.system != 0)
-    failure.message += std::string(": ") + std::strerror(failure.system);  // NOLINT(concurrency-mt-unsafe)
+  if ((failure.code & 0xff) == SQLITE_IOERR) {
+    failure.message += " " + std::to_string(failure.code);  // which kind: https://sqlite.org/rescode.html
+    if (failure.system != 0)
+      failure.message += std::string(": ") + std::strerror(failure.system);  // NOLINT(concurrency-mt-unsafe)
+  }
   throw failure;
 }
 

@@ -16,6 +16,14 @@ Matcher::Matcher(Database& db, const store::SpanQuery& query) : db_(db), query_(
   if (!query.attributes.empty()) all_attributes_ = ~std::uint64_t{0} >> (64 - query.attributes.size());
   possible_ = from_ <= until_ && query.min_duration_ns <= query.max_duration_ns;
   choose_terms();
+  if (query.service.empty() || query.operation.empty()) return;
+  Query row(db_, "SELECT id FROM operation WHERE service = ?1 AND name = ?2", std::string_view(query.service),
+            std::string_view(query.operation));
+  if (row.next()) {
+    operation_ = row.integer(0);
+  } else if (!db_.late()) {
+    possible_ = false;
+  }
 }
 
 void Matcher::choose_terms() {
@@ -73,7 +81,7 @@ std::uint64_t Matcher::origin_has(std::int64_t id) {
 
 bool Matcher::row(Query& row) {
   if (!in_time(row.integer(1))) return false;
-  const std::uint64_t duration = duration_of(row.number(1), row.number(2));
+  const std::uint64_t duration = duration_of(exact_start(row.bytes(8), row.integer(1)), row.number(2));
   if (duration < query_.min_duration_ns || duration > query_.max_duration_ns) return false;
   if (query_.kind && row.integer(3) != *query_.kind) return false;
   if (query_.status && row.integer(4) != *query_.status) return false;

@@ -36,6 +36,8 @@ class Matcher {
   [[nodiscard]] std::int64_t from() const { return from_; }
   [[nodiscard]] std::int64_t until() const { return until_; }  // the last start that counts
   [[nodiscard]] std::uint64_t min_duration() const { return query_.min_duration_ns; }
+  // The one operation that is asked for; 0: any.
+  [[nodiscard]] std::int64_t operation() const { return operation_; }
   [[nodiscard]] const store::SpanQuery& query() const { return query_; }
 
   // A block can have a match only if, of each group, it may hold a term. Those of one group lie in the same slice.
@@ -52,6 +54,7 @@ class Matcher {
   std::int64_t from_ = 0, until_ = INT64_MAX;
   std::uint64_t all_attributes_ = 0;
   bool possible_ = true;
+  std::int64_t operation_ = 0;
   Groups groups_;
   std::unordered_map<std::int64_t, bool> operations_;
   std::unordered_map<std::int64_t, std::uint64_t> origins_;

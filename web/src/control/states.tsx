@@ -22,10 +22,11 @@ const ADVICE: Record<string, string> = {
   not_found: 'It may have been removed by the retention limits, or was never sampled.',
 };
 
-export function Empty({title, children}: {title: string; children?: ReactNode}) {
+/** `page`: there is nothing else on the page, so the title is its heading. */
+export function Empty({title, children, page = false}: {title: string; children?: ReactNode; page?: boolean}) {
   return (
     <div className="state">
-      <strong>{title}</strong>
+      {page ? <h1>{title}</h1> : <strong>{title}</strong>}
       {children}
     </div>
   );

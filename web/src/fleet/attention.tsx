@@ -10,7 +10,7 @@ import {count, duration, shortId} from '../text/units';
 import {now as clock, useNow} from '../time/clock';
 import {Stamp} from '../time/stamp';
 
-const SHOWN = 6;
+const SHOWN = 5;
 
 export function Attention({route, instance, current}: {route: string; instance: string; current: Extract<LiveMessage, {type: 'fleet'}> | undefined}) {
   const now = useNow();

@@ -45,7 +45,7 @@ export function FleetPage() {
 
   const proxies = current?.proxies ?? status.data?.proxies ?? [];
   if (fleet.error && !fleet.data) return <Failed error={fleet.error} retry={() => void fleet.refetch()} />;
-  if (fleet.data && fleet.data.points.length === 0 && proxies.length === 0 && nothing(status.data)) return <NothingReceived />;
+  if (fleet.data && fleet.data.points.length === 0 && proxies.length === 0 && nothing(status.data)) return <><div className="page-head"><h1>Fleet</h1></div><NothingReceived /></>;
 
   const last = latest;
   const pair = (values: [(number | null)[], (number | null)[]]): [number | null, number | null] => [last(values[0]), last(values[1])];

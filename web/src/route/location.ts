@@ -1,6 +1,9 @@
 // The router: the address bar is the only state of which view is shown. Path = which page, query = its full state, so
 // that every view can be sent to a colleague. History API, no hash, no dependencies.
 import {useCallback, useMemo, useSyncExternalStore} from 'react';
+import {address, type QueryChanges} from './address';
+
+export {address, sharedQuery} from './address';
 
 const listeners = new Set<() => void>();
 function tell(): void {
@@ -24,6 +27,8 @@ export function navigate(to: string, options: {replace?: boolean} = {}): void {
   }
   lastPath = window.location.pathname;
   tell();
+  const [, anchor] = to.split('#');
+  if (anchor) setTimeout(() => document.getElementById(anchor)?.scrollIntoView({block: 'start'}), 60); // once the page is drawn
 }
 let lastPath = window.location.pathname;
 
@@ -42,23 +47,4 @@ export function useQueryState(): [URLSearchParams, (changes: QueryChanges, optio
     navigate(address(window.location.pathname, changes, new URLSearchParams(window.location.search)), options);
   }, []);
   return [query, change];
-}
-
-export type QueryChanges = Record<string, string | number | boolean | string[] | null | undefined>;
-
-/** `path` with `base` and `changes` as its query, in a stable order of first mention. */
-export function address(path: string, changes: QueryChanges = {}, base?: URLSearchParams): string {
-  const query = new URLSearchParams(base);
-  for (const [key, value] of Object.entries(changes)) {
-    query.delete(key);
-    if (value === null || value === undefined || value === '' || value === false) continue;
-    for (const one of Array.isArray(value) ? value : [value]) query.append(key, String(one));
-  }
-  const text = query.toString();
-  return text ? `${path}?${text}` : path;
-}
-
-/** The part of the query that all pages share: the time range. A link to another page takes it along. */
-export function sharedQuery(query: URLSearchParams): QueryChanges {
-  return {range: query.get('range'), from: query.get('from'), to: query.get('to')};
 }

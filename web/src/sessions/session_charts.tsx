@@ -24,8 +24,8 @@ export function SessionCharts({points, session, model, waiting, onView}: {
     <div className="session-charts">
       <Card title="Ping round trip" tools={note}><TimeChart title="Ping round trip" series={lines.rtt} format={(value) => duration(value)} {...shared} /></Card>
       <Card title="Waiting to be read" tools={note}><TimeChart title="Buffered bytes, waiting to be read" series={lines.buffered} format={bytes} {...shared} /></Card>
-      <Card title="Messages" tools={note}><TimeChart title="Messages per second" series={lines.messages} format={(value) => rate(value)} {...shared} /></Card>
-      <Card title="Bytes" tools={note}><TimeChart title="Bytes per second" series={lines.bytes} format={(value) => rate(value, 'B')} {...shared} /></Card>
+      <Card title="Message rate" tools={note}><TimeChart title="Messages per second" series={lines.messages} format={(value) => rate(value)} {...shared} /></Card>
+      <Card title="Byte rate" tools={note}><TimeChart title="Bytes per second" series={lines.bytes} format={(value) => rate(value, 'B')} {...shared} /></Card>
     </div>
   );
 }

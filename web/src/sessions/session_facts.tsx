@@ -1,6 +1,6 @@
 import type {Session, Span} from '../api/types';
 import {Link} from '../route/link';
-import {bytes, count, duration, rate, shortId} from '../text/units';
+import {bytes, count, duration, plural, rate, shortId} from '../text/units';
 import {Stamp} from '../time/stamp';
 import {codeName, silence} from './words';
 
@@ -17,15 +17,15 @@ export function SessionFacts({session, connection, now}: {session: Session; conn
     ...(end !== null ? [['Close', <>{session.close_code ?? '–'} <span className="faint">{codeName(session.close_code)}</span>{session.close_reason && <> “{session.close_reason}”</>}{session.initiator && <span className="faint"> by {session.initiator}</span>}</>] as [string, React.ReactNode]] : []),
     ['Client', <span className="mono">{session.client || '–'}</span>],
     ['Target', <span className="mono">{session.target || '–'}</span>],
-    ['Route', session.route],
-    ['Dialect', <>{session.dialect === 'none' ? 'none recognised' : session.dialect}{session.subprotocol && <span className="faint"> · {session.subprotocol}</span>}</>],
-    ['Proxy', <>{session.service} <span className="faint">on {session.host}</span></>],
+    ['Route', <bdi>{session.route}</bdi>],
+    ['Dialect', <>{session.dialect === 'none' ? 'none recognised' : <bdi>{session.dialect}</bdi>}{session.subprotocol && <span className="faint"> · {session.subprotocol}</span>}</>],
+    ['Proxy', <><bdi>{session.service}</bdi> <span className="faint">on <bdi>{session.host}</bdi></span></>],
     ['Messages', <Two left={count(session.messages[0])} right={count(session.messages[1])} />],
     ['Bytes', <Two left={bytes(session.bytes[0])} right={bytes(session.bytes[1])} />],
     ...(session.messages_per_second ? [['Rate now', <Two left={rate(session.messages_per_second[0])} right={rate(session.messages_per_second[1])} />] as [string, React.ReactNode]] : []),
     ...(session.rtt_seconds ? [['Round trip', <Two left={duration(session.rtt_seconds[0])} right={duration(session.rtt_seconds[1])} />] as [string, React.ReactNode]] : []),
     ...(session.last_message_ms ? [['Silent for', <Two left={silent(session, 0, now)} right={silent(session, 1, now)} />] as [string, React.ReactNode]] : []),
-    ['Heartbeats missed', <span className={missed ? 'bad strong' : ''}>{count(missed)}</span>],
+    ['Missed', <span className={missed ? 'bad strong' : ''}>{missed === 0 ? 'no heartbeat' : plural(missed, 'heartbeat')}</span>],
     ...(session.anomalies ? [['Anomalies', <span className="warn">{count(session.anomalies)}</span>] as [string, React.ReactNode]] : []),
     ...(extensions !== null ? [['Extensions', String(extensions)] as [string, React.ReactNode]] : []),
     ...(session.reconnect_of ? [['Reconnect of', <Link className="mono" href={`/sessions/${encodeURIComponent(session.reconnect_of)}`}>{shortId(session.reconnect_of)}</Link>] as [string, React.ReactNode]] : []),

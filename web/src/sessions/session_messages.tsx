@@ -26,7 +26,7 @@ export function SessionMessages({model, chosen, onChoose}: {model: TimelineModel
     {key: 'pause', title: 'Pause', width: 70, end: true, keep: 6, hint: 'since the one before from the same side', cell: (i) => <span className={`num ${(pauses[i] ?? 0) > 3 ? 'warn' : 'faint'}`}>{duration(pauses[i])}</span>},
   ], [messages, lost, pauses]);
   return (
-    <Card title="Messages" tools={<span className="faint num">{count(messages.length)} kept, headers only</span>}>
+    <Card title="Message list" tools={<span className="faint num">{count(messages.length)} kept, headers only</span>}>
       <Table label="Messages of this session, latest first" columns={columns} rows={(i) => messages.length - 1 - i} total={messages.length} rowKey={String} onOpen={onChoose} selected={chosen === null ? null : String(chosen)} maxHeight="344px"
         empty={<Empty title="No messages were kept" />} />
     </Card>

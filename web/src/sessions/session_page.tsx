@@ -40,7 +40,7 @@ export function SessionPage({id}: {id: string}) {
   if (!session || !model) {
     if (detail.error) {
       return detail.error instanceof ApiError && detail.error.status === 404
-        ? <Empty title="No such session"><p>The console has not kept a session with the id <code className="break">{id}</code>. The retention limits may have removed it.</p><p><Link href="/sessions">All sessions</Link></p></Empty>
+        ? <Empty page title="No such session"><p>The console has not kept a session with the id <code className="break">{id}</code>. The retention limits may have removed it.</p><p><Link href="/sessions">All sessions</Link></p></Empty>
         : <Failed error={detail.error} retry={() => void detail.refetch()} />;
     }
     return <Loading label="Looking for the session" />;
@@ -61,12 +61,12 @@ export function SessionPage({id}: {id: string}) {
         <div className="page-head">
           <h1>Session <span className="mono">{shortId(session.id)}</span></h1>
           <span className={`badge ${end.level === 'good' ? (ended ? '' : 'live') : end.level}`}>
-            <span className={`dot ${end.level} ${!ended && session.live ? 'pulse' : ''}`} />{ended ? reasonLabel(session.end_reason) || 'Ended' : session.state === 'closing' ? 'Closing' : session.live ? 'Open, live' : 'Open when last heard of'}
+            <span className={`dot ${end.level} ${!ended && session.live ? 'pulse' : ''}`} />{ended ? reasonLabel(session.end_reason) || 'Ended' : session.state === 'closing' ? 'Closing' : !session.live ? 'Open when last heard of' : end.level === 'good' ? 'Open, live' : 'Open, in trouble'}
           </span>
-          <span className="about clip">{session.route} · {session.client}</span>
+          <span className="about clip"><bdi>{session.route}</bdi> · <bdi>{session.client}</bdi></span>
         </div>
       </div>
-      <section className={`card verdict ${end.level}`} aria-label="Its end and why">
+      <section className={`card verdict level-${end.level}`} aria-label="Its end and why">
         <div className="verdict-words">
           <p className="verdict-headline">{end.headline}</p>
           <ul className="verdict-before">{end.before.map((one) => <li key={one}>{one}</li>)}</ul>

@@ -145,7 +145,7 @@ function messages(context: CanvasRenderingContext2D, width: number, model: Timel
   for (let i = first; i < end; i++) {
     const one = list[i]!, at = x(one.time_ms), y = one.side === 0 ? TOP + EDGE : BOTTOM - EDGE;
     if (one.type === 'ping') ping(context, at, y, one.injected, model.lost.has(i));
-    else if (one.type === 'pong') pong(context, at, y);
+    else if (one.type === 'pong') pong(context, at, one.side === 0 ? y + 10 : y - 10);
     else if (one.type === 'close') {
       context.fillStyle = color('--bad-mark');
       context.fillRect(Math.round(at) - 1, one.side === 0 ? TOP : MIDDLE, 2, MIDDLE - TOP);

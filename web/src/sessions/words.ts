@@ -158,7 +158,7 @@ function headline(session: Session, lostBy: [number, number]): string {
   switch (session.end_reason) {
     case 'heartbeat_timeout': {
       const leg = lostBy[0] >= lostBy[1] && lostBy[0] > 0 ? 0 : lostBy[1] > 0 ? 1 : null;
-      const many = leg === null ? session.misses : lostBy[leg];
+      const many = Math.max(session.misses, leg === null ? 0 : lostBy[leg]); // the recorder may have forgotten some
       const by = leg === null ? '' : ` by the ${LEG[leg]}`;
       return `${who ?? 'The proxy'} closed it${code}: ${many === 1 ? 'a heartbeat was' : many > 1 ? `${count(many)} heartbeats in a row were` : 'heartbeats were'} left unanswered${by}.`;
     }

@@ -37,7 +37,7 @@ export function Login() {
           <Heading slot="title">This console asks for a token</Heading>
           <form className="stack" onSubmit={(event) => void send(event)}>
             <p className="soft">It stands in the file named by <code>--token-file</code> where the console was started.</p>
-            <TextField className="field" value={token} onChange={setToken} autoFocus type="password" isInvalid={trouble !== ''}>
+            <TextField className="field" validationBehavior="aria" value={token} onChange={setToken} autoFocus type="password" isInvalid={trouble !== ''}>
               <Label>Token</Label>
               <Input className="input mono" autoComplete="current-password" />
             </TextField>
