@@ -18,6 +18,14 @@ const behaviours: Record<string, () => void> = {
     const chunk = Buffer.alloc(160, 0x7f);
     setInterval(() => socket.readyState === WebSocket.OPEN && socket.send(chunk), 20);
   },
+  // Asks a voice model for one answer after another.
+  assistant: () => {
+    const ask = (): void => void (socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify({ type: 'response.create' })));
+    socket.on('message', (data) => {
+      if ((JSON.parse(data.toString()) as { type: string }).type === 'response.done') setTimeout(ask, 1000 + Math.random() * 1000);
+    });
+    ask();
+  },
   idle: () => {},
   // Says goodbye after a while, as a visitor does.
   visitor: () => void setTimeout(() => socket.close(1000, 'done'), 4000 + Math.random() * 4000),

@@ -53,6 +53,16 @@ async function firstLine(child: ChildProcess): Promise<string> {
   return fail(`${child.spawnargs.join(' ')} ended early`);
 }
 
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  const free = await new Promise<boolean>((done) => {
+    server.once('error', () => done(false));
+    server.listen(port, '127.0.0.1', () => done(true));
+  });
+  if (free) await new Promise((done) => server.close(done));
+  return free;
+}
+
 async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
   await Promise.all(servers.map((server) => once(server, 'listening')));
@@ -91,7 +101,16 @@ async function main(): Promise<void> {
   process.on('SIGTERM', () => end(0));
 
   const backendPort = Number(await firstLine(startScript('backend.ts')));
-  const [port, metricsPort] = (await freePorts(2)) as [number, number];
+  const [port, metricsPort, otlpPort, anyPort] = (await freePorts(4)) as [number, number, number, number];
+  // The console's own port where it is free: an address worth remembering.
+  const pagePort = (await isFree(16686)) ? 16686 : anyPort;
+  const page = `http://127.0.0.1:${pagePort}`;
+  const console_ = start(options.binary, ['console', '--listen', `127.0.0.1:${pagePort}`, '--otlp-http', `127.0.0.1:${otlpPort}`,
+    '--otlp-grpc', 'off', '--data', join(scratch, 'console')]);
+  let consoleSaid = '';
+  console_.stderr!.on('data', (chunk: Buffer) => (consoleSaid = (consoleSaid + chunk.toString()).slice(-4000)));
+  console_.on('exit', (code) => ending || fail(`sockeye console ended with ${code}\n${consoleSaid}`));
+  await until(async () => (await fetch(`${page}/healthz`)).ok, 10_000, () => `the console did not become ready\n${consoleSaid}`);
   const config = join(scratch, 'sockeye.yaml');
   writeFileSync(config, `service: demo
 routes:
@@ -100,6 +119,9 @@ routes:
     upstream: ws://127.0.0.1:${backendPort}
     heartbeat: {interval: 3s, timeout: 1s, misses: 2}  # in production: 30s, 10s, 2
 metrics: {listen: 127.0.0.1:${metricsPort}}
+export:
+  otlp: {endpoint: "http://127.0.0.1:${otlpPort}"}
+  console: {endpoint: "${page}"}
 drain: {timeout: 1s}
 `);
   const proxy = start(options.binary, ['proxy', '--config', config]);
@@ -118,6 +140,7 @@ drain: {timeout: 1s}
   const cable = await Cable.to(port);
   keep('chat', 'chat');
   keep('media', 'media');
+  keep('assistant', 'v1/realtime?model=demo-voice');
   keep('idle', 'idle');
   keep('visitor', 'visitor');
   frozenEvery(() => startScript('client.ts', 'idle', url('freezes')));
@@ -126,7 +149,7 @@ drain: {timeout: 1s}
   await watch(new Fleet(base), [
     'freezes: its process is stopped after a few seconds.   vanishes: its network is cut, no FIN, no RST.',
     'TCP reports neither. A ping every 3 s, a pong due within 1 s, the second miss ends the session.',
-    `Metrics ${base}/metrics   sessions ${base}/sessions   Ctrl-C ends the demo.`,
+    `Look inside: ${page}   (metrics ${base}/metrics, sessions ${base}/sessions)   Ctrl-C ends the demo.`,
   ]);
   cable.close();
   end(0);

@@ -44,9 +44,9 @@ export function world(empty: boolean): World {
       close_code: null, end_reason: null, initiator: null, close_reason: '', messages, bytes: [messages[0] * route.size[0], messages[1] * route.size[1]], misses: 0, anomalies: 0, reconnect_of: null,
       ...(ended === null
         ? {messages_per_second: [route.rate[0] * random.between(0.6, 1.1), route.rate[1] * random.between(0, 1.3)], bytes_per_second: [route.rate[0] * route.size[0] * random.between(0.6, 1.1), route.rate[1] * route.size[1] * random.between(0, 1.3)],
-          rtt_seconds: [random.tail(0.034, 0.6), random.tail(0.0011, 0.4)], buffered_bytes: [0, 0], misses_now: [0, 0], invocations_open: route.name === 'realtime' && random.next() < 0.3 ? 1 : 0,
+          rtt_seconds: [random.tail(0.034, 0.6), random.tail(0.0011, 0.4)], buffered_bytes: [0, 0], buffered_since_ms: null, misses_now: [0, 0], invocations_open: route.name === 'realtime' && random.next() < 0.3 ? 1 : 0,
           last_message_ms: [started - random.tail(route.name === 'devices' ? 30_000 : 300, 1), started - random.tail(route.name === 'devices' ? 30_000 : 900, 1)]}
-        : {messages_per_second: null, bytes_per_second: null, rtt_seconds: null, buffered_bytes: null, misses_now: null, invocations_open: null, last_message_ms: null}) as Partial<Session>,
+        : {messages_per_second: null, bytes_per_second: null, rtt_seconds: null, buffered_bytes: null, buffered_since_ms: null, misses_now: null, invocations_open: null, last_message_ms: null}) as Partial<Session>,
     } as Session;
   };
   const open: Session[] = [], ended: Session[] = [];
@@ -67,7 +67,7 @@ export function world(empty: boolean): World {
   }
   const frozen = session(ROUTES[0], started - 512_000, null), vanished = session(ROUTES[1], started - 1_402_000, started - 96_000);
   if (!empty) {
-    Object.assign(frozen, {id: random.uuid(started - 512_000).slice(0, -12) + 'f0f0f0dead01', misses: 2, misses_now: [2, 0], buffered_bytes: [1_240_000, 0], messages_per_second: [0, 48], last_message_ms: [started - 71_000, started - 300], rtt_seconds: [0.041, 0.0009], live: true, trace_id: TRACES.slow});
+    Object.assign(frozen, {id: random.uuid(started - 512_000).slice(0, -12) + 'f0f0f0dead01', misses: 2, misses_now: [2, 0], buffered_bytes: [1_240_000, 0], buffered_since_ms: started - 70_000, messages_per_second: [0, 48], last_message_ms: [started - 71_000, started - 300], rtt_seconds: [0.041, 0.0009], live: true, trace_id: TRACES.slow});
     Object.assign(vanished, {id: vanished.id.slice(0, -12) + 'f0f0f0dead02', end_reason: 'heartbeat_timeout', initiator: 'proxy', close_code: 1011, close_reason: 'heartbeat timeout', misses: 2, trace_id: TRACES.slow});
     const slow = session(ROUTES[1], started - 95_000, null);
     Object.assign(slow, {buffered_bytes: [88_000, 0], live: true});
@@ -142,8 +142,8 @@ export function recorder(w: World, session: Session): RecordedMessage[] {
   const messages: RecordedMessage[] = [];
   const span = Math.min(end - session.opened_ms, idle(session) ? 3_600_000 : 150_000);
   const start = end - span;
-  const push = (time_ms: number, side: 0 | 1, type: RecordedMessage['type'], length: number, injected = false) => {
-    if (time_ms >= start && time_ms <= end) messages.push({time_ms, side, type, length, compressed: false, injected});
+  const push = (time_ms: number, side: 0 | 1, type: RecordedMessage['type'], length: number, injected = false, answered = false) => {
+    if (time_ms >= start && time_ms <= end) messages.push({time_ms, side, type, length, compressed: false, injected, answered});
   };
   for (let time = start, pause = 0; time < end; ) {
     // Talk in turns: the client speaks, the server answers in a burst.
@@ -155,10 +155,9 @@ export function recorder(w: World, session: Session): RecordedMessage[] {
     time = idle(session) ? time + 60_000 : pause;
   }
   for (let ping = start + (30_000 - (span % 30_000)); ping <= end; ping += 30_000) {
-    push(ping, 1, 'ping', 12, true);
-    if (ping < gone) push(ping + 38 + random.between(0, 20), 0, 'pong', 12);
-    push(ping + 3, 0, 'ping', 12, true);
-    push(ping + 4.2, 1, 'pong', 12);
+    // As the console tells them: pongs to Sockeye's own pings are not recorded, but the ping knows.
+    push(ping, 1, 'ping', 12, true, ping < gone);
+    push(ping + 3, 0, 'ping', 12, true, true);
   }
   if (session.ended_ms) {
     if (session.initiator === 'proxy') {

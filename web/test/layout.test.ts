@@ -107,9 +107,11 @@ it('covers the root exactly once, chain of children or a child that outlives it'
 
 it('reads chunks from events, or spreads them at the mean interval and says so', () => {
   const attributes = [{key: 'websocket.time_to_first_chunk', value: 0.5}, {key: 'websocket.time_to_last_chunk', value: 1.5}, {key: 'websocket.chunk.count', value: 5}, {key: 'websocket.chunk.interval.mean', value: 0.25}];
-  assert.deepEqual(streaming(span('a', '', 0, 1600, {attributes})), {first: 0.5, last: 1.5, count: 5, chunks: [0.5, 0.75, 1, 1.25, 1.5], even: true, longestGap: null});
+  assert.deepEqual(streaming(span('a', '', 0, 1600, {attributes})), {first: 0.5, last: 1.5, count: 5, chunks: [0.5, 0.75, 1, 1.25, 1.5], even: true, longestGap: null, gap: null});
   const event = (name: string, seconds: number) => ({name, time_ms: T0 + seconds * 1000, offset_ns: seconds * 1e9, attributes: []});
   const known = streaming(span('a', '', 0, 1600, {attributes, events: [event('first_chunk', 0.5), event('chunk', 0.6), event('chunk', 1.5)]}))!;
   assert.deepEqual([known.chunks, known.even, known.longestGap?.toFixed(2)], [[0.5, 0.6, 1.5], false, '0.90']);
+  const paused = streaming(span('a', '', 0, 1600, {attributes, events: [event('first_chunk', 0.5), event('first_chunk', 0.5), {...event('chunk_gap', 1.3), attributes: [{key: 'websocket.chunk.interval', value: 0.7}]}]}))!;
+  assert.deepEqual([paused.chunks.map((at) => +at.toFixed(3)), paused.gap?.map((at) => +at.toFixed(3)), paused.even], [[0.5, 0.6, 1.3, 1.4, 1.5], [0.6, 1.3], true]);
   assert.equal(streaming(span('a', '', 0, 10)), null);
 });

@@ -35,18 +35,19 @@ it('keeps the state of a view in its address', () => {
 });
 
 const base: Session = {...world(false).vanished, opened_ms: 0, ended_ms: 100_000, seen_ms: 100_000, misses: 2, messages: [5, 5], close_code: 1011, close_reason: '', end_reason: 'heartbeat_timeout', initiator: 'proxy', last_message_ms: null};
-const message = (time_ms: number, side: 0 | 1, type: RecordedMessage['type'], injected = false): RecordedMessage => ({time_ms, side, type, length: 1, compressed: false, injected});
+const message = (time_ms: number, side: 0 | 1, type: RecordedMessage['type'], injected = false, answered = false): RecordedMessage => ({time_ms, side, type, length: 1, compressed: false, injected, answered});
 
 it('finds pings that nobody answered, each leg by itself', () => {
-  const list = [message(0, 1, 'ping', true), message(30, 0, 'pong'), message(30_000, 1, 'ping', true), message(30_001, 0, 'ping', true), message(30_002, 1, 'pong'), message(60_000, 1, 'ping', true)];
-  assert.deepEqual([...unanswered(list, 75_000)], [2, 5]);
-  assert.deepEqual([...unanswered(list, 61_000)], [2]); // the last one still has time
+  const list = [message(0, 1, 'ping', true, true), message(30_000, 1, 'ping', true), message(30_001, 0, 'ping', true, true), message(60_000, 1, 'ping', true)];
+  assert.deepEqual([...unanswered(list, 75_000)], [1, 3]);
+  assert.deepEqual([...unanswered(list, 61_000)], [1]); // the last one still has time
+  assert.deepEqual([...unanswered(list, 61_000, true)], [1, 3]); // it has not: the session ended of it
 });
 
 it('explains an end in plain words', () => {
   const list = [message(58_000, 1, 'text'), message(59_000, 0, 'text'), message(60_000, 1, 'ping', true), message(88_000, 1, 'ping', true), message(99_999, 1, 'close', true)];
   assert.deepEqual(explainEnd(base, list, 200_000), {
-    level: 'bad', headline: 'The proxy closed it with 1011 (server error): 2 heartbeats in a row were left unanswered by the client.',
+    level: 'bad', headline: 'Sockeye closed it with 1011 (server error): 2 heartbeats in a row were left unanswered by the client.',
     before: ['Last message from the client 41 s before.', 'Last message from the server 42 s before.'],
   });
   const say = (change: Partial<Session>) => explainEnd({...base, misses: 0, ...change}, [], 200_000);

@@ -57,7 +57,8 @@ std::vector<live::Recorded> recorder(const std::vector<model::RecordedMessage>& 
   out.reserve(messages.size());
   for (const auto& message : messages)
     out.push_back({wall.unix_ns(message.at), message.length, static_cast<std::uint8_t>(message.side),
-                   static_cast<std::uint8_t>(message.opcode), message.compressed != 0, message.injected != 0});
+                   static_cast<std::uint8_t>(message.opcode), message.compressed != 0, message.injected != 0,
+                   message.answered != 0});
   return out;
 }
 

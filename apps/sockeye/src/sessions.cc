@@ -291,6 +291,7 @@ std::string session_json(const SessionRow& row, const std::vector<model::Recorde
       json.key("length").number(std::uint64_t{message.length});
       json.key("compressed").boolean(message.compressed != 0);
       json.key("injected").boolean(message.injected != 0);
+      if (message.injected != 0 && message.opcode == 9) json.key("answered").boolean(message.answered != 0);
       json.close('}');
     }
     json.close(']');

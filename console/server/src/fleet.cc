@@ -13,7 +13,8 @@ constexpr std::uint64_t second = 1'000'000'000;
 constexpr std::uint64_t interval_ns = 10 * second;
 constexpr std::uint64_t rewrite_ns = 60 * second;  // how old a live session's row in the store may be
 constexpr std::uint64_t quiet_ns =
-    2'500'000'000;  // a session not reported for longer does nothing: reports say changes
+    2'500'000'000;                                // a session not reported for longer does nothing: reports say changes
+constexpr std::uint64_t held_up_ns = 5 * second;  // bytes wait for a moment in every healthy session
 constexpr std::size_t most_abnormal = 15, most_normal = 5;
 constexpr std::size_t most_watched = 16;         // of one proxy: live::Ask's limit
 constexpr std::size_t most_unwritten = 200'000;  // ended sessions kept while the store refuses
@@ -143,6 +144,10 @@ void Fleet::change(Proxy& proxy, live::Changed&& changed, std::uint64_t before_n
   }
   session.now = std::move(changed);
   session.changed_ns = now_ns;
+  if (session.now.buffered_bytes[0] + session.now.buffered_bytes[1] == 0)
+    session.buffered_ns = 0;
+  else if (session.buffered_ns == 0)
+    session.buffered_ns = now_ns;
 }
 
 void Fleet::end(Proxy& proxy, live::Ended&& ended, std::uint64_t now_ns) {
@@ -246,6 +251,7 @@ LiveFigures Fleet::figures(const Live& session, std::uint64_t now_ns) const {
     if (now.rtt_ns[i]) out.rtt_seconds[i] = static_cast<double>(*now.rtt_ns[i]) / 1e9;
   }
   out.buffered_bytes = now.buffered_bytes;
+  out.buffered_since_unix_ns = session.buffered_ns;
   out.misses_now = now.misses;
   out.invocations_open = now.invocations_open;
   out.last_message_unix_ns = now.last_message_unix_ns;
@@ -453,7 +459,8 @@ Window Fleet::window(const Subscription::Sessions& ask, std::uint64_t now_ns) co
     if (!ask.text.empty() && !contains(f.target, ask.text) && !contains(f.host, ask.text) &&
         !contains(f.subprotocol, ask.text))
       continue;
-    if (ask.trouble && n.misses[0] + n.misses[1] == 0 && n.buffered_bytes[0] + n.buffered_bytes[1] == 0) continue;
+    const bool held_up = session->buffered_ns != 0 && now_ns >= session->buffered_ns + held_up_ns;
+    if (ask.trouble && n.misses[0] + n.misses[1] == 0 && !held_up) continue;
     list.push_back({rank(*session), session.get()});
   }
   Window out;

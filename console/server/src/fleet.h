@@ -28,6 +28,7 @@ struct LiveFigures {
   std::array<double, 2> messages_per_second{}, bytes_per_second{};  // by sender
   std::array<std::optional<double>, 2> rtt_seconds;                 // by leg
   std::array<std::uint64_t, 2> buffered_bytes{};
+  std::uint64_t buffered_since_unix_ns = 0;  // bytes have been waiting since then; 0: none are
   std::array<std::uint32_t, 2> misses_now{};
   std::uint32_t invocations_open = 0;
   std::array<std::uint64_t, 2> last_message_unix_ns{};  // 0: none yet
@@ -96,10 +97,11 @@ class Fleet {
     live::Changed now;
     std::string dialect;
     Proxy* proxy = nullptr;
-    std::uint64_t told = 0;        // generation of the proxy's last telling
-    std::uint64_t changed_ns = 0;  // when `now` came
-    std::uint64_t stored_ns = 0;   // 0: not yet
-    std::uint64_t point_ns = 0;    // of the last point
+    std::uint64_t told = 0;         // generation of the proxy's last telling
+    std::uint64_t changed_ns = 0;   // when `now` came
+    std::uint64_t stored_ns = 0;    // 0: not yet
+    std::uint64_t buffered_ns = 0;  // since when bytes wait; 0: none
+    std::uint64_t point_ns = 0;     // of the last point
     std::array<double, 2> messages_per_second{}, bytes_per_second{};
     bool dirty = true;    // for the store
     bool moving = false;  // the last point showed traffic

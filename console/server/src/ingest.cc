@@ -68,8 +68,10 @@ void Ingest::work(intake::Signal signal, intake::Format format, const std::strin
   std::unique_lock<std::mutex> alone(large_json_, std::defer_lock);
   if (format == intake::Format::json) {
     if (body.size() > largest_json)
-      return done({Verdict::too_large, {}, "JSON is taken up to " + std::to_string(largest_json) +
-                                               " bytes; send smaller batches, or protobuf"});
+      return done(
+          {Verdict::too_large,
+           {},
+           "JSON is taken up to " + std::to_string(largest_json) + " bytes; send smaller batches, or protobuf"});
     if (body.size() > largest_json / 8) alone.lock();
   }
   store::Batch batch;

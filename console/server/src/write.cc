@@ -57,7 +57,7 @@ void session_id(Json& json, std::string_view key, const std::optional<store::Ses
 void write_live(Json& json, const std::optional<LiveFigures>& live) {
   if (!live) {
     for (const std::string_view key : {"messages_per_second", "bytes_per_second", "rtt_seconds", "buffered_bytes",
-                                       "misses_now", "invocations_open", "last_message_ms"})
+                                       "buffered_since_ms", "misses_now", "invocations_open", "last_message_ms"})
       null(json, key);
     return;
   }
@@ -70,6 +70,7 @@ void write_live(Json& json, const std::optional<LiveFigures>& live) {
       json.null();
   });
   pair(json, "buffered_bytes", [&](std::size_t i) { json.number(live->buffered_bytes[i]); });
+  time_ms(json, "buffered_since_ms", live->buffered_since_unix_ns);
   pair(json, "misses_now", [&](std::size_t i) { json.number(std::uint64_t{live->misses_now[i]}); });
   json.key("invocations_open").number(std::uint64_t{live->invocations_open});
   pair(json, "last_message_ms", [&](std::size_t i) {
@@ -260,7 +261,8 @@ void write_recorder(Json& json, std::string_view key, const std::vector<live::Re
   for (const auto& each : recorder) {
     json.open('{').key("time_ms").number(ms(each.time_unix_ns)).key("side").number(std::uint64_t{each.side});
     json.key("type").text(opcode_name(each.opcode)).key("length").number(each.length);
-    json.key("compressed").boolean(each.compressed).key("injected").boolean(each.injected).close('}');
+    json.key("compressed").boolean(each.compressed).key("injected").boolean(each.injected);
+    json.key("answered").boolean(each.answered).close('}');
   }
   json.close(']');
 }

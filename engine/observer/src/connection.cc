@@ -324,7 +324,10 @@ LiveConnection::Verdict LiveConnection::control(Side from, const Piece& piece, T
   if (header.opcode == Opcode::pong) {
     const auto pong = leg(from).heartbeat.pong(payload, now);
     if (pong.rtt) opening_.metrics->ping_rtt[model::index(from)].observe(*pong.rtt);
-    if (pong.ours) return Verdict::swallow;
+    if (pong.ours) {
+      recorder_.answered(model::index(model::other(from)));
+      return Verdict::swallow;
+    }
   }
   if (header.opcode == Opcode::close) {
     const Anomaly wrong = read_close(from, payload);

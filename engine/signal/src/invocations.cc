@@ -119,7 +119,7 @@ void put_events(Span& span, const Invocation& invocation, base::WallOffset wall)
     event.attributes.emplace_back("websocket.lane", std::string(chunks.lane));
     event.attributes.emplace_back("websocket.chunk.count", static_cast<std::int64_t>(chunks.count));
   };
-  span.events.reserve(invocation.events.size() + Invocation::max_lanes + 1);
+  span.events.reserve(invocation.events.size() + Invocation::max_lanes + 2);
   bool told = false;
   for (const Chunks& lane : invocation.lanes) {
     if (lane.count == 0) continue;
@@ -127,6 +127,12 @@ void put_events(Span& span, const Invocation& invocation, base::WallOffset wall)
     told = told || lane.first == invocation.chunks.first;
   }
   if (invocation.chunks.count > 0 && !told) first_chunk(invocation.chunks);  // its first chunk was of no lane
+  if (invocation.chunks.paused()) {
+    model::SpanEvent& event = span.events.emplace_back();
+    event.name = "chunk_gap";
+    event.time_unix_ns = wall.unix_ns(invocation.chunks.longest_ended);
+    event.attributes.emplace_back("websocket.chunk.interval", base::seconds(invocation.chunks.longest_interval));
+  }
   for (const auto& [name, at] : invocation.events) {
     model::SpanEvent& event = span.events.emplace_back();
     event.name = name;

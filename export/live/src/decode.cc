@@ -232,6 +232,9 @@ void read(pbf_reader from, Recorded& out) {
       case injected:
         out.injected = flag(from, "recorded.injected");
         break;
+      case answered:
+        out.answered = flag(from, "recorded.answered");
+        break;
       default:
         from.skip();
     }

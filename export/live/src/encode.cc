@@ -102,6 +102,7 @@ void write(pbf_writer& to, const Recorded& message) {
   add_count(to, opcode, message.opcode);
   if (message.compressed) to.add_bool(compressed, true);
   if (message.injected) to.add_bool(injected, true);
+  if (message.answered) to.add_bool(answered, true);
 }
 
 // The latest ones, where there are more than a message may hold.

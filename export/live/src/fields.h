@@ -71,7 +71,7 @@ enum : Tag {
 };
 }
 namespace recorded_field {
-enum : Tag { time_unix_ns = 1, length = 2, side = 3, opcode = 4, compressed = 5, injected = 6 };
+enum : Tag { time_unix_ns = 1, length = 2, side = 3, opcode = 4, compressed = 5, injected = 6, answered = 7 };
 }
 namespace recorder_field {
 enum : Tag { messages = 1 };

@@ -121,6 +121,7 @@ export interface Session {
   bytes_per_second: Pair | null;
   rtt_seconds: MaybePair | null;
   buffered_bytes: Pair | null;
+  buffered_since_ms: number | null; // since when bytes have been waiting without a pause; null: none are
   misses_now: Pair | null; // in a row, by leg
   invocations_open: number | null;
   last_message_ms: MaybePair | null;
@@ -142,6 +143,7 @@ export interface RecordedMessage {
   length: number;
   compressed: boolean;
   injected: boolean; // Sockeye's own ping or Close
+  answered: boolean; // a ping of Sockeye's own whose pong came (pongs to our pings are not recorded)
 }
 export interface OpenCall {
   number: number;
@@ -274,7 +276,7 @@ export interface Subscribe {
   fleet?: boolean;
   sessions?: {
     route?: string; instance?: string; dialect?: string; client?: string; text?: string;
-    trouble?: boolean; // only those with misses, buffered bytes or stuck calls
+    trouble?: boolean; // only those with heartbeats missed now, or bytes waiting for 5 s or longer
     sort?: 'opened' | 'messages' | 'bytes' | 'rtt' | 'misses' | 'buffered' | 'silence';
     order?: 'desc' | 'asc';
     offset?: number;

@@ -50,7 +50,7 @@ export function Attention({route, instance, current}: {route: string; instance: 
         </header>
         <ul>
           {dead.slice(0, SHOWN).map((one) => (
-            <Item key={one.id} session={one} level="bad" title={explainEnd(one, [], now).headline} what={`${reasonLabel(one.end_reason) || 'abnormal'}${one.close_code ? ` ${one.close_code}` : ''}${one.initiator ? ` · by ${one.initiator}` : ''}`}
+            <Item key={one.id} session={one} level="bad" title={explainEnd(one, [], now).headline} what={`${reasonLabel(one.end_reason) || 'abnormal'}${one.close_code ? ` ${one.close_code}` : ''}${one.initiator && one.initiator !== 'network' ? ` · by ${one.initiator}` : ''}`}
               when={one.ended_ms ? <><Stamp ms={one.ended_ms} /></> : null} />
           ))}
           {dead.length === 0 && <li className="none faint">{looked ? <><Icon name="check" /> No abnormal end in the last hour.</> : ' '}</li>}

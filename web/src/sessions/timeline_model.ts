@@ -49,7 +49,7 @@ function messageOf(span: Span): RecordedMessage | null {
     // The proxy receives from clients and sends to them, unless the direction says more.
     side: direction === 'c2s' || direction === 'client' ? 0 : direction === 's2c' || direction === 'server' ? 1 : span.name === 'websocket.receive' ? 0 : 1,
     type: typeof type === 'string' && TYPES.has(type) ? (type as RecordedMessage['type']) : 'binary',
-    length: typeof length === 'number' ? length : 0, compressed: value('websocket.message.compressed') === true, injected: false,
+    length: typeof length === 'number' ? length : 0, compressed: value('websocket.message.compressed') === true, injected: false, answered: false,
   };
 }
 

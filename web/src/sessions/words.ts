@@ -13,6 +13,8 @@ export interface Trouble {
 const LEG = ['client', 'server'] as const;
 const QUIET_SECONDS = 10;
 
+const BUFFERED_MS = 5000;
+
 /** What is wrong with a live session right now, worst first. */
 export function troubles(session: Session, now_ms: number): Trouble[] {
   const found: Trouble[] = [];
@@ -30,7 +32,8 @@ export function troubles(session: Session, now_ms: number): Trouble[] {
   }
   for (const leg of [0, 1] as const) {
     const waiting = session.buffered_bytes?.[leg] ?? 0;
-    if (waiting > 0)
+    // Bytes wait for a moment in every healthy session.
+    if (waiting > 0 && session.buffered_since_ms !== null && now_ms - session.buffered_since_ms >= BUFFERED_MS)
       found.push({
         level: waiting >= 256 * 1024 ? 'bad' : 'warn',
         short: `${bytes(waiting)} waiting for the ${LEG[leg]}`,
@@ -100,23 +103,28 @@ export function lastWords(session: Session, recorder: readonly RecordedMessage[]
 
 export const PONG_TIMEOUT_MS = 10_000;
 
-/** Indices of Sockeye's own pings that no pong from the other side followed (before its next ping, or the end). */
-export function unanswered(recorder: readonly RecordedMessage[], end_ms: number): Set<number> {
-  const open: [number, number] = [-1, -1];
+/**
+ * Indices of Sockeye's own pings that were left unanswered. The last one of a leg may still be under way: it counts when it
+ * is old, or when the one before it was lost too and the session is over.
+ */
+export function unanswered(recorder: readonly RecordedMessage[], end_ms: number, over = false): Set<number> {
+  const last: [number, number] = [-1, -1];
   const lost = new Set<number>();
+  const lostBy: [number, number] = [0, 0];
   for (let i = 0; i < recorder.length; i++) {
     const one = recorder[i]!;
-    if (one.type === 'ping' && one.injected) {
-      if (open[one.side] >= 0) lost.add(open[one.side]!);
-      open[one.side] = i;
-    } else if (one.type === 'pong') {
-      const pinger = one.side === 0 ? 1 : 0;
-      open[pinger] = -1;
+    if (one.type !== 'ping' || !one.injected) continue;
+    const before = last[one.side];
+    if (before >= 0 && !recorder[before]!.answered) {
+      lost.add(before);
+      lostBy[one.side]++;
     }
+    last[one.side] = i;
   }
   for (const side of [0, 1] as const) {
-    const at = open[side];
-    if (at >= 0 && end_ms - recorder[at]!.time_ms >= PONG_TIMEOUT_MS * 0.9) lost.add(at);
+    const at = last[side];
+    if (at < 0 || recorder[at]!.answered) continue;
+    if (end_ms - recorder[at]!.time_ms >= PONG_TIMEOUT_MS * 0.9 || (over && lostBy[side] > 0)) lost.add(at);
   }
   return lost;
 }
@@ -145,7 +153,7 @@ export function explainEnd(session: Session, recorder: readonly RecordedMessage[
     if (last !== null && last !== undefined) before.push(`Last message from the ${LEG[side]} ${at - last < 1000 ? 'right before' : `${duration((at - last) / 1000)} before`}.`);
     else if (session.messages[side] === 0) before.push(`The ${LEG[side]} never sent a message.`);
   }
-  const lost = unanswered(recorder, at);
+  const lost = unanswered(recorder, at, session.end_reason === 'heartbeat_timeout');
   const lostBy: [number, number] = [0, 0];
   for (const index of lost) lostBy[recorder[index]!.side === 1 ? 0 : 1]++; // the server's side pings the client
   return {level: isAbnormal(session) ? 'bad' : 'good', headline: headline(session, lostBy), before};
@@ -160,7 +168,7 @@ function headline(session: Session, lostBy: [number, number]): string {
       const leg = lostBy[0] >= lostBy[1] && lostBy[0] > 0 ? 0 : lostBy[1] > 0 ? 1 : null;
       const many = Math.max(session.misses, leg === null ? 0 : lostBy[leg]); // the recorder may have forgotten some
       const by = leg === null ? '' : ` by the ${LEG[leg]}`;
-      return `${who ?? 'The proxy'} closed it${code}: ${many === 1 ? 'a heartbeat was' : many > 1 ? `${count(many)} heartbeats in a row were` : 'heartbeats were'} left unanswered${by}.`;
+      return `Sockeye closed it${code}: ${many === 1 ? 'a heartbeat was' : many > 1 ? `${count(many)} heartbeats in a row were` : 'heartbeats were'} left unanswered${by}.`;
     }
     case 'stuck': return `${who ?? 'The proxy'} closed it${code}: a call had stopped moving${said}.`;
     case 'reset': return session.initiator === 'network' || who === null

@@ -32,7 +32,7 @@ export function SpanDetails({row, trace, layout, color, stretches, onClose, onGo
           <div className="details-stream">
             <div><span className="faint">First chunk</span><strong className="num">{duration(its.first)}</strong><span className="faint num">{percent(its.first, its.last)} of it</span></div>
             <div><span className="faint">Last chunk</span><strong className="num">{duration(its.last)}</strong><span className="faint num">{its.count !== null ? `${count(its.count)} chunks` : ''}</span></div>
-            <div><span className="faint">Longest gap</span><strong className="num">{duration(its.longestGap)}</strong><span className="faint">{its.even ? 'ticks at the mean interval' : ''}</span></div>
+            <div><span className="faint">Longest gap</span><strong className="num">{duration(its.longestGap)}</strong><span className="faint">{its.gap ? `after ${duration(its.gap[0])}` : its.even ? 'ticks at the mean interval' : ''}</span></div>
           </div>
         )}
         <dl className="facts">

@@ -7,9 +7,11 @@ export interface Streaming {
   count: number | null;
   /** Arrivals in seconds since the start; known ones from events, else spread evenly (see `even`). */
   chunks: number[];
-  /** The arrivals are not known one by one: drawn at the mean interval. */
+  /** The arrivals are not known one by one: drawn at equal intervals, but for the gap. */
   even: boolean;
   longestGap: number | null;
+  /** Where the stream paused, in seconds since the start (the chunk_gap event). */
+  gap: [number, number] | null;
 }
 
 const CHUNK_EVENTS = new Set(['chunk', 'websocket.chunk', 'gen_ai.chunk']);
@@ -20,33 +22,45 @@ function number(value: Json | undefined): number | null {
 }
 
 export function streaming(span: Span): Streaming | null {
-  let first: number | null = null, last: number | null = null, count: number | null = null, mean: number | null = null, longest: number | null = null;
+  let first: number | null = null, last: number | null = null, count: number | null = null, longest: number | null = null;
   for (const {key, value} of span.attributes) {
     if (key === 'websocket.time_to_first_chunk') first = number(value);
     else if (key === 'websocket.time_to_first_chunk_ms') first ??= number(value) === null ? null : number(value)! / 1000; // the seed's names
     else if (key === 'websocket.time_to_last_chunk') last = number(value);
     else if (key === 'websocket.chunk.count' || key === 'websocket.chunk_count') count = number(value);
-    else if (key === 'websocket.chunk.interval.mean') mean = number(value);
     else if (key === 'websocket.chunk.interval.max') longest = number(value);
   }
   const known: number[] = [];
+  let gap: [number, number] | null = null;
   for (const event of span.events) {
-    if (event.name === 'first_chunk') first ??= event.offset_ns / 1e9;
-    if ((event.name === 'first_chunk' || CHUNK_EVENTS.has(event.name)) && known.length < MOST) known.push(event.offset_ns / 1e9);
+    const at = event.offset_ns / 1e9;
+    if (event.name === 'first_chunk') first ??= at; // one a lane: no list of arrivals
+    else if (CHUNK_EVENTS.has(event.name) && known.length < MOST) known.push(at);
+    else if (event.name === 'chunk_gap') {
+      const waited = number(event.attributes.find((one) => one.key === 'websocket.chunk.interval')?.value);
+      if (waited !== null && waited > 0) gap = [at - waited, at];
+    }
   }
   if (first === null || first < 0) return null;
   last ??= Math.max(span.duration_ns / 1e9, first);
   if (last < first) last = first;
-  known.sort((a, b) => a - b);
-  if (known.length > 1) {
-    let gap = 0;
-    for (let i = 1; i < known.length; i++) gap = Math.max(gap, known[i]! - known[i - 1]!);
-    return {first, last, count: count ?? known.length, chunks: known, even: false, longestGap: longest ?? gap};
+  if (known.length > 0) {
+    if (!known.some((at) => Math.abs(at - first!) < 1e-9)) known.push(first);
+    known.sort((a, b) => a - b);
+    let longestKnown = 0;
+    for (let i = 1; i < known.length; i++) longestKnown = Math.max(longestKnown, known[i]! - known[i - 1]!);
+    return {first, last, count: count ?? known.length, chunks: known, even: false, longestGap: longest ?? longestKnown, gap};
   }
-  const chunks: number[] = [];
-  if (count !== null && count > 0) {
-    const step = count > 1 ? mean ?? (last - first) / (count - 1) : 0;
-    for (let i = 0; i < Math.min(count, MOST) && first + i * step <= last + 1e-9; i++) chunks.push(first + i * step);
-  }
-  return {first, last, count, chunks, even: chunks.length > 1, longestGap: longest};
+  const chunks = count === null ? [] : spread(first, last, count, gap);
+  return {first, last, count, chunks, even: chunks.length > 1, longestGap: longest, gap};
+}
+
+/** `count` arrivals from `first` to `last` at equal intervals, none of them inside the gap. */
+function spread(first: number, last: number, count: number, gap: [number, number] | null): number[] {
+  const shown = Math.min(count, MOST);
+  if (shown <= 1) return shown === 1 ? [first] : [];
+  if (!gap || count < 3) return Array.from({length: shown}, (_, i) => first + ((last - first) * i) / (count - 1));
+  const step = (last - first - (gap[1] - gap[0])) / (count - 2);
+  const before = step > 0 ? Math.min(count - 2, Math.round((gap[0] - first) / step)) : 0; // intervals before the gap
+  return Array.from({length: shown}, (_, i) => (i <= before ? first + i * step : gap[1] + (i - before - 1) * step));
 }

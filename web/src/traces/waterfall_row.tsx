@@ -67,13 +67,14 @@ function Bar({row, from, to, color, stretches, logs}: {row: Row; from: number; t
           <span className="wf-bar wf-rest" style={{left: `${left}%`, width: `max(2px, ${width}%)`, color: `var(${color})`}} />
           <span className="wf-waiting" style={{left: `${left}%`, width: `${at(second(its.first)) - left}%`, color: `var(${color})`}} title={`${duration(its.first)} to the first chunk`} />
           <span className="wf-streaming" style={{left: `${at(second(its.first))}%`, width: `max(2px, ${at(second(its.last)) - at(second(its.first))}%)`, color: `var(${color})`}} title={`streaming for ${duration(its.last - its.first)}${its.count ? `, ${its.count} chunks` : ''}`} />
+          {its.gap && <span className="wf-gap" style={{left: `${at(second(its.gap[0]))}%`, width: `${at(second(its.gap[1])) - at(second(its.gap[0]))}%`}} title={`nothing came for ${duration(its.gap[1] - its.gap[0])}`} />}
           <Chunks chunks={its.chunks} start={row.start} from={from} size={size} even={its.even} />
         </>
       ) : <span className={`wf-bar${row.open ? ' open' : ''}${span.name === 'websocket.connection.segment' ? ' segment' : ''}`} style={{left: `${left}%`, width: `max(2px, ${width}%)`, color: `var(${color})`}} />)}
       {stretches?.map((one) => one.to >= from && one.from <= to && <i key={one.from} className="wf-critical" style={{left: `${at(one.from)}%`, width: `max(1px, ${at(one.to) - at(one.from)}%)`}} />)}
       {span.events.slice(0, 60).map((event, i) => {
         const time = row.start + event.offset_ns / 1e6;
-        if (time < from || time > to || event.name === 'chunk') return null;
+        if (time < from || time > to || event.name === 'chunk' || event.name === 'chunk_gap') return null;
         return <i key={i} className={`wf-event ${EVENTS[event.name] ?? ''}`} style={{left: `${at(time)}%`}} title={`${event.name} after ${duration(event.offset_ns / 1e9)}`} />;
       })}
       {logs?.slice(0, 40).map((time, i) => time >= from && time <= to && <i key={`log${i}`} className="wf-log" style={{left: `${at(time)}%`}} title="log record" />)}

@@ -37,8 +37,15 @@ struct Chunks {
   base::Time first = base::never;
   base::Time last = base::never;
   base::Duration longest_interval{};  // between two of them
+  base::Time longest_ended{};         // when the second of those came
   [[nodiscard]] base::Duration mean_interval() const {
     return count < 2 ? base::Duration{} : (last - first) / static_cast<std::int64_t>(count - 1);
+  }
+  // The stream stopped for a while: one interval is far longer than the rest are. A pause that a person would notice.
+  [[nodiscard]] bool paused() const {
+    using namespace std::chrono_literals;
+    return count > 2 && longest_interval >= 200ms &&
+           longest_interval >= 3 * ((last - first - longest_interval) / static_cast<std::int64_t>(count - 2));
   }
   // The interval since the last one, if there was one.
   std::optional<base::Duration> add(base::Time now, std::uint64_t size) {
@@ -47,7 +54,10 @@ struct Chunks {
       first = now;
     } else {
       interval = now - last;
-      if (*interval > longest_interval) longest_interval = *interval;
+      if (*interval > longest_interval) {
+        longest_interval = *interval;
+        longest_ended = now;
+      }
     }
     last = now;
     ++count;

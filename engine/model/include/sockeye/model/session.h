@@ -58,7 +58,8 @@ struct RecordedMessage {
   std::uint64_t opcode : 4;
   std::uint64_t compressed : 1;
   std::uint64_t injected : 1;  // our own ping or Close
-  std::uint64_t spare : 9;
+  std::uint64_t answered : 1;  // our own ping, and its pong came
+  std::uint64_t spare : 8;
 };
 static_assert(sizeof(RecordedMessage) == 16);
 inline constexpr std::size_t flight_recorder_size = 64;

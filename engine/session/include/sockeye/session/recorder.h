@@ -19,18 +19,31 @@ class Recorder {
     ring_[next_++] = message;
   }
 
-  // A ping of ours. It takes the place of the last one to the same leg unless something else came between: heartbeats
-  // of a quiet session neither push its messages out nor make it grow.
+  // A ping of ours. It takes the place of the last one to the same leg unless that one was left unanswered or something
+  // else came between: heartbeats of a quiet session neither push its messages out nor make it grow.
   void record_ping(const model::RecordedMessage& ping) {
     for (std::size_t back = 1; back <= 2 && back <= next_; ++back) {
       model::RecordedMessage& last = ring_[next_ - back];
       if (last.injected == 0 || last.opcode != ping.opcode) break;
       if (last.side != ping.side) continue;
+      if (last.answered == 0) break;
       if (back == 2) last = ring_[next_ - 1U];
       ring_[next_ - 1U] = ping;
       return;
     }
     record(ping);
+  }
+
+  // The pong to the last ping of ours that `side` sent (as recorded: the leg's other side) is here.
+  void answered(std::uint64_t side) {
+    const std::size_t kept = full_ ? capacity_ : next_;
+    for (std::size_t back = 1; back <= kept; ++back) {
+      model::RecordedMessage& entry = ring_[(next_ + capacity_ - back) % capacity_];
+      if (entry.injected == 0 || entry.opcode != static_cast<std::uint8_t>(model::Opcode::ping) || entry.side != side)
+        continue;
+      entry.answered = 1;
+      return;
+    }
   }
 
   // Oldest first.
