@@ -61,7 +61,12 @@ TEST(Program, HelpAndVersionGoToStdout) {
 TEST(Program, BadArgumentsExitWithTwo) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{}, "A subcommand is required"},
-      {{"console"}, "unknown command \"console\"; expected proxy, check or dialect"},
+      {{"tap"}, "unknown command \"tap\"; expected proxy, console, check or dialect"},
+      {{"console", "--listen", "0.0.0.0:0"}, "is not loopback: pass --token-file FILE, or --open"},
+      {{"console", "--keep", "soon"}, "--keep: "},
+      {{"console", "--token-file", "/nonexistent"}, "--token-file /nonexistent: cannot read a line of it"},
+      {{"console", "--tls-key", "x"}, "--tls-certificate and --tls-key go together"},
+      {{"console", "--log-level", "loud"}, "--log-level"},
       {{"prxy"}, "did you mean proxy?"},
       {{"proxy"}, "--upstream is missing; write e.g. --upstream ws://127.0.0.1:9000"},
       {{"proxy", "--upstream"}, "--upstream"},

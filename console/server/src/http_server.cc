@@ -18,7 +18,6 @@
 #include <boost/asio/strand.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
-#include <boost/beast/ssl.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <condition_variable>
 #include <csignal>
@@ -26,9 +25,10 @@
 #include <mutex>
 #include <sstream>
 #include <thread>
+#include <tuple>
 
+#include "stream.h"
 #include "target.h"
-#include "watched_stream.h"
 #include "web_socket.h"
 
 namespace sockeye::console {
@@ -39,9 +39,6 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
-using TcpStream = beast::tcp_stream;
-using Plain = Watched<TcpStream>;
-using Secure = Watched<beast::ssl_stream<TcpStream>>;
 
 constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t head_bytes = 32 * 1024;
@@ -120,17 +117,12 @@ class Listener final : public Server, public std::enable_shared_from_this<Listen
 
  private:
   asio::awaitable<void> accept_loop();
-  asio::awaitable<void> serve(TcpStream stream, tcp::endpoint peer);
-  template <class Stream>
+  asio::awaitable<void> serve(beast::tcp_stream stream, tcp::endpoint peer);
   asio::awaitable<void> requests(Stream& stream, tcp::endpoint peer, Control& control);
-  template <class Stream>
   asio::awaitable<bool> exchange(Stream& stream, beast::flat_buffer& buffer, tcp::endpoint peer, bool first,
                                  Control& control);
-  template <class Stream>
   asio::awaitable<bool> answer(Stream& stream, Response response, bool head, bool keep_alive, unsigned version);
-  template <class Stream>
   asio::awaitable<void> linger(Stream& stream, beast::flat_buffer& buffer);
-  template <class Stream>
   asio::awaitable<void> upgrade(Stream& stream, http::request<http::string_body> message, const Request& request,
                                 Accepted accepted, Control& control);
 
@@ -219,14 +211,14 @@ asio::awaitable<void> Listener::accept_loop() {
     const auto executor = socket.get_executor();
     asio::co_spawn(
         executor,
-        [self = shared_from_this(), stream = TcpStream(std::move(socket)), peer]() mutable {
+        [self = shared_from_this(), stream = beast::tcp_stream(std::move(socket)), peer]() mutable {
           return self->serve(std::move(stream), peer);
         },
         asio::detached);
   }
 }
 
-asio::awaitable<void> Listener::serve(TcpStream stream, tcp::endpoint peer) {
+asio::awaitable<void> Listener::serve(beast::tcp_stream stream, tcp::endpoint peer) {
   const auto keep_me = shared_from_this();
   Control control;
   std::list<Control*>::iterator place;
@@ -236,15 +228,13 @@ asio::awaitable<void> Listener::serve(TcpStream stream, tcp::endpoint peer) {
     control.close = [](bool) {};
   }
   try {
+    Stream ours(std::move(stream));
+    error_code error;
     if (tls_) {
-      Secure secure(std::move(stream), *tls_);
-      beast::get_lowest_layer(secure).expires_after(options_.head_timeout);
-      auto [error] = co_await secure.next_layer().async_handshake(asio::ssl::stream_base::server, nothrow);
-      if (!error) co_await requests(secure, peer, control);
-    } else {
-      Plain plain(std::move(stream));
-      co_await requests(plain, peer, control);
+      ours.next_layer().expires_after(options_.head_timeout);
+      std::tie(error) = co_await ours.secure(*tls_).async_handshake(asio::ssl::stream_base::server, nothrow);
     }
+    if (!error) co_await requests(ours, peer, control);
   } catch (const std::exception&) {  // no memory: this connection's end, not the process's
   }
   const std::lock_guard lock(mutex_);
@@ -252,7 +242,6 @@ asio::awaitable<void> Listener::serve(TcpStream stream, tcp::endpoint peer) {
   ended_.notify_all();
 }
 
-template <class Stream>
 asio::awaitable<void> Listener::requests(Stream& stream, tcp::endpoint peer, Control& control) {
   auto& socket = beast::get_lowest_layer(stream);
   // Called under mutex_, and never after this connection left the list: `socket` is there. It closes on its strand.
@@ -304,7 +293,6 @@ Request to_request(const http::request<http::string_body>& message, const tcp::e
 }
 
 // One request and its answer. False: the connection ends.
-template <class Stream>
 asio::awaitable<bool> Listener::exchange(Stream& stream, beast::flat_buffer& buffer, tcp::endpoint peer, bool,
                                          Control& control) {
   auto& socket = beast::get_lowest_layer(stream);
@@ -325,7 +313,7 @@ asio::awaitable<bool> Listener::exchange(Stream& stream, beast::flat_buffer& buf
   }
   const unsigned version = parser.get().version();
   const bool head = parser.get().method() == http::verb::head;
-  Request request = to_request(parser.get(), peer, std::is_same_v<Stream, Secure>);
+  Request request = to_request(parser.get(), peer, stream.is_secure());
   if (request.path.empty()) {
     co_await answer(stream, error_response(400, "bad request target"), head, false, version);
     co_await linger(stream, buffer);
@@ -392,7 +380,6 @@ asio::awaitable<bool> Listener::exchange(Stream& stream, beast::flat_buffer& buf
   co_return written && !last;
 }
 
-template <class Stream>
 asio::awaitable<bool> Listener::answer(Stream& stream, Response response, bool head, bool keep_alive,
                                        unsigned version) {
   http::response<http::span_body<const char>> out;
@@ -422,7 +409,6 @@ asio::awaitable<bool> Listener::answer(Stream& stream, Response response, bool h
 }
 
 // Closing a socket with unread bytes resets it, and the reset can overtake the answer.
-template <class Stream>
 asio::awaitable<void> Listener::linger(Stream& stream, beast::flat_buffer& buffer) {
   error_code ignored;
   auto& socket = beast::get_lowest_layer(stream);
@@ -437,7 +423,6 @@ asio::awaitable<void> Listener::linger(Stream& stream, beast::flat_buffer& buffe
   }
 }
 
-template <class Stream>
 asio::awaitable<void> Listener::upgrade(Stream& stream, http::request<http::string_body> message,
                                         const Request& request, Accepted accepted, Control& control) {
   if (accepted.watched && options_.watch) {
@@ -446,7 +431,7 @@ asio::awaitable<void> Listener::upgrade(Stream& stream, http::request<http::stri
     const std::string head = text.str();
     stream.watch(options_.watch({head, request.client_address, request.client_port, request.tls}));
   }
-  auto socket = std::make_shared<WebSocket<Stream>>(stream);
+  auto socket = std::make_shared<WebSocket>(stream);
   {
     const std::lock_guard lock(mutex_);
     control.close = [weak = std::weak_ptr(socket)](bool) {

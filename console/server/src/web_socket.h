@@ -16,11 +16,11 @@
 #include <utility>
 
 #include "http.h"
+#include "stream.h"
 
 namespace sockeye::console {
 
-template <class Stream>
-class WebSocket final : public Channel, public std::enable_shared_from_this<WebSocket<Stream>> {
+class WebSocket final : public Channel, public std::enable_shared_from_this<WebSocket> {
  public:
   explicit WebSocket(Stream& stream) : socket_(stream), executor_(stream.get_executor()) {}
 
@@ -48,7 +48,7 @@ class WebSocket final : public Channel, public std::enable_shared_from_this<WebS
     auto [failed] = co_await socket_.async_accept(request, nothrow);
     if (!failed) {
       open_ = true;
-      accepted.conversation->opened(this->shared_from_this());
+      accepted.conversation->opened(shared_from_this());
       boost::beast::flat_buffer buffer;
       for (;;) {
         auto [error, n] = co_await socket_.async_read(buffer, nothrow);
@@ -67,14 +67,14 @@ class WebSocket final : public Channel, public std::enable_shared_from_this<WebS
 
   void send(std::string message, bool binary) override {
     queued_ += message.size();
-    boost::asio::post(executor_, [self = this->shared_from_this(), message = std::move(message), binary]() mutable {
+    boost::asio::post(executor_, [self = shared_from_this(), message = std::move(message), binary]() mutable {
       if (!self->open_) return;
       self->outgoing_.emplace_back(std::move(message), binary);
       self->write();
     });
   }
   void close(std::uint16_t code, std::string reason) override {
-    boost::asio::post(executor_, [self = this->shared_from_this(), code, reason = std::move(reason)]() mutable {
+    boost::asio::post(executor_, [self = shared_from_this(), code, reason = std::move(reason)]() mutable {
       if (!self->open_ || self->closing_) return;
       self->closing_ = true;
       self->close_.code = code;
@@ -91,7 +91,7 @@ class WebSocket final : public Channel, public std::enable_shared_from_this<WebS
       writing_ = true;
       socket_.binary(outgoing_.front().second);
       socket_.async_write(boost::asio::buffer(outgoing_.front().first),
-                          [self = this->shared_from_this()](boost::system::error_code error, std::size_t) {
+                          [self = shared_from_this()](boost::system::error_code error, std::size_t) {
                             self->writing_ = false;
                             self->queued_ -= self->outgoing_.front().first.size();
                             self->outgoing_.pop_front();
@@ -99,13 +99,12 @@ class WebSocket final : public Channel, public std::enable_shared_from_this<WebS
                           });
     } else if (closing_) {
       writing_ = true;
-      socket_.async_close(close_,
-                          [self = this->shared_from_this()](boost::system::error_code) { self->writing_ = false; });
+      socket_.async_close(close_, [self = shared_from_this()](boost::system::error_code) { self->writing_ = false; });
     }
   }
 
   boost::beast::websocket::stream<Stream&> socket_;
-  typename Stream::executor_type executor_;
+  Stream::executor_type executor_;
   std::deque<std::pair<std::string, bool>> outgoing_;
   std::atomic<std::size_t> queued_{0};
   boost::beast::websocket::close_reason close_;

@@ -124,7 +124,8 @@ TEST(InvocationSpan, EventsAreInTimeOrder) {
             "accepted@100\n"
             "first_chunk@200 websocket.lane=text websocket.chunk.count=2\n"
             "first_chunk@500 websocket.lane=audio websocket.chunk.count=3\n"
-            "interrupted@700\n");
+            "interrupted@700\n"
+            "chunk_gap@1000 websocket.chunk.interval=0.400000\n");
 }
 
 TEST(InvocationSpan, AFirstChunkOfNoLaneHasItsOwnEvent) {
@@ -133,7 +134,7 @@ TEST(InvocationSpan, AFirstChunkOfNoLaneHasItsOwnEvent) {
   i.lanes[0].lane = "pictures";  // no attribute has its name: its event says it
   i.lanes[0].add(at(300ms), 1);
   const auto span = build(i);
-  ASSERT_EQ(span.events.size(), 4U);
+  ASSERT_EQ(span.events.size(), 5U);
   EXPECT_TRUE(span.events[1].attributes.empty());
   ASSERT_EQ(span.events[2].attributes.size(), 2U);
   EXPECT_EQ(text(span.events[2].attributes[0].second), "pictures");
@@ -282,7 +283,7 @@ TEST(InterimSpan, IsAChildThatSaysWhatIsKnown) {
   EXPECT_EQ(attribute(span, "websocket.chunk.count"), "5");
   EXPECT_EQ(attribute(span, "websocket.invocation.status"), "(none)") << "it has none yet";
   EXPECT_EQ(attribute(span, "tool.name"), "search") << "what was read of it so far";
-  EXPECT_EQ(span.events.size(), 4U);
+  EXPECT_EQ(span.events.size(), 5U);
 }
 
 TEST(TransferSpan, SumsABurst) {
