@@ -99,8 +99,8 @@ it('a client that froze: its misses show, then why it was closed and what came b
   const page = await Looking.at(one);
   page.ask({sessions: {trouble: true, sort: 'misses', limit: 5}});
   const dying = await page.saw('sessions', (list) => list.matched === 1 && list.sessions[0].misses_now[0] >= 1, 10_000);
-  const {id, client: address} = dying.sessions[0];
-  assert.match(address, /^127\.0\.0\.1:\d+$/);
+  const {id} = dying.sessions[0];
+  assert.equal(dying.sessions[0].client, '127.0.0.1');
   const ended = await session(one, 'abnormal=true', (each) => each.id === id && each.state === 'ended', 'ended', 15_000);
   assert.deepEqual([ended.end_reason, ended.initiator, ended.misses], ['heartbeat_timeout', 'network', 3]);
   const detail = await one.api(`/sessions/${id}`);
