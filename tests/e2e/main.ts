@@ -7,7 +7,7 @@ import {run} from 'node:test';
 import {spec} from 'node:test/reporters';
 
 // Those that measure time first, beside others that mostly wait; those that load the machine last.
-const order = ['heartbeat', 'trace', 'signals', 'realtime', 'propagation', 'dialects', 'libraries', 'browser', 'http', 'peers', 'lifecycle', 'hostile', 'exactness'];
+const order = ['heartbeat', 'console', 'page', 'trace', 'signals', 'realtime', 'propagation', 'dialects', 'libraries', 'browser', 'http', 'peers', 'lifecycle', 'console_input', 'console_live', 'console_safety', 'hostile', 'console_durable', 'exactness'];
 const place = (file: string): number => (order.indexOf(file.replace('.test.mjs', '')) + order.length + 1) % (order.length + 1);
 
 const folder = dirname(fileURLToPath(import.meta.url));

@@ -50,6 +50,12 @@ Response answer(Api& api, const Request& request) {
   return error_response(404, "there is no " + request.path + "; docs/formats/openapi.yaml lists what there is");
 }
 
+std::vector<std::string_view> question_paths() {
+  std::vector<std::string_view> out;
+  for (const auto& entry : table) out.push_back(entry.path);
+  return out;
+}
+
 store::TimeRange time_range(Parameters& with) {
   store::TimeRange out;
   out.from_unix_ns = with.time("from_ms").value_or(0);

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "fleet.h"
 #include "guard.h"
@@ -25,6 +26,9 @@ struct Api {
 
 // GET of a path below /api. 404 for what is not there.
 [[nodiscard]] Response answer(Api& api, const Request& request);
+
+// What there is: paths, and beginnings of paths, which end in a slash.
+[[nodiscard]] std::vector<std::string_view> question_paths();
 
 // The questions, by what they are about. `rest` is the path behind the prefix in the table.
 using Question = Response (*)(Api& api, std::string_view rest, Parameters& with);

@@ -14,7 +14,12 @@ constexpr std::uint64_t watch_ns = 10'000'000'000;
 
 bool matches(const store::SessionQuery& query, const store::Session& s) {
   const auto equal = [](const std::string& asked, const std::string& has) { return asked.empty() || asked == has; };
-  return equal(query.route, s.route) && equal(query.instance, s.instance) && equal(query.dialect, s.dialect) &&
+  const auto has = [&](const std::string& text) { return text.find(query.text) != std::string::npos; };
+  const std::uint64_t until = s.ended_unix_ns.value_or(s.seen_unix_ns);
+  const std::uint64_t duration = until > s.opened_unix_ns ? until - s.opened_unix_ns : 0;
+  return duration >= query.min_duration_ns && duration <= query.max_duration_ns &&
+         (query.text.empty() || has(s.target) || has(s.host) || has(s.subprotocol) || has(s.close_reason)) &&
+         equal(query.route, s.route) && equal(query.instance, s.instance) && equal(query.dialect, s.dialect) &&
          equal(query.end_reason, s.end_reason) && s.client.starts_with(query.client) &&
          (!query.abnormal || is_abnormal(s)) && (!query.close_code || *query.close_code == s.close_code) &&
          (query.state == store::SessionQuery::State::any ||

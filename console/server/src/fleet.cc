@@ -84,6 +84,7 @@ base::Result<void> Fleet::apply(Link link, live::Report&& report, std::uint64_t 
     watched->second.answered = true;
   }
   if (report.all_told) {
+    proxy.telling = false;
     for (auto at = sessions_.begin(); at != sessions_.end();) {
       const auto here = at++;
       if (here->second->proxy == &proxy && here->second->told != proxy.generation)
@@ -96,6 +97,8 @@ base::Result<void> Fleet::apply(Link link, live::Report&& report, std::uint64_t 
 
 base::Result<Fleet::Proxy*> Fleet::greet(Link link, const live::Hello& hello, std::uint64_t now_ns) {
   if (hello.instance.empty()) return base::fail("hello names no instance");
+  if (const auto had = links_.find(link); had != links_.end() && had->second->now.hello.instance != hello.instance)
+    return base::fail("a connection is one proxy's: hello names another instance than before");
   auto& slot = proxies_[hello.instance];
   if (!slot) {
     if (proxies_.size() > most_proxies) {
@@ -110,6 +113,7 @@ base::Result<Fleet::Proxy*> Fleet::greet(Link link, const live::Hello& hello, st
   slot->now.since_unix_ns = now_ns;
   slot->link = link;
   slot->report_ns = now_ns;
+  slot->telling = true;
   ++slot->generation;
   slot->asked.clear();
   links_[link] = slot.get();
@@ -131,12 +135,10 @@ void Fleet::change(Proxy& proxy, live::Changed&& changed, std::uint64_t before_n
   if (found == sessions_.end() || found->second->proxy != &proxy) return;
   Live& session = *found->second;
   // What it did, it did since the proxy's last report: a session that did nothing is not in it.
-  const std::uint64_t elapsed = now_ns > before_ns ? now_ns - before_ns : 0;
-  const bool first = session.stored_ns == 0 && session.point_ns == 0 && session.now.last_message_unix_ns[0] == 0 &&
-                     session.now.last_message_unix_ns[1] == 0 && proxy.generation > 1;
+  const std::uint64_t elapsed = now_ns > before_ns && !proxy.telling ? now_ns - before_ns : 0;
   for (std::size_t i = 0; i < 2; ++i) {
-    session.messages_per_second[i] = first ? 0 : per_second(changed.messages[i], session.now.messages[i], elapsed);
-    session.bytes_per_second[i] = first ? 0 : per_second(changed.bytes[i], session.now.bytes[i], elapsed);
+    session.messages_per_second[i] = per_second(changed.messages[i], session.now.messages[i], elapsed);
+    session.bytes_per_second[i] = per_second(changed.bytes[i], session.now.bytes[i], elapsed);
   }
   if (!changed.dialect.empty() && changed.dialect != session.dialect) {
     session.dialect = changed.dialect;
@@ -185,6 +187,9 @@ void Fleet::forget(Sessions::iterator at, std::uint64_t ended_ns) {
 
 void Fleet::remember(const store::Session& session) {
   auto& list = is_abnormal(session) ? abnormal_ : normal_;
+  // Told again by a proxy that does not know whether it was heard; or known as lost until now.
+  for (auto* each : {&abnormal_, &normal_})
+    std::erase_if(*each, [&](const store::Session& old) { return old.id == session.id; });
   list.push_front(session);
   list.front().recorder.clear();
   if (list.size() > (&list == &abnormal_ ? most_abnormal : most_normal)) list.pop_back();
@@ -275,8 +280,10 @@ store::Batch Fleet::collect(std::uint64_t now_ns) {
       batch.sessions.push_back(facts(session, now_ns));
     }
   }
-  batch.sessions.insert(batch.sessions.end(), std::make_move_iterator(unwritten_.begin()),
-                        std::make_move_iterator(unwritten_.end()));
+  for (auto& ended : unwritten_) {
+    handed_.insert_or_assign(ended.id, ended);
+    batch.sessions.push_back(std::move(ended));
+  }
   unwritten_.clear();
   points(batch, now_ns);
   if (const auto number = now_ns / interval_ns; number != interval_) {
@@ -294,7 +301,16 @@ void Fleet::give_back(const std::vector<base::SessionId>& ids) {
   const std::lock_guard lock(mutex_);
   for (const auto& id : ids) {
     if (const auto found = sessions_.find(id); found != sessions_.end()) found->second->dirty = true;
+    const auto ended = handed_.find(id);
+    if (ended == handed_.end()) continue;
+    if (unwritten_.size() < most_unwritten) unwritten_.push_back(std::move(ended->second));
+    handed_.erase(ended);
   }
+}
+
+void Fleet::stored(const std::vector<base::SessionId>& ids) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& id : ids) handed_.erase(id);
 }
 
 void Fleet::points(store::Batch& batch, std::uint64_t now_ns) {

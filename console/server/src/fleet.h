@@ -62,9 +62,8 @@ class Fleet {
  public:
   using Link = std::uint64_t;  // one connection of a proxy; 0 is none
   static constexpr std::uint64_t patience_ns = 300'000'000'000;
-  static constexpr std::size_t most_sessions =
-      1'000'000;                                      // over all proxies; more are not kept, and `complaint` says so
-  static constexpr std::size_t most_proxies = 1'000;  // known at a time
+  static constexpr std::size_t most_sessions = 1'000'000;  // over all proxies; more are not kept
+  static constexpr std::size_t most_proxies = 1'000;       // known at a time
 
   // A report of the connection `link`; the first must say Hello. An error ends the connection.
   [[nodiscard]] base::Result<void> apply(Link link, live::Report&& report, std::uint64_t now_unix_ns);
@@ -72,7 +71,8 @@ class Fleet {
 
   // What has to be written: sessions opened, ended or long unwritten, points due, fleet figures of every full interval.
   [[nodiscard]] store::Batch collect(std::uint64_t now_unix_ns);
-  // A batch could not be stored: its sessions are given again by the next collect().
+  // What became of a batch's sessions: they are in the store, or they are given again by the next collect().
+  void stored(const std::vector<base::SessionId>& sessions);
   void give_back(const std::vector<base::SessionId>& sessions);
 
   [[nodiscard]] std::vector<ProxyNow> proxies() const;
@@ -111,12 +111,12 @@ class Fleet {
     std::uint64_t last_ns = 0;
     std::array<double, 2> messages_per_second{}, bytes_per_second{};
     double opened_per_second = 0, ended_per_second = 0;
-    bool fresh = false;  // `written` is not set: counters of before this console's time are not this interval's
   };
   struct Proxy {
     ProxyNow now;
     Link link = 0;
     std::uint64_t generation = 0, report_ns = 0;
+    bool telling = true;  // not all told yet: what comes was done at some time before, not since the last report
     std::unordered_map<std::string, Route> routes;
     std::vector<base::SessionId> asked;
   };
@@ -145,7 +145,8 @@ class Fleet {
   std::unordered_map<std::string, std::unique_ptr<Proxy>> proxies_;  // by instance
   std::unordered_map<Link, Proxy*> links_;
   Sessions sessions_;
-  std::vector<store::Session> unwritten_;  // ended ones
+  std::vector<store::Session> unwritten_;                             // ended ones
+  std::unordered_map<base::SessionId, store::Session, Hash> handed_;  // ended ones that the store has not answered for
   std::deque<store::Session> abnormal_, normal_;
   std::unordered_map<base::SessionId, Watched, Hash> watched_;
   std::uint64_t interval_ = 0;  // number of the last written one

@@ -121,7 +121,10 @@ void LiveLink::State::store_due(std::uint64_t now) {
   for (const auto& session : batch.sessions) ids.push_back(session.id);
   writes.begin();
   store.write(std::move(batch), [this, ids = std::move(ids)](const store::Written& written) {
-    if (written.refusal != store::Refusal::none) fleet.give_back(ids);
+    if (written.refusal == store::Refusal::none)
+      fleet.stored(ids);
+    else
+      fleet.give_back(ids);
     writes.end();
   });
 }

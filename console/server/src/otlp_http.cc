@@ -64,6 +64,8 @@ bool allowed_origin(const OtlpHttpOptions& options, std::string_view origin) {
 
 void allow_origin(Response& response, std::string_view origin) {
   response.fields.emplace_back("Access-Control-Allow-Origin", origin);
+  // A beacon, by which the web SDK sends when it has no header fields to add, always asks with credentials.
+  response.fields.emplace_back("Access-Control-Allow-Credentials", "true");
   response.fields.emplace_back("Access-Control-Expose-Headers", "Retry-After");
   response.fields.emplace_back("Vary", "Origin");
 }

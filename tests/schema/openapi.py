@@ -1,0 +1,99 @@
+#!/usr/bin/python3 -B
+"""docs/formats/openapi.yaml is whole: references resolve, examples hold to their schemas, parameters and fields are the code's."""
+import glob
+import os
+import re
+import sys
+
+import jsonschema
+import yaml
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def read(name):
+    with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def walk(node, at=""):
+    yield at, node
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from walk(value, f"{at}/{key}")
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from walk(value, f"{at}/{index}")
+
+
+def resolve(document, reference):
+    node = document
+    for part in reference.removeprefix("#/").split("/"):
+        node = node[part]
+    return node
+
+
+def parameters(document):
+    """Names of all query parameters in the document."""
+    found = set()
+    for _, node in walk(document):
+        if isinstance(node, dict) and node.get("in") == "query":
+            found.add(node["name"])
+    return found
+
+
+def asked():
+    """Names of all parameters the code asks for."""
+    text = "".join(read(os.path.relpath(name, ROOT)) for name in glob.glob(os.path.join(ROOT, "console/server/src/*.cc")))
+    names = set(re.findall(r'with\.(?:text|texts|number|integer|flag|word|time|duration)\("(\w+)"', text))
+    return names | {"minDuration", "maxDuration"}  # jaeger.cc: a loop over both
+
+
+def interfaces():
+    """Fields of each interface in types.ts, of its outermost level."""
+    text = re.sub(r"//[^\n]*", "", read("web/src/api/types.ts"))
+    for name, body in re.findall(r"export interface (\w+) \{\n(.*?)\n\}", text, re.S):
+        yield name, set(re.findall(r"^  (\w+)\??:", body, re.M))
+
+
+def main():
+    document = yaml.safe_load(read("docs/formats/openapi.yaml"))
+    wrong = []
+    examples = fields = 0
+    for at, node in walk(document):
+        if not isinstance(node, dict):
+            continue
+        if isinstance(node.get("$ref"), str):
+            try:
+                resolve(document, node["$ref"])
+            except KeyError:
+                wrong.append(f"{at}: {node['$ref']} is not there")
+        pairs = [node["example"]] if "example" in node and "schema" in node else []
+        schema = node.get("schema")
+        if isinstance(node.get("examples"), list):
+            schema, pairs = node, node["examples"]
+        for example in pairs:
+            examples += 1
+            validator = jsonschema.Draft202012Validator({**schema, "components": document["components"]})
+            for error in validator.iter_errors(example):
+                wrong.append(f"{at}: example: {'/'.join(map(str, error.absolute_path))}: {error.message[:200]}")
+    for name, schema in document["components"]["schemas"].items():
+        jsonschema.Draft202012Validator.check_schema(schema)
+        missing = set(schema.get("required", [])) - set(schema.get("properties", {}))
+        if missing:
+            wrong.append(f"{name}: requires {sorted(missing)}, which it does not describe")
+    for name in sorted(parameters(document) ^ asked()):
+        wrong.append(f"parameter {name}: named by only one of the document and console/server/src")
+    for name, here in interfaces():
+        there = set(document["components"]["schemas"].get(name, {}).get("properties", {}))
+        fields += len(here)
+        if here != there:
+            wrong.append(f"{name}: {sorted(here ^ there)} named by only one of the document and web/src/api/types.ts")
+    for line in wrong:
+        print(line)
+    print(f"{len(document['paths'])} paths, {examples} examples, {fields} fields, {len(wrong)} problems")
+    return 1 if wrong or examples < 15 or fields < 100 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
