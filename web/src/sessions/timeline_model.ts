@@ -29,7 +29,7 @@ export function timelineModel(session: Session, recorder: readonly RecordedMessa
   const seen = session.messages[0] + session.messages[1];
   const words = lastWords(session, recorder);
   return {
-    messages, from, to: Math.max(to, from + 1), lost: unanswered(messages, to),
+    messages, from, to: Math.max(to, from + 1), lost: unanswered(messages, to, session.end_reason === 'heartbeat_timeout'),
     forgotten: messages.length > 0 && seen > messages.length ? messages[0]!.time_ms : null,
     silences: ([0, 1] as const).map((side) => {
       const last = words[side];
