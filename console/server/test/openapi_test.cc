@@ -82,6 +82,7 @@ TEST(OpenApi, documents_parameters_that_are_taken) {
       if (const auto at = request.path.find(placeholder); at != std::string::npos)
         request.path.replace(at, placeholder.size(), value);
     for (const auto& name : parameters) {
+      if (path.find("{" + name + "}") != std::string::npos) continue;  // of the path
       request.query = name + "=";
       const auto taken = answer(api, request);
       EXPECT_EQ(taken.body.find("unknown parameter"), std::string::npos) << path << ": " << name;
