@@ -69,7 +69,7 @@ TEST(WriteValue, integers_that_a_page_cannot_hold_are_text) {
   EXPECT_EQ(json_of(integer(-9'007'199'254'740'991)), "-9007199254740991");
   EXPECT_EQ(json_of(integer(9'007'199'254'740'992)), "\"9007199254740992\"");
   EXPECT_EQ(json_of(integer(std::numeric_limits<std::int64_t>::min())), "\"-9223372036854775808\"");
-  // The same within an array: {int_value: 2^63 - 1}
+}
   EXPECT_EQ(json_of(texts(Type::array, "\x0A\x0A\x18\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F"s)),
             R"(["9223372036854775807"])");
 }
@@ -111,7 +111,9 @@ TEST(Write, hostile_texts_stay_texts) {
     ASSERT_EQ(parser.parse(out).get(object), simdjson::SUCCESS);
     std::string_view target;
     ASSERT_EQ(object["target"].get(target), simdjson::SUCCESS);
-    if (simdjson::validate_utf8(text)) EXPECT_EQ(target, text);
+    if (simdjson::validate_utf8(text)) {
+      EXPECT_EQ(target, text);
+    }
     EXPECT_TRUE(well_formed(json_of(texts(Type::text, text))));
   }
 }
@@ -189,8 +191,8 @@ TEST(WriteSession, live_figures_or_null) {
 
 TEST(WriteRecorder, names_opcodes) {
   std::vector<live::Recorded> recorder;
-  for (const std::uint8_t opcode : {0, 1, 2, 8, 9, 10, 15}) {
-    recorder.emplace_back().opcode = opcode;
+  for (const int opcode : {0, 1, 2, 8, 9, 10, 15}) {
+    recorder.emplace_back().opcode = static_cast<std::uint8_t>(opcode);
     recorder.back().time_unix_ns = 2'000'000;
   }
   base::Json json;
