@@ -1,0 +1,627 @@
+#include "fleet.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cmath>
+#include <iostream>
+
+namespace sockeye::console {
+namespace {
+
+constexpr std::uint64_t second = 1'000'000'000;
+constexpr std::uint64_t start = 1'700'000'000 * second;  // a multiple of ten seconds
+
+base::SessionId id(std::uint64_t n) {
+  base::SessionId out;
+  for (std::size_t i = 0; i < 8; ++i) out.bytes[15 - i] = static_cast<std::uint8_t>(n >> (8 * i));
+  out.bytes[0] = 1;
+  return out;
+}
+
+live::Hello hello(const std::string& instance = "i-1", std::uint64_t started = start) {
+  live::Hello out;
+  out.instance = instance;
+  out.service = "gate";
+  out.host = "h";
+  out.started_unix_ns = started;
+  return out;
+}
+
+live::Opened opened(std::uint64_t n, std::uint64_t at = start) {
+  live::Opened out;
+  out.id = id(n);
+  out.route = "r";
+  out.client = "192.0.2." + std::to_string(n % 250) + ":1";
+  out.target = "/Chat/" + std::to_string(n);
+  out.host = "example.com";
+  out.opened_unix_ns = at;
+  return out;
+}
+
+live::Changed changed(std::uint64_t n, std::uint64_t messages = 0, std::uint64_t bytes = 0) {
+  live::Changed out;
+  out.id = id(n);
+  out.messages = {messages, 0};
+  out.bytes = {bytes, 0};
+  return out;
+}
+
+live::Ended ended(std::uint64_t n, std::string why = "normal", std::uint64_t at = start + second) {
+  live::Ended out;
+  out.last = changed(n, 3, 30);
+  out.ended_unix_ns = at;
+  out.code = why == "normal" ? 1000 : 1006;
+  out.why = std::move(why);
+  out.initiator = "client";
+  return out;
+}
+
+live::Report greeting(const std::string& instance = "i-1", bool all_told = true) {
+  live::Report out;
+  out.hello = hello(instance);
+  out.all_told = all_told;
+  return out;
+}
+
+// What a test says to a fleet must be taken.
+void tell(Fleet& fleet, Fleet::Link link, live::Report report, std::uint64_t now) {
+  report.time_unix_ns = now;
+  const auto taken = fleet.apply(link, std::move(report), now);
+  ASSERT_TRUE(taken) << taken.error().message;
+}
+void open(Fleet& fleet, Fleet::Link link, std::initializer_list<std::uint64_t> sessions, std::uint64_t now) {
+  live::Report report;
+  for (const auto n : sessions) {
+    report.opened.push_back(opened(n, now));
+    report.changed.push_back(changed(n));
+  }
+  tell(fleet, link, std::move(report), now);
+}
+void change(Fleet& fleet, Fleet::Link link, live::Changed what, std::uint64_t now) {
+  live::Report report;
+  report.changed.push_back(std::move(what));
+  tell(fleet, link, std::move(report), now);
+}
+
+std::vector<std::uint64_t> numbers(const Window& window) {
+  std::vector<std::uint64_t> out;
+  for (const auto& each : window.sessions)
+    out.push_back((std::uint64_t{each.facts.id.bytes[14]} << 8U) + each.facts.id.bytes[15]);
+  return out;
+}
+
+const store::Session* find(const store::Batch& batch, std::uint64_t n) {
+  for (const auto& each : batch.sessions)
+    if (each.id == id(n)) return &each;
+  return nullptr;
+}
+
+TEST(Fleet, wants_hello_first) {
+  Fleet fleet;
+  live::Report report;
+  report.opened.push_back(opened(1));
+  EXPECT_FALSE(fleet.apply(1, live::Report(report), start));
+  EXPECT_FALSE(fleet.knows(id(1)));
+  report.hello = hello("");
+  EXPECT_FALSE(fleet.apply(1, live::Report(report), start));
+  report.hello = hello();
+  EXPECT_TRUE(fleet.apply(1, live::Report(report), start));
+  EXPECT_TRUE(fleet.knows(id(1)));
+  EXPECT_FALSE(fleet.apply(2, live::Report(), start)) << "hello is of one connection";
+}
+
+TEST(Fleet, a_connection_is_one_proxys) {
+  Fleet fleet;
+  tell(fleet, 1, greeting("a"), start);
+  EXPECT_FALSE(fleet.apply(1, greeting("b"), start));
+  EXPECT_EQ(fleet.proxies().size(), 1U);
+}
+
+TEST(Fleet, the_newer_connection_of_a_proxy_counts) {
+  Fleet fleet;
+  tell(fleet, 1, greeting(), start);
+  tell(fleet, 2, greeting(), start + second);
+  EXPECT_FALSE(fleet.apply(1, live::Report(), start + second));
+  fleet.lost(1, start + 2 * second);
+  ASSERT_EQ(fleet.proxies().size(), 1U);
+  EXPECT_TRUE(fleet.proxies()[0].connected);
+}
+
+TEST(Fleet, a_session_opens_changes_and_ends) {
+  Fleet fleet;
+  tell(fleet, 1, greeting(), start);
+  open(fleet, 1, {1}, start + second);
+  auto now = changed(1, 20, 1000);
+  now.dialect = "graphql";
+  now.rtt_ns[1] = 5'000'000;
+  now.state = 1;
+  change(fleet, 1, now, start + 3 * second);
+
+  const auto session = fleet.session(id(1), start + 3 * second);
+  ASSERT_TRUE(session && session->live);
+  EXPECT_EQ(session->facts.instance, "i-1");
+  EXPECT_EQ(session->facts.service, "gate");
+  EXPECT_EQ(session->facts.dialect, "graphql");
+  EXPECT_EQ(session->facts.messages[0], 20U);
+  EXPECT_TRUE(session->live->closing);
+  EXPECT_DOUBLE_EQ(session->live->messages_per_second[0], 10);  // in the two seconds since the report before
+  EXPECT_DOUBLE_EQ(session->live->bytes_per_second[0], 500);
+  EXPECT_FALSE(session->live->rtt_seconds[0]);
+  EXPECT_DOUBLE_EQ(session->live->rtt_seconds[1].value_or(0), 0.005);
+  // It is not in the reports that follow: it does nothing.
+  EXPECT_DOUBLE_EQ(fleet.figures(id(1), start + 6 * second)->messages_per_second[0], 0);
+
+  auto batch = fleet.collect(start + 4 * second);
+  ASSERT_NE(find(batch, 1), nullptr);
+  EXPECT_FALSE(find(batch, 1)->ended_unix_ns);
+  EXPECT_EQ(find(fleet.collect(start + 6 * second), 1), nullptr) << "nothing new for the store";
+
+  live::Report last;
+  last.ended.push_back(ended(1, "reset", start + 7 * second));
+  last.ended[0].recorder.resize(2);
+  tell(fleet, 1, last, start + 7 * second);
+  EXPECT_FALSE(fleet.knows(id(1)));
+  batch = fleet.collect(start + 8 * second);
+  const auto* row = find(batch, 1);
+  ASSERT_NE(row, nullptr);
+  EXPECT_EQ(row->ended_unix_ns, start + 7 * second);
+  EXPECT_EQ(row->end_reason, "reset");
+  EXPECT_EQ(row->close_code, 1006);
+  EXPECT_EQ(row->dialect, "graphql");
+  EXPECT_EQ(live::decode_recorder(base::as_bytes(row->recorder))->size(), 2U);
+  ASSERT_EQ(fleet.ended_lately().size(), 1U);
+  EXPECT_EQ(fleet.ended_lately()[0].facts.id, id(1));
+}
+
+TEST(Fleet, a_long_session_is_written_again_while_it_does_something) {
+  Fleet fleet;
+  tell(fleet, 1, greeting(), start);
+  open(fleet, 1, {1}, start);
+  EXPECT_NE(find(fleet.collect(start + second), 1), nullptr);
+  change(fleet, 1, changed(1, 5), start + 2 * second);
+  EXPECT_EQ(find(fleet.collect(start + 30 * second), 1), nullptr);
+  const auto batch = fleet.collect(start + 62 * second);
+  ASSERT_NE(find(batch, 1), nullptr);
+  EXPECT_EQ(find(batch, 1)->messages[0], 5U);
+  EXPECT_EQ(find(fleet.collect(start + 200 * second), 1), nullptr) << "nothing happened since";
+}
+
+TEST(Fleet, a_telling_is_no_burst_of_traffic) {
+  Fleet fleet;
+  auto report = greeting("i-1", false);
+  report.opened = {opened(1), opened(2)};
+  report.changed = {changed(1, 1'000'000)};
+  tell(fleet, 1, report, start);
+  change(fleet, 1, changed(2, 1'000'000), start + second / 10);  // the telling goes on
+  EXPECT_DOUBLE_EQ(fleet.figures(id(1), start + second / 10)->messages_per_second[0], 0);
+  EXPECT_DOUBLE_EQ(fleet.figures(id(2), start + second / 10)->messages_per_second[0], 0);
+  live::Report told;
+  told.all_told = true;
+  tell(fleet, 1, told, start + second);
+  change(fleet, 1, changed(2, 1'000'010), start + 2 * second);
+  EXPECT_DOUBLE_EQ(fleet.figures(id(2), start + 2 * second)->messages_per_second[0], 10);
+}
+
+TEST(Fleet, what_is_not_told_again_is_lost) {
+  Fleet fleet;
+  tell(fleet, 1, greeting(), start);
+  open(fleet, 1, {1, 2}, start);
+  fleet.lost(1, start + 10 * second);
+  ASSERT_EQ(fleet.proxies().size(), 1U);
+  EXPECT_FALSE(fleet.proxies()[0].connected);
+  EXPECT_TRUE(fleet.knows(id(1)));
+  EXPECT_FALSE(fleet.figures(id(1), start + 11 * second)) << "nobody reports it now";
+
+  auto again = greeting("i-1", false);
+  again.opened = {opened(2)};
+  tell(fleet, 2, again, start + 20 * second);
+  EXPECT_TRUE(fleet.knows(id(1))) << "not all is told yet";
+  live::Report told;
+  told.all_told = true;
+  tell(fleet, 2, told, start + 21 * second);
+  EXPECT_FALSE(fleet.knows(id(1)));
+  EXPECT_TRUE(fleet.knows(id(2)));
+  const auto batch = fleet.collect(start + 22 * second);
+  ASSERT_NE(find(batch, 1), nullptr);
+  EXPECT_EQ(find(batch, 1)->end_reason, "lost");
+  EXPECT_EQ(find(batch, 1)->ended_unix_ns, start) << "when it was last heard of";
+  ASSERT_NE(find(batch, 2), nullptr);
+  EXPECT_FALSE(find(batch, 2)->ended_unix_ns);
+}
+
+TEST(Fleet, another_proxys_sessions_are_not_touched) {
+  Fleet fleet;
+  tell(fleet, 1, greeting("a"), start);
+  tell(fleet, 2, greeting("b"), start);
+  open(fleet, 1, {1}, start);
+  live::Report report;
+  report.changed = {changed(1, 99)};
+  report.ended = {ended(1)};
+  report.all_told = true;
+  tell(fleet, 2, report, start + second);
+  ASSERT_TRUE(fleet.knows(id(1)));
+  EXPECT_EQ(fleet.session(id(1), start + second)->facts.messages[0], 0U);
+}
+
+TEST(Fleet, a_proxy_that_stays_away_has_lost_its_sessions) {
+  Fleet fleet;
+  tell(fleet, 1, greeting(), start);
+  open(fleet, 1, {1}, start);
+  static_cast<void>(fleet.collect(start + second));
+  fleet.lost(1, start + 2 * second);
+  EXPECT_EQ(find(fleet.collect(start + 2 * second + Fleet::patience_ns), 1), nullptr);
+  EXPECT_TRUE(fleet.knows(id(1)));
+  const auto batch = fleet.collect(start + 3 * second + Fleet::patience_ns);
+  ASSERT_NE(find(batch, 1), nullptr);
+  EXPECT_EQ(find(batch, 1)->end_reason, "lost");
+  EXPECT_FALSE(fleet.knows(id(1)));
+  EXPECT_EQ(fleet.proxies().size(), 1U);
+  static_cast<void>(fleet.collect(start + 3 * second + 2 * Fleet::patience_ns));
+  EXPECT_TRUE(fleet.proxies().empty());
+}
+
+TEST(Fleet, what_the_store_refused_is_given_again) {
+  Fleet fleet;
+  tell(fleet, 1, greeting(), start);
+  open(fleet, 1, {1, 2, 3}, start);
+  live::Report report;
+  report.ended = {ended(2, "reset"), ended(3, "reset")};
+  tell(fleet, 1, report, start + second);
+  ASSERT_EQ(fleet.collect(start + second).sessions.size(), 3U);
+  fleet.give_back({id(1), id(2)});
+  fleet.stored({id(3)});
+  const auto batch = fleet.collect(start + 3 * second);
+  EXPECT_EQ(batch.sessions.size(), 2U);
+  EXPECT_NE(find(batch, 1), nullptr);
+  ASSERT_NE(find(batch, 2), nullptr) << "an end is told once: it must not be forgotten";
+  EXPECT_EQ(find(batch, 2)->end_reason, "reset");
+  fleet.stored({id(1), id(2)});
+  fleet.give_back({id(2), id(3)});
+  EXPECT_TRUE(fleet.collect(start + 5 * second).sessions.empty());
+}
+
+TEST(Fleet, points_are_dense_while_a_session_is_young) {
+  Fleet fleet;
+  tell(fleet, 1, greeting(), start);
+  open(fleet, 1, {1}, start);
+  std::size_t young = 0;
+  std::size_t middle = 0;
+  std::size_t old = 0;
+  for (std::uint64_t s = 1; s <= 1200; ++s) {
+    change(fleet, 1, changed(1, s * 7), start + s * second);
+    const auto points = fleet.collect(start + s * second).points;
+    ASSERT_LE(points.size(), 1U);
+    if (points.empty()) continue;
+    EXPECT_EQ(points[0].time_unix_ns, start + s * second);
+    EXPECT_FLOAT_EQ(points[0].messages_per_second[0], 7);
+    EXPECT_TRUE(std::isnan(points[0].rtt_seconds[0]));
+    ++(s < 60 ? young : s < 600 ? middle : old);
+  }
+  EXPECT_NEAR(static_cast<double>(young), 30, 1);   // each 2 s
+  EXPECT_NEAR(static_cast<double>(middle), 54, 1);  // each 10 s
+  EXPECT_NEAR(static_cast<double>(old), 20, 1);     // each 30 s
+}
+
+TEST(Fleet, a_quiet_session_has_one_point_that_says_so) {
+  Fleet fleet;
+  tell(fleet, 1, greeting(), start);
+  open(fleet, 1, {1}, start);
+  change(fleet, 1, changed(1, 10), start + second);
+  std::size_t points = 0;
+  float last = -1;
+  for (std::uint64_t s = 1; s < 100; ++s)
+    for (const auto& point : fleet.collect(start + s * second).points) {
+      ++points;
+      last = point.messages_per_second[0];
+    }
+  EXPECT_GE(points, 2U);
+  EXPECT_LE(points, 3U);
+  EXPECT_EQ(last, 0);
+}
+
+live::Summary summary(std::uint64_t accepted, std::uint64_t messages, std::uint64_t active) {
+  live::Summary out;
+  out.route = "r";
+  out.active = active;
+  out.accepted_total = accepted;
+  out.closed_total = accepted - active;
+  out.messages_total = {messages, 2 * messages};
+  out.rtt_p50_ns[0] = 2'000'000;
+  return out;
+}
+
+TEST(Fleet, routes_have_rates_from_totals) {
+  Fleet fleet;
+  tell(fleet, 1, greeting(), start);
+  live::Report report;
+  report.summaries = {summary(10, 100, 5)};
+  tell(fleet, 1, report, start + second);
+  report.summaries = {summary(14, 140, 7)};
+  tell(fleet, 1, report, start + 3 * second);
+  const auto routes = fleet.routes();
+  ASSERT_EQ(routes.size(), 1U);
+  EXPECT_DOUBLE_EQ(routes[0].opened_per_second, 2);
+  EXPECT_DOUBLE_EQ(routes[0].ended_per_second, 1);
+  EXPECT_DOUBLE_EQ(routes[0].messages_per_second[0], 20);
+  EXPECT_DOUBLE_EQ(routes[0].messages_per_second[1], 40);
+  EXPECT_EQ(fleet.proxies()[0].sessions, 7U);
+  fleet.lost(1, start + 4 * second);
+  EXPECT_TRUE(fleet.routes().empty());
+}
+
+TEST(Fleet, figures_of_each_ten_seconds_add_up_to_the_totals) {
+  Fleet fleet;
+  tell(fleet, 1, greeting(), start + second);
+  std::uint64_t messages = 0;
+  std::uint64_t opened_sum = 0;
+  std::vector<std::uint64_t> times;
+  for (std::uint64_t s = 1; s <= 45; ++s) {
+    live::Report report;
+    report.summaries = {summary(s, 10 * s, 1)};
+    tell(fleet, 1, report, start + s * second);
+    for (const auto& point : fleet.collect(start + s * second).fleet) {
+      EXPECT_EQ(point.instance, "i-1");
+      EXPECT_EQ(point.route, "r");
+      EXPECT_FLOAT_EQ(point.rtt_p50_seconds[0], 0.002F);
+      EXPECT_TRUE(std::isnan(point.rtt_p99_seconds[0]));
+      messages += point.messages[0];
+      opened_sum += point.opened;
+      times.push_back(point.time_unix_ns);
+    }
+  }
+  EXPECT_EQ(times, (std::vector<std::uint64_t>{start, start + 10 * second, start + 20 * second, start + 30 * second}));
+  EXPECT_EQ(messages, 400U);  // all until the last full interval, from the start: the proxy is as young as its totals
+  EXPECT_EQ(opened_sum, 40U);
+}
+
+TEST(Fleet, what_a_proxy_counted_before_this_console_came_is_not_of_now) {
+  Fleet fleet;
+  auto report = greeting();
+  report.hello = hello("i-1", start - 3600 * second);
+  report.summaries = {summary(1'000'000, 5'000'000, 100)};
+  tell(fleet, 1, report, start + second);
+  static_cast<void>(fleet.collect(start + second));
+  live::Report next;
+  next.summaries = {summary(1'000'003, 5'000'030, 100)};
+  tell(fleet, 1, next, start + 9 * second);
+  const auto batch = fleet.collect(start + 10 * second);
+  ASSERT_EQ(batch.fleet.size(), 1U);
+  EXPECT_EQ(batch.fleet[0].opened, 3U);
+  EXPECT_EQ(batch.fleet[0].messages[0], 30U);
+  EXPECT_EQ(batch.fleet[0].messages[1], 60U);
+  EXPECT_EQ(batch.fleet[0].active, 100U);
+}
+
+TEST(Window, sorts_and_pages) {
+  Fleet fleet;
+  tell(fleet, 1, greeting(), start);
+  live::Report report;
+  for (std::uint64_t n = 1; n <= 5; ++n) {
+    report.opened.push_back(opened(n, start + n * second));
+    auto now = changed(n, 10 * (n % 3), 100 - n);
+    now.rtt_ns[n % 2] = n * 1000;
+    now.missed_total = n == 4 ? 7 : 0;
+    now.buffered_bytes[1] = n == 2 ? 1 : 0;
+    now.last_message_unix_ns[0] = start + (10 - n) * second;
+    report.changed.push_back(now);
+  }
+  tell(fleet, 1, report, start + 10 * second);
+  using Ask = Subscription::Sessions;
+  const auto window = [&](Ask::Sort sort, bool ascending = false, std::size_t offset = 0, std::size_t limit = 100) {
+    Ask ask;
+    ask.sort = sort;
+    ask.ascending = ascending;
+    ask.offset = offset;
+    ask.limit = limit;
+    return numbers(fleet.window(ask, start + 10 * second));
+  };
+  using Numbers = std::vector<std::uint64_t>;
+  EXPECT_EQ(window(Ask::Sort::opened), (Numbers{5, 4, 3, 2, 1}));
+  EXPECT_EQ(window(Ask::Sort::opened, true), (Numbers{1, 2, 3, 4, 5}));
+  EXPECT_EQ(window(Ask::Sort::messages), (Numbers{2, 5, 1, 4, 3})) << "equal ones by id";
+  EXPECT_EQ(window(Ask::Sort::bytes), (Numbers{1, 2, 3, 4, 5}));
+  EXPECT_EQ(window(Ask::Sort::rtt), (Numbers{5, 4, 3, 2, 1}));
+  EXPECT_EQ(window(Ask::Sort::misses).front(), 4U);
+  EXPECT_EQ(window(Ask::Sort::buffered).front(), 2U);
+  EXPECT_EQ(window(Ask::Sort::silence).front(), 5U) << "the longest without a message";
+  EXPECT_EQ(window(Ask::Sort::opened, true, 1, 2), (Numbers{2, 3}));
+  EXPECT_EQ(window(Ask::Sort::opened, true, 4, 2), (Numbers{5}));
+  EXPECT_EQ(window(Ask::Sort::opened, true, 5, 2), Numbers{});
+  EXPECT_EQ(window(Ask::Sort::opened, true, 10'000'000, 500), Numbers{});
+  EXPECT_EQ(window(Ask::Sort::opened, true, 0, 0), Numbers{});
+}
+
+TEST(Window, filters) {
+  Fleet fleet;
+  tell(fleet, 1, greeting("a"), start);
+  tell(fleet, 2, greeting("b"), start);
+  open(fleet, 1, {1, 2}, start);
+  live::Report report;
+  report.opened = {opened(3)};
+  report.opened[0].route = "other";
+  report.opened[0].subprotocol = "graphql-ws";
+  report.changed = {changed(3)};
+  report.changed[0].dialect = "graphql";
+  tell(fleet, 2, report, start);
+  const auto window = [&](auto&& set) {
+    Subscription::Sessions ask;
+    ask.ascending = true;
+    set(ask);
+    const auto out = fleet.window(ask, start);
+    EXPECT_EQ(out.total, 3U);
+    EXPECT_EQ(out.matched, out.sessions.size());
+    return numbers(out);
+  };
+  using Ask = Subscription::Sessions;
+  using Numbers = std::vector<std::uint64_t>;
+  EXPECT_EQ(window([](Ask&) {}), (Numbers{1, 2, 3}));
+  EXPECT_EQ(window([](Ask& a) { a.route = "other"; }), Numbers{3});
+  EXPECT_EQ(window([](Ask& a) { a.instance = "a"; }), (Numbers{1, 2}));
+  EXPECT_EQ(window([](Ask& a) { a.dialect = "graphql"; }), Numbers{3});
+  EXPECT_EQ(window([](Ask& a) { a.client = "192.0.2.2"; }), Numbers{2});
+  EXPECT_EQ(window([](Ask& a) { a.text = "chat/1"; }), Numbers{1}) << "whatever the case";
+  EXPECT_EQ(window([](Ask& a) { a.text = "GRAPHQL"; }), Numbers{3});
+  EXPECT_EQ(window([](Ask& a) { a.text = "EXAMPLE.com"; }), (Numbers{1, 2, 3}));
+  EXPECT_EQ(window([](Ask& a) { a.text = "nothing"; }), Numbers{});
+}
+
+TEST(Window, trouble_is_a_missed_heartbeat_or_bytes_that_wait_for_five_seconds) {
+  Fleet fleet;
+  tell(fleet, 1, greeting(), start);
+  open(fleet, 1, {1, 2, 3}, start);
+  auto waits = changed(1);
+  waits.buffered_bytes[0] = 10;
+  auto misses = changed(2);
+  misses.misses[1] = 1;
+  misses.missed_total = 1;
+  auto missed = changed(3);
+  missed.missed_total = 4;  // but answers again
+  live::Report report;
+  report.changed = {waits, misses, missed};
+  tell(fleet, 1, report, start + second);
+  Subscription::Sessions ask;
+  ask.trouble = true;
+  ask.ascending = true;
+  const auto at = [&](std::uint64_t seconds) { return numbers(fleet.window(ask, start + seconds * second)); };
+  using Numbers = std::vector<std::uint64_t>;
+  EXPECT_EQ(at(1), Numbers{2});
+  EXPECT_EQ(at(5), Numbers{2});
+  EXPECT_EQ(at(6), (Numbers{1, 2}));
+  EXPECT_EQ(fleet.figures(id(1), start + 6 * second)->buffered_since_unix_ns, start + second);
+  waits.buffered_bytes[0] = 20;
+  change(fleet, 1, waits, start + 7 * second);
+  EXPECT_EQ(at(7), (Numbers{1, 2})) << "other bytes, but without a pause";
+  waits.buffered_bytes[0] = 0;
+  change(fleet, 1, waits, start + 8 * second);
+  EXPECT_EQ(at(8), Numbers{2});
+  waits.buffered_bytes[0] = 20;
+  change(fleet, 1, waits, start + 9 * second);
+  EXPECT_EQ(at(9), Numbers{2});
+}
+
+TEST(Fleet, asks_a_proxy_for_what_somebody_looks_at) {
+  Fleet fleet;
+  tell(fleet, 1, greeting("a"), start);
+  tell(fleet, 2, greeting("b"), start);
+  open(fleet, 1, {1, 2}, start);
+  EXPECT_TRUE(fleet.asks(start).empty());
+  fleet.watch(id(2), start + 5 * second);
+  auto asks = fleet.asks(start);
+  ASSERT_EQ(asks.size(), 1U);
+  EXPECT_EQ(asks[0].first, 1U);
+  EXPECT_EQ(asks[0].second.watch, std::vector{id(2)});
+  EXPECT_TRUE(fleet.asks(start + second).empty()) << "told already";
+
+  EXPECT_FALSE(fleet.detail(id(2)));
+  live::Report report;
+  report.details.resize(2);
+  report.details[0].id = id(2);
+  report.details[0].calls.resize(1);
+  report.details[1].id = id(1);
+  tell(fleet, 1, report, start + second);
+  ASSERT_TRUE(fleet.detail(id(2)));
+  EXPECT_EQ(fleet.detail(id(2))->calls.size(), 1U);
+  EXPECT_FALSE(fleet.detail(id(1))) << "nobody looks at it";
+
+  asks = fleet.asks(start + 6 * second);
+  ASSERT_EQ(asks.size(), 1U);
+  EXPECT_TRUE(asks[0].second.watch.empty()) << "nobody looks any more";
+  EXPECT_FALSE(fleet.detail(id(2)));
+}
+
+TEST(Fleet, asks_for_sixteen_at_most_and_again_after_a_reconnect) {
+  Fleet fleet;
+  tell(fleet, 1, greeting(), start);
+  live::Report report;
+  for (std::uint64_t n = 0; n < 40; ++n) {
+    report.opened.push_back(opened(n));
+    fleet.watch(id(n), start + 60 * second);
+  }
+  tell(fleet, 1, report, start);
+  auto asks = fleet.asks(start);
+  ASSERT_EQ(asks.size(), 1U);
+  EXPECT_EQ(asks[0].second.watch.size(), 16U);
+  fleet.lost(1, start + second);
+  EXPECT_TRUE(fleet.asks(start + second).empty());
+  tell(fleet, 2, greeting("i-1", false), start + 2 * second);
+  asks = fleet.asks(start + 2 * second);
+  ASSERT_EQ(asks.size(), 1U);
+  EXPECT_EQ(asks[0].first, 2U);
+}
+
+TEST(Fleet, the_recorder_of_a_watched_session_outlives_it) {
+  Fleet fleet;
+  tell(fleet, 1, greeting(), start);
+  open(fleet, 1, {1}, start);
+  fleet.watch(id(1), start + 60 * second);
+  live::Report report;
+  report.ended = {ended(1)};
+  report.ended[0].recorder.resize(3);
+  tell(fleet, 1, report, start + second);
+  ASSERT_TRUE(fleet.detail(id(1)));
+  EXPECT_EQ(fleet.detail(id(1))->recorder.size(), 3U);
+}
+
+TEST(Fleet, remembers_ends_that_matter_longer) {
+  Fleet fleet;
+  tell(fleet, 1, greeting(), start);
+  const auto end = [&](std::uint64_t n, std::string why) {
+    live::Report report;
+    report.opened = {opened(n)};
+    report.ended = {ended(n, std::move(why), start + n * second)};
+    tell(fleet, 1, report, start + n * second);
+  };
+  for (std::uint64_t n = 1; n <= 20; ++n) end(n, "reset");
+  for (std::uint64_t n = 21; n <= 60; ++n) end(n, "normal");
+  auto lately = fleet.ended_lately();
+  ASSERT_EQ(lately.size(), 20U);
+  EXPECT_EQ(lately.front().facts.id, id(60));
+  EXPECT_EQ(lately[5].facts.id, id(20));
+  EXPECT_EQ(lately.back().facts.id, id(6));
+  EXPECT_TRUE(lately.back().facts.recorder.empty());
+  end(60, "normal");  // told again, for it was not confirmed
+  lately = fleet.ended_lately();
+  EXPECT_EQ(lately.size(), 20U);
+  EXPECT_NE(lately[1].facts.id, id(60));
+}
+
+TEST(Fleet, knows_a_bounded_number_of_proxies) {
+  Fleet fleet;
+  std::size_t taken = 0;
+  for (std::uint64_t n = 1; n <= Fleet::most_proxies + 10; ++n)
+    taken += fleet.apply(n, greeting("i-" + std::to_string(n)), start) ? 1 : 0;
+  EXPECT_EQ(taken, Fleet::most_proxies);
+  EXPECT_EQ(fleet.proxies().size(), Fleet::most_proxies);
+}
+
+TEST(Fleet, a_hundred_thousand_sessions) {
+  Fleet fleet;
+  tell(fleet, 1, greeting("i-1", false), start);
+  constexpr std::uint64_t count = 100'000;
+  for (std::uint64_t n = 0; n < count;) {
+    live::Report report;
+    for (std::size_t i = 0; i < 10'000; ++i, ++n) {
+      report.opened.push_back(opened(n));
+      report.changed.push_back(changed(n, n));
+    }
+    report.all_told = n == count;
+    tell(fleet, 1, report, start + second);
+  }
+  const auto timed = [](const char* what, auto&& action) {
+    const auto begin = std::chrono::steady_clock::now();
+    action();
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
+    std::cout << what << ": " << took.count() << " ms\n";
+  };
+  timed("collect, all new", [&] { EXPECT_EQ(fleet.collect(start + 2 * second).sessions.size(), count); });
+  timed("collect, none new", [&] { EXPECT_TRUE(fleet.collect(start + 4 * second).sessions.empty()); });
+  Subscription::Sessions ask;
+  ask.sort = Subscription::Sessions::Sort::messages;
+  timed("window", [&] { EXPECT_EQ(fleet.window(ask, start + 4 * second).sessions.size(), 100U); });
+  ask.text = "/chat/99";
+  timed("window, text", [&] { EXPECT_EQ(fleet.window(ask, start + 4 * second).matched, 1111U); });
+}
+
+}  // namespace
+}  // namespace sockeye::console

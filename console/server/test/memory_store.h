@@ -1,0 +1,212 @@
+// A store for tests that keeps what it is given, and looks through all of it for every answer. It answers what the
+// console's tests ask: filters are those they use; nothing is rolled up.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sockeye/store/store.h"
+
+namespace sockeye::console::test {
+
+class MemoryStore final : public store::Store {
+ public:
+  // What write() answers from now on.
+  void refuse(store::Refusal refusal) {
+    const std::lock_guard lock(mutex_);
+    refusal_ = refusal;
+  }
+  // While held, questions for the services wait.
+  void hold(bool held) {
+    const std::lock_guard lock(mutex_);
+    held_ = held;
+    wake_.notify_all();
+  }
+  bool wait_for_question(std::chrono::milliseconds patience = std::chrono::seconds(10)) {
+    std::unique_lock lock(mutex_);
+    return wake_.wait_for(lock, patience, [this] { return waiting_ > 0; });
+  }
+  std::size_t spans_kept() const {
+    const std::lock_guard lock(mutex_);
+    std::size_t out = 0;
+    for (const auto& batch : batches_) out += batch.spans.size();
+    return out;
+  }
+  std::vector<store::Session> sessions_kept() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<store::Session> out;
+    for (const auto& batch : batches_) out.insert(out.end(), batch.sessions.begin(), batch.sessions.end());
+    return out;
+  }
+
+  void write(store::Batch&& batch, store::Done done) override {
+    store::Written written;
+    {
+      const std::lock_guard lock(mutex_);
+      written.refusal = refusal_;
+      if (refusal_ == store::Refusal::none)
+        batches_.push_back(std::move(batch));
+      else
+        written.message = "refused by the test";
+    }
+    done(written);
+  }
+
+  base::Result<store::Batch> trace(const store::TraceId& id, std::size_t limit, store::Deadline) override {
+    const std::lock_guard lock(mutex_);
+    store::Batch out;
+    for (const auto& batch : batches_)
+      for (const auto& span : batch.spans)
+        if (span.trace_id == id && out.spans.size() < limit) copy(batch, span, out);
+    std::sort(out.spans.begin(), out.spans.end(),
+              [](const store::Span& a, const store::Span& b) { return a.start_unix_ns < b.start_unix_ns; });
+    return out;
+  }
+  base::Result<store::SpanPage> spans(const store::SpanQuery& query, store::Deadline) override {
+    const std::lock_guard lock(mutex_);
+    store::SpanPage out;
+    for (const auto& batch : batches_)
+      for (const auto& span : batch.spans)
+        if (matches(query, batch, span) && out.spans.spans.size() < query.limit) copy(batch, span, out.spans);
+    return out;
+  }
+  base::Result<store::Page<store::TraceSummary>> traces(const store::SpanQuery& query, store::Deadline) override {
+    const std::lock_guard lock(mutex_);
+    store::Page<store::TraceSummary> out;
+    std::set<store::TraceId> seen;
+    for (const auto& batch : batches_)
+      for (const auto& span : batch.spans) {
+        if (!matches(query, batch, span) || out.items.size() == query.limit || !seen.insert(span.trace_id).second)
+          continue;
+        store::TraceSummary each;
+        each.trace_id = span.trace_id;
+        each.root_service = batch.origins.at(span.origin).service;
+        each.root_operation = span.name;
+        each.start_unix_ns = span.start_unix_ns;
+        each.end_unix_ns = span.end_unix_ns;
+        each.spans = each.matched = 1;
+        out.items.push_back(std::move(each));
+      }
+    return out;
+  }
+  base::Result<std::vector<std::string>> services(store::Deadline) override {
+    std::unique_lock lock(mutex_);
+    ++waiting_;
+    wake_.notify_all();
+    wake_.wait(lock, [this] { return !held_; });
+    --waiting_;
+    std::set<std::string> out;
+    for (const auto& batch : batches_)
+      for (const auto& origin : batch.origins) out.emplace(origin.service);
+    return std::vector<std::string>(out.begin(), out.end());
+  }
+  base::Result<std::vector<std::string>> operations(const std::string& service, store::Deadline) override {
+    const std::lock_guard lock(mutex_);
+    std::set<std::string> out;
+    for (const auto& batch : batches_)
+      for (const auto& span : batch.spans)
+        if (service.empty() || batch.origins.at(span.origin).service == service) out.emplace(span.name);
+    return std::vector<std::string>(out.begin(), out.end());
+  }
+  base::Result<std::vector<store::OperationPoint>> latency(const store::OperationsQuery&, store::Deadline) override {
+    return std::vector<store::OperationPoint>();
+  }
+  base::Result<store::Page<store::Session>> sessions(const store::SessionQuery& query, store::Deadline) override {
+    store::Page<store::Session> out;
+    for (auto& each : latest()) {
+      using State = store::SessionQuery::State;
+      if (query.state != State::any && (query.state == State::ended) != each.ended_unix_ns.has_value()) continue;
+      if (!query.route.empty() && query.route != each.route) continue;
+      if (out.items.size() < query.limit) out.items.push_back(std::move(each));
+    }
+    return out;
+  }
+  base::Result<std::optional<store::Session>> session(const store::SessionId& id, store::Deadline) override {
+    for (auto& each : latest())
+      if (each.id == id) return std::optional(std::move(each));
+    return std::optional<store::Session>();
+  }
+  base::Result<std::vector<store::SessionPoint>> points(const store::SessionId& id, store::TimeRange,
+                                                        store::Deadline) override {
+    const std::lock_guard lock(mutex_);
+    std::vector<store::SessionPoint> out;
+    for (const auto& batch : batches_)
+      for (const auto& point : batch.points)
+        if (point.id == id) out.push_back(point);
+    return out;
+  }
+  base::Result<std::vector<store::FleetPoint>> fleet(const store::FleetQuery&, store::Deadline) override {
+    const std::lock_guard lock(mutex_);
+    std::vector<store::FleetPoint> out;
+    for (const auto& batch : batches_) out.insert(out.end(), batch.fleet.begin(), batch.fleet.end());
+    return out;
+  }
+  base::Result<std::vector<store::CloseCount>> closes(store::TimeRange, std::uint64_t, store::Deadline) override {
+    return std::vector<store::CloseCount>();
+  }
+  store::StoreStats stats() override {
+    store::StoreStats out;
+    out.backend = "memory";
+    out.spans = spans_kept();
+    return out;
+  }
+
+ private:
+  static bool matches(const store::SpanQuery& query, const store::Batch& batch, const store::Span& span) {
+    if (!query.service.empty() && batch.origins.at(span.origin).service != query.service) return false;
+    if (!query.operation.empty() && span.name != query.operation) return false;
+    if (query.session && span.session != query.session) return false;
+    for (const auto& [key, value] : query.attributes) {
+      const auto* found = store::find(batch.of(span.attributes), key);
+      if (found == nullptr || (!value.empty() && found->text != value)) return false;
+    }
+    return true;
+  }
+  // Texts stay where they are: batches live as long as the store does.
+  static void copy(const store::Batch& from, const store::Span& span, store::Batch& to) {
+    const auto run = [](auto& list, auto items) {
+      const store::Range out{static_cast<std::uint32_t>(list.size()), static_cast<std::uint32_t>(items.size())};
+      list.insert(list.end(), items.begin(), items.end());
+      return out;
+    };
+    store::Span copied = span;
+    store::Origin origin = from.origins.at(span.origin);
+    origin.resource = run(to.attributes, from.of(origin.resource));
+    origin.scope = run(to.attributes, from.of(origin.scope));
+    copied.origin = static_cast<std::uint32_t>(to.origins.size());
+    to.origins.push_back(origin);
+    copied.attributes = run(to.attributes, from.of(span.attributes));
+    copied.events = run(to.events, from.events_of(span));
+    copied.links = run(to.links, from.links_of(span));
+    for (auto& event : std::span(to.events).subspan(copied.events.first))
+      event.attributes = run(to.attributes, from.of(event.attributes));
+    for (auto& link : std::span(to.links).subspan(copied.links.first))
+      link.attributes = run(to.attributes, from.of(link.attributes));
+    to.spans.push_back(copied);
+  }
+  // Each session as last written, latest first.
+  std::vector<store::Session> latest() const {
+    std::vector<store::Session> out;
+    std::set<store::SessionId> seen;
+    const auto kept = sessions_kept();
+    for (auto at = kept.rbegin(); at != kept.rend(); ++at)
+      if (seen.insert(at->id).second) out.push_back(*at);
+    return out;
+  }
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<store::Batch> batches_;
+  store::Refusal refusal_ = store::Refusal::none;
+  bool held_ = false;
+  int waiting_ = 0;
+};
+
+}  // namespace sockeye::console::test

@@ -1,0 +1,147 @@
+#include "target.h"
+
+#include <gtest/gtest.h>
+
+namespace sockeye::console {
+namespace {
+
+using namespace std::string_literals;
+
+struct Split {
+  std::string path, query;
+};
+Split split(std::string_view target) {
+  Split out;
+  split_target(target, out.path, out.query);
+  return out;
+}
+
+std::string problem(const Parameters& with) {
+  const auto good = with.check();
+  return good ? "" : good.error().message;
+}
+
+TEST(PercentDecode, takes_what_is_well_formed_and_nothing_else) {
+  EXPECT_EQ(percent_decode("a%20b+c", false), "a b+c");
+  EXPECT_EQ(percent_decode("a%20b+c", true), "a b c");
+  EXPECT_EQ(percent_decode("%c3%BC", false), "\xC3\xBC");
+  EXPECT_EQ(percent_decode("", false), "");
+  EXPECT_EQ(percent_decode("%00", false), "\0"s);
+  for (const auto* bad : {"%", "%4", "a%", "%g0", "%0g", "% 0", "%%41"})
+    EXPECT_FALSE(percent_decode(bad, false)) << bad;
+}
+
+TEST(SplitTarget, decodes_the_path_and_leaves_the_query) {
+  EXPECT_EQ(split("/a%20b?x=%31").path, "/a b");
+  EXPECT_EQ(split("/a%20b?x=%31").query, "x=%31");
+  EXPECT_EQ(split("/a?b?c").query, "b?c");
+  EXPECT_EQ(split("/a%3Fb").path, "/a?b");
+  EXPECT_EQ(split("/a%3Fb").query, "");
+  EXPECT_EQ(split("/+").path, "/+");
+}
+
+TEST(SplitTarget, takes_absolute_form) {
+  EXPECT_EQ(split("http://host:1/a?b").path, "/a");
+  EXPECT_EQ(split("http://host:1/a?b").query, "b");
+  EXPECT_EQ(split("https://host").path, "/");
+}
+
+TEST(SplitTarget, has_no_path_for_what_is_none) {
+  for (const auto* bad : {"", "*", "a", "host:80", "/..", "/../x", "/a/..", "/a/../b", "/%2e%2E/x", "/a%2f..%2fb",
+                          "/a%", "/%00", "/a%00/../b", "//..//", "ftp://x/"})
+    EXPECT_EQ(split(bad).path, "") << bad;
+  EXPECT_EQ(split("/a..b/...").path, "/a..b/...");
+  EXPECT_EQ(split("/./a").path, "/./a");
+}
+
+TEST(Parameters, reads_each_kind) {
+  Parameters with(
+      "text=a+b&number=-1.5&integer=7&yes=true&one=1&no=false&word=b&from_ms=1700000000000.25&seconds=0.001");
+  EXPECT_EQ(with.text("text"), "a b");
+  EXPECT_EQ(with.number("number", -2, 2), -1.5);
+  EXPECT_EQ(with.integer("integer", 1, 0, 10), 7U);
+  EXPECT_TRUE(with.flag("yes"));
+  EXPECT_TRUE(with.flag("one"));
+  EXPECT_FALSE(with.flag("no"));
+  EXPECT_FALSE(with.flag("absent"));
+  EXPECT_EQ(with.word("word", {"a", "b"}), 1U);
+  EXPECT_EQ(with.time("from_ms").value_or(0) / 1000, 1'700'000'000'000'250U);  // to the microsecond
+  EXPECT_EQ(with.duration("seconds"), 1'000'000U);
+  EXPECT_EQ(problem(with), "");
+}
+
+TEST(Parameters, has_defaults_for_what_is_absent_or_empty) {
+  Parameters with("number=&integer=&word=&text=&&");
+  EXPECT_EQ(with.text("text"), "");
+  EXPECT_EQ(with.number("number", 0, 1), std::nullopt);
+  EXPECT_EQ(with.integer("integer", 3, 1, 5), 3U);
+  EXPECT_EQ(with.word("word", {"a"}), std::nullopt);
+  EXPECT_EQ(with.time("absent"), std::nullopt);
+  EXPECT_EQ(problem(with), "");
+}
+
+TEST(Parameters, names_what_nobody_asked_for) {
+  Parameters with("limit=3&limmit=3");
+  EXPECT_EQ(with.integer("limit", 1, 1, 5), 3U);
+  EXPECT_EQ(problem(with), "unknown parameter \"limmit\"");
+}
+
+TEST(Parameters, refuses_what_is_out_of_range_or_no_number) {
+  for (const auto* bad : {"0", "6", "-1", "+1", "1.5", "x", "1x", " 1", "0x1", "99999999999999999999999", "1e2"}) {
+    Parameters with(std::string("n=") + bad);
+    EXPECT_EQ(with.integer("n", 2, 1, 5), 2U);
+    EXPECT_EQ(problem(with), "n: expected a whole number from 1 to 5") << bad;
+  }
+  for (const auto* bad : {"nan", "inf", "-inf", "1e999", "2", "-1", "0.5x", "%20"}) {
+    Parameters with(std::string("n=") + bad);
+    EXPECT_EQ(with.number("n", 0, 1), std::nullopt);
+    EXPECT_TRUE(problem(with).starts_with("n: expected a number from 0")) << bad;
+  }
+  Parameters time("from_ms=9300000000000");  // its nanoseconds would not fit
+  EXPECT_EQ(time.time("from_ms"), std::nullopt);
+  EXPECT_NE(problem(time), "");
+  Parameters flag("f=yes");
+  EXPECT_FALSE(flag.flag("f"));
+  EXPECT_EQ(problem(flag), "f: expected true or false");
+  Parameters word("w=c");
+  EXPECT_EQ(word.word("w", {"a", "b"}), std::nullopt);
+  EXPECT_EQ(problem(word), "w: expected one of a, b");
+}
+
+TEST(Parameters, says_the_first_problem_only) {
+  Parameters with("a=x&b=y");
+  static_cast<void>(with.integer("a", 0, 0, 1));
+  static_cast<void>(with.integer("b", 0, 0, 1));
+  with.wrong("c", "nothing");
+  EXPECT_TRUE(problem(with).starts_with("a: "));
+}
+
+TEST(Parameters, gives_all_of_a_repeated_one) {
+  Parameters with("attribute=a:1&x=1&attribute=b%26:2&attribute");
+  EXPECT_EQ(with.texts("attribute"), (std::vector<std::string>{"a:1", "b&:2", ""}));
+  EXPECT_EQ(with.text("x"), "1");
+  EXPECT_EQ(problem(with), "");
+  // One that is asked for once may not come twice: the second would be ignored.
+  Parameters twice("limit=1&limit=2");
+  EXPECT_EQ(twice.integer("limit", 5, 1, 9), 1U);
+  EXPECT_NE(problem(twice), "");
+}
+
+TEST(Parameters, is_bounded) {
+  std::string query;
+  for (int i = 0; i < 64; ++i) query += "a=1&";
+  Parameters most(query);
+  EXPECT_EQ(most.texts("a").size(), 64U);
+  EXPECT_EQ(problem(most), "");
+  Parameters more(query + "a=1");
+  EXPECT_EQ(more.texts("a").size(), 64U);
+  EXPECT_EQ(problem(more), "more than 64 parameters");
+}
+
+TEST(Parameters, refuses_bad_escapes_in_name_and_value) {
+  EXPECT_EQ(problem(Parameters("a=%")), "malformed escape in the query");
+  EXPECT_EQ(problem(Parameters("%zz=1")), "malformed escape in the query");
+}
+
+}  // namespace
+}  // namespace sockeye::console

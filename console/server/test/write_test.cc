@@ -1,0 +1,208 @@
+#include "write.h"
+
+#include <gtest/gtest.h>
+#include <simdjson.h>
+
+#include <cmath>
+#include <limits>
+
+namespace sockeye::console {
+namespace {
+
+using namespace std::string_literals;
+using store::Value;
+using Type = store::Value::Type;
+
+std::string json_of(const Value& value) {
+  base::Json json;
+  write_value(json, value);
+  return json.take();
+}
+Value integer(std::int64_t number) {
+  Value out;
+  out.type = Type::integer;
+  out.integer = number;
+  return out;
+}
+Value real(double number) {
+  Value out;
+  out.type = Type::real;
+  out.real = number;
+  return out;
+}
+Value boolean(bool value) {
+  Value out;
+  out.type = Type::boolean;
+  out.boolean = value;
+  return out;
+}
+Value texts(Type type, std::string_view text) {
+  Value out;
+  out.type = type;
+  out.text = text;
+  return out;
+}
+
+bool well_formed(const std::string& json) {
+  simdjson::dom::parser parser;
+  return parser.parse(json).error() == simdjson::SUCCESS;
+}
+
+TEST(WriteValue, every_type) {
+  EXPECT_EQ(json_of(Value()), "null");
+  EXPECT_EQ(json_of(boolean(true)), "true");
+  EXPECT_EQ(json_of(boolean(false)), "false");
+  EXPECT_EQ(json_of(integer(-7)), "-7");
+  EXPECT_EQ(json_of(real(0.1)), "0.1");
+  EXPECT_EQ(json_of(texts(Type::text, "a\"b")), R"("a\"b")");
+  EXPECT_EQ(json_of(texts(Type::bytes, "\x00\xFFz"s)), R"("00ff7a")");
+  // ArrayValue{values: [{int_value: 5}, {string_value: "x"}]}
+  EXPECT_EQ(json_of(texts(Type::array, "\x0A\x02\x18\x05\x0A\x03\x0A\x01x"s)), R"([5,"x"])");
+  // KeyValueList{values: [{key: "k", value: {bool_value: true}}]}
+  EXPECT_EQ(json_of(texts(Type::map, "\x0A\x07\x0A\x01k\x12\x02\x10\x01"s)), R"({"k":true})");
+  EXPECT_EQ(json_of(texts(Type::array, "")), "[]");
+  EXPECT_EQ(json_of(texts(Type::map, "")), "{}");
+}
+
+TEST(WriteValue, integers_that_a_page_cannot_hold_are_text) {
+  EXPECT_EQ(json_of(integer(9'007'199'254'740'991)), "9007199254740991");
+  EXPECT_EQ(json_of(integer(-9'007'199'254'740'991)), "-9007199254740991");
+  EXPECT_EQ(json_of(integer(9'007'199'254'740'992)), "\"9007199254740992\"");
+  EXPECT_EQ(json_of(integer(std::numeric_limits<std::int64_t>::min())), "\"-9223372036854775808\"");
+}
+
+TEST(WriteValue, reals_that_json_has_not_are_words) {
+  EXPECT_EQ(json_of(real(std::nan(""))), "\"NaN\"");
+  EXPECT_EQ(json_of(real(std::numeric_limits<double>::infinity())), "\"Infinity\"");
+  EXPECT_EQ(json_of(real(-std::numeric_limits<double>::infinity())), "\"-Infinity\"");
+  EXPECT_EQ(json_of(real(1e308)), "1e+308");
+}
+
+TEST(Write, figures_that_are_not_known_are_null) {
+  base::Json json;
+  json.open('{');
+  seconds(json, "a", std::nan(""));
+  time_ms(json, "b", 0);
+  time_ms(json, "c", 1'700'000'000'000'250'999);
+  json.close('}');
+  EXPECT_EQ(json.take(), R"({"a":null,"b":null,"c":1700000000000.25})");
+}
+
+TEST(Write, hostile_texts_stay_texts) {
+  const std::vector<std::string> hostile = {"</script><script>alert(1)</script>",
+                                            "\"},{\"x\":\"",
+                                            "\\\"",
+                                            "\x00\x01\x1F\x7F"s,
+                                            "\xFF\xC0\x80\xED\xA0\x80"s,
+                                            "\xE2\x80\xA8\n\r\t",
+                                            std::string(100'000, '"')};
+  for (const auto& text : hostile) {
+    store::Session session;
+    session.route = session.target = session.client = session.close_reason = session.end_reason = text;
+    session.ended_unix_ns = 5;
+    base::Json json;
+    write_session(json, session, std::nullopt);
+    const std::string out = json.take();
+    simdjson::dom::parser parser;
+    simdjson::dom::object object;
+    ASSERT_EQ(parser.parse(out).get(object), simdjson::SUCCESS);
+    std::string_view target;
+    ASSERT_EQ(object["target"].get(target), simdjson::SUCCESS);
+    if (simdjson::validate_utf8(text)) {
+      EXPECT_EQ(target, text);
+    }
+    EXPECT_TRUE(well_formed(json_of(texts(Type::text, text))));
+  }
+}
+
+TEST(WriteSpan, has_every_field_of_a_span) {
+  store::Batch batch;
+  store::Span span;
+  span.trace_id.bytes[0] = 0xAB;
+  span.span_id.bytes[7] = 1;
+  span.start_unix_ns = 1'700'000'000'123'456'789;
+  span.end_unix_ns = span.start_unix_ns - 5;  // another's clock
+  span.name = "GET";
+  span.kind = 200;
+  span.status = 2;
+  batch.origins.push_back({"shop", {}, "lib", "1.2", {}});
+  batch.attributes = {{"k", integer(1)}, {"cut", texts(Type::text, "x")}};
+  batch.attributes[1].value.truncated = true;
+  batch.events.push_back({span.start_unix_ns - 1000, "e", {0, 1}, 0});
+  batch.links.push_back({span.trace_id, span.span_id, "", 0, {1, 1}, 0});
+  span.attributes = {0, 2};
+  span.events = {0, 1};
+  span.links = {0, 1};
+  span.dropped_events = 4;
+  base::Json json;
+  write_span(json, batch, span);
+  EXPECT_EQ(
+      json.take(),
+      R"({"trace_id":"ab000000000000000000000000000000","span_id":"0000000000000001","parent_id":"","name":"GET",)"
+      R"("service":"shop","kind":"unspecified","status":"error","status_message":"","start_ms":1700000000123.456,)"
+      R"("start_unix_ns":"1700000000123456789","duration_ns":-5,"session":null,)"
+      R"("attributes":[{"key":"k","value":1},{"key":"cut","value":"x","truncated":true}],)"
+      R"("events":[{"name":"e","time_ms":1700000000123.455,"offset_ns":-1000,"attributes":[{"key":"k","value":1}]}],)"
+      R"("links":[{"trace_id":"ab000000000000000000000000000000","span_id":"0000000000000001",)"
+      R"("attributes":[{"key":"cut","value":"x","truncated":true}]}],"resource":[],"scope":"lib 1.2",)"
+      R"("dropped":{"attributes":0,"events":4,"links":0}})");
+}
+
+TEST(WriteSpan, without_an_origin) {
+  store::Batch batch;
+  store::Span span;
+  span.origin = 7;
+  base::Json json;
+  write_span(json, batch, span);
+  const std::string out = json.take();
+  EXPECT_TRUE(well_formed(out));
+  EXPECT_NE(out.find(R"("service":"")"), std::string::npos);
+}
+
+TEST(WriteSession, live_figures_or_null) {
+  store::Session session;
+  session.ended_unix_ns = 7'000'000;
+  session.end_reason = "lost";
+  base::Json ended;
+  write_session(ended, session, std::nullopt);
+  const std::string past = ended.take();
+  EXPECT_TRUE(well_formed(past));
+  for (const auto* part :
+       {R"("dialect":"none")", R"("state":"ended","live":false,"close_code":null)",
+        R"("end_reason":"lost","initiator":null)", R"("ended_ms":7,)", R"("rtt_seconds":null)", R"("trace_id":"",)"})
+    EXPECT_NE(past.find(part), std::string::npos) << part << " in " << past;
+
+  LiveFigures live;
+  live.rtt_seconds[1] = 0.25;
+  live.messages_per_second = {1.5, std::nan("")};
+  live.last_message_unix_ns[0] = 3'000'000;
+  base::Json now;
+  write_session(now, session, live);  // its proxy came back with it
+  const std::string present = now.take();
+  EXPECT_TRUE(well_formed(present));
+  for (const auto* part :
+       {R"("state":"open","live":true)", R"("ended_ms":null)", R"("end_reason":null)", R"("rtt_seconds":[null,0.25])",
+        R"("messages_per_second":[1.5,null])", R"("last_message_ms":[3,null])", R"("misses_now":[0,0])"})
+    EXPECT_NE(present.find(part), std::string::npos) << part << " in " << present;
+}
+
+TEST(WriteRecorder, names_opcodes) {
+  std::vector<live::Recorded> recorder;
+  for (const int opcode : {0, 1, 2, 8, 9, 10, 15}) {
+    recorder.emplace_back().opcode = static_cast<std::uint8_t>(opcode);
+    recorder.back().time_unix_ns = 2'000'000;
+  }
+  base::Json json;
+  json.open('{');
+  write_recorder(json, "recorder", recorder);
+  json.close('}');
+  const std::string out = json.take();
+  EXPECT_TRUE(well_formed(out));
+  for (const auto* type : {"continuation", "text", "binary", "close", "ping", "pong"})
+    EXPECT_NE(out.find("\"type\":\"" + std::string(type) + '"'), std::string::npos) << type;
+  EXPECT_TRUE(out.starts_with(R"({"recorder":[{"time_ms":2,"side":0,"type":"continuation","length":0,)"
+                              R"("compressed":false,"injected":false,"answered":false})"));
+}
+
+}  // namespace
+}  // namespace sockeye::console
