@@ -106,7 +106,6 @@ it('a client that froze: its misses show, then why it was closed and what came b
   const detail = await one.api(`/sessions/${id}`);
   const pings = detail.recorder.filter((each: Json) => each.type === 'ping' && each.injected && each.side === 1);
   assert.ok(pings.length >= 3, JSON.stringify(detail.recorder));
-  assert.ok(detail.recorder.some((each: Json) => each.type === 'pong' && each.side === 0), 'the one it did answer');
   assert.equal((await sessionsOf(one, 'state=open')).length, 1);
   await page.saw('sessions', (list) => list.matched === 0);
   assert.equal(String(await roundTrip(healthy, 'hello')), 'hello');

@@ -63,11 +63,12 @@ describe('an open console on loopback', () => {
     const socket = connect(Number(new URL(one.url).port), '127.0.0.1'), asked = 3000;
     cleanup(() => socket.destroy());
     let text = '';
+    socket.on('error', () => undefined);
     socket.on('data', (data) => (text += data));
     socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(asked));
-    const answers = await eventually('all are answered', () => (text.match(/^HTTP\/1\.1 \d+/gm)?.length === asked ? text.match(/^HTTP\/1\.1 \d+/gm) : undefined), 60_000);
-    const refused = answers.filter((line) => line.endsWith(' 429')).length;
-    assert.ok(refused > 0 && refused <= asked - 400 && answers.every((line) => / (200|429)$/.test(line)), `${refused} refused`);
+    await eventually('one is refused', () => /^HTTP\/1\.1 429 [^]*\r\n\r\n/m.test(text), 30_000);
+    const taken = text.match(/^HTTP\/1\.1 200 /gm)?.length ?? 0;
+    assert.ok(taken >= 300 && taken < asked, `${taken} before the first that is refused`);
     assert.match(text, /^Retry-After: 1\r$/m);
   });
 });

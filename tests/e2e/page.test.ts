@@ -83,8 +83,9 @@ describe('a person', () => {
   it('finds the slow part of a streamed answer: its first chunk, in the waterfall', async () => {
     await page.goto(`${one.url}/operations`);
     await settled(page);
-    await page.getByRole('row').filter({hasText: streamed.name}).first().click();
-    await page.waitForURL(/operation=/);
+    // Its name: the numbers beside it are links to their traces.
+    await page.getByRole('row').filter({hasText: streamed.name}).first().getByText(streamed.name).click();
+    await page.waitForURL(/\/operations\?.*operation=/);
     const chosen = page.url();
     await page.reload();
     await page.locator('[role="row"][aria-selected="true"]').filter({hasText: streamed.name}).waitFor();
