@@ -75,7 +75,9 @@ std::vector<std::pair<std::string, std::string>> attribute_filters(Parameters& w
   return out;
 }
 
-Response store_failed(const base::Error& error) { return error_response(500, error.message); }
+Response store_failed(const base::Error& error) {
+  return error_response(error.message == store::bad_cursor ? 400 : 500, error.message);
+}
 
 std::optional<Response> refused(const Parameters& with) {
   if (auto good = with.check(); !good) return error_response(400, good.error().message);

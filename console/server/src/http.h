@@ -67,6 +67,9 @@ struct Admission {
   std::optional<Response> refusal;
   std::size_t largest_body = 0;
   std::shared_ptr<void> lease;  // held until the answer is written
+  // A body of unknown length is leased as it grows, in steps; null: there is no more room, and `no_room` is said.
+  std::function<std::shared_ptr<void>(std::size_t bytes)> lease_more = {};
+  std::optional<Response> no_room = {};
 };
 
 struct Site {

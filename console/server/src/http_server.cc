@@ -42,6 +42,7 @@ using boost::system::error_code;
 
 constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t head_bytes = 32 * 1024;
+constexpr std::size_t lease_step = 256 * 1024;  // of a body whose length is not said
 constexpr std::size_t lingering_bytes = 1 << 20;
 constexpr auto lingering_time = std::chrono::seconds(1);
 constexpr auto accept_pause = std::chrono::milliseconds(100);  // when the process has no descriptor left
@@ -353,7 +354,23 @@ asio::awaitable<bool> Listener::exchange(Stream& stream, beast::flat_buffer& buf
     }
     parser.body_limit(admission.largest_body);
     socket.expires_after(options_.body_timeout);
-    auto [failed, unused] = co_await http::async_read(stream, buffer, parser, nothrow);
+    error_code failed;
+    std::vector<std::shared_ptr<void>> leases;
+    for (std::size_t leased = length ? SIZE_MAX : 0; !parser.is_done() && !failed;) {
+      if (parser.get().body().size() >= leased) {
+        auto more = admission.lease_more ? admission.lease_more(lease_step) : std::make_shared<char>();
+        if (!more) {
+          co_await answer(stream, *std::move(admission.no_room), head, false, version);
+          co_await linger(stream, buffer);
+          co_return false;
+        }
+        leases.push_back(std::move(more));
+        leased += lease_step;
+      }
+      std::tie(failed, std::ignore) = co_await http::async_read_some(stream, buffer, parser, nothrow);
+    }
+    admission.lease = std::make_shared<std::pair<std::shared_ptr<void>, std::vector<std::shared_ptr<void>>>>(
+        std::move(admission.lease), std::move(leases));
     if (failed) {
       const bool large = failed == http::error::body_limit;
       const bool slow = failed == beast::error::timeout;

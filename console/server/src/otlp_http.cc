@@ -115,10 +115,15 @@ Admission admit(const OtlpHttpOptions& options, const Guard& guard, Budget& budg
   out.largest_body = options.largest_body;
   out.refusal = refuse(options, guard, request);
   if (!out.refusal && length.value_or(0) <= options.largest_body) {
-    out.lease = budget.lease(static_cast<std::size_t>(length.value_or(options.largest_body)));
-    if (!out.lease)
-      out.refusal = refusal(*format_of(request.field("content-type")), 429, 8,
+    Response busy = refusal(*format_of(request.field("content-type")), 429, 8,
                             "too many bodies are being read; try again in a second", 1000);
+    out.lease = budget.lease(static_cast<std::size_t>(length.value_or(0)));
+    if (!out.lease)
+      out.refusal = std::move(busy);
+    else if (!length) {
+      out.lease_more = [&budget](std::size_t bytes) { return budget.lease(bytes); };
+      out.no_room = std::move(busy);
+    }
   }
   if (out.refusal && out.refusal->status != 204 && !request.field("origin").empty() &&
       allowed_origin(options, request.field("origin")))

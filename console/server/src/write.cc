@@ -150,9 +150,7 @@ void write_attributes(Json& json, std::string_view key, std::span<const store::A
 
 void write_span(Json& json, const store::Batch& batch, const store::Span& span) {
   const store::Origin* const origin = span.origin < batch.origins.size() ? &batch.origins[span.origin] : nullptr;
-  const auto offset = [&](std::uint64_t at) {
-    return static_cast<double>(static_cast<std::int64_t>(at - span.start_unix_ns));
-  };
+  const auto offset = [&](std::uint64_t at) { return static_cast<std::int64_t>(at - span.start_unix_ns); };
   json.open('{');
   trace_id(json, span.trace_id);
   json.key("span_id").text(base::to_hex(span.span_id));
@@ -164,7 +162,7 @@ void write_span(Json& json, const store::Batch& batch, const store::Span& span) 
   json.key("status_message").text(span.status_message);
   json.key("start_ms").number(ms(span.start_unix_ns));
   json.key("start_unix_ns").text(std::to_string(span.start_unix_ns));
-  json.key("duration_ns").number(static_cast<double>(static_cast<std::int64_t>(span.end_unix_ns - span.start_unix_ns)));
+  json.key("duration_ns").number(static_cast<std::int64_t>(span.end_unix_ns - span.start_unix_ns));
   session_id(json, "session", span.session);
   write_attributes(json, "attributes", batch.of(span.attributes));
   json.key("events").open('[');

@@ -56,7 +56,7 @@ base::Result<store::Page<Session>> sessions(Database& db, const SessionQuery& qu
   Cursor from;
   if (!query.cursor.empty()) {
     const auto cursor = parse_cursor(query.cursor);
-    if (!cursor) return base::fail("the cursor is not one of an earlier answer");
+    if (!cursor) return base::fail(std::string(store::bad_cursor));
     from = *cursor;
   }
   // Opened at `last` or before, ended at `first` or later.

@@ -18,7 +18,7 @@ base::Result<Cursor> start_of(Database& db, const store::SpanQuery& query) {
   if (query.attributes.size() > most_attributes) return base::fail("a search has at most 64 attributes");
   if (!query.cursor.empty()) {
     if (const auto cursor = parse_cursor(query.cursor)) return *cursor;
-    return base::fail("the cursor is not one of an earlier answer");
+    return base::fail(std::string(store::bad_cursor));
   }
   Cursor out;
   Query top(db, "SELECT ifnull(max(id), 0) FROM span");

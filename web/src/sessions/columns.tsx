@@ -25,7 +25,7 @@ const route: Column<Session> = {key: 'route', title: 'Route', width: 90, grow: 1
 const client: Column<Session> = {key: 'client', title: 'Client', width: 132, grow: 1.2, keep: 5, cell: (row) => <span title={row.client}>{row.client || <span className="faint">–</span>}</span>};
 const dialect: Column<Session> = {key: 'dialect', title: 'Dialect', width: 100, grow: 0.9, keep: 2, cell: (row) => (row.dialect === 'none' ? <span className="faint">–</span> : row.dialect)};
 const opened: Column<Session> = {key: 'opened', title: 'Opened', width: 118, end: true, keep: 4, sortable: true, cell: (row) => <Stamp ms={row.opened_ms} />};
-const host: Column<Session> = {key: 'host', title: 'Proxy', width: 110, grow: 0.8, keep: 0, cell: (row) => <span title={row.instance}>{row.host}</span>};
+const host: Column<Session> = {key: 'host', title: 'Host', width: 110, grow: 0.8, keep: 0, cell: (row) => <span title={row.instance}>{row.host}</span>};
 
 function Two({values}: {values: [React.ReactNode, React.ReactNode]}) {
   return <span className="num"><span className="client">{values[0]}</span><span className="faint"> / </span><span className="server">{values[1]}</span></span>;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -45,6 +46,9 @@ struct TraceSummary {
 
 // `cursor` is "" when there is no more. `complete` is false when the deadline ended the search early: what was found
 // is right, and the cursor goes on from there.
+// The error of a question whose cursor no answer gave: its message is this, in every backend.
+inline constexpr std::string_view bad_cursor = "the cursor is not one of an earlier answer";
+
 template <class T>
 struct Page {
   std::vector<T> items;
