@@ -274,7 +274,8 @@ store::Batch Fleet::collect(std::uint64_t now_ns) {
       continue;
     }
     const bool stale = session.changed_ns > session.stored_ns && now_ns > session.stored_ns + rewrite_ns;
-    if (session.proxy->now.connected && (session.dirty || stale)) {
+    // Also of a proxy that is gone before its news were written: somebody will look for these.
+    if (session.dirty || (stale && session.proxy->now.connected)) {
       session.dirty = false;
       session.stored_ns = now_ns;
       batch.sessions.push_back(facts(session, now_ns));
