@@ -52,6 +52,7 @@ Response answer(Api& api, const Request& request) {
 
 std::vector<std::string_view> question_paths() {
   std::vector<std::string_view> out;
+  out.reserve(table.size());
   for (const auto& entry : table) out.push_back(entry.path);
   return out;
 }

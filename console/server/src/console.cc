@@ -170,8 +170,9 @@ void Running::handle(Request&& request, const Respond& respond) {
 
 std::optional<Accepted> Running::upgrade(const Request& request, Response& refusal) {
   const auto refuse = [&](std::optional<Response> why) {
-    if (why) refusal = *std::move(why);
-    return why.has_value();
+    if (!why) return false;
+    refusal = *std::move(why);
+    return true;
   };
   if (refuse(guard_.host(request)) || refuse(guard_.rate(request.client_address)) || refuse(guard_.origin(request)) ||
       refuse(guard_.token(request)))

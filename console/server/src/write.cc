@@ -16,7 +16,10 @@ constexpr std::array<std::string_view, 6> kinds = {"unspecified", "internal", "s
 constexpr std::array<std::string_view, 3> statuses = {"unset", "ok", "error"};
 constexpr std::int64_t largest_exact = 9'007'199'254'740'991;  // 2^53 - 1: what a page's numbers hold
 
-double ms(std::uint64_t unix_ns) { return static_cast<double>(unix_ns / 1000) / 1e3; }
+double ms(std::uint64_t unix_ns) {
+  const std::uint64_t microseconds = unix_ns / 1000;
+  return static_cast<double>(microseconds) / 1e3;
+}
 
 template <class Write>
 void pair(Json& json, std::string_view key, Write write) {

@@ -58,7 +58,7 @@ struct Changed {
 
 struct Recorded {
   std::uint64_t time_unix_ns = 0, length = 0;
-  std::uint8_t side = 0, opcode = 0;  // model::Side of the sender; RFC 6455 §11.8
+  std::uint8_t side = 0, opcode = 0;                            // model::Side of the sender; RFC 6455 §11.8
   bool compressed = false, injected = false, answered = false;  // answered: an injected ping whose pong came
   friend bool operator==(const Recorded&, const Recorded&) = default;
 };
