@@ -98,8 +98,10 @@ void a_deadline_ends_early_and_the_cursor_goes_on(World& world) {
 void many_read_while_one_writes(World& world) {
   std::atomic<std::uint64_t> written = 0;
   std::atomic<bool> stop = false;
+  constexpr int count = 6;
   std::vector<std::thread> readers;
-  for (int i = 0; i < 6; ++i)
+  readers.reserve(count);
+  for (int i = 0; i < count; ++i)
     readers.emplace_back([&, i] {
       std::mt19937_64 random(static_cast<std::uint64_t>(i));
       while (!stop) {

@@ -61,6 +61,7 @@ base::Result<std::vector<store::OperationPoint>> latency(Database& db, const sto
     store::OperationKey key;
   };
   std::vector<Chosen> chosen;
+  chosen.reserve(spans.size());
   for (const auto& [id, count] : spans) chosen.push_back({id, count, {}});
   std::sort(chosen.begin(), chosen.end(),
             [](const Chosen& a, const Chosen& b) { return a.spans != b.spans ? a.spans > b.spans : a.id < b.id; });
