@@ -57,7 +57,7 @@ class Running final : public Console {
   ~Running() override { stop(std::chrono::milliseconds(0)); }
 
   base::Result<void> start();
-  std::string address() const override { return page_->address(); }
+  std::string address() const override { return address_; }
   std::string otlp_http_address() const override { return api_.otlp_http; }
   std::string otlp_grpc_address() const override { return api_.otlp_grpc; }
   void stop(std::chrono::milliseconds timeout) override;
@@ -80,6 +80,7 @@ class Running final : public Console {
   std::unique_ptr<IoThreads> io_;
   std::unique_ptr<Server> page_, otlp_;
   std::unique_ptr<OtlpGrpc> grpc_;
+  std::string address_;
   bool stopped_ = false;
 };
 
@@ -93,6 +94,7 @@ base::Result<void> Running::start() {
   auto page = Server::start(*io_, server, page_site());
   if (!page) return tl::unexpected(page.error());
   page_ = *std::move(page);
+  address_ = page_->address();
   if (!options_.otlp_http.empty()) {
     server.what = "--otlp-http";
     server.listen = options_.otlp_http;
@@ -118,10 +120,12 @@ void Running::stop(std::chrono::milliseconds timeout) {
   if (otlp_) otlp_->stop(timeout);
   live_.stop();
   if (page_) page_->stop(timeout);
-  // Whatever still answers does so into the I/O threads: they go last, and conversations with them.
+  // Whatever still answers does so into the I/O threads: they go last, after all that lives on them.
   questions_.finish();
   decoding_.finish();
   ingest_.settle();
+  otlp_.reset();
+  page_.reset();
   io_.reset();
 }
 

@@ -45,29 +45,45 @@ constexpr std::size_t head_bytes = 32 * 1024;
 constexpr std::size_t lease_step = 256 * 1024;  // of a body whose length is not said
 constexpr std::size_t lingering_bytes = 1 << 20;
 constexpr auto lingering_time = std::chrono::seconds(1);
+constexpr auto hanging_time = std::chrono::seconds(5);
 constexpr auto accept_pause = std::chrono::milliseconds(100);  // when the process has no descriptor left
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
 class Threads final : public IoThreads {
  public:
-  explicit Threads(unsigned count) : work_(context.get_executor()) {
+  explicit Threads(unsigned count) : work_(context->get_executor()), running_(count) {
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are the application's
-    for (unsigned i = 0; i < count; ++i) threads_.emplace_back([this] { context.run(); });
+    for (unsigned i = 0; i < count; ++i) threads_.emplace_back([this] { run(); });
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
+  // The servers were stopped: what is left ends by itself. A coroutine must not be destroyed with the context, because
+  // it unwinds through its executor, which is gone by then; should one hang all the same, the context is left behind.
   ~Threads() override {
     work_.reset();
-    context.stop();
+    {
+      std::unique_lock lock(mutex_);
+      if (!ended_.wait_for(lock, hanging_time, [this] { return running_ == 0; })) context.release()->stop();
+    }
     for (auto& thread : threads_) thread.join();
   }
-  asio::io_context context;
+  std::unique_ptr<asio::io_context> context = std::make_unique<asio::io_context>();
 
  private:
+  void run() {
+    context->run();
+    const std::lock_guard lock(mutex_);
+    --running_;
+    ended_.notify_all();
+  }
+
   asio::executor_work_guard<asio::io_context::executor_type> work_;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  unsigned running_;  // under mutex_
   std::vector<std::thread> threads_;
 };
 
@@ -90,9 +106,16 @@ std::optional<tcp::endpoint> parse_endpoint(const std::string& listen) {
 
 class Listener;
 
-// What a connection has whatever its stream: how it is ended from outside.
+// How a connection is ended from outside: under Listener's mutex_, while the connection is in its list. Not `hard`, it
+// may end what it is at.
 struct Control {
   std::function<void(bool hard)> close;
+};
+
+// Of a connection's coroutine, on its strand; outlives it in closings that were posted too late.
+struct State {
+  bool over = false;
+  bool idle = true;  // no request is under way
 };
 
 class Listener final : public Server, public std::enable_shared_from_this<Listener> {
@@ -119,9 +142,8 @@ class Listener final : public Server, public std::enable_shared_from_this<Listen
  private:
   asio::awaitable<void> accept_loop();
   asio::awaitable<void> serve(beast::tcp_stream stream, tcp::endpoint peer);
-  asio::awaitable<void> requests(Stream& stream, tcp::endpoint peer, Control& control);
-  asio::awaitable<bool> exchange(Stream& stream, beast::flat_buffer& buffer, tcp::endpoint peer, bool first,
-                                 Control& control);
+  asio::awaitable<void> requests(Stream& stream, tcp::endpoint peer, Control& control, State& state);
+  asio::awaitable<bool> exchange(Stream& stream, beast::flat_buffer& buffer, tcp::endpoint peer, Control& control);
   asio::awaitable<bool> answer(Stream& stream, Response response, bool head, bool keep_alive, unsigned version);
   asio::awaitable<void> linger(Stream& stream, beast::flat_buffer& buffer);
   asio::awaitable<void> upgrade(Stream& stream, http::request<http::string_body> message, const Request& request,
@@ -221,58 +243,49 @@ asio::awaitable<void> Listener::accept_loop() {
 
 asio::awaitable<void> Listener::serve(beast::tcp_stream stream, tcp::endpoint peer) {
   const auto keep_me = shared_from_this();
+  Stream ours(std::move(stream));
+  auto& socket = beast::get_lowest_layer(ours);
+  const auto state = std::make_shared<State>();
   Control control;
+  control.close = [&socket, state](bool hard) {
+    asio::post(socket.get_executor(), [&socket, state, hard] {
+      if (!state->over && (hard || state->idle)) socket.close();
+    });
+  };
   std::list<Control*>::iterator place;
   {
     const std::lock_guard lock(mutex_);
     place = connections_.insert(connections_.end(), &control);
-    control.close = [](bool) {};
   }
   try {
-    Stream ours(std::move(stream));
     error_code error;
     if (tls_) {
-      ours.next_layer().expires_after(options_.head_timeout);
+      socket.expires_after(options_.head_timeout);
       std::tie(error) = co_await ours.secure(*tls_).async_handshake(asio::ssl::stream_base::server, nothrow);
     }
-    if (!error) co_await requests(ours, peer, control);
+    if (!error) co_await requests(ours, peer, control, *state);
   } catch (const std::exception&) {  // no memory: this connection's end, not the process's
   }
+  state->over = true;
   const std::lock_guard lock(mutex_);
   connections_.erase(place);
   ended_.notify_all();
 }
 
-asio::awaitable<void> Listener::requests(Stream& stream, tcp::endpoint peer, Control& control) {
+asio::awaitable<void> Listener::requests(Stream& stream, tcp::endpoint peer, Control& control, State& state) {
   auto& socket = beast::get_lowest_layer(stream);
-  // Called under mutex_, and never after this connection left the list: `socket` is there. It closes on its strand.
-  const auto alive = std::make_shared<bool>(true);
-  const auto idle = std::make_shared<bool>(true);
-  {
-    const std::lock_guard lock(mutex_);
-    control.close = [&socket, alive, idle](bool hard) {
-      asio::post(socket.get_executor(), [&socket, alive, idle, hard] {
-        if (*alive && (hard || *idle)) socket.close();
-      });
-    };
-  }
   beast::flat_buffer buffer(head_bytes + 1);
   for (bool first = true; !stopping_; first = false) {
     if (buffer.size() == 0) {  // kept alive: idle is not yet slow
-      *idle = true;
+      state.idle = true;
       socket.expires_after(first ? options_.head_timeout : options_.idle_timeout);
       auto [error, n] = co_await stream.async_read_some(buffer.prepare(4096), nothrow);
       if (error) break;
       buffer.commit(n);
     }
-    *idle = false;
-    if (!co_await exchange(stream, buffer, peer, first, control)) break;
+    state.idle = false;
+    if (!co_await exchange(stream, buffer, peer, control)) break;
   }
-  {
-    const std::lock_guard lock(mutex_);
-    control.close = [](bool) {};
-  }
-  *alive = false;
   error_code ignored;
   socket.socket().shutdown(tcp::socket::shutdown_send, ignored);
 }
@@ -294,7 +307,7 @@ Request to_request(const http::request<http::string_body>& message, const tcp::e
 }
 
 // One request and its answer. False: the connection ends.
-asio::awaitable<bool> Listener::exchange(Stream& stream, beast::flat_buffer& buffer, tcp::endpoint peer, bool,
+asio::awaitable<bool> Listener::exchange(Stream& stream, beast::flat_buffer& buffer, tcp::endpoint peer,
                                          Control& control) {
   auto& socket = beast::get_lowest_layer(stream);
   socket.expires_after(options_.head_timeout);
@@ -451,8 +464,9 @@ asio::awaitable<void> Listener::upgrade(Stream& stream, http::request<http::stri
   auto socket = std::make_shared<WebSocket>(stream);
   {
     const std::lock_guard lock(mutex_);
-    control.close = [weak = std::weak_ptr(socket)](bool) {
-      if (const auto here = weak.lock()) here->close(1001, "console is stopping");
+    control.close = [cut = std::move(control.close), weak = std::weak_ptr(socket)](bool hard) {
+      if (const auto here = weak.lock(); here && !hard) here->close(1001, "console is stopping");
+      if (hard) cut(true);
     };
   }
   co_await socket->converse(message, std::move(accepted));
@@ -484,7 +498,7 @@ class Handle final : public Server {
 
 base::Result<std::unique_ptr<Server>> Server::start(IoThreads& threads, ServerOptions options, Site site) {
   auto listener =
-      std::make_shared<Listener>(static_cast<Threads&>(threads).context, std::move(options), std::move(site));
+      std::make_shared<Listener>(*static_cast<Threads&>(threads).context, std::move(options), std::move(site));
   if (auto listening = listener->listen(); !listening) return tl::unexpected(listening.error());
   listener->run();
   return std::make_unique<Handle>(std::move(listener));
