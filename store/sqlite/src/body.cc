@@ -1,5 +1,6 @@
 #include "body.h"
 
+#include <algorithm>
 #include <charconv>
 #include <protozero/pbf_reader.hpp>
 #include <protozero/pbf_writer.hpp>
@@ -431,7 +432,14 @@ std::uint64_t attributes_matched(std::string_view span_body,
   std::uint64_t out = 0;
   guarded([&] {
     pbf_reader from(span_body.data(), span_body.size());
-    while (from.next(span_field::attributes)) out |= matched(get_attribute(from.get_message()), wanted);
+    while (from.next(span_field::attributes)) {
+      const pbf_reader attribute = from.get_message();
+      pbf_reader head = attribute;  // most keys are not asked for: their values need not be read
+      if (!head.next(key_value::key)) continue;
+      const std::string_view key = view(head);
+      if (std::any_of(wanted.begin(), wanted.end(), [&](const auto& each) { return each.first == key; }))
+        out |= matched(get_attribute(attribute), wanted);
+    }
   });
   return out;
 }

@@ -19,14 +19,15 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
 
 constexpr std::uint64_t k0 = 0xa0761d6478bd642fULL, k1 = 0xe7037ed1a0b428dbULL, k2 = 0x8ebc6af09c88c6e3ULL;
 
-// One bit in `size` bits, for each probe of the term.
+// One bit in `size` bits, for each probe of the term. A plain sum of steps would not do: a term whose step is small
+// beside 2^30 / size would have all its probes on one bit, in every filter.
 template <class Each>
 bool each_probe(Term term, std::uint64_t size, Each each) {
   std::uint64_t at = term & 0x3fffffffU;
   const std::uint64_t step = ((term >> 30U) & 0x3fffffffU) | 1U;
   for (unsigned i = 0; i < probes; ++i) {
     if (!each((at * size) >> 30U)) return false;
-    at = (at + step) & 0x3fffffffU;
+    at = (at * 0x2c1b3c6dU + step) & 0x3fffffffU;
   }
   return true;
 }
