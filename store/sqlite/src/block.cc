@@ -65,7 +65,7 @@ void Block::finish(std::int64_t now_ms) {
         next_, first_, last_, spans_, now_ms, min_start_, max_start_, column_time(max_duration_))
       .run();
   for (unsigned slice = 0; slice < filter_slices; ++slice) {
-    terms_.bits(slice, bits_);
+    terms_.bits(slice, next_, bits_);
     Query(db_, "INSERT INTO filter(slice, block, bits) VALUES(?1, ?2, ?3)", slice, next_, Blob{bits_}).run();
   }
   ++next_;

@@ -11,20 +11,21 @@ constexpr std::size_t most_terms = 128 * 1024;
 constexpr unsigned probes = 8;
 constexpr std::size_t bits_each = 16;
 
+constexpr std::uint64_t k0 = 0xa0761d6478bd642fULL, k1 = 0xe7037ed1a0b428dbULL, k2 = 0x8ebc6af09c88c6e3ULL;
+
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   __extension__ using Wide = unsigned __int128;
   const Wide product = static_cast<Wide>(a) * b;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
 }
 
-constexpr std::uint64_t k0 = 0xa0761d6478bd642fULL, k1 = 0xe7037ed1a0b428dbULL, k2 = 0x8ebc6af09c88c6e3ULL;
-
 // One bit in `size` bits, for each probe of the term. A plain sum of steps would not do: a term whose step is small
-// beside 2^30 / size would have all its probes on one bit, in every filter.
+// beside 2^30 / size would have all its probes on one bit.
 template <class Each>
-bool each_probe(Term term, std::uint64_t size, Each each) {
-  std::uint64_t at = term & 0x3fffffffU;
-  const std::uint64_t step = ((term >> 30U) & 0x3fffffffU) | 1U;
+bool each_probe(Term term, std::int64_t block, std::uint64_t size, Each each) {
+  const std::uint64_t here = mix(term ^ k1, static_cast<std::uint64_t>(block) ^ k2);
+  std::uint64_t at = here & 0x3fffffffU;
+  const std::uint64_t step = ((here >> 30U) & 0x3fffffffU) | 1U;
   for (unsigned i = 0; i < probes; ++i) {
     if (!each((at * size) >> 30U)) return false;
     at = (at * 0x2c1b3c6dU + step) & 0x3fffffffU;
@@ -64,9 +65,9 @@ Term duration_term(std::uint64_t whom, unsigned power) {
   return (whom & (15ULL << 60U)) | (mix(whom ^ k2, power + k0) >> 4U);
 }
 
-bool may_hold(std::string_view bits, Term term) {
+bool may_hold(std::string_view bits, Term term, std::int64_t block) {
   if (bits.empty()) return true;
-  return each_probe(term, bits.size() * 8, [&](std::uint64_t bit) {
+  return each_probe(term, block, bits.size() * 8, [&](std::uint64_t bit) {
     return ((static_cast<unsigned char>(bits[bit >> 3U]) >> (bit & 7U)) & 1U) != 0;
   });
 }
@@ -114,7 +115,7 @@ void TermSet::clear() {
   full_ = has_zero_ = false;
 }
 
-void TermSet::bits(unsigned slice, std::string& out) const {
+void TermSet::bits(unsigned slice, std::int64_t block, std::string& out) const {
   out.clear();
   if (full_) return;
   const auto count =
@@ -122,7 +123,7 @@ void TermSet::bits(unsigned slice, std::string& out) const {
       (has_zero_ && slice == 0 ? 1 : 0);
   out.assign(std::max<std::size_t>(8, static_cast<std::size_t>(count) * bits_each / 8), '\0');
   const auto set = [&](Term term) {
-    each_probe(term, out.size() * 8, [&](std::uint64_t bit) {
+    each_probe(term, block, out.size() * 8, [&](std::uint64_t bit) {
       out[bit >> 3U] = static_cast<char>(static_cast<unsigned char>(out[bit >> 3U]) | (1U << (bit & 7U)));
       return true;
     });

@@ -35,7 +35,9 @@ using Term = std::uint64_t;
 [[nodiscard]] unsigned duration_power(std::uint64_t ns);
 [[nodiscard]] Term duration_term(std::uint64_t whom, unsigned power);
 
-[[nodiscard]] bool may_hold(std::string_view bits, Term term);
+// `block`: whose filter it is. It is part of where an entry lies: otherwise a term that falls on bits of entries which
+// every block has would be looked for in vain in all of them.
+[[nodiscard]] bool may_hold(std::string_view bits, Term term, std::int64_t block);
 
 // A set of terms of bounded size.
 class TermSet {
@@ -46,7 +48,7 @@ class TermSet {
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool full() const { return full_; }
   // The filter's slice; "" (anything may be in it) where the set was full.
-  void bits(unsigned slice, std::string& out) const;
+  void bits(unsigned slice, std::int64_t block, std::string& out) const;
 
  private:
   void grow();

@@ -41,8 +41,8 @@ void Search::read_blocks() {
   if (db_.late()) blocks_.clear();  // half a list is none
 }
 
-bool Search::group_may(const std::vector<Term>& group, std::string_view bits) const {
-  return std::any_of(group.begin(), group.end(), [&](Term term) { return may_hold(bits, term); });
+bool Search::group_may(const std::vector<Term>& group, std::string_view bits, const Block& block) const {
+  return std::any_of(group.begin(), group.end(), [&](Term term) { return may_hold(bits, term, block.id); });
 }
 
 bool Search::may_hold_match(Block& block, std::size_t first_group) {
@@ -54,7 +54,7 @@ bool Search::may_hold_match(Block& block, std::size_t first_group) {
   const auto& groups = matcher_.groups();
   for (std::size_t i = first_group; may && i < groups.size(); ++i) {
     Query filter(db_, "SELECT bits FROM filter WHERE slice = ?1 AND block = ?2", slice_of(groups[i].front()), block.id);
-    if (filter.next()) may = group_may(groups[i], filter.bytes(0));
+    if (filter.next()) may = group_may(groups[i], filter.bytes(0), block);
   }
   block.verdict = may ? Block::Verdict::may : Block::Verdict::not_there;
   return may;
@@ -136,7 +136,7 @@ Search::End Search::read_candidates(Collector& to) {
       while (block != blocks_.end() && block->id < filters.integer(0)) ++block;
       if (block == blocks_.end()) break;
       if (block->id == filters.integer(0) && block->verdict == Block::Verdict::unknown &&
-          !group_may(group, filters.bytes(1)))
+          !group_may(group, filters.bytes(1), *block))
         block->verdict = Block::Verdict::not_there;
     }
     if (db_.late()) return End::late;

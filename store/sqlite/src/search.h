@@ -57,7 +57,7 @@ class Search {
   enum class End : std::uint8_t { all, enough, late, tired };
 
   void read_blocks();
-  [[nodiscard]] bool group_may(const std::vector<Term>& group, std::string_view bits) const;
+  [[nodiscard]] bool group_may(const std::vector<Term>& group, std::string_view bits, const Block& block) const;
   [[nodiscard]] bool may_hold_match(Block& block, std::size_t first_group = 0);
   [[nodiscard]] bool worth_reading(std::int64_t id);
   End walk(Query& index, Collector& to);
