@@ -70,6 +70,8 @@ struct Admission {
   // A body of unknown length is leased as it grows, in steps; null: there is no more room, and `no_room` is said.
   std::function<std::shared_ptr<void>(std::size_t bytes)> lease_more = {};
   std::optional<Response> no_room = {};
+  // How this site words what is wrong with the body itself.
+  std::function<Response(int status, std::string_view message)> error = error_response;
 };
 
 struct Site {

@@ -350,7 +350,7 @@ asio::awaitable<bool> Listener::exchange(Stream& stream, beast::flat_buffer& buf
   if (!length && !parser.chunked()) length = 0;
   Admission admission = site_.admit(request, length);
   if (!admission.refusal && length.value_or(0) > admission.largest_body)
-    admission.refusal = error_response(
+    admission.refusal = admission.error(
         413, "the body is larger than " + std::to_string(admission.largest_body) + " bytes; send smaller batches");
   if (admission.refusal) {
     const bool unread = length.value_or(1) > 0;
@@ -388,7 +388,7 @@ asio::awaitable<bool> Listener::exchange(Stream& stream, beast::flat_buffer& buf
       const bool large = failed == http::error::body_limit;
       const bool slow = failed == beast::error::timeout;
       if (slow || failed == http::error::partial_message || failed == http::error::end_of_stream) co_return false;
-      co_await answer(stream, error_response(large ? 413 : 400, large ? "the body is too large" : "malformed body"),
+      co_await answer(stream, admission.error(large ? 413 : 400, large ? "the body is too large" : "malformed body"),
                       head, false, version);
       co_await linger(stream, buffer);
       co_return false;

@@ -113,21 +113,30 @@ Admission admit(const OtlpHttpOptions& options, const Guard& guard, Budget& budg
                 std::optional<std::uint64_t> length) {
   Admission out;
   out.largest_body = options.largest_body;
+  std::string origin(request.field("origin"));
+  if (!allowed_origin(options, origin)) origin.clear();
+  const auto seen_by_page = [origin](Response response) {
+    if (!origin.empty()) allow_origin(response, origin);
+    return response;
+  };
   out.refusal = refuse(options, guard, request);
-  if (!out.refusal && length.value_or(0) <= options.largest_body) {
-    Response busy = refusal(*format_of(request.field("content-type")), 429, 8,
-                            "too many bodies are being read; try again in a second", 1000);
-    out.lease = budget.lease(static_cast<std::size_t>(length.value_or(0)));
-    if (!out.lease)
-      out.refusal = std::move(busy);
-    else if (!length) {
-      out.lease_more = [&budget](std::size_t bytes) { return budget.lease(bytes); };
-      out.no_room = std::move(busy);
-    }
+  if (out.refusal) {
+    if (out.refusal->status != 204) out.refusal = seen_by_page(*std::move(out.refusal));
+    return out;
   }
-  if (out.refusal && out.refusal->status != 204 && !request.field("origin").empty() &&
-      allowed_origin(options, request.field("origin")))
-    allow_origin(*out.refusal, request.field("origin"));
+  const Format format = *format_of(request.field("content-type"));
+  out.error = [format, seen_by_page](int status, std::string_view message) {
+    return seen_by_page(refusal(format, status, 3, message));
+  };
+  if (length.value_or(0) > options.largest_body) return out;
+  Response busy = seen_by_page(refusal(format, 429, 8, "too many bodies are being read; try again in a second", 1000));
+  out.lease = budget.lease(static_cast<std::size_t>(length.value_or(0)));
+  if (!out.lease) {
+    out.refusal = std::move(busy);
+  } else if (!length) {
+    out.lease_more = [&budget](std::size_t bytes) { return budget.lease(bytes); };
+    out.no_room = std::move(busy);
+  }
   return out;
 }
 

@@ -295,10 +295,13 @@ TEST_F(ConsoleTest, refuses_large_bodies_unread) {
   }
   Client chunks(otlp());
   chunks.send(
-      "POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+      "POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n"
       "Transfer-Encoding: chunked\r\n\r\n");
   for (int i = 0; i < 20; ++i) chunks.send("64\r\n" + std::string(100, ' ') + "\r\n");
-  EXPECT_EQ(chunks.answer().status, 413);
+  const auto answer = chunks.answer();
+  EXPECT_EQ(answer.status, 413);
+  EXPECT_EQ(answer.field("Content-Type"), "application/x-protobuf");  // a google.rpc.Status, as OTLP asks for
+  EXPECT_TRUE(answer.body.starts_with("\x08\x03")) << answer.body;
 }
 
 TEST_F(ConsoleTest, holds_a_bounded_number_of_bytes) {
