@@ -51,7 +51,7 @@ await flow('the vanished one is found among the ended by keys alone, and its pag
   await page.waitForFunction(() => document.querySelectorAll('[role=row]').length === 2);
   await page.getByRole('row', {name: /Heartbeat timeout/}).focus();
   await page.keyboard.press('Enter');
-  await page.getByText('The proxy closed it with 1011 (server error): 2 heartbeats in a row were left unanswered by the client.').waitFor();
+  await page.getByText('Sockeye closed it with 1011 (server error): 2 heartbeats in a row were left unanswered by the client.').waitFor();
 });
 
 await flow('tables: arrows move the focus, Enter opens', async (page) => {

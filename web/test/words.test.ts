@@ -7,7 +7,8 @@ import {lower, upper, heatGrid} from '../src/operations/buckets';
 import {isLive, readFilter, sessionParameters} from '../src/sessions/filter';
 import {axisStep, clampView, firstView, timelineModel, zoomView} from '../src/sessions/timeline_model';
 import {explainEnd, isAbnormal, troubles, unanswered} from '../src/sessions/words';
-import {stack, summary} from '../src/chart/series';
+import {distinct} from '../src/chart/axis';
+import {lonely, stack, summary} from '../src/chart/series';
 import {fitting, type Column} from '../src/table/columns';
 import {bytes, count, duration, parseDuration, rate, shortId} from '../src/text/units';
 import {fleet, recorder, world} from './fleet_data';
@@ -89,6 +90,9 @@ it('adds fleets up, and leaves holes where nothing was reported', () => {
   assert.equal(one.active[60], null); // its proxy is lost
   assert.ok(lines.rtt_p99[0].every((p99, i) => p99! >= lines.rtt_p50[0][i]!));
   assert.deepEqual(closeLines({step_seconds: 10, closes: [{time_ms: 20_000, route: 'a', end_reason: 'reset', initiator: '', code: 1006, count: 2}, {time_ms: 25_000, route: 'b', end_reason: 'reset', initiator: '', code: 1006, count: 3}]}, 0, 40_000, '').reasons, [{reason: 'reset', values: [0, 0, 5, 0, 0], total: 5}]);
+  assert.deepEqual(lonely([1, null, 2, 3, null, null, 4]), [0, 6]);
+  assert.deepEqual(lonely([1, 2]), []);
+  assert.deepEqual(distinct(['0 B', '1 B', '1 B', '2 B']), ['0 B', '1 B', '', '2 B']);
   assert.deepEqual(stack([{label: 'a', color: '', values: [1, null, 2]}, {label: 'b', color: '', values: [1, null, null]}]), [[1, null, 2], [2, null, 2]]);
   assert.equal(summary('T', [{label: 'a', color: '', values: [1, null, 3]}], count), 'T. a: latest 3, lowest 1, highest 3.');
 });

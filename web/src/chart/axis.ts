@@ -10,3 +10,6 @@ export function tick(seconds: number, distance: number): string {
   }
   return distance >= 1 ? time(ms).slice(-8) : `${time(ms).slice(-2)}.${String(Math.round(ms % 1000)).padStart(3, '0')}`;
 }
+
+/** Labels from the bottom up; one that rounds to the same as the one below says nothing. */
+export const distinct = (labels: readonly string[]): string[] => labels.map((label, i) => (i > 0 && label === labels[i - 1] ? '' : label));

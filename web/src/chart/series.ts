@@ -21,6 +21,14 @@ export function stack(series: readonly Series[]): (number | null)[][] {
   });
 }
 
+/** Where a line has a value between two gaps: nothing but a dot shows it. */
+export function lonely(values: ArrayLike<number | null | undefined>): number[] {
+  const out: number[] = [];
+  const there = (i: number): boolean => values[i] !== null && values[i] !== undefined;
+  for (let i = 0; i < values.length; i++) if (there(i) && !there(i - 1) && !there(i + 1)) out.push(i);
+  return out;
+}
+
 export function latest(values: readonly (number | null)[]): number | null {
   for (let i = values.length - 1; i >= 0; i--) if (values[i] !== null && values[i] !== undefined) return values[i]!;
   return null;

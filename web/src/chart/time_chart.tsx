@@ -7,8 +7,8 @@ import 'uplot/dist/uPlot.min.css';
 import {color, useThemeVersion} from '../shell/theme';
 import {preciseTime, time, utc} from '../time/format';
 import {useWidth} from '../control/use_width';
-import {tick} from './axis';
-import {latest, stack, summary, type Series} from './series';
+import {distinct, tick} from './axis';
+import {latest, lonely, stack, summary, type Series} from './series';
 
 export function TimeChart({title, times, series, from, to, format, height = 120, kind = 'line', onSelect, onReset, legend = true, marks = []}: {
   title: string; times: number[]; // Unix ms
@@ -51,12 +51,12 @@ export function TimeChart({title, times, series, from, to, format, height = 120,
       },
       axes: [
         {...axis, size: 24, gap: 4, space: 64, values: (_, splits, __, ___, distance) => splits.map((one) => tick(one, distance))},
-        {...axis, size: 58, gap: 4, space: 28, values: (_, splits) => splits.map((one) => told.current.format(one))},
+        {...axis, size: 58, gap: 4, space: 28, values: (_, splits) => distinct(splits.map((one) => told.current.format(one)))},
       ],
       series: [{}, ...ordered.map((one): uPlot.Series => {
         const stroke = color(one.color);
         return {
-          label: one.label, stroke, width: stacked ? 1 : 1.5, spanGaps: false, points: {show: false},
+          label: one.label, stroke, width: stacked ? 1 : 1.5, spanGaps: false, points: {show: false, size: 4, fill: stroke, filter: (u, at) => (stacked ? null : lonely(u.data[at]!))},
           ...(one.dash ? {dash: [4, 3]} : {}),
           ...(kind === 'bars' ? {fill: stroke, paths: uPlot.paths.bars!({size: [0.8, 14], gap: 0})} : {}),
           ...(kind === 'area' ? {fill: stroke} : {}),

@@ -14,7 +14,7 @@ export function SessionFacts({session, connection, now}: {session: Session; conn
   const rows: [string, React.ReactNode][] = [
     ['Opened', <Stamp ms={session.opened_ms} />],
     end !== null ? ['Ended', <><Stamp ms={end} precise /> <span className="faint">after {duration((end - session.opened_ms) / 1000)}</span></>] : ['Open for', duration(Math.max(0, (now - session.opened_ms) / 1000))],
-    ...(end !== null ? [['Close', <>{session.close_code ?? '–'} <span className="faint">{codeName(session.close_code)}</span>{session.close_reason && <> “{session.close_reason}”</>}{session.initiator && <span className="faint"> by {session.initiator}</span>}</>] as [string, React.ReactNode]] : []),
+    ...(end !== null ? [['Close', <>{session.close_code ?? '–'} <span className="faint">{codeName(session.close_code)}</span>{session.close_reason && <> “{session.close_reason}”</>}{session.initiator && session.initiator !== 'network' && <span className="faint"> by {session.initiator}</span>}</>] as [string, React.ReactNode]] : []),
     ['Client', <span className="mono">{session.client || '–'}</span>],
     ['Target', <span className="mono">{session.target || '–'}</span>],
     ['Route', <bdi>{session.route}</bdi>],
