@@ -261,7 +261,8 @@ asio::awaitable<void> Listener::serve(beast::tcp_stream stream, tcp::endpoint pe
     error_code error;
     if (tls_) {
       socket.expires_after(options_.head_timeout);
-      std::tie(error) = co_await ours.secure(*tls_).async_handshake(asio::ssl::stream_base::server, nothrow);
+      std::tie(error) = co_await asio::async_initiate<decltype(nothrow), void(error_code)>(
+          [&](auto done) { ours.secure(*tls_, Stream::Ended(std::move(done), ours.get_executor())); }, nothrow);
     }
     if (!error) co_await requests(ours, peer, control, *state);
   } catch (const std::exception&) {  // no memory: this connection's end, not the process's
@@ -401,7 +402,8 @@ asio::awaitable<bool> Listener::exchange(Stream& stream, beast::flat_buffer& buf
       [&](auto completion) {
         auto shared = std::make_shared<decltype(completion)>(std::move(completion));
         site_.handle(std::move(request), [shared, executor = stream.get_executor()](Response done) {
-          asio::post(executor, [shared, done = std::move(done)]() mutable { std::move (*shared)(std::move(done)); });
+          asio::post(asio::bind_executor(
+              executor, [shared, done = std::move(done)]() mutable { std::move (*shared)(std::move(done)); }));
         });
       },
       asio::use_awaitable);

@@ -1,14 +1,17 @@
 // A connection's bytes, with TLS or without, shown to a Watcher on their way: how the console observes its own
-// WebSockets. One type for both, so that what is built on it (HTTP, WebSocket) is compiled once.
+// WebSockets. One type for both, and completion handlers behind a virtual call: what is built on it (HTTP, WebSocket)
+// is compiled once, and what is below it (sockets, TLS) not again for each operation above.
 #pragma once
 
-#include <algorithm>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/compose.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/beast/core/role.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/websocket/ssl.hpp>
-#include <boost/beast/websocket/teardown.hpp>
+#include <boost/container/static_vector.hpp>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -18,92 +21,105 @@
 
 namespace sockeye::console {
 
+// A completion handler of any type, with its executor. Moved, called once.
+template <class... Arguments>
+class Completion {
+ public:
+  using executor_type = boost::asio::any_io_executor;
+
+  template <class Handler>
+  Completion(Handler handler, const executor_type& otherwise)
+      : executor_(boost::asio::get_associated_executor(handler, otherwise)),
+        held_(std::make_unique<Held<Handler>>(std::move(handler))) {}
+  [[nodiscard]] executor_type get_executor() const noexcept { return executor_; }
+  void operator()(Arguments... arguments) { std::exchange(held_, nullptr)->call(arguments...); }
+
+ private:
+  struct Any {
+    virtual ~Any() = default;
+    virtual void call(Arguments... arguments) = 0;
+  };
+  template <class Handler>
+  struct Held final : Any {
+    explicit Held(Handler from) : handler(std::move(from)) {}
+    void call(Arguments... arguments) override { std::move(handler)(arguments...); }
+    Handler handler;
+  };
+
+  executor_type executor_;
+  std::unique_ptr<Any> held_;
+};
+
 class Stream {
  public:
   using next_layer_type = boost::beast::tcp_stream;
   using executor_type = next_layer_type::executor_type;
   using Tls = boost::asio::ssl::stream<next_layer_type&>;
+  using Moved = Completion<boost::system::error_code, std::size_t>;
+  using Ended = Completion<boost::system::error_code>;
 
-  explicit Stream(boost::beast::tcp_stream&& tcp) : tcp_(std::move(tcp)) {}
+  explicit Stream(next_layer_type&& tcp);
+  ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
   next_layer_type& next_layer() { return tcp_; }
   const next_layer_type& next_layer() const { return tcp_; }
   executor_type get_executor() { return tcp_.get_executor(); }
-  // Before the first byte; the handshake is the caller's.
-  Tls& secure(boost::asio::ssl::context& context) { return tls_.emplace(tcp_, context); }
-  [[nodiscard]] bool is_secure() const { return tls_.has_value(); }
-  void watch(std::unique_ptr<Watcher> watcher) { watcher_ = std::move(watcher); }
+  // Before the first byte: what is read and written from `ended` on is inside TLS.
+  void secure(boost::asio::ssl::context& context, Ended ended);
+  [[nodiscard]] bool is_secure() const { return tls_ != nullptr; }
+  void watch(std::unique_ptr<Watcher> watcher);
 
-  template <class Buffers, class Handler>
-  auto async_read_some(const Buffers& buffers, Handler&& handler) {
-    return boost::asio::async_compose<std::remove_reference_t<Handler>, void(boost::system::error_code, std::size_t)>(
-        Pass<true, Buffers>{this, buffers}, handler, tcp_);
+  template <class Buffers, class Token>
+  auto async_read_some(const Buffers& buffers, Token&& token) {
+    return boost::asio::async_initiate<Token, void(boost::system::error_code, std::size_t)>(
+        Start{this}, token, few<boost::asio::mutable_buffer>(buffers));
   }
-  template <class Buffers, class Handler>
-  auto async_write_some(const Buffers& buffers, Handler&& handler) {
-    return boost::asio::async_compose<std::remove_reference_t<Handler>, void(boost::system::error_code, std::size_t)>(
-        Pass<false, Buffers>{this, buffers}, handler, tcp_);
+  template <class Buffers, class Token>
+  auto async_write_some(const Buffers& buffers, Token&& token) {
+    return boost::asio::async_initiate<Token, void(boost::system::error_code, std::size_t)>(
+        Start{this}, token, few<boost::asio::const_buffer>(buffers));
   }
 
   friend void teardown(boost::beast::role_type role, Stream& stream, boost::system::error_code& error) {
-    using boost::beast::websocket::teardown;
-    teardown(role, stream.tcp_, error);
+    stream.tear_down(role, error);
   }
   template <class Handler>
   friend void async_teardown(boost::beast::role_type role, Stream& stream, Handler&& handler) {
-    using boost::beast::websocket::async_teardown;
-    if (stream.tls_)
-      async_teardown(role, *stream.tls_, std::forward<Handler>(handler));
-    else
-      async_teardown(role, stream.tcp_, std::forward<Handler>(handler));
+    stream.tear_down(role, Ended(std::decay_t<Handler>(std::forward<Handler>(handler)), stream.get_executor()));
   }
 
  private:
-  // A named operation: a lambda here would repeat the handler's whole type in its own name, and symbols grow without
-  // end.
-  template <bool by_client, class Buffers>
-  struct Pass {
+  // More than 16 at a time are not needed: these are the calls that may do a part.
+  template <class Buffer>
+  using Few = boost::container::static_vector<Buffer, 16>;
+  template <class Buffer, class Buffers>
+  static Few<Buffer> few(const Buffers& buffers) {
+    Few<Buffer> out;
+    const auto end = boost::asio::buffer_sequence_end(buffers);
+    for (auto at = boost::asio::buffer_sequence_begin(buffers); at != end && out.size() < out.capacity(); ++at)
+      out.emplace_back(*at);
+    return out;
+  }
+  // Named: a lambda here would repeat the handler's whole type in its own name, and symbols grow without end.
+  struct Start {
     Stream* stream;
-    Buffers buffers;
-    bool started = false;
-
-    template <class Self>
-    void operator()(Self& self, boost::system::error_code error = {}, std::size_t n = 0) {
-      if (!started) {
-        started = true;
-        if constexpr (by_client) {
-          if (stream->tls_)
-            stream->tls_->async_read_some(buffers, std::move(self));
-          else
-            stream->tcp_.async_read_some(buffers, std::move(self));
-        } else {
-          if (stream->tls_)
-            stream->tls_->async_write_some(buffers, std::move(self));
-          else
-            stream->tcp_.async_write_some(buffers, std::move(self));
-        }
-        return;
-      }
-      if (stream->watcher_) stream->show(by_client, buffers, n);
-      self.complete(error, n);
+    template <class Handler, class Buffers>
+    void operator()(Handler&& handler, const Buffers& buffers) const {
+      stream->move(buffers, Moved(std::decay_t<Handler>(std::forward<Handler>(handler)), stream->get_executor()));
     }
   };
+  template <class Buffer>
+  struct Pass;
 
-  template <class Buffers>
-  void show(bool by_client, const Buffers& buffers, std::size_t n) {
-    const auto end = boost::asio::buffer_sequence_end(buffers);
-    for (auto at = boost::asio::buffer_sequence_begin(buffers); at != end && n > 0; ++at) {
-      const boost::asio::const_buffer part(*at);
-      const std::size_t size = std::min(part.size(), n);
-      if (size > 0) watcher_->sent(by_client, {static_cast<const base::Byte*>(part.data()), size});
-      n -= size;
-    }
-  }
+  void move(const Few<boost::asio::mutable_buffer>& to, Moved done);  // reads
+  void move(const Few<boost::asio::const_buffer>& from, Moved done);  // writes
+  void tear_down(boost::beast::role_type role, boost::system::error_code& error);
+  void tear_down(boost::beast::role_type role, Ended ended);
 
-  boost::beast::tcp_stream tcp_;
-  std::optional<Tls> tls_;
+  next_layer_type tcp_;
+  std::unique_ptr<Tls> tls_;
   std::unique_ptr<Watcher> watcher_;
 };
 
