@@ -42,7 +42,6 @@ class Running final : public Console {
  public:
   Running(Options options, store::Store& store)
       : options_(std::move(options)),
-        store_(store),
         guard_({options_.token, options_.hosts, options_.requests_per_second}),
         budget_(options_.bodies_in_flight),
         decoding_(std::min(4U, cores()), bodies_waiting),
@@ -69,7 +68,6 @@ class Running final : public Console {
   std::optional<Accepted> upgrade(const Request& request, Response& refusal);
 
   const Options options_;
-  store::Store& store_;
   Guard guard_;
   Budget budget_;
   Workers decoding_, questions_;
