@@ -18,11 +18,14 @@ if(SOCKEYE_FUZZ)
 endif()
 
 # sockeye_heavy(SOURCE...): Beast's composed operations make symbols by the megabyte; with line tables and UBSan's checks GCC
-# takes minutes and gigabytes for one file. These go without both. ASan and TSan stay on.
+# takes minutes and gigabytes for one file. These go without both, and unoptimised under sanitizers. ASan and TSan stay on.
 function(sockeye_heavy)
   set(options -g0)
+  if(SOCKEYE_SANITIZE)
+    list(APPEND options -O0)
+  endif()
   if(SOCKEYE_SANITIZE MATCHES undefined)
-    list(APPEND options -fno-sanitize=undefined -O0)
+    list(APPEND options -fno-sanitize=undefined)
   endif()
   set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS ${options})
 endfunction()
