@@ -154,6 +154,25 @@ TEST(Schema, FilesAreNumberedWithoutGaps) {
   EXPECT_GT(expected, 1);
 }
 
+// Filters of schema 1 place their entries elsewhere: they must not rule a block out.
+TEST(Schema, FiltersOfSchema1HoldAnythingAfterwards) {
+  const Folder folder;
+  make(folder.path(), 10);
+  run(folder.database(), "INSERT INTO filter VALUES(0, 1000, x'0000000000000000'); PRAGMA user_version = 1");
+  make(folder.path(), 0);
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(folder.database().c_str(), &db), SQLITE_OK);
+  sqlite3_stmt* rows = nullptr;
+  ASSERT_EQ(
+      sqlite3_prepare_v2(db, "SELECT count(*), sum(length(bits)) FROM filter WHERE block = 1000", -1, &rows, nullptr),
+      SQLITE_OK);
+  ASSERT_EQ(sqlite3_step(rows), SQLITE_ROW);
+  EXPECT_EQ(sqlite3_column_int(rows, 0), 1);
+  EXPECT_EQ(sqlite3_column_int(rows, 1), 0);
+  sqlite3_finalize(rows);
+  sqlite3_close(db);
+}
+
 TEST(Schema, AFailedMigrationChangesNothing) {
   // Version 0 with our mark and a table in the way of schema 1.
   const Folder folder;
