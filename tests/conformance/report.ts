@@ -18,11 +18,9 @@ export interface Row {
 export function compare(one: Case, direct: Outcome, proxied: Outcome | undefined): Row {
   const row = {id: one.id, what: one.what, direct, proxied};
   if (!proxied) return {...row, worse: ''};
-  const race = one.kind === 'script' && one.race;
-  const allowed = Math.max(rank[direct.verdict], race ? rank['NON-STRICT'] : 0);
   const problems: string[] = [];
   // The proxy enforces the rules itself, so behind it no case may fail, whatever the peer alone does.
-  if (rank[proxied.verdict] > allowed || proxied.verdict === 'FAILED') problems.push(`${proxied.verdict} behind the proxy, ${direct.verdict} direct`);
+  if (rank[proxied.verdict] > rank[direct.verdict] || proxied.verdict === 'FAILED') problems.push(`${proxied.verdict} behind the proxy, ${direct.verdict} direct`);
   if (closeRank[proxied.close] > closeRank[direct.close]) problems.push(`close ${proxied.close} behind the proxy, ${direct.close} direct`);
   return {...row, worse: problems.join('; ')};
 }

@@ -274,6 +274,9 @@ void LiveConnection::feed(Side from, Bytes bytes, Time now) {
         forward_up_to(at);
       }
       kept = rest.data();
+    } else if (verdict == Verdict::answer) [[unlikely]] {
+      if (piece.held.empty()) forward_up_to(at);
+      return happened(session::Event::close, from, {}, now);
     } else if (verdict == Verdict::last) [[unlikely]] {
       forward_up_to(rest.data());
       happened(session::Event::close, from, {}, now);
@@ -345,7 +348,8 @@ LiveConnection::Verdict LiveConnection::control(Side from, const Piece& piece, T
   ++s.counts.messages[type];
   opening_.metrics->messages[model::index(from)][type].add();
   note(from, header.opcode, payload.size(), false, false, now);
-  return header.opcode == Opcode::close ? Verdict::last : Verdict::pass;
+  if (header.opcode != Opcode::close) return Verdict::pass;
+  return life_.state() == session::State::failing ? Verdict::answer : Verdict::last;
 }
 
 // §5.5.1, §7.4. What it says becomes how the session ended, if it is the first to say so and is right, or passed on

@@ -41,12 +41,17 @@ void LiveConnection::end_for(Side from, Anomaly kind, Time now) {
   happened(Event::violation, from, words, now);
   // A Close of ours that waited for the end of this stream's frame has it now, or never.
   const Side to = model::other(from);
+  // Inside a frame that will never be whole the other peer cannot be told, so there is no answer to wait for.
+  if (life_.state() == session::State::failing && !leg(to).told) return happened(Event::timeout, from, words, now);
   if (leg(to).close_waits && at_boundary(to)) boundary_reached(to, now);
   if (leg(to).close_waits) finish_leg(to, Finish::flush);
 }
 
 void LiveConnection::happened(Event event, Side who, const Parting& words, Time now) {
-  carry_out(life_.on(event, who), who, words, now);
+  // The violator hears late what its violation was, whatever it was that ended the wait.
+  const bool failing = life_.state() == session::State::failing;
+  const Parting violation = failing ? Parting{.code = close_->code, .reason = close_->reason} : Parting{};
+  carry_out(life_.on(event, who), who, failing ? violation : words, now);
 }
 
 void LiveConnection::carry_out(session::Actions actions, Side self, const Parting& words, Time now) {

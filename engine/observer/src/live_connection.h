@@ -104,8 +104,13 @@ class LiveConnection final : public Connection {
   };
   // Counts of one feed(), added to the session's and the route's once.
   class Batch;
-  enum class Verdict : std::uint8_t { pass, swallow, last };  // last: nothing passes behind it
-  struct Parting {                                            // what we say when we end the session
+  enum class Verdict : std::uint8_t {
+    pass,
+    swallow,
+    last,   // a Close: nothing passes behind it
+    answer  // a Close that answers ours: it is for us, and the last we hear
+  };
+  struct Parting {  // what we say when we end the session
     std::uint16_t code = 1000;
     std::string_view reason;
   };

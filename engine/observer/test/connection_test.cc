@@ -206,6 +206,7 @@ TEST(Connection, million_tiny_fragments_cost_no_memory_and_end_at_the_limit) {
   rig.feed(Side::client, fragments);
   EXPECT_EQ(rig.anomalies(Anomaly::too_many_fragments), 1U);
   EXPECT_EQ(frames(rig.to(Side::server)).size(), 16384U + 1U);  // and our Close
+  rig.feed(Side::server, close(Side::server, 1008));
   EXPECT_EQ(frames(rig.to(Side::client)).at(0).code(), 1008);
 
   Rig forward;

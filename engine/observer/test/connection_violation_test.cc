@@ -60,20 +60,27 @@ TEST(Violation, strict_closes_both_legs_with_the_code) {
       EXPECT_EQ(rig.view().anomalies, 1U);
       EXPECT_EQ(rig.to(other).substr(0, before.size()), before);
 
-      const auto offender = frames(rig.to(it.side));
+      const auto others = frames(rig.to(other));
+      const bool inside = others.back().opcode != Opcode::close;  // part of the bad frame had passed
+      EXPECT_TRUE(!inside || (it.kind == Anomaly::invalid_utf8 && size < 1000));
+      std::string answers;
+      if (!inside) {
+        EXPECT_EQ(others.back().code(), it.code);
+        EXPECT_EQ(others.back().masked, other == Side::server);
+        // What the other peer says to the good message still arrives, and then it is the offender's turn.
+        EXPECT_EQ(rig.view().state, model::SessionState::closing);
+        EXPECT_EQ(rig.to(it.side), "");
+        answers = text(other, "to good");
+        rig.chop(other, answers + close(other, static_cast<std::uint16_t>(it.code)) + text(other, "late"), size);
+      }
+
+      EXPECT_EQ(rig.to(it.side).substr(0, answers.size()), answers);
+      const auto offender = frames(rig.to(it.side).substr(answers.size()));
       ASSERT_EQ(offender.size(), 1U);
       EXPECT_EQ(offender[0].opcode, Opcode::close);
       EXPECT_EQ(offender[0].code(), it.code);
       EXPECT_EQ(offender[0].payload.substr(2), model::explain(it.kind));
       EXPECT_EQ(offender[0].masked, it.side == Side::server);
-
-      const auto others = frames(rig.to(other));
-      const bool inside = others.back().opcode != Opcode::close;  // part of the bad frame had passed
-      EXPECT_TRUE(!inside || (it.kind == Anomaly::invalid_utf8 && size < 1000));
-      if (!inside) {
-        EXPECT_EQ(others.back().code(), it.code);
-        EXPECT_EQ(others.back().masked, other == Side::server);
-      }
       EXPECT_TRUE(rig.was_finished(Side::client, Finish::flush));
       EXPECT_TRUE(rig.was_finished(Side::server, Finish::flush));
       EXPECT_EQ(rig.after_finish, 0);
@@ -86,8 +93,88 @@ TEST(Violation, strict_closes_both_legs_with_the_code) {
       EXPECT_EQ(rig.connection->next_deadline(), base::never);
       // Deaf from here on.
       rig.feed(other, text(other, "still here"));
-      EXPECT_EQ(frames(rig.to(it.side)).size(), 1U);
+      EXPECT_EQ(frames(rig.to(it.side)).size(), answers.empty() ? 1U : 2U);
     }
+  }
+}
+
+// §7.1.7 for the offender, but nothing of what the other peer has to say to the good messages is lost: until it answers
+// our Close, or goes, or the close timeout is over.
+TEST(Violation, the_other_peer_may_answer_first) {
+  const std::string bad = frame(Side::client, Opcode::continuation, "x");
+  const auto offended = [&](Rig& rig) {
+    rig.open();
+    rig.feed(Side::client, text(Side::client, "good") + bad + text(Side::client, "behind"));
+    rig.feed(Side::server, text(Side::server, "reply"));
+    rig.feed(Side::client, text(Side::client, "deaf to it"));
+    EXPECT_EQ(rig.to(Side::client), text(Side::server, "reply"));
+    EXPECT_EQ(frames(rig.to(Side::server)).size(), 2U);
+    EXPECT_TRUE(rig.finished[0].empty() && rig.finished[1].empty());
+  };
+  const auto told = [](const Rig& rig, Finish server = Finish::flush) {
+    const auto got = frames(rig.to(Side::client));
+    ASSERT_EQ(got.size(), 2U);
+    EXPECT_EQ(got[1].code(), 1002);
+    EXPECT_EQ(got[1].payload.substr(2), model::explain(Anomaly::orphan_continuation));
+    EXPECT_TRUE(rig.was_finished(Side::client, Finish::flush));
+    EXPECT_TRUE(rig.was_finished(Side::server, server));
+    EXPECT_EQ(rig.view().state, model::SessionState::closed);
+    EXPECT_EQ(rig.connection->close_info()->why, model::EndReason::protocol_error);
+  };
+  {
+    SCOPED_TRACE("a Close of its own");
+    Rig rig;
+    offended(rig);
+    rig.feed(Side::server, close(Side::server, 1000, "bye"));
+    told(rig);
+  }
+  {
+    SCOPED_TRACE("FIN");
+    Rig rig;
+    offended(rig);
+    rig.connection->eof(Side::server, rig.now);
+    told(rig);
+  }
+  {
+    SCOPED_TRACE("reset");
+    Rig rig;
+    offended(rig);
+    rig.connection->reset(Side::server, rig.now);
+    told(rig, Finish::abort);
+  }
+  {
+    SCOPED_TRACE("a violation of its own");
+    Rig rig;
+    offended(rig);
+    rig.feed(Side::server, frame(Side::server, {.payload = "x", .masked = 1}));
+    told(rig);
+    EXPECT_EQ(rig.view().anomalies, 2U);
+  }
+  {
+    SCOPED_TRACE("nothing, for the close timeout");
+    Rig rig;
+    offended(rig);
+    rig.wait(rig.options.close_timeout - 1ms);
+    EXPECT_EQ(frames(rig.to(Side::client)).size(), 1U);
+    rig.wait(1ms);
+    told(rig);
+  }
+  {
+    SCOPED_TRACE("drain");
+    Rig rig;
+    offended(rig);
+    rig.connection->shut(model::EndReason::drain, 1001, "drain", rig.now);
+    told(rig);
+  }
+  {
+    SCOPED_TRACE("the offender's FIN changes nothing, its reset ends the wait");
+    Rig rig;
+    offended(rig);
+    rig.connection->eof(Side::client, rig.now);
+    EXPECT_TRUE(rig.finished[0].empty() && rig.finished[1].empty());
+    rig.connection->reset(Side::client, rig.now);
+    EXPECT_TRUE(rig.was_finished(Side::client, Finish::abort));
+    EXPECT_TRUE(rig.was_finished(Side::server, Finish::flush));
   }
 }
 
@@ -152,8 +239,9 @@ TEST(Violation, the_offender_is_inside_a_frame_itself) {
   const std::string half = text(Side::server, std::string(100, 'a')).substr(0, 50);
   rig.feed(Side::server, half);
   rig.feed(Side::client, frame(Side::client, Opcode::continuation, "x"));
-  EXPECT_EQ(rig.to(Side::client), half);  // no Close fits
   EXPECT_EQ(frames(rig.to(Side::server)).at(0).code(), 1002);
+  rig.connection->eof(Side::server, rig.now);
+  EXPECT_EQ(rig.to(Side::client), half);  // no Close fits
   EXPECT_TRUE(rig.was_finished(Side::client, Finish::flush));
 }
 
@@ -201,8 +289,9 @@ TEST(Violation, message_limits) {
   announced.options.limits.frame = 100;
   announced.open();
   announced.feed(Side::client, frame(Side::client, Opcode::binary, std::string(101, 'x')).substr(0, 6));
-  EXPECT_EQ(frames(announced.to(Side::client)).at(0).code(), 1009);
   EXPECT_EQ(frames(announced.to(Side::server)).at(0).code(), 1009);
+  announced.feed(Side::server, close(Side::server, 1009));
+  EXPECT_EQ(frames(announced.to(Side::client)).at(0).code(), 1009);
 }
 
 TEST(Violation, ping_flood) {
@@ -215,6 +304,7 @@ TEST(Violation, ping_flood) {
   EXPECT_EQ(rig.to(Side::server), flood);
   rig.feed(Side::client, frame(Side::client, Opcode::pong, ""));
   EXPECT_EQ(rig.anomalies(Anomaly::control_flood), 1U);
+  rig.feed(Side::server, close(Side::server, 1008));
   EXPECT_EQ(frames(rig.to(Side::client)).at(0).code(), 1008);
   EXPECT_EQ(rig.to(Side::server).substr(0, flood.size()), flood);
 
@@ -285,6 +375,7 @@ TEST(Deflate, observed_violations_close) {
       return 0;
     }
     EXPECT_EQ(frames(rig.to(Side::server)).size(), 1U);
+    rig.feed(Side::server, close(Side::server, 1000));
     return frames(rig.to(Side::client)).at(0).code();
   };
   const std::string bomb = deflated(std::string((1 << 20) + 1, '\0'));
@@ -308,6 +399,7 @@ TEST(Deflate, rsv1_where_it_must_not_be) {
     rig.open();
     rig.feed(Side::client, bytes);
     EXPECT_EQ(rig.anomalies(Anomaly::reserved_bits), 1U);
+    rig.feed(Side::server, close(Side::server, 1002));
     EXPECT_EQ(frames(rig.to(Side::client)).at(0).code(), 1002);
   }
 }

@@ -24,6 +24,8 @@ constexpr Actions abort_self{.abort_self = true};
 constexpr Actions abort_self_finish_other{.finish_other = true, .abort_self = true};
 constexpr Actions tell_and_finish_both{
     .tell_self = true, .tell_other = true, .finish_self = true, .finish_other = true};
+constexpr Actions tell_other{.tell_other = true};
+constexpr Actions tell_and_finish_other{.tell_other = true, .finish_other = true, .abort_self = true};
 constexpr Actions tell_both_soon{.tell_both_soon = true};
 constexpr Actions give_up{.abort_silent = true};
 
@@ -33,7 +35,7 @@ constexpr std::array rows{
     Row{State::open,         Event::close,     Who::any,    State::close_seen,   pass},
     Row{State::open,         Event::eof,       Who::any,    State::half_closed,  finish_other},
     Row{State::open,         Event::reset,     Who::any,    State::closed,       abort_self_finish_other},
-    Row{State::open,         Event::violation, Who::any,    State::closed,       tell_and_finish_both},
+    Row{State::open,         Event::violation, Who::any,    State::failing,      tell_other},
     Row{State::open,         Event::dead,      Who::any,    State::closed,       tell_and_finish_both},
     Row{State::open,         Event::shut,      Who::any,    State::parting,      tell_both_soon},
 
@@ -57,6 +59,16 @@ constexpr std::array rows{
     Row{State::half_closed,  Event::violation, Who::any,    State::closed,       tell_and_finish_both},
     Row{State::half_closed,  Event::shut,      Who::any,    State::closed,       tell_and_finish_both},
     Row{State::half_closed,  Event::timeout,   Who::any,    State::closed,       give_up},
+
+    // What second had to say to the good messages ahead of the violation still passes; its Close, or the close timeout,
+    // ends that, and then first is told (RFC 6455 §7.1.7).
+    Row{State::failing,      Event::close,     Who::second, State::closed,       tell_and_finish_both},
+    Row{State::failing,      Event::eof,       Who::second, State::closed,       tell_and_finish_both},
+    Row{State::failing,      Event::reset,     Who::second, State::closed,       tell_and_finish_other},
+    Row{State::failing,      Event::reset,     Who::first,  State::closed,       abort_self_finish_other},
+    Row{State::failing,      Event::violation, Who::second, State::closed,       tell_and_finish_both},
+    Row{State::failing,      Event::shut,      Who::any,    State::closed,       tell_and_finish_both},
+    Row{State::failing,      Event::timeout,   Who::any,    State::closed,       tell_and_finish_both},
 
     // On each leg apart: towards the client we are the server and end TCP once its Close is here; towards the server we
     // are the client and wait for it to do so. Both finished is noticed by the owner.

@@ -44,9 +44,6 @@ export interface Script extends Common {
   nonStrict: Expected[][];
   close: CloseExpected;
   informational: boolean;
-  // A good message directly ahead of the violation: through a proxy that enforces the rules itself, the failure may overtake
-  // the message's echo, which RFC 6455 allows. NON-STRICT is then no worse than OK.
-  race: boolean;
 }
 
 export interface PingPong extends Common {
@@ -72,7 +69,6 @@ export interface ScriptOptions {
   nonStrict?: Expected[][];
   close?: CloseExpected;
   informational?: boolean;
-  race?: boolean;
   heavy?: boolean;
   patienceMs?: number;
 }
@@ -85,7 +81,6 @@ export function script(id: string, what: string, options: ScriptOptions): Script
     nonStrict: options.nonStrict ?? [],
     close: options.close ?? normal,
     informational: options.informational ?? false,
-    race: options.race ?? false,
     heavy: options.heavy ?? false,
     patienceMs: options.patienceMs ?? 20_000,
   };

@@ -45,7 +45,7 @@ function pings(): Case[] {
 function behindGood(id: string, what: string, bad: Frame, mode: Mode): Case {
   const good = 'Hello, world!';
   return script(id, `good text, ${what}, ping`, {
-    steps: [write([text(good), bad, ping()], mode)], ok: [echoed(good)], nonStrict: [[]], close: protocol, race: true,
+    steps: [write([text(good), bad, ping()], mode)], ok: [echoed(good)], nonStrict: [[]], close: protocol,
   });
 }
 const alone = (id: string, what: string, bad: Frame): Case => script(id, what, {steps: [write([bad])], close: protocol});
@@ -95,7 +95,7 @@ function fragmentation(): Case[] {
           steps: [write([orphan(fin), text('Hello, world!')], mode)], close: protocol,
         }))),
     script('5.15', 'good text in 2 fragments, continuation (FIN=0) with nothing to continue, good text', {
-      steps: [write([...two, more(f(3), false), text(f(4))])], ok: [both], nonStrict: [[]], close: protocol, race: true,
+      steps: [write([...two, more(f(3), false), text(f(4))])], ok: [both], nonStrict: [[]], close: protocol,
     }),
     ...[false, true].map((fin, i) =>
       script(`5.${16 + i}`, `twice: continuation (FIN=${fin ? 1 : 0}) with nothing to continue, text in 2 fragments`, {

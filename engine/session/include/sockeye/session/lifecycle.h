@@ -2,7 +2,7 @@
 // lifecycle.cc; docs/session-states.md shows it as a diagram. The machine knows nothing of bytes: its owner reports
 // events and carries out the actions.
 //
-// "First" is the peer that spoke first about ending: whose Close or FIN arrived before the other's.
+// "First" is the peer that spoke first about ending: whose Close, FIN or violation arrived before the other's.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@ enum class State : std::uint8_t {
   close_seen,    // first's Close went to second; second's is awaited (RFC 6455 §5.5.1)
   close_agreed,  // both Closes passed; the server closes TCP first (§7.1.1)
   half_closed,   // first's FIN went to second; second may still send
+  failing,       // first broke the rules: nothing more of it passes, second has our Close and its answer is awaited
   parting,       // our own Close went (or goes, at the next frame boundary) to both; theirs are awaited
   closed         // nothing more goes to either leg
 };
