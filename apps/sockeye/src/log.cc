@@ -14,9 +14,9 @@
 namespace sockeye::app {
 namespace {
 
-class Formatter final : public spdlog::formatter {
+class LineFormatter final : public spdlog::formatter {
  public:
-  explicit Formatter(config::LogFormat format) : format_(format) {}
+  explicit LineFormatter(config::LogFormat format) : format_(format) {}
   void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
     const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(message.time.time_since_epoch()).count();
     const std::string_view level = message.level == spdlog::level::warn
@@ -28,7 +28,7 @@ class Formatter final : public spdlog::formatter {
     out.append(line.data(), line.data() + line.size());
   }
   [[nodiscard]] std::unique_ptr<spdlog::formatter> clone() const override {
-    return std::make_unique<Formatter>(format_);
+    return std::make_unique<LineFormatter>(format_);
   }
 
  private:
@@ -39,7 +39,7 @@ class Formatter final : public spdlog::formatter {
 spdlog::logger& logger() {
   static spdlog::logger instance = [] {
     spdlog::logger made("sockeye", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    made.set_formatter(std::make_unique<Formatter>(config::LogFormat::text));
+    made.set_formatter(std::make_unique<LineFormatter>(config::LogFormat::text));
     return made;
   }();
   return instance;
@@ -76,7 +76,7 @@ std::string log_line(config::LogFormat format, std::uint64_t unix_ms, std::strin
 }
 
 void start_log(config::LogLevel level, config::LogFormat format) {
-  logger().set_formatter(std::make_unique<Formatter>(format));
+  logger().set_formatter(std::make_unique<LineFormatter>(format));
   set_log_level(level);
 }
 

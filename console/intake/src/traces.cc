@@ -4,6 +4,7 @@
 #include <string>
 
 #include "records.h"
+#include "sockeye/base/text.h"
 #include "text.h"
 
 namespace sockeye::intake {
@@ -13,12 +14,6 @@ using protozero::pbf_reader;
 using store::Batch;
 
 constexpr std::string_view session_key = "websocket.session.id";
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
 
 // 8-4-4-4-12 hexadecimal digits, of either case: peers copy ids by hand. (base::parse_session_id allocates.)
 std::optional<store::SessionId> parse_session(std::string_view text) {
@@ -30,7 +25,7 @@ std::optional<store::SessionId> parse_session(std::string_view text) {
       if (text[i] != '-') return {};
       continue;
     }
-    const int digit = hex_digit(text[i]);
+    const int digit = base::hex_digit(text[i]);
     if (digit < 0) return {};
     std::uint8_t& byte = id.bytes[digits++ / 2];
     byte = static_cast<std::uint8_t>((byte << 4U) | static_cast<unsigned>(digit));

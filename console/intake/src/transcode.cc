@@ -10,6 +10,7 @@
 
 #include "json_text.h"
 #include "schema.h"
+#include "sockeye/base/text.h"
 #include "sockeye/base/utf8.h"
 #include "text.h"
 
@@ -26,18 +27,12 @@ using protozero::pbf_writer;
 // ends.
 constexpr std::size_t deepest_json = 128;
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 // The UTF-16 unit that \uXXXX at `at` stands for; -1 where there is no such thing.
 int escaped_unit(std::string_view json, std::size_t at) {
   if (json.size() - at < 6 || json[at] != '\\' || json[at + 1] != 'u') return -1;
   int unit = 0;
   for (std::size_t i = at + 2; i < at + 6; ++i) {
-    const int digit = hex_digit(json[i]);
+    const int digit = base::hex_digit(json[i]);
     if (digit < 0) return -1;
     unit = unit * 16 + digit;
   }
@@ -269,8 +264,8 @@ class Transcoder {
     scratch_.clear();
     bool good = hex.size() % 2 == 0;
     for (std::size_t i = 0; good && i < hex.size(); i += 2) {
-      const int high = hex_digit(hex[i]);
-      const int low = hex_digit(hex[i + 1]);
+      const int high = base::hex_digit(hex[i]);
+      const int low = base::hex_digit(hex[i + 1]);
       good = high >= 0 && low >= 0;
       scratch_ += static_cast<char>(static_cast<std::uint8_t>(high * 16 + low));
     }

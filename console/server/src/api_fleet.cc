@@ -9,23 +9,23 @@
 namespace sockeye::console {
 namespace {
 
-constexpr std::uint64_t second = 1'000'000'000;
+constexpr std::uint64_t second_ns = 1'000'000'000;
 constexpr std::size_t most_steps = 2000;  // of an answer: no chart is wider
 
 // A step that gives at most most_steps, a multiple of `least_s`.
 std::uint64_t step_of(Parameters& with, const store::TimeRange& time, std::uint64_t least_s) {
-  const auto span_s = (time.to_unix_ns - time.from_unix_ns) / second;
+  const auto span_s = (time.to_unix_ns - time.from_unix_ns) / second_ns;
   const std::uint64_t needed = std::max(least_s, (span_s / most_steps + least_s) / least_s * least_s);
   const auto asked = with.integer("step_seconds", 0, 1, 31 * 86400);
   const std::uint64_t rounded = (asked + least_s - 1) / least_s * least_s;
-  return std::max(rounded == 0 ? (span_s / 300 + least_s) / least_s * least_s : rounded, needed) * second;
+  return std::max(rounded == 0 ? (span_s / 300 + least_s) / least_s * least_s : rounded, needed) * second_ns;
 }
 
 store::TimeRange bounded(Parameters& with) {
   auto out = time_range(with);
   const auto now = unix_now_ns();
-  out.to_unix_ns = std::min(out.to_unix_ns, now + 60 * second);
-  if (out.from_unix_ns == 0) out.from_unix_ns = out.to_unix_ns - 3600 * second;
+  out.to_unix_ns = std::min(out.to_unix_ns, now + 60 * second_ns);
+  if (out.from_unix_ns == 0) out.from_unix_ns = out.to_unix_ns - 3600 * second_ns;
   out.from_unix_ns = std::min(out.from_unix_ns, out.to_unix_ns);
   return out;
 }
@@ -116,7 +116,7 @@ Response ask_fleet(Api& api, std::string_view, Parameters& with) {
   for (const auto& proxy : api.fleet.proxies())
     instances[proxy.hello.instance] = {proxy.hello.service, proxy.hello.host};
   base::Json json;
-  json.open('{').key("step_seconds").number(query.step_ns / second).key("routes").open('[');
+  json.open('{').key("step_seconds").number(query.step_ns / second_ns).key("routes").open('[');
   for (const auto& route : routes) json.text(route);
   json.close(']').key("instances").open('[');
   for (const auto& [instance, names] : instances) {
@@ -136,7 +136,7 @@ Response ask_closes(Api& api, std::string_view, Parameters& with) {
   const auto closes = api.store.closes(time, step, api.deadline());
   if (!closes) return store_failed(closes.error());
   base::Json json;
-  json.open('{').key("step_seconds").number(step / second).key("closes").open('[');
+  json.open('{').key("step_seconds").number(step / second_ns).key("closes").open('[');
   for (const auto& each : *closes) {
     json.open('{');
     time_ms(json, "time_ms", each.time_unix_ns);
@@ -182,7 +182,7 @@ Response ask_latency(Api& api, std::string_view, Parameters& with) {
   const auto rows = api.store.latency(query, api.deadline());
   if (!rows) return store_failed(rows.error());
   base::Json json;
-  json.open('{').key("step_seconds").number(query.step_ns / second).key("rows").open('[');
+  json.open('{').key("step_seconds").number(query.step_ns / second_ns).key("rows").open('[');
   for (const auto& row : *rows) {
     const auto& s = row.stats;
     json.open('{');

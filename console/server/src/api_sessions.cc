@@ -10,7 +10,7 @@ namespace sockeye::console {
 namespace {
 
 constexpr std::size_t most_traces = 50, most_invocations = 200, spans_looked_at = 2000;
-constexpr std::uint64_t watch_ns = 10'000'000'000;
+constexpr std::uint64_t asked_watch_ns = 10'000'000'000;
 
 bool matches(const store::SessionQuery& query, const store::Session& s) {
   const auto equal = [](const std::string& asked, const std::string& has) { return asked.empty() || asked == has; };
@@ -103,7 +103,7 @@ Response detail(Api& api, const store::SessionId& id) {
   std::vector<live::Recorded> recorder;
   std::vector<live::OpenCall> calls;
   if (live) {
-    api.fleet.watch(id, now + watch_ns);  // its proxy will tell; the page's WebSocket brings it
+    api.fleet.watch(id, now + asked_watch_ns);  // its proxy will tell; the page's WebSocket brings it
     if (const auto told = api.fleet.detail(id)) {
       recorder = told->recorder;
       calls = told->calls;

@@ -26,8 +26,8 @@
 #include <sstream>
 #include <thread>
 #include <tuple>
+#include <utility>
 
-#include "stream.h"
 #include "target.h"
 #include "web_socket.h"
 
@@ -49,6 +49,16 @@ constexpr auto hanging_time = std::chrono::seconds(5);
 constexpr auto accept_pause = std::chrono::milliseconds(100);  // when the process has no descriptor left
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
+
+// What we read, the client sent.
+class Watched final : public Stream::Eye {
+ public:
+  explicit Watched(std::unique_ptr<Watcher> watcher) : watcher_(std::move(watcher)) {}
+  void moved(bool read, base::Bytes bytes) override { watcher_->sent(read, bytes); }
+
+ private:
+  std::unique_ptr<Watcher> watcher_;
+};
 
 class Threads final : public IoThreads {
  public:
@@ -261,8 +271,7 @@ asio::awaitable<void> Listener::serve(beast::tcp_stream stream, tcp::endpoint pe
     error_code error;
     if (tls_) {
       socket.expires_after(options_.head_timeout);
-      std::tie(error) = co_await asio::async_initiate<decltype(nothrow), void(error_code)>(
-          [&](auto done) { ours.secure(*tls_, Stream::Ended(std::move(done), ours.get_executor())); }, nothrow);
+      std::tie(error) = co_await ours.accept_tls(*tls_, nothrow);
     }
     if (!error) co_await requests(ours, peer, control, *state);
   } catch (const std::exception&) {  // no memory: this connection's end, not the process's
@@ -461,7 +470,8 @@ asio::awaitable<void> Listener::upgrade(Stream& stream, http::request<http::stri
     std::ostringstream text;
     text << message;
     const std::string head = text.str();
-    stream.watch(options_.watch({head, request.client_address, request.client_port, request.tls}));
+    stream.watch(
+        std::make_unique<Watched>(options_.watch({head, request.client_address, request.client_port, request.tls})));
   }
   auto socket = std::make_shared<WebSocket>(stream);
   {

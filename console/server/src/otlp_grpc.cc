@@ -18,7 +18,7 @@ using grpc::StatusCode;
 using intake::Format;
 using intake::Signal;
 
-std::optional<Signal> signal_of(std::string_view method) {
+std::optional<Signal> signal_of_method(std::string_view method) {
   if (method == "/opentelemetry.proto.collector.trace.v1.TraceService/Export") return Signal::traces;
   if (method == "/opentelemetry.proto.collector.logs.v1.LogsService/Export") return Signal::logs;
   if (method == "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export") return Signal::metrics;
@@ -111,7 +111,7 @@ class Receiver final : public OtlpGrpc, public grpc::CallbackGenericService {
   }
 
   grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext* context) override {
-    const auto signal = signal_of(context->method());
+    const auto signal = signal_of_method(context->method());
     if (!signal)
       return new Refuse({StatusCode::UNIMPLEMENTED, "this receiver knows the Export methods of OTLP's services"});
     if (!guard_.open() && !authorised(*context))

@@ -9,7 +9,7 @@ namespace {
 using intake::Format;
 using intake::Signal;
 
-std::optional<Signal> signal_of(std::string_view path) {
+std::optional<Signal> signal_of_path(std::string_view path) {
   if (path == "/v1/traces") return Signal::traces;
   if (path == "/v1/logs") return Signal::logs;
   if (path == "/v1/metrics") return Signal::metrics;
@@ -92,7 +92,7 @@ std::optional<Response> refuse(const OtlpHttpOptions& options, const Guard& guar
   const std::string_view origin = request.field("origin");
   if (!origin.empty() && !allowed_origin(options, origin))
     return say(403, 7, "pages of " + std::string(origin) + " may not send here; see --cors-origin");
-  const auto signal = signal_of(request.path);
+  const auto signal = signal_of_path(request.path);
   if (!signal) return say(404, 5, "OTLP is taken at /v1/traces and /v1/logs");
   if (request.method == "OPTIONS" && !origin.empty()) return preflight(request);
   if (request.method != "POST") {
@@ -141,7 +141,7 @@ Admission admit(const OtlpHttpOptions& options, const Guard& guard, Budget& budg
 }
 
 void handle(const OtlpHttpOptions& options, Ingest& ingest, Request&& request, const Respond& respond) {
-  const auto signal = signal_of(request.path);
+  const auto signal = signal_of_path(request.path);
   const auto format = format_of(request.field("content-type"));
   if (!signal || !format) return respond(refusal(Format::json, 400, 3, "not an OTLP request"));
   std::string origin(request.field("origin"));

@@ -16,9 +16,11 @@
 #include <utility>
 
 #include "http.h"
-#include "stream.h"
+#include "sockeye/live/stream.h"
 
 namespace sockeye::console {
+
+using live::Stream;
 
 class WebSocket final : public Channel, public std::enable_shared_from_this<WebSocket> {
  public:

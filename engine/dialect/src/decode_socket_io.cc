@@ -7,9 +7,9 @@
 //    "attachments":0,"data":<raw JSON as sent>}
 //
 // `ack` is absent when the packet has none, `event` when it is no event or its first element is no string of at most
-// most_name bytes, `data` when there was none or when it is past what documents may hold (most_held with attachments).
-// BINARY_EVENT and BINARY_ACK are event and ack with attachments > 0. `ns` is without a query (Socket.IO 2 puts
-// credentials there). `data` comes last, and only if it is framed as one value.
+// most_name bytes, `data` when there was none or when it is past what documents may hold (most_waiting with
+// attachments). BINARY_EVENT and BINARY_ACK are event and ack with attachments > 0. `ns` is without a query (Socket.IO
+// 2 puts credentials there). `data` comes last, and only if it is framed as one value.
 //
 // False: what the reference parser (socket.io-parser) refuses, data of the wrong kind included; what was half read is
 // let go of then. A Socket.IO packet in the place of an attachment drops the packet that waited (counted), is decoded
@@ -24,7 +24,7 @@
 namespace sockeye::dialect {
 namespace {
 
-constexpr std::size_t most_held = 256U << 10U;         // of a document that waits for attachments, a side
+constexpr std::size_t most_waiting = 256U << 10U;      // of a document that waits for attachments, a side
 constexpr std::size_t most_name = 1024;                // of a namespace, or of an event's name as JSON
 constexpr std::size_t most_ack_digits = 15;            // JavaScript's integers end at 2^53
 constexpr std::uint64_t most_attachments = 1U << 16U;  // only counted: what is refused are absurd promises
@@ -32,10 +32,12 @@ constexpr std::uint64_t most_attachments = 1U << 16U;  // only counted: what is 
 constexpr std::array<std::string_view, 7> engine_names{"open", "close", "ping", "pong", "message", "upgrade", "noop"};
 constexpr std::array<std::string_view, 7> packet_names{"connect",       "disconnect", "event", "ack",
                                                        "connect_error", "event",      "ack"};
-enum PacketType : std::uint8_t { connect, disconnect, event, ack, connect_error, binary_event, binary_ack };
+namespace packet {
+enum Type : std::uint8_t { connect, disconnect, event, ack, connect_error, binary_event, binary_ack };
+}
 
 struct Packet {
-  std::size_t type = connect;
+  std::size_t type = packet::connect;
   std::uint64_t attachments = 0;
   std::string_view ns = "/";
   std::optional<std::uint64_t> id;
@@ -59,7 +61,7 @@ bool parse(std::string_view text, Packet& p) {
   if (text.empty() || text[0] < '0' || text[0] > '6') return false;
   p.type = static_cast<std::size_t>(text[0] - '0');
   text.remove_prefix(1);
-  if (p.type == binary_event || p.type == binary_ack) {
+  if (p.type == packet::binary_event || p.type == packet::binary_ack) {
     const auto n = take_number(text, 9);
     if (!n || *n > most_attachments || !text.starts_with('-')) return false;
     p.attachments = *n;
@@ -78,11 +80,11 @@ bool parse(std::string_view text, Packet& p) {
   }
   p.data = text;
   switch (p.type) {
-    case connect:
+    case packet::connect:
       return text.empty() || text[0] == '{';
-    case disconnect:
+    case packet::disconnect:
       return text.empty();
-    case connect_error:
+    case packet::connect_error:
       return text.empty() || text[0] == '{' || text[0] == '"';
     default:
       return text.starts_with('[');
@@ -184,7 +186,7 @@ class SocketIo final : public Decoder {
     const bool waits = p.attachments > 0;
     constexpr std::size_t around = 8 * most_name;  // what surrounds the data, with room to spare
     const bool with_data =
-        !p.data.empty() && (waits ? p.data.size() + around <= most_held : out.fits(p.data.size() + around));
+        !p.data.empty() && (waits ? p.data.size() + around <= most_waiting : out.fits(p.data.size() + around));
     if (with_data && !is_one_value(p.data)) return false;
     if (waits) {
       w.document.clear();

@@ -11,10 +11,10 @@ using model::Opcode;
 using model::Side;
 
 constexpr std::size_t fragment = 32U << 10U;  // payload of a frame, where a message is passed on in several
-constexpr std::size_t kept_capacity = 4096;   // bytes a buffer may keep between messages
+constexpr std::size_t kept_bytes = 4096;      // bytes a buffer may keep between messages
 
 void release(std::vector<Byte>& buffer) {
-  if (buffer.capacity() > kept_capacity)
+  if (buffer.capacity() > kept_bytes)
     buffer = std::vector<Byte>();  // = {} would keep the capacity
   else
     buffer.clear();

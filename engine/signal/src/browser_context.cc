@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include "sockeye/signal/propagation.h"
-#include "trim.h"
+
+#include "sockeye/base/text.h"
 
 namespace sockeye::signal {
 namespace {
@@ -76,7 +77,7 @@ std::string_view context_item(const model::HttpHead& request) {
   for (const auto& field : request.fields) {
     if (!model::iequals(field.name, "Sec-WebSocket-Protocol")) continue;
     split(field.value, ',', [&](std::string_view each) {
-      if (found.empty() && trim(each).starts_with(item_prefix)) found = trim(each);
+      if (found.empty() && base::trim(each).starts_with(item_prefix)) found = base::trim(each);
     });
   }
   return found;
@@ -87,7 +88,7 @@ std::string without_context_items(const model::HttpHead& request) {
   for (const auto& field : request.fields) {
     if (!model::iequals(field.name, "Sec-WebSocket-Protocol")) continue;
     split(field.value, ',', [&](std::string_view each) {
-      const std::string_view item = trim(each);
+      const std::string_view item = base::trim(each);
       if (item.empty() || item.starts_with(item_prefix)) return;
       if (!out.empty()) out += ", ";
       out += item;

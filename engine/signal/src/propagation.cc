@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "trim.h"
+#include "sockeye/base/text.h"
 
 namespace sockeye::signal {
 namespace {
@@ -183,7 +183,7 @@ std::optional<std::string> parse_tracestate(std::string_view text) {
   std::size_t total = 0;
   while (!text.empty()) {
     const auto comma = text.find(',');
-    const auto member = trim(text.substr(0, comma));
+    const auto member = base::trim(text.substr(0, comma));
     text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
     if (member.empty()) continue;  // §3.3.1.1: empty members are allowed
     const auto equals = member.find('=');

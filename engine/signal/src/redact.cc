@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "sockeye/base/text.h"
 #include "sockeye/base/utf8.h"
 #include "sockeye/model/http_head.h"
 
@@ -16,23 +17,16 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || is_upper(c); }
 
-std::optional<unsigned> hex_digit(char c) {
-  if (is_digit(c)) return static_cast<unsigned>(c - '0');
-  const char lower = static_cast<char>(c | 0x20);
-  if (lower >= 'a' && lower <= 'f') return static_cast<unsigned>(lower - 'a' + 10);
-  return std::nullopt;
-}
-
 // application/x-www-form-urlencoded, leniently: what does not decode stays.
 std::string decode(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%' && i + 2 < text.size()) {
-      const auto high = hex_digit(text[i + 1]);
-      const auto low = hex_digit(text[i + 2]);
-      if (high && low) {
-        out += static_cast<char>(*high << 4U | *low);
+      const int high = base::hex_digit(text[i + 1]);
+      const int low = base::hex_digit(text[i + 2]);
+      if (high >= 0 && low >= 0) {
+        out += static_cast<char>(high * 16 + low);
         i += 2;
         continue;
       }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "http_syntax.h"
+#include "sockeye/base/text.h"
 
 namespace sockeye::wire {
 namespace {
@@ -215,9 +216,9 @@ std::string without_deflate(std::string_view offer) {
       if (c == '"' && !literal) quoted = !quoted;
       if (quoted || c != ',') continue;
     }
-    const auto element = trim(offer.substr(begin, i - begin));
+    const auto element = base::trim(offer.substr(begin, i - begin));
     begin = i + 1;
-    if (element.empty() || trim(element.substr(0, element.find(';'))) == deflate_name) continue;
+    if (element.empty() || base::trim(element.substr(0, element.find(';'))) == deflate_name) continue;
     if (!out.empty()) out += ", ";
     out += element;
   }

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "http_syntax.h"
+#include "sockeye/base/text.h"
 
 namespace sockeye::wire {
 namespace {
@@ -124,7 +125,7 @@ Verdict read_field(std::string_view line, model::HttpHead& head) {
   const auto name = line.substr(0, colon);
   if (!name.empty() && (name.back() == ' ' || name.back() == '\t')) return smuggled("white space before a colon");
   if (!is_token(name)) return smuggled("malformed header name");
-  head.fields.push_back({name, trim(line.substr(colon + 1))});
+  head.fields.push_back({name, base::trim(line.substr(colon + 1))});
   return std::nullopt;
 }
 

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "http_syntax.h"
+#include "sockeye/base/text.h"
 
 namespace sockeye::wire {
 namespace {
@@ -15,7 +16,7 @@ constexpr std::uint16_t max_chunk_line =
 constexpr std::uint16_t max_trailers = 16 * 1024;
 constexpr std::uint64_t max_length = std::numeric_limits<std::int64_t>::max();
 
-HttpFailure smuggled(std::string_view why) { return {400, Anomaly::smuggling, why}; }
+HttpFailure unframeable(std::string_view why) { return {400, Anomaly::smuggling, why}; }
 
 std::optional<std::uint64_t> decimal(std::string_view text) {
   if (text.empty()) return std::nullopt;
@@ -29,11 +30,6 @@ std::optional<std::uint64_t> decimal(std::string_view text) {
   return n;
 }
 
-unsigned hex_digit(char c) {
-  if (c <= '9') return static_cast<unsigned>(c - '0');
-  return static_cast<unsigned>((c | 0x20) - 'a') + 10;
-}
-
 }  // namespace
 
 std::optional<HttpFailure> read_framing(const model::HttpHead& head, Framing& out) {
@@ -44,20 +40,20 @@ std::optional<HttpFailure> read_framing(const model::HttpHead& head, Framing& ou
     if (!is_length && !model::iequals(field.name, "Transfer-Encoding")) continue;
     auto& slot = is_length ? length : coding;
     if (slot != nullptr)
-      return smuggled(is_length ? "more than one Content-Length" : "more than one Transfer-Encoding");
+      return unframeable(is_length ? "more than one Content-Length" : "more than one Transfer-Encoding");
     slot = &field;
   }
-  if (length != nullptr && coding != nullptr) return smuggled("Content-Length beside Transfer-Encoding");
+  if (length != nullptr && coding != nullptr) return unframeable("Content-Length beside Transfer-Encoding");
   if (length != nullptr) {
     out.length = decimal(length->value);
-    if (!out.length) return smuggled("malformed Content-Length");
+    if (!out.length) return unframeable("malformed Content-Length");
   }
   if (coding != nullptr) {
-    if (head.version_minor == 0) return smuggled("Transfer-Encoding in HTTP/1.0");  // RFC 9112 §6.1
+    if (head.version_minor == 0) return unframeable("Transfer-Encoding in HTTP/1.0");  // RFC 9112 §6.1
     if (!model::iequals(coding->value, "chunked")) {
       // "chunked" anywhere but alone is an attempt at two readings; a coding we do not know is 501 (RFC 9112 §6.1).
       if (coding->value.empty() || head.has_token("Transfer-Encoding", "chunked") || !is_token(coding->value))
-        return smuggled("malformed Transfer-Encoding");
+        return unframeable("malformed Transfer-Encoding");
       return HttpFailure{501, Anomaly::handshake_invalid, "transfer coding not supported"};
     }
     out.chunked = true;
@@ -123,15 +119,15 @@ BodyFramer::State BodyFramer::chunked_byte(base::Byte byte) {
   const auto expect = [c](char wanted, State next) { return c == wanted ? next : State::failed; };
   switch (state_) {
     case State::size_first:
-      if (!character::is(c, character::hex)) return State::failed;
-      remaining_ = hex_digit(c);
+      if (base::hex_digit(c) < 0) return State::failed;
+      remaining_ = static_cast<unsigned>(base::hex_digit(c));
       digits_ = 1;
       line_ = 0;
       return State::size;
     case State::size:
-      if (character::is(c, character::hex)) {
+      if (const int digit = base::hex_digit(c); digit >= 0) {
         if (++digits_ > 16 || remaining_ > (max_length >> 4U)) return State::failed;
-        remaining_ = remaining_ << 4U | hex_digit(c);
+        remaining_ = remaining_ << 4U | static_cast<unsigned>(digit);
         return State::size;
       }
       if (c == ';') return State::extension;

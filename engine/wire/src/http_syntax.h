@@ -49,12 +49,6 @@ inline constexpr std::array<std::uint8_t, 256> table = [] {
   return !text.empty() && character::all(text, character::token);
 }
 
-[[nodiscard]] constexpr std::string_view trim(std::string_view s) {
-  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
-  return s;
-}
-
 // What Content-Length and Transfer-Encoding say, once they are known to say one thing.
 struct Framing {
   bool chunked = false;

@@ -3,6 +3,7 @@
 
 #include "http_syntax.h"
 #include "sha1.h"
+#include "sockeye/base/text.h"
 #include "sockeye/wire/extensions.h"
 
 namespace sockeye::wire {
@@ -41,7 +42,7 @@ bool offers_subprotocol(const model::HttpHead& request, std::string_view wanted)
     std::string_view rest = field.value;
     while (!rest.empty()) {
       const auto comma = rest.find(',');
-      if (trim(rest.substr(0, comma)) == wanted) return true;
+      if (base::trim(rest.substr(0, comma)) == wanted) return true;
       if (comma == std::string_view::npos) break;
       rest.remove_prefix(comma + 1);
     }

@@ -29,9 +29,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/ssl.hpp>
 #include <boost/beast/websocket.hpp>
-#include <boost/beast/websocket/ssl.hpp>
 #include <charconv>
 #include <condition_variable>
 #include <csignal>
@@ -44,6 +42,7 @@
 
 #include "progress.h"
 #include "sockeye/base/random.h"
+#include "sockeye/live/stream.h"
 #include "target.h"
 #include "unconfirmed.h"
 
@@ -57,8 +56,7 @@ namespace http = beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
-using Plain = websocket::stream<beast::tcp_stream>;
-using Secure = websocket::stream<beast::ssl_stream<beast::tcp_stream>>;
+using Socket = websocket::stream<Stream, false>;  // our messages are small and often: nothing is deflated
 
 constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t longest_ask = 64 * 1024;
@@ -195,31 +193,19 @@ class Life : public std::enable_shared_from_this<Life> {
     error_code ignored;
     stream.socket().set_option(tcp::no_delay(true), ignored);
     stream.socket().set_option(asio::socket_base::send_buffer_size(send_buffer), ignored);
-    if (!target_.tls) {
-      Plain socket(std::move(stream));
-      co_return co_await upgrade(socket);
-    }
-    Secure socket(std::move(stream), tls_);
+    Socket socket(std::move(stream));
     auto& layer = beast::get_lowest_layer(socket);
-    cut_ = [&layer](const std::string&) { layer.close(); };
-    // The name for virtual hosts (SNI); spelled out: OpenSSL's macro casts in the old style.
-    asio::ip::make_address(target_.host, ignored);
-    if (ignored)
-      SSL_ctrl(socket.next_layer().native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-               target_.host.data());
-    layer.expires_after(options_.connect_timeout);
-    const auto [insecure] = co_await socket.next_layer().async_handshake(asio::ssl::stream_base::client, nothrow);
-    if (insecure) {
+    if (target_.tls) {
+      cut_ = [&layer](const std::string&) { layer.close(); };
+      layer.expires_after(options_.connect_timeout);
+      const auto [insecure] = co_await socket.next_layer().connect_tls(tls_, target_.host, nothrow);
       cut_ = nullptr;
-      co_return late_ ? false : away("TLS: " + insecure.message());
+      if (insecure) co_return late_ ? false : away("TLS: " + insecure.message());
     }
-    const bool talked = co_await upgrade(socket);
-    cut_ = nullptr;
-    co_return talked;
+    co_return co_await upgrade(socket);
   }
 
-  template <class Stream>
-  Awaitable<bool> upgrade(Stream& stream) {
+  Awaitable<bool> upgrade(Socket& stream) {
     std::string token;
     if (!options_.token_file.empty()) {
       auto read = read_token(options_.token_file);
@@ -290,8 +276,7 @@ class Life : public std::enable_shared_from_this<Life> {
   // --- a conversation ---
 
   // Ends with the socket closed and none of the three running.
-  template <class Stream>
-  Awaitable<void> converse(Stream& stream) {
+  Awaitable<void> converse(Socket& stream) {
     over_ = false;
     heard_ = Clock::now();
     pinged_.reset();
@@ -334,8 +319,7 @@ class Life : public std::enable_shared_from_this<Life> {
     if (!stopping_) away("was lost: " + why);
   }
 
-  template <class Stream>
-  Awaitable<void> tell(Stream& stream) {
+  Awaitable<void> tell(Socket& stream) {
     back();
     auto next = Clock::now();
     auto pinged_at = next;
@@ -380,8 +364,7 @@ class Life : public std::enable_shared_from_this<Life> {
     }
   }
 
-  template <class Stream>
-  Awaitable<void> hear(Stream& stream) {
+  Awaitable<void> hear(Socket& stream) {
     beast::flat_buffer buffer;
     for (;;) {
       buffer.clear();

@@ -15,9 +15,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
-#include <boost/beast/ssl.hpp>
 #include <boost/beast/websocket.hpp>
-#include <boost/beast/websocket/ssl.hpp>
 #include <chrono>
 #include <functional>
 #include <list>
@@ -28,6 +26,7 @@
 #include <vector>
 
 #include "sockeye/live/messages.h"
+#include "sockeye/live/stream.h"
 
 namespace sockeye::live::test {
 
@@ -120,6 +119,7 @@ class Console {
   }
 
  private:
+  using Socket = websocket::stream<Stream, false>;
   static constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 
   asio::awaitable<void> accept() {
@@ -132,18 +132,13 @@ class Console {
 
   asio::awaitable<void> serve(tcp::socket socket) {
     if (options_.silent) socket.set_option(asio::socket_base::receive_buffer_size(64 * 1024));
-    if (options_.tls == nullptr) {
-      websocket::stream<beast::tcp_stream> stream(std::move(socket));
-      co_await talk(stream);
-    } else {
-      websocket::stream<beast::ssl_stream<beast::tcp_stream>> stream(std::move(socket), *options_.tls);
-      const auto [failed] = co_await stream.next_layer().async_handshake(asio::ssl::stream_base::server, nothrow);
-      if (!failed) co_await talk(stream);
-    }
+    Socket stream(beast::tcp_stream(std::move(socket)));
+    if (options_.tls != nullptr)
+      if (const auto [failed] = co_await stream.next_layer().accept_tls(*options_.tls, nothrow); failed) co_return;
+    co_await talk(stream);
   }
 
-  template <class Stream>
-  asio::awaitable<void> talk(Stream& stream) {
+  asio::awaitable<void> talk(Socket& stream) {
     beast::flat_buffer buffer;
     http::request<http::string_body> request;
     if (const auto [failed, size] = co_await http::async_read(stream.next_layer(), buffer, request, nothrow); failed)
@@ -185,8 +180,7 @@ class Console {
     }
   }
 
-  template <class Stream>
-  asio::awaitable<void> write(Stream& stream) {
+  asio::awaitable<void> write(Socket& stream) {
     const std::string bytes = *std::exchange(outgoing_, std::nullopt);
     co_await stream.async_write(asio::buffer(bytes), nothrow);
   }

@@ -2,26 +2,13 @@
 #include <algorithm>
 #include <optional>
 
+#include "sockeye/base/text.h"
 #include "sockeye/otlp/transport.h"
 
 namespace sockeye::otlp {
 namespace {
 
 constexpr std::string_view traces_path = "/v1/traces";
-
-std::string_view trim(std::string_view text) {
-  const auto space = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && space(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-std::optional<unsigned> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
-  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10;
-  if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A') + 10;
-  return {};
-}
 
 std::optional<std::string> percent_decode(std::string_view text) {
   std::string out;
@@ -31,10 +18,10 @@ std::optional<std::string> percent_decode(std::string_view text) {
       continue;
     }
     if (text.size() - i < 3) return {};
-    const auto high = hex_digit(text[i + 1]);
-    const auto low = hex_digit(text[i + 2]);
-    if (!high || !low) return {};
-    out.push_back(static_cast<char>(*high * 16 + *low));
+    const int high = base::hex_digit(text[i + 1]);
+    const int low = base::hex_digit(text[i + 2]);
+    if (high < 0 || low < 0) return {};
+    out.push_back(static_cast<char>(high * 16 + low));
     i += 2;
   }
   return out;
@@ -55,14 +42,14 @@ base::Result<Pairs> parse_pairs(std::string_view text) {
   Pairs pairs;
   for (std::size_t position = 1; !text.empty(); ++position) {
     const std::size_t comma = std::min(text.find(','), text.size());
-    const std::string_view item = trim(text.substr(0, comma));
+    const std::string_view item = base::trim(text.substr(0, comma));
     text.remove_prefix(std::min(comma + 1, text.size()));
     if (item.empty()) continue;
     const std::size_t equals = item.find('=');
-    const std::string_view raw_key = equals == std::string_view::npos ? "" : trim(item.substr(0, equals));
+    const std::string_view raw_key = equals == std::string_view::npos ? "" : base::trim(item.substr(0, equals));
     if (raw_key.empty()) return base::fail("pair " + std::to_string(position) + " is not key=value");
     const auto key = percent_decode(raw_key);
-    const auto value = percent_decode(trim(item.substr(equals + 1)));
+    const auto value = percent_decode(base::trim(item.substr(equals + 1)));
     if (!key || !value)
       return base::fail("pair " + std::to_string(position) + " has a % that is not followed by two hex digits");
     const auto same = std::find_if(pairs.begin(), pairs.end(), [&](const auto& pair) { return pair.first == *key; });

@@ -13,6 +13,8 @@
 
 namespace sockeye::sqlite::ask {
 
+constexpr std::size_t most_answers = 10'000;  // of one question, whatever its limit says
+
 base::Result<store::Batch> trace(Database& db, const base::TraceId& id, std::size_t limit);
 base::Result<store::SpanPage> spans(Database& db, const store::SpanQuery& query);
 base::Result<store::Page<store::TraceSummary>> traces(Database& db, const store::SpanQuery& query);

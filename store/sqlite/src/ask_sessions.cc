@@ -16,8 +16,6 @@ namespace {
 using store::Session;
 using store::SessionQuery;
 
-constexpr std::size_t most_answers = 10'000;
-
 bool fits(const Session& s, const SessionQuery& q) {
   const auto same = [](const std::string& wanted, const std::string& is) { return wanted.empty() || wanted == is; };
   if (!same(q.instance, s.instance) || !same(q.route, s.route) || !same(q.dialect, s.dialect) ||

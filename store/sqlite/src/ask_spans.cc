@@ -11,7 +11,6 @@
 namespace sockeye::sqlite::ask {
 namespace {
 
-constexpr std::size_t most_answers = 10'000;
 constexpr std::size_t most_attributes = 64;
 
 base::Result<Cursor> start_of(Database& db, const store::SpanQuery& query) {

@@ -5,6 +5,7 @@
 #include <cassert>
 
 #include "routing.h"
+#include "sockeye/base/text.h"
 #include "sockeye/wire/extensions.h"
 
 namespace sockeye::proxy {
@@ -39,12 +40,6 @@ bool end_to_end(std::string_view name) {
          std::any_of(kept_prefixes.begin(), kept_prefixes.end(), [&](auto each) { return has_prefix(name, each); });
 }
 
-std::string_view trim(std::string_view s) {
-  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
-  return s;
-}
-
 // The fields Connection names. Bounded: no honest one names more, and each costs a comparison with every field.
 class Named {
  public:
@@ -54,7 +49,7 @@ class Named {
       std::string_view rest = field.value;
       while (!rest.empty() && size_ < names_.size()) {
         const auto comma = std::min(rest.find(','), rest.size());
-        const auto name = trim(rest.substr(0, comma));
+        const auto name = base::trim(rest.substr(0, comma));
         if (!name.empty() && !listed(hop_by_hop, name) && !iequals(name, "close") && !end_to_end(name))
           names_[size_++] = name;
         rest.remove_prefix(std::min(comma + 1, rest.size()));

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <span>
 
+#include "sockeye/base/text.h"
+
 namespace sockeye::proxy {
 namespace {
 
@@ -26,12 +28,6 @@ std::string lower(std::string_view text) {
   for (char& c : out)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return out;
-}
-
-std::string_view trim(std::string_view s) {
-  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
-  return s;
 }
 
 // ---- paths
@@ -150,7 +146,7 @@ bool offers_subprotocol(const model::HttpHead& request, std::string_view wanted)
     std::string_view rest = field.value;
     for (;;) {
       const auto comma = rest.find(',');
-      if (trim(rest.substr(0, comma)) == wanted) return true;
+      if (base::trim(rest.substr(0, comma)) == wanted) return true;
       if (comma == rest.npos) break;
       rest.remove_prefix(comma + 1);
     }
@@ -201,7 +197,7 @@ std::optional<OriginParts> split_origin(std::string_view text) {
 
 // "1.2.3.4", "1.2.3.4:5", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:5" → the literal in canonical spelling.
 std::optional<std::string> forwarded_address(std::string_view text) {
-  text = trim(text);
+  text = base::trim(text);
   if (text.starts_with('[')) {
     const auto close = text.find(']');
     if (close == text.npos) return std::nullopt;

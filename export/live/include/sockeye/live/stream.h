@@ -1,6 +1,7 @@
-// A connection's bytes, with TLS or without, shown to a Watcher on their way: how the console observes its own
-// WebSockets. One type for both, and completion handlers behind a virtual call: what is built on it (HTTP, WebSocket)
-// is compiled once, and what is below it (sockets, TLS) not again for each operation above.
+// A connection's bytes, with TLS or without, on either end of it, shown to an Eye on their way where there is one. One
+// type for all of these, and completion handlers behind a virtual call: what is built on it (HTTP and WebSocket by
+// Beast) is compiled once, and what is below it (sockets, TLS) not again for each operation above. For one strand at a
+// time, like what it holds.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -13,13 +14,13 @@
 #include <boost/container/static_vector.hpp>
 #include <cstddef>
 #include <memory>
-#include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 
-#include "sockeye/console/console.h"
+#include "sockeye/base/bytes.h"
 
-namespace sockeye::console {
+namespace sockeye::live {
 
 // A completion handler of any type, with its executor. Moved, called once.
 template <class... Arguments>
@@ -66,10 +67,24 @@ class Stream {
   next_layer_type& next_layer() { return tcp_; }
   const next_layer_type& next_layer() const { return tcp_; }
   executor_type get_executor() { return tcp_.get_executor(); }
-  // Before the first byte: what is read and written from `ended` on is inside TLS.
-  void secure(boost::asio::ssl::context& context, Ended ended);
+  // TLS as the server, or as the client of `host`: a name is sent (SNI), and the context says what is verified. Before
+  // the first byte; what is read and written from the completion on is inside. The context must outlive the Stream.
+  template <class Token>
+  auto accept_tls(boost::asio::ssl::context& context, Token&& token) {
+    return boost::asio::async_initiate<Token, void(boost::system::error_code)>(Secure{this, &context, nullptr}, token);
+  }
+  template <class Token>
+  auto connect_tls(boost::asio::ssl::context& context, const std::string& host, Token&& token) {
+    return boost::asio::async_initiate<Token, void(boost::system::error_code)>(Secure{this, &context, &host}, token);
+  }
   [[nodiscard]] bool is_secure() const { return tls_ != nullptr; }
-  void watch(std::unique_ptr<Watcher> watcher);
+  // Sees what is read and written from now on, in the clear; null for nobody.
+  class Eye {
+   public:
+    virtual ~Eye() = default;
+    virtual void moved(bool read, base::Bytes bytes) = 0;
+  };
+  void watch(std::unique_ptr<Eye> eye);
 
   template <class Buffers, class Token>
   auto async_read_some(const Buffers& buffers, Token&& token) {
@@ -110,8 +125,20 @@ class Stream {
       stream->move(buffers, Moved(std::decay_t<Handler>(std::forward<Handler>(handler)), stream->get_executor()));
     }
   };
+  struct Secure {
+    Stream* stream;
+    boost::asio::ssl::context* context;
+    const std::string* host;  // null: as the server
+    template <class Handler>
+    void operator()(Handler&& handler) const {
+      stream->secure(*context, host,
+                     Ended(std::decay_t<Handler>(std::forward<Handler>(handler)), stream->get_executor()));
+    }
+  };
   template <class Buffer>
   struct Pass;
+
+  void secure(boost::asio::ssl::context& context, const std::string* host, Ended ended);
 
   void move(const Few<boost::asio::mutable_buffer>& to, Moved done);  // reads
   void move(const Few<boost::asio::const_buffer>& from, Moved done);  // writes
@@ -120,7 +147,7 @@ class Stream {
 
   next_layer_type tcp_;
   std::unique_ptr<Tls> tls_;
-  std::unique_ptr<Watcher> watcher_;
+  std::unique_ptr<Eye> eye_;
 };
 
-}  // namespace sockeye::console
+}  // namespace sockeye::live

@@ -1,10 +1,10 @@
-#include "stream.h"
+#include "sockeye/live/stream.h"
 
 #include <algorithm>
 #include <boost/beast/websocket/ssl.hpp>
 #include <boost/beast/websocket/teardown.hpp>
 
-namespace sockeye::console {
+namespace sockeye::live {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
@@ -16,14 +16,14 @@ struct Stream::Pass {
   [[nodiscard]] executor_type get_executor() const noexcept { return done.get_executor(); }
 
   void operator()(error_code error, std::size_t n) {
-    if (stream->watcher_) show(n);
+    if (stream->eye_) show(n);
     done(error, n);
   }
   void show(std::size_t n) {
-    constexpr bool by_client = std::is_same_v<Buffer, asio::mutable_buffer>;
+    constexpr bool read = std::is_same_v<Buffer, asio::mutable_buffer>;
     for (const auto& buffer : buffers) {
       const std::size_t size = std::min(buffer.size(), n);
-      if (size > 0) stream->watcher_->sent(by_client, {static_cast<const base::Byte*>(buffer.data()), size});
+      if (size > 0) stream->eye_->moved(read, {static_cast<const base::Byte*>(buffer.data()), size});
       n -= size;
     }
   }
@@ -36,12 +36,19 @@ struct Stream::Pass {
 Stream::Stream(next_layer_type&& tcp) : tcp_(std::move(tcp)) {}
 Stream::~Stream() = default;
 
-void Stream::secure(asio::ssl::context& context, Ended ended) {
+void Stream::secure(asio::ssl::context& context, const std::string* host, Ended ended) {
   tls_ = std::make_unique<Tls>(tcp_, context);
-  tls_->async_handshake(asio::ssl::stream_base::server, std::move(ended));
+  if (host == nullptr) return tls_->async_handshake(asio::ssl::stream_base::server, std::move(ended));
+  error_code no_address;
+  asio::ip::make_address(*host, no_address);
+  // Spelled out: OpenSSL's macro casts in the old style.
+  if (no_address)
+    SSL_ctrl(tls_->native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+             const_cast<char*>(host->c_str()));
+  tls_->async_handshake(asio::ssl::stream_base::client, std::move(ended));
 }
 
-void Stream::watch(std::unique_ptr<Watcher> watcher) { watcher_ = std::move(watcher); }
+void Stream::watch(std::unique_ptr<Eye> eye) { eye_ = std::move(eye); }
 
 void Stream::move(const Few<asio::mutable_buffer>& to, Moved done) {
   Pass<asio::mutable_buffer> pass{this, to, std::move(done)};
@@ -72,4 +79,4 @@ void Stream::tear_down(boost::beast::role_type role, Ended ended) {
     async_teardown(role, tcp_, std::move(ended));
 }
 
-}  // namespace sockeye::console
+}  // namespace sockeye::live
