@@ -106,6 +106,9 @@ function(_sockeye_tests name target)
   endif()
   add_test(NAME ${name} COMMAND ${name}_test --gtest_brief=1)
   set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  if(name STREQUAL "sqlite")
+    set_tests_properties(${name} PROPERTIES COST 100)  # by far the longest: begun first, the others run beside it
+  endif()
 endfunction()
 
 # Each fuzz/x_fuzz.cc is built twice: as a libFuzzer binary under SOCKEYE_FUZZ, and everywhere else as a ctest entry that
