@@ -25,9 +25,8 @@ export interface World {
 
 export const TRACES = {slow: 'a1'.repeat(16), big: 'b2'.repeat(16), odd: 'c3'.repeat(16), deep: 'd4'.repeat(16), long: 'e5'.repeat(16)};
 
-export function world(empty: boolean): World {
+export function world(empty: boolean, started = Date.now()): World {
   const random = new Random(7);
-  const started = Date.now();
   const proxies: Proxy[] = [
     {instance: '0197-bridge-a', service: 'voice-bridge', host: 'bridge-a', version: '0.4.0', connected: true, since_ms: started - 7.2e6, started_ms: started - 7.3e6, sessions: 214},
     {instance: '0197-bridge-b', service: 'voice-bridge', host: 'bridge-b', version: '0.4.0', connected: true, since_ms: started - 3.1e6, started_ms: started - 9.9e6, sessions: 170},

@@ -35,7 +35,8 @@ it('keeps the state of a view in its address', () => {
   assert.deepEqual([asked['min_duration_seconds'], asked['close_code'], asked['from_ms']], [120, '1011', 1]);
 });
 
-const base: Session = {...world(false).vanished, opened_ms: 0, ended_ms: 100_000, seen_ms: 100_000, misses: 2, messages: [5, 5], close_code: 1011, close_reason: '', end_reason: 'heartbeat_timeout', initiator: 'proxy', last_message_ms: null};
+const noon = Date.UTC(2026, 0, 15, 12);  // the made-up fleet has days and nights: a test must not depend on when it runs
+const base: Session = {...world(false, noon).vanished, opened_ms: 0, ended_ms: 100_000, seen_ms: 100_000, misses: 2, messages: [5, 5], close_code: 1011, close_reason: '', end_reason: 'heartbeat_timeout', initiator: 'proxy', last_message_ms: null};
 const message = (time_ms: number, side: 0 | 1, type: RecordedMessage['type'], injected = false, answered = false): RecordedMessage => ({time_ms, side, type, length: 1, compressed: false, injected, answered});
 
 it('finds pings that nobody answered, each leg by itself', () => {
@@ -62,7 +63,7 @@ it('explains an end in plain words', () => {
 });
 
 it('tells what is wrong with a session that is open', () => {
-  const w = world(false), wrong = troubles(w.frozen, w.frozen.last_message_ms![0]! + 71_000);
+  const w = world(false, noon), wrong = troubles(w.frozen, w.frozen.last_message_ms![0]! + 71_000);
   assert.deepEqual(wrong.map((one) => one.level), ['bad', 'bad']);
   assert.equal(wrong[0]!.text, 'The client left 2 heartbeats in a row unanswered and last sent something 1 m 11 s ago.');
   assert.deepEqual(troubles(w.open.find((one) => one.live && one.misses === 0 && one.anomalies === 0 && !one.buffered_bytes?.[0])!, w.started), []);
@@ -70,7 +71,7 @@ it('tells what is wrong with a session that is open', () => {
 });
 
 it('keeps the timeline inside the session, from hours to milliseconds', () => {
-  const w = world(false), model = timelineModel(w.vanished, recorder(w, w.vanished), [], w.started);
+  const w = world(false, noon), model = timelineModel(w.vanished, recorder(w, w.vanished), [], w.started);
   assert.ok(model.silences[0] && model.silences[0][1] - model.silences[0][0] > 40_000);
   assert.ok(model.forgotten !== null);
   let view = firstView(model);
@@ -83,7 +84,7 @@ it('keeps the timeline inside the session, from hours to milliseconds', () => {
 });
 
 it('adds fleets up, and leaves holes where nothing was reported', () => {
-  const w = world(false), to = w.started, from = to - 600_000, lines = fleetLines(fleet(w, from, to, 10).points, 10, from, to, '', '');
+  const w = world(false, noon), to = w.started, from = to - 600_000, lines = fleetLines(fleet(w, from, to, 10).points, 10, from, to, '', '');
   assert.equal(lines.times.length, 61);
   assert.ok(lines.active.every((one) => one !== null && one > 200));
   const one = fleetLines(fleet(w, from, to, 10).points, 10, from, to, 'chat', '');
