@@ -470,8 +470,8 @@ asio::awaitable<void> Listener::upgrade(Stream& stream, http::request<http::stri
     std::ostringstream text;
     text << message;
     const std::string head = text.str();
-    stream.watch(
-        std::make_unique<Watched>(options_.watch({head, request.client_address, request.client_port, request.tls})));
+    if (auto watcher = options_.watch({head, request.client_address, request.client_port, request.tls}))
+      stream.watch(std::make_unique<Watched>(std::move(watcher)));
   }
   auto socket = std::make_shared<WebSocket>(stream);
   {

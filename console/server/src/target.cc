@@ -4,17 +4,12 @@
 #include <charconv>
 #include <cmath>
 
+#include "sockeye/base/text.h"
+
 namespace sockeye::console {
 namespace {
 
 constexpr std::size_t most_parameters = 64;
-
-int digit(char c) {
-  return c >= '0' && c <= '9'   ? c - '0'
-         : c >= 'a' && c <= 'f' ? c - 'a' + 10
-         : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                : -1;
-}
 
 }  // namespace
 
@@ -23,8 +18,9 @@ std::optional<std::string> percent_decode(std::string_view text, bool form) {
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%') {
-      if (i + 2 >= text.size() || digit(text[i + 1]) < 0 || digit(text[i + 2]) < 0) return std::nullopt;
-      out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+      if (i + 2 >= text.size() || base::hex_digit(text[i + 1]) < 0 || base::hex_digit(text[i + 2]) < 0)
+        return std::nullopt;
+      out += static_cast<char>(base::hex_digit(text[i + 1]) * 16 + base::hex_digit(text[i + 2]));
       i += 2;
     } else {
       out += form && text[i] == '+' ? ' ' : text[i];

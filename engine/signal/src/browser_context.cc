@@ -24,16 +24,10 @@ void split(std::string_view text, char separator, Each each) {
 
 // RFC 3986 §2.1, and + for a space as URLSearchParams writes it. What is no escape stays.
 std::string decoded(std::string_view text) {
-  const auto digit = [](char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-  };
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const int high = i + 2 < text.size() && text[i] == '%' ? digit(text[i + 1]) : -1;
-    const int low = high >= 0 ? digit(text[i + 2]) : -1;
+    const int high = i + 2 < text.size() && text[i] == '%' ? base::hex_digit(text[i + 1]) : -1;
+    const int low = high >= 0 ? base::hex_digit(text[i + 2]) : -1;
     if (low >= 0) {
       out += static_cast<char>(high * 16 + low);
       i += 2;

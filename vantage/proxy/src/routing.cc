@@ -16,12 +16,6 @@ constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_unreserved(char c) {
   return is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
-constexpr int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -40,8 +34,8 @@ std::string decode(std::string_view path, Decode what) {
   std::string out;
   out.reserve(path.size());
   for (std::size_t i = 0; i < path.size(); ++i) {
-    const int high = path[i] == '%' && i + 2 < path.size() ? hex_value(path[i + 1]) : -1;
-    const int low = high >= 0 ? hex_value(path[i + 2]) : -1;
+    const int high = path[i] == '%' && i + 2 < path.size() ? base::hex_digit(path[i + 1]) : -1;
+    const int low = high >= 0 ? base::hex_digit(path[i + 2]) : -1;
     const char c = low < 0 ? path[i] : static_cast<char>(high * 16 + low);
     const auto byte = static_cast<unsigned char>(c);
     if (what == Decode::all || (low < 0 ? byte < 0x80 : is_unreserved(c))) {
