@@ -50,6 +50,11 @@ class FakeCollector {
   void answer_with(Answer always) {
     answer_with([always](std::uint64_t) { return always; });
   }
+  // What `later` asks for.
+  void wish(std::chrono::milliseconds wait) {
+    const std::lock_guard lock(mutex_);
+    wish_ = wait;
+  }
   // While held, attempts wait (or end when cancelled).
   void hold(bool on) {
     const std::lock_guard lock(mutex_);
@@ -84,6 +89,7 @@ class FakeCollector {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::function<Answer(std::uint64_t)> answers_;
+  std::chrono::milliseconds wish_{300};
   bool held_ = false;
   std::uint64_t attempts_ = 0;
   std::vector<std::uint64_t> taken_;
@@ -139,7 +145,7 @@ class FakeTransport final : public Transport {
         break;
       case Answer::later:
         delivery.error = ErrorKind::throttled;
-        delivery.retry_after = std::chrono::milliseconds(300);
+        delivery.retry_after = c.wish_;
         break;
     }
     return delivery;

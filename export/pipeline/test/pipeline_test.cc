@@ -36,6 +36,12 @@ Options spooling(const Folder& folder, std::uint64_t limit = 8U << 20U) {
   return options;
 }
 
+// Where the test counts on 512 spans in a batch: on a busy machine offering them takes longer than quick()'s delay.
+Options whole_batches(Options options) {
+  options.batch_delay = 1h;
+  return options;
+}
+
 std::unique_ptr<Pipeline> begin(const Options& options, FakeCollector& collector) {
   auto pipeline = start(options, collector.transport());
   if (!pipeline) {
@@ -191,14 +197,13 @@ TEST(Pipeline, TheCollectorsOwnWishIsHonouredUpToACap) {
     EXPECT_GE(std::chrono::steady_clock::now() - before, 290ms);
   }
   FakeCollector hostile;
+  hostile.wish(1h);
   hostile.answer_with([](std::uint64_t attempt) { return attempt < 3 ? Answer::later : Answer::take; });
   Options options = quick();
   options.retry_after_cap = 1ms;
   const auto pipeline = begin(options, hostile);
   offer(*pipeline, 0, 1);
-  const auto before = std::chrono::steady_clock::now();
   EXPECT_TRUE(pipeline->flush(20s));
-  EXPECT_LT(std::chrono::steady_clock::now() - before, 900ms);  // what it asked for three times
 }
 
 TEST(Pipeline, RefusalsAreDroppedAndCounted) {
@@ -206,7 +211,7 @@ TEST(Pipeline, RefusalsAreDroppedAndCounted) {
   collector.answer_with([](std::uint64_t attempt) {
     return attempt == 0 ? Answer::refuse : attempt == 1 ? Answer::refuse_one : Answer::take;
   });
-  const auto pipeline = begin(quick(), collector);
+  const auto pipeline = begin(whole_batches(quick()), collector);
   offer(*pipeline, 0, 512 * 3);
   EXPECT_TRUE(pipeline->flush(20s));
   const auto a = pipeline->account();
@@ -223,7 +228,7 @@ TEST(Pipeline, WhatMayBeThereTwiceIsCounted) {
   collector.answer_with([](std::uint64_t attempt) {
     return attempt == 0 ? Answer::lose_answer : attempt == 1 ? Answer::away : Answer::take;
   });
-  const auto pipeline = begin(quick(), collector);
+  const auto pipeline = begin(whole_batches(quick()), collector);
   offer(*pipeline, 0, 1000);
   EXPECT_TRUE(pipeline->flush(20s));
   std::uint64_t twice = 0;
@@ -501,7 +506,7 @@ TEST(Pipeline, ACrashLosesNoSpooledSpan) {
   if (child == 0) {
     FakeCollector collector;
     collector.answer_with([](std::uint64_t attempt) { return attempt == 4 ? Answer::take : Answer::away; });
-    const auto pipeline = begin(spooling(folder), collector);
+    const auto pipeline = begin(whole_batches(spooling(folder)), collector);
     offer(*pipeline, 0, 5120);
     // The batch taken is acknowledged in the spool; then the crash.
     while (pipeline->account().exported != 512 || pipeline->account().spooled != 5120 - 512) ::usleep(1000);
