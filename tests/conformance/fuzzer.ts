@@ -173,7 +173,6 @@ async function playPingPong(one: PingPong, ep: Endpoint, negotiated: string | un
   }
   const codec = one.offers && extension ? new Codec(ep.role, extension) : undefined;
   let wrong = '', echoed = 0, compressed = 0;
-  const deadline = Date.now() + one.patienceMs;
   try {
     while (echoed < one.count && !wrong) {
       const message = one.message(echoed);
@@ -181,7 +180,7 @@ async function playPingPong(one: PingPong, ep: Endpoint, negotiated: string | un
       const frames = fragments(one.binary ? opcodes.binary : opcodes.text, payload, one.fragment || Math.max(payload.length, 1));
       if (codec) frames[0]!.rsv = 4;
       await ep.send(...frames);
-      const echo = await ep.next(deadline - Date.now());
+      const echo = await ep.next(one.patienceMs);
       if (!echo) wrong = `no echo of message ${echoed}: ${summary(ep.log) || 'nothing came'}`;
       else {
         if (echo.compressed) ++compressed;

@@ -7,7 +7,7 @@ import {Agent, request} from 'node:http';
 import {join} from 'node:path';
 import {it} from 'node:test';
 import {python} from '../lib/process.js';
-import {eventually, pause, pool} from '../lib/wait.js';
+import {eventually, pool} from '../lib/wait.js';
 import {type Console, console_, nanoseconds} from './console.js';
 
 const full = Boolean(process.env.SOCKEYE_E2E_FULL);

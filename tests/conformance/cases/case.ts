@@ -34,7 +34,7 @@ interface Common {
   id: string;
   what: string;
   heavy: boolean;  // moves megabytes or thousands of messages: few run at a time
-  patienceMs: number;
+  patienceMs: number;  // how long nothing may come before it is given up
 }
 
 export interface Script extends Common {
