@@ -132,6 +132,45 @@ TEST(Reactor, calls_again_after_the_others_and_not_when_buried) {
   EXPECT_FALSE(b_called);
 }
 
+// The loop sleeps for as long as nothing is due: a deadline that moved must still be met, neither early nor never.
+TEST(Reactor, meets_deadlines_that_moved_after_it_slept_for_them) {
+  Reactor reactor;
+  ASSERT_TRUE(reactor.open());
+  TestTimer stage, earlier, later, repeated;
+  base::Time at{};
+  int left = 3;
+  int repeats = 0;
+  const auto one_less = [&] {
+    if (--left == 0) reactor.stop();
+  };
+  stage.on = [&](base::Time now) {
+    at = now + 20ms;
+    reactor.timers().arm(earlier, at - 10ms);
+    reactor.timers().arm(later, at);
+    reactor.timers().arm(repeated, base::Time{});  // long ago: at once
+  };
+  earlier.on = [&](base::Time now) {
+    EXPECT_GE(now, at - 10ms);
+    one_less();
+  };
+  later.on = [&](base::Time now) {
+    EXPECT_GE(now, at);
+    one_less();
+  };
+  repeated.on = [&](base::Time now) {
+    if (++repeats == 5) return one_less();
+    reactor.timers().arm(repeated, now + 1ms);
+  };
+  std::thread loop([&] { reactor.run(); });
+  reactor.post([&] {
+    reactor.timers().arm(stage, reactor.now() + 1ms);
+    reactor.timers().arm(later, reactor.now() + 5ms);
+    reactor.timers().arm(earlier, reactor.now() + 1h);
+  });
+  loop.join();
+  EXPECT_EQ(left, 0);
+}
+
 TEST(Reactor, runs_posted_tasks_and_timers_from_another_thread) {
   Reactor reactor;
   ASSERT_TRUE(reactor.open());
