@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <csignal>
@@ -179,10 +180,12 @@ INSTANTIATE_TEST_SUITE_P(
     [](const testing::TestParamInfo<Failure>& param) { return param.param.name; });
 
 TEST(ExportOnce, PartialSuccessIsAccountedForAsItSays) {
+  auto options = quick();
+  options.batch_delay = 1h;  // whole batches: of one of six spans, no more than six can be refused
   std::atomic<std::uint64_t> requests = 0;
   HttpCollector collector(
       [&](const Seen&) { return requests++ % 2 == 0 ? Reply::status("200 OK", "", "\x0a\x02\x08\x07") : Reply{}; });
-  const auto pipeline = begin(collector.url(), quick());
+  const auto pipeline = begin(collector.url(), options);
   for (std::uint64_t i = 0; i < 2048; ++i) pipeline->offer(numbered(i));
   ASSERT_TRUE(pipeline->flush(20s));
   const auto a = pipeline->account();
@@ -192,43 +195,68 @@ TEST(ExportOnce, PartialSuccessIsAccountedForAsItSays) {
   EXPECT_TRUE(balanced(a));
 }
 
-// A collector in a process of its own: writes every number it takes to `file` before it answers.
+// A collector in a process of its own: writes every number it takes to `file` before it answers. The process is made
+// here, and listens from listen() on, so that all are made before there is a second thread: a child of several threads
+// finds the locks of those that it has not (and the sanitizers' among them) as they were.
 class CollectorProcess {
  public:
-  CollectorProcess(const std::string& file, std::uint16_t port) {
-    std::array<int, 2> pipe{};
-    if (::pipe(pipe.data()) != 0) std::abort();
+  explicit CollectorProcess(const std::string& file) {
+    std::array<int, 2> ask{};
+    std::array<int, 2> tell{};
+    if (::pipe2(ask.data(), O_CLOEXEC) != 0 || ::pipe2(tell.data(), O_CLOEXEC) != 0) std::abort();
     pid_ = ::fork();
     if (pid_ == 0) {
-      const int out = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT, 0600);
-      const HttpCollector collector(
-          [out](const Seen& seen) {
-            const auto numbers = numbers_in(seen);
-            const auto bytes = numbers.size() * sizeof(numbers[0]);
-            if (::write(out, numbers.data(), bytes) != static_cast<ssize_t>(bytes)) ::_exit(1);
-            return Reply{};
-          },
-          port);
-      const std::uint16_t real = collector.port();
-      if (::write(pipe[1], &real, sizeof(real)) != sizeof(real)) ::_exit(1);
-      for (;;) ::pause();
+      ::close(ask[1]);
+      serve(file, ask[0], tell[1]);
     }
-    ::close(pipe[1]);
-    if (::read(pipe[0], &port_, sizeof(port_)) != sizeof(port_)) std::abort();
-    ::close(pipe[0]);
+    ::close(ask[0]);
+    ::close(tell[1]);
+    ask_ = ask[1];
+    tell_ = tell[0];
   }
-  ~CollectorProcess() { kill(); }
+  ~CollectorProcess() {
+    kill();
+    ::close(ask_);
+    ::close(tell_);
+  }
+  CollectorProcess(const CollectorProcess&) = delete;
+  CollectorProcess& operator=(const CollectorProcess&) = delete;
+
+  // On `port`, or on a free one; once. Returns which.
+  std::uint16_t listen(std::uint16_t port = 0) const {
+    if (::write(ask_, &port, sizeof(port)) != sizeof(port) || ::read(tell_, &port, sizeof(port)) != sizeof(port))
+      std::abort();
+    return port;
+  }
   void kill() {
     if (pid_ <= 0) return;
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
     pid_ = -1;
   }
-  [[nodiscard]] std::uint16_t port() const { return port_; }
 
  private:
+  [[noreturn]] static void serve(const std::string& file, int ask, int tell) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    std::uint16_t port = 0;
+    if (::read(ask, &port, sizeof(port)) != sizeof(port)) ::_exit(1);
+    const int out = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT, 0600);
+    const HttpCollector collector(
+        [out](const Seen& seen) {
+          const auto numbers = numbers_in(seen);
+          const auto bytes = numbers.size() * sizeof(numbers[0]);
+          if (::write(out, numbers.data(), bytes) != static_cast<ssize_t>(bytes)) ::_exit(1);
+          return Reply{};
+        },
+        port);
+    port = collector.port();
+    if (::write(tell, &port, sizeof(port)) != sizeof(port)) ::_exit(1);
+    for (;;) ::pause();
+  }
+
   pid_t pid_ = -1;
-  std::uint16_t port_ = 0;
+  int ask_ = -1;
+  int tell_ = -1;
 };
 
 // The acceptance test of the spool: kill -9 of the collector under load, and its return. SOCKEYE_OUTAGE_SECONDS sets
@@ -238,8 +266,9 @@ TEST(ExportOnce, KillOfTheCollectorUnderLoadLosesNothing) {
   const auto outage = std::chrono::seconds(wanted == nullptr ? 2 : std::atoi(wanted));
   const Folder folder;
   const std::string file = folder.sub("taken");
-  auto collector = std::make_unique<CollectorProcess>(file, 0);
-  const std::uint16_t port = collector->port();
+  CollectorProcess first(file);
+  const CollectorProcess second(file);
+  const std::uint16_t port = first.listen();
   auto options = quick(folder.sub("spool"));
   if (wanted != nullptr) {
     options.retry_first = 1s;
@@ -263,10 +292,10 @@ TEST(ExportOnce, KillOfTheCollectorUnderLoadLosesNothing) {
     }
   };
   for_a_while(1s);
-  collector->kill();
+  first.kill();
   for_a_while(outage);
   EXPECT_GT(pipeline->account().spooled, 0U);
-  collector = std::make_unique<CollectorProcess>(file, port);
+  second.listen(port);
   for_a_while(1s);
   stop = true;
   load.join();
