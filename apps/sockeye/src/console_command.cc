@@ -38,7 +38,7 @@ bool is_loopback(const std::string& listen) {
          listen.starts_with("[::1]:");
 }
 
-struct Settings {
+struct Settled {
   console::Options console;
   sqlite::Options store;
 };
@@ -55,8 +55,8 @@ base::Result<std::string> read_token(const std::string& path) {
   return token;
 }
 
-base::Result<Settings> settle(const ConsoleCommand& command) {
-  Settings out;
+base::Result<Settled> settle(const ConsoleCommand& command) {
+  Settled out;
   auto& c = out.console;
   c.listen = command.listen;
   c.otlp_http = command.otlp_http == "off" ? "" : command.otlp_http;
@@ -97,7 +97,7 @@ base::Result<Settings> settle(const ConsoleCommand& command) {
   return out;
 }
 
-std::string describe(const console::Console& running, const Settings& settings) {
+std::string describe(const console::Console& running, const Settled& settings) {
   const std::string scheme = settings.console.tls ? "https://" : "http://";
   std::string out = "sockeye " SOCKEYE_VERSION " console: " + scheme + running.address();
   if (const auto http = running.otlp_http_address(); !http.empty()) out += "; OTLP " + scheme + http;

@@ -239,7 +239,7 @@ void print_text(std::size_t line, const Sample& sample, const Notes& notes) {
   std::cout << (notes.remarks.empty() ? "" : ")") << '\n';
 }
 
-int fail(const std::string& what) {
+int refuse(const std::string& what) {
   std::cerr << what << '\n';
   return 2;
 }
@@ -265,7 +265,7 @@ std::string unknown(std::string_view wanted) {
 
 int show(const DialectCommand& command) {
   const auto found = dialect::find(dialect::built_in(), command.name);
-  if (found == nullptr) return fail(unknown(command.name));
+  if (found == nullptr) return refuse(unknown(command.name));
   std::cout << dialect::source(*found);
   return 0;
 }
@@ -283,12 +283,12 @@ class Test {
     const bool from_file = command_.samples != "-";
     if (from_file) {
       file.open(command_.samples);
-      if (!file) return fail("sockeye: cannot read " + command_.samples);
+      if (!file) return refuse("sockeye: cannot read " + command_.samples);
     }
     std::istream& in = from_file ? file : std::cin;
     std::string line;
     const auto wrong = [&](std::size_t number, const std::string& what) {
-      return fail((from_file ? command_.samples : "standard input") + ":" + std::to_string(number) + ": " + what);
+      return refuse((from_file ? command_.samples : "standard input") + ":" + std::to_string(number) + ": " + what);
     };
     for (std::size_t number = 1; std::getline(in, line); ++number) {
       if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
@@ -332,15 +332,15 @@ class Test {
     }
     if (is_file_name(command_.name)) {
       std::ifstream file(command_.name);
-      if (!file) return fail("sockeye: cannot read " + command_.name);
+      if (!file) return refuse("sockeye: cannot read " + command_.name);
       const std::string yaml{std::istreambuf_iterator<char>(file), {}};
       auto compiled = dialect::compile(yaml, command_.name);
-      if (!compiled) return fail(compiled.error().message);
+      if (!compiled) return refuse(compiled.error().message);
       begin(*compiled);
       return 0;
     }
     auto found = dialect::find(dialect::built_in(), command_.name);
-    if (found == nullptr) return fail(unknown(command_.name));
+    if (found == nullptr) return refuse(unknown(command_.name));
     begin(std::move(found));
     return 0;
   }
