@@ -16,7 +16,7 @@
 #include "sockeye/dialect/registry.h"
 #include "sockeye/observer/connection.h"
 
-namespace sockeye::app::testing {
+namespace sockeye::app::testing::spans_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -283,4 +283,4 @@ TEST(GoldenSpans, AreTheSameHoweverTheBytesAreCut) {
 }
 
 }  // namespace
-}  // namespace sockeye::app::testing
+}  // namespace sockeye::app::testing::spans_test

@@ -11,7 +11,7 @@ using simdjson::dom::element;
 
 constexpr std::uint64_t now_ms = 1772368496789;  // 2026-03-01T12:34:56.789Z
 
-class Sessions : public testing::Test {
+class Sessions : public ::testing::Test {
  protected:
   static proxy::SessionRow row(std::uint8_t n) {
     proxy::SessionRow row;

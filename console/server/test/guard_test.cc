@@ -10,7 +10,7 @@ namespace {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
-constexpr const char* secret = "0123456789abcdef";
+constexpr const char* token = "0123456789abcdef";
 
 Request request(Fields fields, bool tls = false) {
   Request out;
@@ -81,12 +81,12 @@ TEST(Guard, without_a_token_asks_for_none) {
 }
 
 TEST(Guard, takes_the_bearer_token) {
-  const Guard guard({secret, {}, 200});
+  const Guard guard({token, {}, 200});
   const auto with = [&](std::string value) {
     return status(guard.token(request({{"authorization", std::move(value)}})));
   };
-  EXPECT_EQ(with(std::string("Bearer ") + secret), 0);
-  EXPECT_EQ(with(std::string("bearer ") + secret), 0);
+  EXPECT_EQ(with(std::string("Bearer ") + token), 0);
+  EXPECT_EQ(with(std::string("bearer ") + token), 0);
   for (const std::string bad : {"", "Bearer ", "Bearer", "Bearer 0123456789abcde", "Bearer 0123456789abcdef0",
                                 "Bearer  0123456789abcdef", "Basic 0123456789abcdef", "0123456789abcdef"})
     EXPECT_EQ(with(bad), 401) << bad;
@@ -96,7 +96,7 @@ TEST(Guard, takes_the_bearer_token) {
 }
 
 TEST(Guard, takes_the_cookie_that_a_login_gave) {
-  Guard guard({secret, {}, 200});
+  Guard guard({token, {}, 200});
   Request login = request({});
   login.body = R"({"token":"0123456789abcdef"})";
   const Response answer = guard.login(login);
@@ -104,7 +104,7 @@ TEST(Guard, takes_the_cookie_that_a_login_gave) {
   const std::string set = field(answer, "Set-Cookie");
   EXPECT_NE(set.find("; HttpOnly; SameSite=Strict"), std::string::npos);
   EXPECT_EQ(set.find("Secure"), std::string::npos);
-  EXPECT_EQ(set.find(secret), std::string::npos);  // a digest
+  EXPECT_EQ(set.find(token), std::string::npos);  // a digest
   const std::string cookie = set.substr(0, set.find(';'));
   EXPECT_EQ(status(guard.token(request({{"cookie", cookie}}))), 0);
   EXPECT_EQ(status(guard.token(request({{"cookie", "a=b;  " + cookie + "; c=d"}}))), 0);
@@ -112,7 +112,7 @@ TEST(Guard, takes_the_cookie_that_a_login_gave) {
   EXPECT_EQ(status(guard.token(request({{"cookie", "x" + cookie}}))), 401);
   EXPECT_EQ(status(guard.token(request({{"cookie", cookie + "0"}}))), 401);
   EXPECT_EQ(status(guard.token(request({{"cookie", "sockeye_token="}}))), 401);
-  EXPECT_EQ(status(guard.token(request({{"cookie", std::string("sockeye_token=") + secret}}))), 401);
+  EXPECT_EQ(status(guard.token(request({{"cookie", std::string("sockeye_token=") + token}}))), 401);
   // A wrong bearer token is not mended by a right cookie.
   EXPECT_EQ(status(guard.token(request({{"authorization", "Bearer x"}, {"cookie", cookie}}))), 401);
 
@@ -123,7 +123,7 @@ TEST(Guard, takes_the_cookie_that_a_login_gave) {
 }
 
 TEST(Guard, refuses_a_login_that_is_none) {
-  Guard guard({secret, {}, 200});
+  Guard guard({token, {}, 200});
   for (const std::string body : {"", "x", "{}", "[]", R"({"token":1})", R"({"token":null})", R"("token")"}) {
     Request login = request({});
     login.body = body;
@@ -153,7 +153,7 @@ TEST(Guard, keeps_a_bounded_number_of_buckets) {
 }
 
 TEST(Guard, limits_wrong_logins) {
-  Guard guard({secret, {}, 200});
+  Guard guard({token, {}, 200});
   Request login = request({});
   login.body = R"({"token":"wrong"})";
   int wrong = 0;

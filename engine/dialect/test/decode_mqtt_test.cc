@@ -38,7 +38,7 @@ const std::string connect_5 = packet(0x10, str("MQTT") + hex("05 02 003c 00") + 
 // What comes behind a CONNECT of that version, from either side; split everywhere.
 Decoded behind(const std::string& connect, const std::string& stream, Side from) {
   const auto run = [&](std::size_t cut) {
-    Session session(Decode::mqtt, Opcode::binary);
+    DecodeSession session(Decode::mqtt, Opcode::binary);
     session.feed(connect, Side::client);
     const std::string_view text = stream;
     if (cut == text.size() + 1) {
@@ -165,7 +165,7 @@ TEST(Mqtt, TopicAliasesAreResolved) {
 }
 
 TEST(Mqtt, APayloadIsCountedAsItPasses) {
-  Session session(Decode::mqtt, Opcode::binary);
+  DecodeSession session(Decode::mqtt, Opcode::binary);
   // 268 435 455: the longest there is.
   EXPECT_EQ(session(hex("30 ffffff7f") + str("a") + "x"),
             Texts{R"({"packet":"publish","topic":"a","qos":0,"retain":false,"dup":false,"payload_bytes":268435452})"});
@@ -179,7 +179,7 @@ TEST(Mqtt, APayloadIsCountedAsItPasses) {
 TEST(Mqtt, TheVersionIsLearnedInTheMiddle) {
   const auto both = [](const std::string& from_server, const std::string& from_client, Side then,
                        const std::string& message) {
-    Session session(Decode::mqtt, Opcode::binary);
+    DecodeSession session(Decode::mqtt, Opcode::binary);
     session.feed(from_server, Side::server);
     session.feed(from_client, Side::client);
     return session(message, then);
@@ -238,7 +238,7 @@ TEST(Mqtt, RefusesWhatIsNoPacket) {
 }
 
 TEST(Mqtt, GoesOnWithTheNextMessage) {
-  Session session(Decode::mqtt, Opcode::binary);
+  DecodeSession session(Decode::mqtt, Opcode::binary);
   session.feed(connect_5);
   EXPECT_EQ(session(hex("c0 00") + "garbage"), Texts{R"({"packet":"pingreq"})"});
   EXPECT_FALSE(session.all().good);
@@ -255,7 +255,7 @@ TEST(Mqtt, ListsAndHeadsAreBounded) {
     filters += str("t") + hex("00");
     reasons += hex("01");
   }
-  Session session(Decode::mqtt, Opcode::binary);
+  DecodeSession session(Decode::mqtt, Opcode::binary);
   session.feed(connect_4);
   const std::string subscribe = session(packet(0x82, filters)).at(0);
   EXPECT_NE(subscribe.find(R"("filter_count":100)"), std::string::npos);
@@ -267,7 +267,7 @@ TEST(Mqtt, ListsAndHeadsAreBounded) {
   EXPECT_EQ(session(packet(0x82, huge) + hex("c0 00")),
             (Texts{R"({"packet":"subscribe","id":1})", R"({"packet":"pingreq"})"}));
 
-  Session five(Decode::mqtt, Opcode::binary);
+  DecodeSession five(Decode::mqtt, Opcode::binary);
   std::string properties;
   while (properties.size() < 20'000) properties += hex("26") + str("key") + str("value");
   EXPECT_EQ(five(packet(0x10, str("MQTT") + hex("05 02 003c") + varint(properties.size()) + properties + str("c1"))),

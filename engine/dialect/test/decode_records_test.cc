@@ -85,7 +85,7 @@ TEST(Records, SignalR) {
 }
 
 TEST(Records, SidesHaveStreamsOfTheirOwn) {
-  Session session(Decode::records);
+  DecodeSession session(Decode::records);
   EXPECT_EQ(session("{\"a\":", Side::client), Texts{});
   EXPECT_EQ(session("{\"b\":2}\x1e", Side::server), Texts{R"({"b":2})"});
   EXPECT_EQ(session("1}\x1e", Side::client), Texts{R"({"a":1})"});
@@ -94,7 +94,7 @@ TEST(Records, SidesHaveStreamsOfTheirOwn) {
 TEST(Records, WhatIsNoRecordIsPassedOver) {
   EXPECT_EQ(stream("\x1e"), (Decoded{.good = false}));
   EXPECT_EQ(stream("\x95\x01\x80\xc0\x1e{}\x1e"), (Decoded{.documents = {"{}"}, .wire_bytes = {3}, .good = false}));
-  Session session(Decode::records);
+  DecodeSession session(Decode::records);
   EXPECT_FALSE(session.feed("hello"));
   EXPECT_FALSE(session.feed("{}"));  // still the same record, which is none
   EXPECT_FALSE(session.feed("\x1e{}\x1e"));
@@ -103,7 +103,7 @@ TEST(Records, WhatIsNoRecordIsPassedOver) {
 
 TEST(Records, ALongRecordIsDroppedAndCounted) {
   const std::string piece = "["s + std::string(100'000, ' ');
-  Session session(Decode::records);
+  DecodeSession session(Decode::records);
   for (int i = 0; i < 1000; ++i) EXPECT_TRUE(session.feed(piece));
   EXPECT_EQ(session.all().dropped, 1U);
   EXPECT_EQ(session("]\x1e{}\x1e"), Texts{"{}"});

@@ -26,9 +26,10 @@ struct Decoded {
   friend bool operator==(const Decoded&, const Decoded&) = default;
 };
 
-class Session {
+class DecodeSession {
  public:
-  explicit Session(Decode decode, Opcode opcode = Opcode::text) : decoder_(make_decoder(decode)), opcode_(opcode) {}
+  explicit DecodeSession(Decode decode, Opcode opcode = Opcode::text)
+      : decoder_(make_decoder(decode)), opcode_(opcode) {}
 
   bool feed(std::string_view message, Side from = Side::client) { return feed(message, from, opcode_); }
   bool feed(std::string_view message, Side from, Opcode opcode) {
@@ -59,7 +60,7 @@ class Session {
 
 inline Decoded decode(Decode kind, Opcode opcode, std::initializer_list<std::string_view> messages,
                       Side from = Side::client) {
-  Session session(kind, opcode);
+  DecodeSession session(kind, opcode);
   for (const auto message : messages) session.feed(message, from);
   return session.all();
 }
@@ -80,7 +81,7 @@ inline Decoded decode_stream(Decode kind, Opcode opcode, std::string_view stream
   for (std::size_t cut = 1; cut < stream.size(); ++cut)
     EXPECT_EQ(whole, without(decode(kind, opcode, {stream.substr(0, cut), stream.substr(cut)}, from)))
         << "cut at " << cut;
-  Session bytes(kind, opcode);
+  DecodeSession bytes(kind, opcode);
   for (std::size_t i = 0; i < stream.size(); ++i) bytes.feed(stream.substr(i, 1), from);
   EXPECT_EQ(whole, without(bytes.all())) << "byte by byte";
   return whole;

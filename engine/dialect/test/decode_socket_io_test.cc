@@ -6,7 +6,7 @@ namespace {
 using namespace test;
 
 Texts one(std::string_view message) {
-  Session session(Decode::socket_io);
+  DecodeSession session(Decode::socket_io);
   return session(message);
 }
 bool refused(std::string_view message) {
@@ -73,7 +73,7 @@ TEST(SocketIo, TheQueryOfANamespaceIsLeftOut) {
 }
 
 TEST(SocketIo, AttachmentsBelongToTheirPacket) {
-  Session session(Decode::socket_io);
+  DecodeSession session(Decode::socket_io);
   const std::string_view head = R"(452-/admin,7["baz",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}])";
   EXPECT_EQ(session(head), Texts{});
   EXPECT_TRUE(session.feed("\x01\x02\x03", Side::client, Opcode::binary));
@@ -96,7 +96,7 @@ TEST(SocketIo, AttachmentsBelongToTheirPacket) {
 }
 
 TEST(SocketIo, APacketInsteadOfAnAttachment) {
-  Session session(Decode::socket_io);
+  DecodeSession session(Decode::socket_io);
   EXPECT_TRUE(session.feed(R"(451-["a",{"_placeholder":true,"num":0}])"));
   EXPECT_FALSE(session.feed(R"(42["b"])"));
   EXPECT_EQ(session.all().documents,
@@ -150,7 +150,7 @@ TEST(SocketIo, WhatIsTooLongForADocumentHasNoData) {
   const std::string data = "[\"big\",\""s + std::string(2'000'000, 'x') + "\"]";
   EXPECT_EQ(one("427" + data),
             Texts{R"({"eio":"message","type":"event","ns":"/","ack":7,"event":"big","attachments":0})"});
-  Session session(Decode::socket_io);
+  DecodeSession session(Decode::socket_io);
   EXPECT_EQ(session("451-" + data), Texts{});
   EXPECT_TRUE(session.feed("\x01", Side::client, Opcode::binary));
   EXPECT_EQ(session.all().documents,

@@ -1,6 +1,6 @@
 #include "decode_rig.h"
 
-namespace sockeye::dialect {
+namespace sockeye::dialect::decode_stomp_test {
 namespace {
 
 using namespace test;
@@ -88,7 +88,7 @@ TEST(Stomp, LongBodiesAreCounted) {
 }
 
 TEST(Stomp, Heartbeats) {
-  Session session(Decode::stomp);
+  DecodeSession session(Decode::stomp);
   EXPECT_EQ(session("\n", Side::client), Texts{R"({"command":"heartbeat"})"});
   EXPECT_EQ(session("\r\n", Side::server), Texts{R"({"command":"heartbeat"})"});
   EXPECT_EQ(session("\n\n\n"), Texts{R"({"command":"heartbeat"})"});
@@ -128,7 +128,7 @@ TEST(Stomp, AFaultLosesItsFrameOnly) {
 
 TEST(Stomp, HeadsAreBounded) {
   const std::string line = "a:"s + std::string(100, 'x') + "\n";
-  Session session(Decode::stomp);
+  DecodeSession session(Decode::stomp);
   EXPECT_TRUE(session.feed("SEND\n"));
   for (int i = 0; i < 1000; ++i) session.feed(line);
   EXPECT_EQ(session("\n\0ACK\n\n\0"sv), Texts{R"({"command":"ACK","headers":{},"body_bytes":0})"});
@@ -139,7 +139,7 @@ TEST(Stomp, HeadsAreBounded) {
 }
 
 TEST(Stomp, AnEndlessBodyCostsNoMemory) {
-  Session session(Decode::stomp);
+  DecodeSession session(Decode::stomp);
   const std::string piece(100'000, 'x');
   EXPECT_TRUE(session.feed("SEND\ncontent-type:application/json\ncontent-length:18446744073709551615\n\n"));
   for (int i = 0; i < 1000; ++i) EXPECT_TRUE(session.feed(piece));
@@ -147,4 +147,4 @@ TEST(Stomp, AnEndlessBodyCostsNoMemory) {
 }
 
 }  // namespace
-}  // namespace sockeye::dialect
+}  // namespace sockeye::dialect::decode_stomp_test

@@ -8,7 +8,7 @@
 
 #include "sockeye/dialect/session.h"
 
-namespace sockeye::dialect {
+namespace sockeye::dialect::selector_test {
 namespace {
 
 using model::Side;
@@ -166,4 +166,4 @@ TEST(Settle, ACancelledOneDoesNotSettle) {
 }
 
 }  // namespace
-}  // namespace sockeye::dialect
+}  // namespace sockeye::dialect::selector_test

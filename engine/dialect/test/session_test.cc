@@ -7,7 +7,7 @@
 #include "notes.h"
 #include "sockeye/dialect/registry.h"
 
-namespace sockeye::dialect {
+namespace sockeye::dialect::session_test {
 namespace {
 
 using model::Opcode;
@@ -317,4 +317,4 @@ TEST(Detector, OneDialectOrNone) {
 }
 
 }  // namespace
-}  // namespace sockeye::dialect
+}  // namespace sockeye::dialect::session_test

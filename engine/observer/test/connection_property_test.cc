@@ -6,7 +6,7 @@
 
 #include "rig.h"
 
-namespace sockeye::observer::test {
+namespace sockeye::observer::test::property_test {
 namespace {
 
 struct Peer {
@@ -133,4 +133,4 @@ TEST(Property, a_leg_gets_the_other_sides_bytes_and_ours_between_frames) {
 }
 
 }  // namespace
-}  // namespace sockeye::observer::test
+}  // namespace sockeye::observer::test::property_test

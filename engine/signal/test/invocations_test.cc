@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-namespace sockeye::signal {
+namespace sockeye::signal::invocations_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -304,4 +304,4 @@ TEST(TransferSpan, SumsABurst) {
 }
 
 }  // namespace
-}  // namespace sockeye::signal
+}  // namespace sockeye::signal::invocations_test

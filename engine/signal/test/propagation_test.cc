@@ -7,7 +7,7 @@
 
 #include "sockeye/signal/sampling.h"
 
-namespace sockeye::signal {
+namespace sockeye::signal::propagation_test {
 namespace {
 
 using Headers = std::vector<model::HttpField>;
@@ -312,4 +312,4 @@ TEST(Sample, RatioIsOfTheTraceIdsLowBytes) {
 }
 
 }  // namespace
-}  // namespace sockeye::signal
+}  // namespace sockeye::signal::propagation_test

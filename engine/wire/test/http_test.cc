@@ -7,7 +7,7 @@
 
 #include "split.h"
 
-namespace sockeye::wire {
+namespace sockeye::wire::http_test {
 namespace {
 
 using model::Anomaly;
@@ -265,4 +265,4 @@ TEST(HeadParser, StaysFailed) {
 }
 
 }  // namespace
-}  // namespace sockeye::wire
+}  // namespace sockeye::wire::http_test

@@ -254,6 +254,11 @@ inline Frame receive_frame(Socket& socket, Clock::duration within = patience) {
   return out;
 }
 
+inline void talk(Socket& client, const std::string& words) {
+  ASSERT_TRUE(client.send(client_frame(text, words)));
+  EXPECT_EQ(receive_frame(client).payload, words);
+}
+
 // --- the server behind the proxy ---
 
 class Backend {

@@ -15,11 +15,6 @@ Address tcp(std::string host, std::uint16_t port = 0) {
 }
 Address unix_at(std::string path) { return {.host = "", .port = 0, .unix_path = std::move(path)}; }
 
-void talk(Socket& client, const std::string& words) {
-  ASSERT_TRUE(client.send(client_frame(text, words)));
-  EXPECT_EQ(receive_frame(client).payload, words);
-}
-
 TEST(Proxy, AnAddressInUseIsAnErrorThatNamesIt) {
   Backend backend(echo);
   TestProxy first(backend);

@@ -50,11 +50,6 @@ struct Known {
   }
 };
 
-void talk(Socket& client, const std::string& words) {
-  ASSERT_TRUE(client.send(client_frame(text, words)));
-  EXPECT_EQ(receive_frame(client).payload, words);
-}
-
 TEST(Pulse, TellsWhatIsNewWhatChangedAndWhatEnded) {
   Backend backend(echo);
   TestProxy proxy(backend);

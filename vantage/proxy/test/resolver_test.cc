@@ -37,7 +37,7 @@ class Mailbox {
   std::vector<Resolver::AnswerPtr> answers_;
 };
 
-Resolver::AnswerPtr ask(Resolver& resolver, const Address& address) {
+Resolver::AnswerPtr resolve_soon(Resolver& resolver, const Address& address) {
   Mailbox mailbox;
   if (auto answer = resolver.resolve(address, mailbox.done())) return answer;
   const auto answers = mailbox.wait_for(1);
@@ -59,7 +59,7 @@ TEST(Resolver, LiteralsNeedNoThread) {
 
 TEST(Resolver, LocalhostIsLoopbackWithThePortAskedFor) {
   Resolver resolver;
-  const auto answer = ask(resolver, {"localhost", 8080, ""});
+  const auto answer = resolve_soon(resolver, {"localhost", 8080, ""});
   ASSERT_TRUE(answer);
   ASSERT_FALSE(answer->addresses.empty()) << answer->error;
   for (const auto& address : answer->addresses) {
@@ -70,7 +70,7 @@ TEST(Resolver, LocalhostIsLoopbackWithThePortAskedFor) {
 
 TEST(Resolver, AFailureNamesTheHost) {
   Resolver resolver;
-  const auto answer = ask(resolver, {"no-such-host.invalid", 80, ""});
+  const auto answer = resolve_soon(resolver, {"no-such-host.invalid", 80, ""});
   ASSERT_TRUE(answer);
   EXPECT_TRUE(answer->addresses.empty());
   EXPECT_EQ(answer->error.find("no-such-host.invalid: "), 0U) << answer->error;
@@ -83,12 +83,12 @@ TEST(Resolver, AnswersAndFailuresAreKeptForTheirTime) {
   limits.keep_failure = 1h;
   Resolver resolver(limits);
   for (const auto* host : {"localhost", "no-such-host.invalid"}) {
-    const auto first = ask(resolver, {host, 80, ""});
+    const auto first = resolve_soon(resolver, {host, 80, ""});
     Mailbox unused;
     const auto second = resolver.resolve({host, 80, ""}, unused.done());
     EXPECT_EQ(second, first) << host;
     // Another port is another answer.
-    EXPECT_NE(ask(resolver, {host, 81, ""}), first);
+    EXPECT_NE(resolve_soon(resolver, {host, 81, ""}), first);
   }
 }
 
@@ -96,7 +96,7 @@ TEST(Resolver, WhatExpiredIsAskedAgain) {
   Resolver::Limits limits;
   limits.keep = 0ms;
   Resolver resolver(limits);
-  const auto first = ask(resolver, {"localhost", 80, ""});
+  const auto first = resolve_soon(resolver, {"localhost", 80, ""});
   Mailbox mailbox;
   EXPECT_EQ(resolver.resolve({"localhost", 80, ""}, mailbox.done()), nullptr);
   const auto again = mailbox.wait_for(1);
@@ -160,14 +160,14 @@ TEST(Resolver, TooManyNamesOrAskersFailAtOnce) {
   EXPECT_EQ(fourth->error, "localhost: too many sessions wait for a name");
   held.release();
   EXPECT_EQ(mailbox.wait_for(3).size(), 3U);
-  EXPECT_NE(ask(resolver, {"localhost", 5, ""}), nullptr);  // room again
+  EXPECT_NE(resolve_soon(resolver, {"localhost", 5, ""}), nullptr);  // room again
 }
 
 TEST(Resolver, TheCacheIsBounded) {
   Resolver::Limits limits;
   limits.cached = 2;
   Resolver resolver(limits);
-  for (std::uint16_t port = 1; port <= 4; ++port) ask(resolver, {"localhost", port, ""});
+  for (std::uint16_t port = 1; port <= 4; ++port) resolve_soon(resolver, {"localhost", port, ""});
   Mailbox mailbox;
   EXPECT_NE(resolver.resolve({"localhost", 4, ""}, mailbox.done()), nullptr);
   EXPECT_NE(resolver.resolve({"localhost", 3, ""}, mailbox.done()), nullptr);
@@ -201,7 +201,7 @@ TEST(Resolver, IsUsedFromManyThreads) {
   for (unsigned t = 0; t < 4; ++t)
     threads.emplace_back([&, t] {
       for (std::uint16_t i = 0; i < 100; ++i) {
-        const auto answer = ask(resolver, {"localhost", static_cast<std::uint16_t>(1 + (i + t) % 5), ""});
+        const auto answer = resolve_soon(resolver, {"localhost", static_cast<std::uint16_t>(1 + (i + t) % 5), ""});
         ASSERT_TRUE(answer);
         EXPECT_FALSE(answer->addresses.empty());
       }

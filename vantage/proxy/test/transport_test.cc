@@ -13,19 +13,14 @@
 
 #include "../src/tls.h"
 #include "certificates.h"
+#include "stream_pair.h"
 
 namespace sockeye::proxy {
 namespace {
 
+using test::stream_pair;
 using test::TemporaryDirectory;
 using test::TestAuthority;
-
-std::pair<Fd, Fd> stream_pair() {
-  int fds[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
-    throw std::runtime_error("socketpair");
-  return {Fd(fds[0]), Fd(fds[1])};
-}
 
 std::vector<base::Byte> pattern(std::size_t size) {
   std::vector<base::Byte> out(size);
