@@ -328,7 +328,8 @@ constexpr Key<live::ReporterOptions> console_keys[] = {
      [](Reader& r, const Node& n, live::ReporterOptions& o) {
        r.value(n, "a URL such as http://127.0.0.1:16686", o.endpoint, parse_console);
      }},
-    {"token_file", [](Reader& r, const Node& n, live::ReporterOptions& o) { r.file(n, o.token_file); }},
+    {"token_file",
+     [](Reader& r, const Node& n, live::ReporterOptions& o) { r.file(n, o.token_file, "a file with the token"); }},
     {"tls", [](Reader& r, const Node& n, live::ReporterOptions& o) { r.map<console_tls_keys>(n, o); },
      list_keys<console_tls_keys>},
 };

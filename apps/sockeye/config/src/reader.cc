@@ -135,8 +135,8 @@ bool Reader::whole(const Node& node, std::uint64_t& out, std::uint64_t least, st
                [&](std::string_view text) { return parse_integer(text, least, greatest); });
 }
 
-void Reader::file(const Node& node, std::string& out) {
-  if (!text(node, "the path of a PEM file", out) || !options_.check_files) return;
+void Reader::file(const Node& node, std::string& out, std::string_view what) {
+  if (!text(node, "the path of " + std::string(what), out) || !options_.check_files) return;
   // Opened rather than access(2): the answer is for the effective user. Non-blocking: it may be a FIFO.
   const int fd = ::open(out.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {

@@ -112,7 +112,8 @@ class Reader {
     std::uint64_t wide = 0;
     if (whole(node, wide, least, greatest)) out = static_cast<T>(wide);
   }
-  void file(const Node& node, std::string& out);  // the path of a file, readable when asked to check
+  // The path of a file, readable when asked to check.
+  void file(const Node& node, std::string& out, std::string_view what = "a PEM file");
   template <class T, std::size_t n>
   bool choice(const Node& node, T& out, const std::pair<std::string_view, T> (&choices)[n]) {
     std::vector<std::string_view> words;

@@ -391,6 +391,11 @@ INSTANTIATE_TEST_SUITE_P(
              "http://127.0.0.1:16686 or https://console.example.com; write http://console:16686",
              "f:5:5: export.console: unknown key \"token\"; did you mean token_file?",
              "f:7:11: export.console.tls: unknown key \"cert\"; expected ca"}},
+        BadFile{"console_files",
+                "routes: [{upstream: ws://a:1}]\nexport:\n  console: {endpoint: 'http://a:1', token_file: '', tls: "
+                "{ca: ''}}\n",
+                {"f:3:49: export.console.token_file: \"\" is empty; expected the path of a file with the token",
+                 "f:3:63: export.console.tls.ca: \"\" is empty; expected the path of a PEM file"}},
         BadFile{
             "rest",
             "routes: [{upstream: ws://a:1}]\nservice: ''\nresource: {service.name: x}\nsampling: {ratio: 2}\n"
