@@ -5,9 +5,6 @@ add_library(sockeye_flags INTERFACE)
 target_compile_options(sockeye_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Wold-style-cast -Werror
   -fno-omit-frame-pointer -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
-# What only differs by file (what shadows what, whose type is local) is no news where files are joined.
-target_compile_options(sockeye_flags INTERFACE
-  $<$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>:-Wno-shadow;-Wno-subobject-linkage>)
 if(SOCKEYE_SANITIZE)
   target_compile_options(sockeye_flags INTERFACE -fsanitize=${SOCKEYE_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(sockeye_flags INTERFACE -fsanitize=${SOCKEYE_SANITIZE})
@@ -17,9 +14,10 @@ if(SOCKEYE_SANITIZE)
 endif()
 if(SOCKEYE_SANITIZE AND NOT SOCKEYE_FUZZ)
   # Sanitizers are built whole and anew, and most of a file's time goes to its headers. Each file standing on its own is
-  # what the release build checks.
+  # what the release build checks; what only differs by file here (what shadows what, whose type is local) is no news.
   set(CMAKE_UNITY_BUILD ON)
   set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
+  target_compile_options(sockeye_flags INTERFACE -Wno-shadow -Wno-subobject-linkage)
 endif()
 if(SOCKEYE_FUZZ)
   # Clang 14 cannot emit the prologue that -fsanitize=function (Clang's alone) wants for a coroutine.
@@ -97,6 +95,7 @@ function(sockeye_test_options target)
   target_compile_options(${target} PRIVATE -O0)
   if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)  # whose types are local is no news in a joined file
   endif()
 endfunction()
 

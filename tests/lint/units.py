@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """units.py BUILD OUT FILE...
 
-Joins source files of one folder and one command into units of up to eight, for clang-tidy: most of a file's time goes to the headers, which
-are then read and walked once for all of a unit. Writes the units and a compile_commands.json for them under OUT, with the
-commands that BUILD has for the files, and prints the units' paths, the largest first. The static analyzer takes a file that
-is included for one to analyse only if the unit is called UnifiedSource (that is Clang's rule). A folder's own .clang-tidy,
-which clang-tidy looks for beside the unit, is put there.
+Joins source files of one folder and one command into units of up to eight, for clang-tidy: most of a file's time goes to
+the headers, which are then read and walked once for all of a unit. Writes the units and a compile_commands.json for them
+under OUT, with the commands that BUILD has for the files, and prints the units' paths, the largest first. The static
+analyzer takes a file that is included for one to analyse only if the unit is called UnifiedSource (that is Clang's rule).
+A folder's own .clang-tidy, which clang-tidy looks for beside the unit, is put there.
 """
 import json
 import os

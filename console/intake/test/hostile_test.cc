@@ -199,15 +199,15 @@ TEST(Hostile, what_says_nothing_takes_no_memory) {
   ASSERT_EQ(only(batch).events.count, 1U);
   EXPECT_EQ(batch.events_of(only(batch))[0].name, "kept");
 
-  Batch logs;
+  Batch decoded;
   std::vector<std::string> records(1000);
   records.push_back(message([](pbf_writer& w) { w.add_string(3, "INFO"); }));
-  const auto tally = decode_copy(Signal::logs, request(records), logs);
+  const auto tally = decode_copy(Signal::logs, request(records), decoded);
   ASSERT_TRUE(tally);
   EXPECT_EQ(tally->accepted, 1U);
   EXPECT_EQ(tally->rejected, 1000U);
   EXPECT_EQ(tally->message, "log records rejected: 1000 without time, body, attributes, event name and severity text");
-  EXPECT_EQ(logs.logs.size(), 1U);
+  EXPECT_EQ(decoded.logs.size(), 1U);
 }
 
 TEST(Hostile, long_values_are_cut_at_a_character) {

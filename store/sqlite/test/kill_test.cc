@@ -16,7 +16,7 @@
 namespace sockeye::sqlite::test {
 namespace {
 
-constexpr std::uint64_t each = 40;
+constexpr std::uint64_t per_batch = 40;
 
 // Runs in a child until it is killed: writes batches from `first` on, several under way, and says which are
 // acknowledged. Some spans come twice.
@@ -26,13 +26,13 @@ constexpr std::uint64_t each = 40;
   auto store = open(options);
   if (!store) ::_exit(1);
   std::atomic<int> under_way = 0;
-  for (std::uint64_t next = first;; next += each) {
+  for (std::uint64_t next = first;; next += per_batch) {
     ++under_way;
-    (*store)->write(some_spans(next, each), [&under_way, next, to](const store::Written& written) {
+    (*store)->write(some_spans(next, per_batch), [&under_way, next, to](const store::Written& written) {
       if (written.refusal != store::Refusal::none || ::write(to, &next, sizeof next) != sizeof next) ::_exit(2);
       --under_way;
     });
-    if (next > first && next / each % 7 == 0) (*store)->write(some_spans(next - each / 2, each / 2), {});
+    if (next > first && next / per_batch % 7 == 0) (*store)->write(some_spans(next - per_batch / 2, per_batch / 2), {});
     while (under_way > 6) std::this_thread::yield();
   }
 }
@@ -41,7 +41,7 @@ TEST(Kill, LosesNothingAcknowledgedAndRepeatsNothing) {
   const Folder folder;
   std::mt19937_64 random(std::random_device{}());
   std::set<std::uint64_t> acknowledged;
-  std::uint64_t next = each;  // number 0 is no id
+  std::uint64_t next = per_batch;  // number 0 is no id
   constexpr int rounds = 8;
   for (int round = 0; round < rounds; ++round) {
     int ends[2];
@@ -66,7 +66,7 @@ TEST(Kill, LosesNothingAcknowledgedAndRepeatsNothing) {
     ASSERT_EQ(::waitpid(pid, &status, 0), pid);
     ASSERT_TRUE(WIFSIGNALED(status)) << "exit " << WEXITSTATUS(status);
     // Anew from here: what was not acknowledged may be there, and comes again.
-    next = acknowledged.empty() ? each : *acknowledged.rbegin() + each;
+    next = acknowledged.empty() ? per_batch : *acknowledged.rbegin() + per_batch;
   }
   ASSERT_GT(acknowledged.size(), 20U);
 
@@ -89,7 +89,7 @@ TEST(Kill, LosesNothingAcknowledgedAndRepeatsNothing) {
     query.cursor = page->cursor;
   } while (!query.cursor.empty());
   for (const auto first : acknowledged)
-    for (std::uint64_t i = first; i < first + each; ++i) ASSERT_EQ(found[i], 1) << i;
+    for (std::uint64_t i = first; i < first + per_batch; ++i) ASSERT_EQ(found[i], 1) << i;
   for (const auto& [n, times] : found) ASSERT_EQ(times, 1) << n;
   EXPECT_EQ(store.stats().spans, found.size());
   const auto latency = store.latency({}, soon());

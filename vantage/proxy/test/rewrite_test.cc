@@ -11,7 +11,7 @@ namespace {
 
 using test::Head;
 
-const SocketAddress peer = *literal_address({"192.0.2.1", 4711, ""});
+const SocketAddress usual_peer = *literal_address({"192.0.2.1", 4711, ""});
 
 Route plain_route() {
   Route out;
@@ -30,7 +30,7 @@ std::string lines(const std::string& head) {
 
 std::string request(const std::string& text, const Route& route = plain_route(), RequestRewrite how = {}) {
   const Head head(text);
-  if (how.peer == nullptr) how.peer = &peer;
+  if (how.peer == nullptr) how.peer = &usual_peer;
   std::string out;
   append_request(out, *head, route, how);
   return lines(out);
@@ -224,7 +224,7 @@ TEST(RewriteRequest, AppendsBehindWhatIsThere) {
   const Head head("GET / HTTP/1.1\nHost: a");
   std::string out = "before";
   RequestRewrite how;
-  how.peer = &peer;
+  how.peer = &usual_peer;
   append_request(out, *head, plain_route(), how);
   EXPECT_EQ(out, "beforeGET / HTTP/1.1\r\nHost: a\r\n\r\n");
 }
