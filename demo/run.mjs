@@ -1,7 +1,7 @@
 // Starts the demo: tsx reads the TypeScript as it is.
-import { spawn } from 'node:child_process';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import {spawn} from 'node:child_process';
+import {dirname, join} from 'node:path';
+import {fileURLToPath} from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const child = spawn(process.execPath, ['--import', 'tsx', join(here, 'src/run.ts'), ...process.argv.slice(2)], {

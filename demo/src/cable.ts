@@ -1,6 +1,6 @@
 // A network path that can be cut. While whole it passes bytes both ways; once cut it keeps both sockets open and carries
 // nothing, which is what a phone in a tunnel looks like from the server: no FIN, no RST, only silence.
-import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
+import {createServer, connect, type AddressInfo, type Server, type Socket} from 'node:net';
 
 export class Cable {
   private pairs: [Socket, Socket][] = [];
@@ -12,7 +12,10 @@ export class Cable {
     server.on('connection', (near) => {
       const far = connect(port, '127.0.0.1');
       cable.pairs.push([near, far]);
-      for (const [from, into] of [[near, far], [far, near]] as const) {
+      for (const [from, into] of [
+        [near, far],
+        [far, near],
+      ] as const) {
         from.pipe(into);
         from.on('error', () => into.destroy());
         from.on('close', () => into.destroy());

@@ -1,8 +1,8 @@
 // One real client: client.ts KIND URL. Its process can be stopped or killed without touching the others.
-import { WebSocket } from 'ws';
+import {WebSocket} from 'ws';
 
 const [kind = 'idle', url = ''] = process.argv.slice(2);
-const socket = new WebSocket(url, { perMessageDeflate: kind === 'chat' });
+const socket = new WebSocket(url, {perMessageDeflate: kind === 'chat'});
 
 const behaviours: Record<string, () => void> = {
   chat: () => {
@@ -20,9 +20,11 @@ const behaviours: Record<string, () => void> = {
   },
   // Asks a voice model for one answer after another.
   assistant: () => {
-    const ask = (): void => void (socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify({ type: 'response.create' })));
+    const ask = (): void =>
+      void (socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify({type: 'response.create'})));
     socket.on('message', (data) => {
-      if ((JSON.parse(data.toString()) as { type: string }).type === 'response.done') setTimeout(ask, 1000 + Math.random() * 1000);
+      if ((JSON.parse(data.toString()) as {type: string}).type === 'response.done')
+        setTimeout(ask, 1000 + Math.random() * 1000);
     });
     ask();
   },

@@ -2,17 +2,17 @@
 //
 // Each client is a process of its own. One is stopped (SIGSTOP) after a while: its kernel still acknowledges every byte,
 // only its pongs stop. One sits behind a cable that is cut: nothing comes back at all. TCP reports neither; the heartbeats do.
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { Cable } from './cable.js';
-import { Fleet, type Change } from './fleet.js';
-import { draw, summary, time } from './view.js';
+import {spawn, type ChildProcess} from 'node:child_process';
+import {once} from 'node:events';
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {createServer, type AddressInfo} from 'node:net';
+import {tmpdir} from 'node:os';
+import {dirname, join} from 'node:path';
+import {createInterface} from 'node:readline';
+import {fileURLToPath} from 'node:url';
+import {Cable} from './cable.js';
+import {Fleet, type Change} from './fleet.js';
+import {draw, summary, time} from './view.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const options = parse(process.argv.slice(2));
@@ -20,7 +20,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'sockeye-demo-'));
 const children = new Set<ChildProcess>();
 let ending = false;
 
-function parse(argv: string[]): { seconds: number; plain: boolean; binary: string } {
+function parse(argv: string[]): {seconds: number; plain: boolean; binary: string} {
   const parsed = {
     seconds: Infinity,
     plain: !process.stdout.isTTY,
@@ -39,7 +39,7 @@ function parse(argv: string[]): { seconds: number; plain: boolean; binary: strin
 
 // A child whose stdin is ours: should this process die, the child sees the end of its input and leaves too.
 function start(command: string, argv: string[]): ChildProcess {
-  const child = spawn(command, argv, { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(command, argv, {stdio: ['pipe', 'pipe', 'pipe']});
   children.add(child);
   child.on('exit', () => children.delete(child));
   child.on('error', (error) => fail(`cannot start ${command}: ${error.message}`));
@@ -49,7 +49,7 @@ const startScript = (name: string, ...argv: string[]): ChildProcess =>
   start(process.execPath, ['--import', 'tsx', join(here, name), ...argv]);
 
 async function firstLine(child: ChildProcess): Promise<string> {
-  for await (const line of createInterface({ input: child.stdout! })) return line;
+  for await (const line of createInterface({input: child.stdout!})) return line;
   return fail(`${child.spawnargs.join(' ')} ended early`);
 }
 
@@ -64,7 +64,7 @@ async function isFree(port: number): Promise<boolean> {
 }
 
 async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  const servers = Array.from({length: count}, () => createServer().listen(0, '127.0.0.1'));
   await Promise.all(servers.map((server) => once(server, 'listening')));
   const ports = servers.map((server) => (server.address() as AddressInfo).port);
   await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
@@ -85,7 +85,7 @@ function end(status: number): void {
     child.kill('SIGCONT');
     child.kill('SIGTERM');
   }
-  rmSync(scratch, { recursive: true, force: true });
+  rmSync(scratch, {recursive: true, force: true});
   process.exitCode = status;
   const deadline = setTimeout(() => {
     for (const child of children) child.kill('SIGKILL');
@@ -105,14 +105,29 @@ async function main(): Promise<void> {
   // The console's own port where it is free: an address worth remembering.
   const pagePort = (await isFree(16686)) ? 16686 : anyPort;
   const page = `http://127.0.0.1:${pagePort}`;
-  const console_ = start(options.binary, ['console', '--listen', `127.0.0.1:${pagePort}`, '--otlp-http', `127.0.0.1:${otlpPort}`,
-    '--otlp-grpc', 'off', '--data', join(scratch, 'console')]);
+  const console_ = start(options.binary, [
+    'console',
+    '--listen',
+    `127.0.0.1:${pagePort}`,
+    '--otlp-http',
+    `127.0.0.1:${otlpPort}`,
+    '--otlp-grpc',
+    'off',
+    '--data',
+    join(scratch, 'console'),
+  ]);
   let consoleSaid = '';
   console_.stderr!.on('data', (chunk: Buffer) => (consoleSaid = (consoleSaid + chunk.toString()).slice(-4000)));
   console_.on('exit', (code) => ending || fail(`sockeye console ended with ${code}\n${consoleSaid}`));
-  await until(async () => (await fetch(`${page}/healthz`)).ok, 10_000, () => `the console did not become ready\n${consoleSaid}`);
+  await until(
+    async () => (await fetch(`${page}/healthz`)).ok,
+    10_000,
+    () => `the console did not become ready\n${consoleSaid}`,
+  );
   const config = join(scratch, 'sockeye.yaml');
-  writeFileSync(config, `service: demo
+  writeFileSync(
+    config,
+    `service: demo
 routes:
   - name: demo
     listen: 127.0.0.1:${port}
@@ -123,14 +138,19 @@ export:
   otlp: {endpoint: "http://127.0.0.1:${otlpPort}"}
   console: {endpoint: "${page}"}
 drain: {timeout: 1s}
-`);
+`,
+  );
   const proxy = start(options.binary, ['proxy', '--config', config]);
   let proxySaid = '';
   proxy.stderr!.on('data', (chunk: Buffer) => (proxySaid = (proxySaid + chunk.toString()).slice(-4000)));
   proxy.on('exit', (code) => ending || fail(`sockeye proxy ended with ${code}\n${proxySaid}`));
 
   const base = `http://127.0.0.1:${metricsPort}`;
-  await until(async () => (await fetch(`${base}/readyz`)).ok, 10_000, () => `the proxy did not become ready\n${proxySaid}`);
+  await until(
+    async () => (await fetch(`${base}/readyz`)).ok,
+    10_000,
+    () => `the proxy did not become ready\n${proxySaid}`,
+  );
 
   const url = (path: string, at = port): string => `ws://127.0.0.1:${at}/${path}`;
   const keep = (kind: string, path: string, at = port): void => {
@@ -184,7 +204,7 @@ async function watch(fleet: Fleet, legend: string[]): Promise<void> {
   if (options.plain) for (const line of legend) console.log(line);
   else process.stdout.write('\x1b[?1049h\x1b[?25l');
   while (!ending && Date.now() < stop) {
-    const { picture, changes } = await fleet.look();
+    const {picture, changes} = await fleet.look();
     if (ending) return;
     history.push(...changes);
     history.splice(0, Math.max(0, history.length - 200));

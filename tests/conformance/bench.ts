@@ -3,7 +3,17 @@ import assert from 'node:assert/strict';
 import {once} from 'node:events';
 import type {Server, Socket} from 'node:net';
 import {randomBytes} from 'node:crypto';
-import {type AcceptOptions, acceptEndpoint, connectEndpoint, type Endpoint, type Head, listenRaw, open, readHead, type RequestOptions} from '../lib/endpoint.js';
+import {
+  type AcceptOptions,
+  acceptEndpoint,
+  connectEndpoint,
+  type Endpoint,
+  type Head,
+  listenRaw,
+  open,
+  readHead,
+  type RequestOptions,
+} from '../lib/endpoint.js';
 import {Metrics} from '../lib/metrics.js';
 import {type Config, type Proxy, startProxy} from '../lib/proxy.js';
 import {eventually, withDeadline} from '../lib/wait.js';
@@ -30,15 +40,22 @@ const behaviours: Record<string, Config> = {
 export class Bench {
   private waiting = new Map<string, Take>();
   private serial = 0;
-  arrived = 0;  // connections that reached the server
+  arrived = 0; // connections that reached the server
 
-  private constructor(readonly server: Server & {port: number}, readonly proxy: Proxy) {}
+  private constructor(
+    readonly server: Server & {port: number},
+    readonly proxy: Proxy,
+  ) {}
 
   static async start(): Promise<Bench> {
     let bench: Bench | undefined;
     const server = await listenRaw((socket, request) => bench?.take(socket, request));
     const routes = Object.entries(behaviours).map(([name, config]) => ({
-      heartbeat: {interval: '1h', timeout: '1h'}, ...config, name, match: {path: `/${name}`}, upstream: `ws://127.0.0.1:${server.port}`,
+      heartbeat: {interval: '1h', timeout: '1h'},
+      ...config,
+      name,
+      match: {path: `/${name}`},
+      upstream: `ws://127.0.0.1:${server.port}`,
     }));
     bench = new Bench(server, await startProxy({routes, threads: 1}));
     return bench;
@@ -64,13 +81,20 @@ export class Bench {
 
   // The connection the proxy makes for `path`.
   upstream(path: string): Promise<[Socket, Head]> {
-    return withDeadline(5000, `connection for ${path}`, () => new Promise<[Socket, Head]>((resolve) => this.waiting.set(path, (...arrived) => resolve(arrived))));
+    return withDeadline(
+      5000,
+      `connection for ${path}`,
+      () => new Promise<[Socket, Head]>((resolve) => this.waiting.set(path, (...arrived) => resolve(arrived))),
+    );
   }
 
   async pair(route = 'pass', request: RequestOptions = {}, accept: AcceptOptions = {}): Promise<Pair> {
     const path = this.path(route);
     const arriving = this.upstream(path).then(([socket, head]) => acceptEndpoint(socket, head, accept));
-    const [client, server] = await Promise.all([connectEndpoint({port: this.proxy.port}, {path, ...request}), arriving]);
+    const [client, server] = await Promise.all([
+      connectEndpoint({port: this.proxy.port}, {path, ...request}),
+      arriving,
+    ]);
     return {client, server, route};
   }
 
@@ -99,11 +123,23 @@ export class Bench {
   }
 
   // A well-formed upgrade with lines replaced, added or (undefined) left out.
-  upgrade(path: string, change: Record<string, string | string[] | undefined> = {}, start = `GET ${path} HTTP/1.1`, behind = ''): string {
+  upgrade(
+    path: string,
+    change: Record<string, string | string[] | undefined> = {},
+    start = `GET ${path} HTTP/1.1`,
+    behind = '',
+  ): string {
     const fields: Record<string, string | string[] | undefined> = {
-      Host: 'localhost', Upgrade: 'websocket', Connection: 'Upgrade', 'Sec-WebSocket-Key': randomBytes(16).toString('base64'), 'Sec-WebSocket-Version': '13', ...change,
+      Host: 'localhost',
+      Upgrade: 'websocket',
+      Connection: 'Upgrade',
+      'Sec-WebSocket-Key': randomBytes(16).toString('base64'),
+      'Sec-WebSocket-Version': '13',
+      ...change,
     };
-    const lines = Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [value].flat().map((each) => `${name}: ${each}`)));
+    const lines = Object.entries(fields).flatMap(([name, value]) =>
+      value === undefined ? [] : [value].flat().map((each) => `${name}: ${each}`),
+    );
     return [start, ...lines, '', ''].join('\r\n') + behind;
   }
 
@@ -116,14 +152,25 @@ export class Bench {
     const labels = {kind, ...(route ? {route} : {})};
     const before = (await this.metrics()).sum('websocket_anomalies_total', labels);
     await work();
-    await eventually(`one more ${kind} is counted`, async () => (await this.metrics()).sum('websocket_anomalies_total', labels) === before + 1, 3000);
+    await eventually(
+      `one more ${kind} is counted`,
+      async () => (await this.metrics()).sum('websocket_anomalies_total', labels) === before + 1,
+      3000,
+    );
   }
 
   // Both legs are closed with `code`, and neither gets anything else.
   async bothClosed(pair: Pair, code: number, ahead: {client?: number; server?: number} = {}): Promise<void> {
-    for (const [name, end] of [['client', pair.client], ['server', pair.server]] as const) {
+    for (const [name, end] of [
+      ['client', pair.client],
+      ['server', pair.server],
+    ] as const) {
       await end.until(() => end.ended !== undefined, 5000);
-      assert.equal(end.close?.code, code, `the ${name} is told ${code} (${JSON.stringify(end.log.map((event) => event.kind))})`);
+      assert.equal(
+        end.close?.code,
+        code,
+        `the ${name} is told ${code} (${JSON.stringify(end.log.map((event) => event.kind))})`,
+      );
       assert.notEqual(end.ended, undefined, `the ${name}'s connection ends`);
       assert.equal(end.messages().length, ahead[name] ?? 0, `messages that reach the ${name}`);
       assert.deepEqual(end.violations(), [], `what reaches the ${name} is well-formed`);

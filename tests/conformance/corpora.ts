@@ -20,10 +20,12 @@ class Random {
   }
 }
 
-const words = ('the of and to in that it was for on with as his they be at one have this from or had by but what some we can out other '
-  + 'were all there when up use your how said an each she which their time if will way about many then them would like so these her '
-  + 'long make thing see him two has look more day could go come did my sound no most number who over know water than call first people '
-  + 'may down side been now find river salmon current stone weir light morning autumn harbour signal message channel frame silence').split(' ');
+const words = (
+  'the of and to in that it was for on with as his they be at one have this from or had by but what some we can out other ' +
+  'were all there when up use your how said an each she which their time if will way about many then them would like so these her ' +
+  'long make thing see him two has look more day could go come did my sound no most number who over know water than call first people ' +
+  'may down side been now find river salmon current stone weir light morning autumn harbour signal message channel frame silence'
+).split(' ');
 
 const sentence = (random: Random): string => {
   const out = Array.from({length: 5 + random.next(14)}, () => random.pick(words));
@@ -44,17 +46,26 @@ function filled(piece: (index: number) => Buffer | string): Buffer {
 const makers: Record<CorpusName, () => Buffer> = {
   JSON: () => {
     const random = new Random(11);
-    return filled((i) => `${JSON.stringify({
-      id: i, event: random.pick(['media', 'mark', 'delta', 'tool_call', 'usage']), user: {name: random.pick(words), verified: random.next(2) === 1},
-      text: sentence(random), tags: [random.pick(words), random.pick(words)], at: 1_700_000_000 + i * 17, position: [random.next(36000) / 100, random.next(18000) / 100],
-    })}\n`);
+    return filled(
+      (i) =>
+        `${JSON.stringify({
+          id: i,
+          event: random.pick(['media', 'mark', 'delta', 'tool_call', 'usage']),
+          user: {name: random.pick(words), verified: random.next(2) === 1},
+          text: sentence(random),
+          tags: [random.pick(words), random.pick(words)],
+          at: 1_700_000_000 + i * 17,
+          position: [random.next(36000) / 100, random.next(18000) / 100],
+        })}\n`,
+    );
   },
   bitmap: () => {
     const random = new Random(22);
     const width = 512;
     const out = Buffer.alloc(size);
     for (let i = 0; i < size; i += 4) {
-      const x = (i / 4) % width, y = Math.floor(i / 4 / width);
+      const x = (i / 4) % width,
+        y = Math.floor(i / 4 / width);
       out[i] = (x + y) >> 2;
       out[i + 1] = (x ^ y) & 0xf0;
       out[i + 2] = random.next(16);
@@ -68,15 +79,29 @@ const makers: Record<CorpusName, () => Buffer> = {
   },
   HTML: () => {
     const random = new Random(44);
-    return filled((i) =>
-      `<article id="a${i}" class="card ${random.pick(['wide', 'narrow'])}"><h2>${sentence(random)}</h2><p>${sentence(random)} <a href="/read/${random.pick(words)}/${random.next(9999)}">`
-      + `${random.pick(words)}</a> ${sentence(random)}</p><ul>${[0, 1, 2].map(() => `<li>${random.pick(words)}</li>`).join('')}</ul></article>\n`);
+    return filled(
+      (i) =>
+        `<article id="a${i}" class="card ${random.pick(['wide', 'narrow'])}"><h2>${sentence(random)}</h2><p>${sentence(random)} <a href="/read/${random.pick(words)}/${random.next(9999)}">` +
+        `${random.pick(words)}</a> ${sentence(random)}</p><ul>${[0, 1, 2].map(() => `<li>${random.pick(words)}</li>`).join('')}</ul></article>\n`,
+    );
   },
   PDF: () => {
     const random = new Random(55);
     return filled((i) => {
-      const stream = deflateSync(Buffer.from(Array.from({length: 40}, () => `BT /F1 ${8 + random.next(8)} Tf ${random.next(500)} ${random.next(800)} Td (${sentence(random)}) Tj ET`).join('\n')));
-      return Buffer.concat([Buffer.from(`${i} 0 obj\n<< /Length ${stream.length} /Filter /FlateDecode >>\nstream\n`), stream, Buffer.from('\nendstream\nendobj\n')]);
+      const stream = deflateSync(
+        Buffer.from(
+          Array.from(
+            {length: 40},
+            () =>
+              `BT /F1 ${8 + random.next(8)} Tf ${random.next(500)} ${random.next(800)} Td (${sentence(random)}) Tj ET`,
+          ).join('\n'),
+        ),
+      );
+      return Buffer.concat([
+        Buffer.from(`${i} 0 obj\n<< /Length ${stream.length} /Filter /FlateDecode >>\nstream\n`),
+        stream,
+        Buffer.from('\nendstream\nendobj\n'),
+      ]);
     });
   },
 };

@@ -12,14 +12,15 @@ import {runProxyCases} from './proxy_cases.js';
 import {table, writeReport} from './report.js';
 import {type Direction, runSuite} from './suite.js';
 
-const usage = 'conformance [--all] [--case GLOB]... [--peer ws|python|beast]... [--direction client|server|proxy]... [--direct]';
+const usage =
+  'conformance [--all] [--case GLOB]... [--peer ws|python|beast]... [--direction client|server|proxy]... [--direct]';
 const {values} = parseArgs({
   options: {
     all: {type: 'boolean', default: false},
     case: {type: 'string', multiple: true},
     peer: {type: 'string', multiple: true},
     direction: {type: 'string', multiple: true},
-    direct: {type: 'boolean', default: false},  // no proxy at all: checks the fuzzer and the peers themselves
+    direct: {type: 'boolean', default: false}, // no proxy at all: checks the fuzzer and the peers themselves
     help: {type: 'boolean', default: false},
   },
 });
@@ -29,7 +30,10 @@ if (values.help) {
 }
 const peers = (values.peer ?? peerNames) as PeerName[];
 const directions = (values.direction ?? ['client', 'server', 'proxy']) as (Direction | 'proxy')[];
-if (peers.some((peer) => !peerNames.includes(peer)) || directions.some((one) => !['client', 'server', 'proxy'].includes(one))) {
+if (
+  peers.some((peer) => !peerNames.includes(peer)) ||
+  directions.some((one) => !['client', 'server', 'proxy'].includes(one))
+) {
   console.error(usage);
   process.exit(2);
 }
@@ -38,10 +42,14 @@ const globs = values.case;
 const wanted = (id: string) => !globs || globs.some((glob) => matches(id, glob));
 const everything = allCases();
 const casesOf = (peer: PeerName) =>
-  (values.all || globs ? everything : defaultCases(everything, peer === peerNames[0] ? 'most' : 'least')).filter((one) => wanted(one.id));
+  (values.all || globs ? everything : defaultCases(everything, peer === peerNames[0] ? 'most' : 'least')).filter(
+    (one) => wanted(one.id),
+  );
 const folder = join(repository, 'build/conformance');
 const begun = Date.now();
-let passed = 0, failed = 0, recorded = 0;
+let passed = 0,
+  failed = 0,
+  recorded = 0;
 const summary: string[] = [];
 const say = (text: string) => {
   summary.push(text);
@@ -63,9 +71,14 @@ for (const direction of directions) {
   for (const peer of peers) {
     const cases = casesOf(peer);
     if (!cases.length) continue;
-    const title = direction === 'client' ? `fuzzing client → proxy → ${peer} echo server` : `${peer} echo client → proxy → fuzzing server`;
+    const title =
+      direction === 'client'
+        ? `fuzzing client → proxy → ${peer} echo server`
+        : `${peer} echo client → proxy → fuzzing server`;
     const started = Date.now();
-    const rows = await runSuite(direction, peer, cases, true, !values.direct, (done, of) => status(`${title}: ${done}/${of}`));
+    const rows = await runSuite(direction, peer, cases, true, !values.direct, (done, of) =>
+      status(`${title}: ${done}/${of}`),
+    );
     status('');
     writeReport(join(folder, `${direction}-${peer}.json`), title, rows);
     say(table(`${title}   (${((Date.now() - started) / 1000).toFixed(1)} s)`, rows));

@@ -7,28 +7,48 @@ interface BadRequest {
   what: string;
   status: number;
   body: RegExp;
-  anomaly: string;  // counted once; "" = not an anomaly
+  anomaly: string; // counted once; "" = not an anomaly
   make: (bench: Bench, path: string) => string | Buffer;
 }
 
 interface Answer {
   what: string;
-  status: number;  // what the client gets
+  status: number; // what the client gets
   body: RegExp;
-  relayed?: boolean;  // the upstream's own refusal, not the proxy's
-  uncounted?: boolean;  // a 502 for a connection that died, which is no misbehaviour in HTTP
-  make: (request: Head) => string | undefined;  // undefined: says nothing
+  relayed?: boolean; // the upstream's own refusal, not the proxy's
+  uncounted?: boolean; // a 502 for a connection that died, which is no misbehaviour in HTTP
+  make: (request: Head) => string | undefined; // undefined: says nothing
 }
 
-const upgraded = (what: string, change: Record<string, string | string[] | undefined>, body: RegExp, status = 400, anomaly = 'handshake_invalid'): BadRequest =>
-  ({what, status, body, anomaly, make: (bench, path) => bench.upgrade(path, change)});
-const started = (what: string, start: (path: string) => string, body: RegExp, status = 400, anomaly = 'handshake_invalid'): BadRequest =>
-  ({what, status, body, anomaly, make: (bench, path) => bench.upgrade(path, {}, start(path))});
+const upgraded = (
+  what: string,
+  change: Record<string, string | string[] | undefined>,
+  body: RegExp,
+  status = 400,
+  anomaly = 'handshake_invalid',
+): BadRequest => ({what, status, body, anomaly, make: (bench, path) => bench.upgrade(path, change)});
+const started = (
+  what: string,
+  start: (path: string) => string,
+  body: RegExp,
+  status = 400,
+  anomaly = 'handshake_invalid',
+): BadRequest => ({what, status, body, anomaly, make: (bench, path) => bench.upgrade(path, {}, start(path))});
 // One line among the others, exactly as given.
-const line = (what: string, text: string, body: RegExp, status = 400, anomaly = 'smuggling'): BadRequest =>
-  ({what, status, body, anomaly, make: (bench, path) => bench.upgrade(path).replace(/\r\n\r\n$/, `\r\n${text}\r\n\r\n`)});
-const whole = (what: string, bytes: (path: string) => string, body: RegExp, status = 400, anomaly = 'handshake_invalid'): BadRequest =>
-  ({what, status, body, anomaly, make: (_, path) => Buffer.from(bytes(path), 'latin1')});
+const line = (what: string, text: string, body: RegExp, status = 400, anomaly = 'smuggling'): BadRequest => ({
+  what,
+  status,
+  body,
+  anomaly,
+  make: (bench, path) => bench.upgrade(path).replace(/\r\n\r\n$/, `\r\n${text}\r\n\r\n`),
+});
+const whole = (
+  what: string,
+  bytes: (path: string) => string,
+  body: RegExp,
+  status = 400,
+  anomaly = 'handshake_invalid',
+): BadRequest => ({what, status, body, anomaly, make: (_, path) => Buffer.from(bytes(path), 'latin1')});
 
 const requests: BadRequest[] = [
   upgraded('no key', {'Sec-WebSocket-Key': undefined}, /key/i),
@@ -68,7 +88,13 @@ const requests: BadRequest[] = [
   line('DEL in a value', 'X-Del: a\x7fb', /control/i),
   line('Connection that names an end-to-end field', 'Connection: Sec-WebSocket-Key', /Connection/),
   line('a head over the limit', `X-Big: ${'x'.repeat(20_000)}`, /large/, 431, 'header_too_large'),
-  line('101 fields over the limit', Array.from({length: 120}, (_, i) => `X-${i}: 1`).join('\r\n'), /fields/, 431, 'header_too_large'),
+  line(
+    '101 fields over the limit',
+    Array.from({length: 120}, (_, i) => `X-${i}: 1`).join('\r\n'),
+    /fields/,
+    431,
+    'header_too_large',
+  ),
   whole('no HTTP at all', () => 'hello there\r\n\r\n', /request line/),
   whole('a bare frame', () => '\x81\x85\0\0\0\0hello\r\n\r\n', /control/, 400, 'smuggling'),
   whole('a TLS ClientHello', () => '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03', /control/, 400, 'smuggling'),
@@ -79,40 +105,149 @@ const requests: BadRequest[] = [
 
 const switching = (request: Head, change: (lines: string[]) => string[]): string =>
   `${change(upgradeResponse(request).trimEnd().split('\r\n')).join('\r\n')}\r\n\r\n`;
-const without = (lines: string[], name: string): string[] => lines.filter((each) => !each.toLowerCase().startsWith(`${name.toLowerCase()}:`));
+const without = (lines: string[], name: string): string[] =>
+  lines.filter((each) => !each.toLowerCase().startsWith(`${name.toLowerCase()}:`));
 
 const answers: Answer[] = [
-  {what: '200 with a body is the upstream\'s own answer and passes', status: 200, body: /^no upgrade here$/, relayed: true,
-   make: () => 'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\nno upgrade here'},
-  {what: '401 passes', status: 401, body: /^who are you$/, relayed: true,
-   make: () => 'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 11\r\n\r\nwho are you'},
-  {what: 'a redirect passes', status: 302, body: /^$/, relayed: true,
-   make: () => 'HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n'},
-  {what: 'the wrong Accept', status: 502, body: /Accept/,
-   make: (request) => switching(request, (lines) => [...without(lines, 'Sec-WebSocket-Accept'), `Sec-WebSocket-Accept: ${acceptKey('x')}`])},
-  {what: 'no Accept', status: 502, body: /Accept/, make: (request) => switching(request, (lines) => without(lines, 'Sec-WebSocket-Accept'))},
-  {what: 'two Accepts', status: 502, body: /Accept/,
-   make: (request) => switching(request, (lines) => [...lines, `Sec-WebSocket-Accept: ${acceptKey(request.get('sec-websocket-key')!)}`])},
-  {what: 'no Upgrade', status: 502, body: /Upgrade/, make: (request) => switching(request, (lines) => without(lines, 'Upgrade'))},
-  {what: 'Upgrade to something else', status: 502, body: /Upgrade/, make: (request) => switching(request, (lines) => [...without(lines, 'Upgrade'), 'Upgrade: h2c'])},
-  {what: 'no Connection', status: 502, body: /Connection/, make: (request) => switching(request, (lines) => without(lines, 'Connection'))},
-  {what: 'a subprotocol nobody offered', status: 502, body: /subprotocol/, make: (request) => switching(request, (lines) => [...lines, 'Sec-WebSocket-Protocol: other'])},
-  {what: 'two subprotocols', status: 502, body: /subprotocol/,
-   make: (request) => switching(request, (lines) => [...lines, 'Sec-WebSocket-Protocol: chat', 'Sec-WebSocket-Protocol: chat'])},
-  {what: 'an extension nobody offered', status: 502, body: /extension/, make: (request) => switching(request, (lines) => [...lines, 'Sec-WebSocket-Extensions: x-other'])},
-  {what: 'permessage-deflate twice', status: 502, body: /extension/,
-   make: (request) => switching(request, (lines) => [...lines, 'Sec-WebSocket-Extensions: permessage-deflate, permessage-deflate'])},
-  {what: 'client_max_window_bits nobody offered', status: 502, body: /extension/,
-   make: (request) => switching(request, (lines) => [...lines, 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=10'])},
-  {what: 'window bits out of range', status: 502, body: /extension/,
-   make: (request) => switching(request, (lines) => [...lines, 'Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=16'])},
-  {what: '101 in HTTP/1.0', status: 502, body: /HTTP\/1\.0/, make: (request) => switching(request, ([, ...rest]) => ['HTTP/1.0 101 Switching Protocols', ...rest])},
+  {
+    what: "200 with a body is the upstream's own answer and passes",
+    status: 200,
+    body: /^no upgrade here$/,
+    relayed: true,
+    make: () => 'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\nno upgrade here',
+  },
+  {
+    what: '401 passes',
+    status: 401,
+    body: /^who are you$/,
+    relayed: true,
+    make: () => 'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 11\r\n\r\nwho are you',
+  },
+  {
+    what: 'a redirect passes',
+    status: 302,
+    body: /^$/,
+    relayed: true,
+    make: () => 'HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n',
+  },
+  {
+    what: 'the wrong Accept',
+    status: 502,
+    body: /Accept/,
+    make: (request) =>
+      switching(request, (lines) => [
+        ...without(lines, 'Sec-WebSocket-Accept'),
+        `Sec-WebSocket-Accept: ${acceptKey('x')}`,
+      ]),
+  },
+  {
+    what: 'no Accept',
+    status: 502,
+    body: /Accept/,
+    make: (request) => switching(request, (lines) => without(lines, 'Sec-WebSocket-Accept')),
+  },
+  {
+    what: 'two Accepts',
+    status: 502,
+    body: /Accept/,
+    make: (request) =>
+      switching(request, (lines) => [
+        ...lines,
+        `Sec-WebSocket-Accept: ${acceptKey(request.get('sec-websocket-key')!)}`,
+      ]),
+  },
+  {
+    what: 'no Upgrade',
+    status: 502,
+    body: /Upgrade/,
+    make: (request) => switching(request, (lines) => without(lines, 'Upgrade')),
+  },
+  {
+    what: 'Upgrade to something else',
+    status: 502,
+    body: /Upgrade/,
+    make: (request) => switching(request, (lines) => [...without(lines, 'Upgrade'), 'Upgrade: h2c']),
+  },
+  {
+    what: 'no Connection',
+    status: 502,
+    body: /Connection/,
+    make: (request) => switching(request, (lines) => without(lines, 'Connection')),
+  },
+  {
+    what: 'a subprotocol nobody offered',
+    status: 502,
+    body: /subprotocol/,
+    make: (request) => switching(request, (lines) => [...lines, 'Sec-WebSocket-Protocol: other']),
+  },
+  {
+    what: 'two subprotocols',
+    status: 502,
+    body: /subprotocol/,
+    make: (request) =>
+      switching(request, (lines) => [...lines, 'Sec-WebSocket-Protocol: chat', 'Sec-WebSocket-Protocol: chat']),
+  },
+  {
+    what: 'an extension nobody offered',
+    status: 502,
+    body: /extension/,
+    make: (request) => switching(request, (lines) => [...lines, 'Sec-WebSocket-Extensions: x-other']),
+  },
+  {
+    what: 'permessage-deflate twice',
+    status: 502,
+    body: /extension/,
+    make: (request) =>
+      switching(request, (lines) => [...lines, 'Sec-WebSocket-Extensions: permessage-deflate, permessage-deflate']),
+  },
+  {
+    what: 'client_max_window_bits nobody offered',
+    status: 502,
+    body: /extension/,
+    make: (request) =>
+      switching(request, (lines) => [
+        ...lines,
+        'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=10',
+      ]),
+  },
+  {
+    what: 'window bits out of range',
+    status: 502,
+    body: /extension/,
+    make: (request) =>
+      switching(request, (lines) => [
+        ...lines,
+        'Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=16',
+      ]),
+  },
+  {
+    what: '101 in HTTP/1.0',
+    status: 502,
+    body: /HTTP\/1\.0/,
+    make: (request) => switching(request, ([, ...rest]) => ['HTTP/1.0 101 Switching Protocols', ...rest]),
+  },
   {what: 'no HTTP at all', status: 502, body: /./, make: () => 'SSH-2.0-OpenSSH_9.2\r\n\r\n'},
-  {what: 'a head that never ends', status: 502, body: /./, make: () => `HTTP/1.1 101 Switching Protocols\r\nX: ${'x'.repeat(40_000)}`},
-  {what: 'a folded line in the head', status: 502, body: /./, make: (request) => switching(request, (lines) => [...lines, 'X-Folded: a', ' b'])},
+  {
+    what: 'a head that never ends',
+    status: 502,
+    body: /./,
+    make: () => `HTTP/1.1 101 Switching Protocols\r\nX: ${'x'.repeat(40_000)}`,
+  },
+  {
+    what: 'a folded line in the head',
+    status: 502,
+    body: /./,
+    make: (request) => switching(request, (lines) => [...lines, 'X-Folded: a', ' b']),
+  },
   {what: 'a status that is none', status: 502, body: /./, make: () => 'HTTP/1.1 1x1 Huh\r\n\r\n'},
   {what: 'the connection ends without an answer', status: 502, body: /./, uncounted: true, make: () => ''},
-  {what: 'the connection ends within the head', status: 502, body: /./, uncounted: true, make: () => 'HTTP/1.1 101 Switch'},
+  {
+    what: 'the connection ends within the head',
+    status: 502,
+    body: /./,
+    uncounted: true,
+    make: () => 'HTTP/1.1 101 Switch',
+  },
   {what: 'nothing, ever', status: 504, body: /time/, make: () => undefined},
 ];
 

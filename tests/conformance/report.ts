@@ -12,7 +12,7 @@ export interface Row {
   what: string;
   direct: Outcome;
   proxied?: Outcome;
-  worse: string;  // why the proxied verdict counts against the proxy; "" = it does not
+  worse: string; // why the proxied verdict counts against the proxy; "" = it does not
 }
 
 export function compare(one: Case, direct: Outcome, proxied: Outcome | undefined): Row {
@@ -20,8 +20,10 @@ export function compare(one: Case, direct: Outcome, proxied: Outcome | undefined
   if (!proxied) return {...row, worse: ''};
   const problems: string[] = [];
   // The proxy enforces the rules itself, so behind it no case may fail, whatever the peer alone does.
-  if (rank[proxied.verdict] > rank[direct.verdict] || proxied.verdict === 'FAILED') problems.push(`${proxied.verdict} behind the proxy, ${direct.verdict} direct`);
-  if (closeRank[proxied.close] > closeRank[direct.close]) problems.push(`close ${proxied.close} behind the proxy, ${direct.close} direct`);
+  if (rank[proxied.verdict] > rank[direct.verdict] || proxied.verdict === 'FAILED')
+    problems.push(`${proxied.verdict} behind the proxy, ${direct.verdict} direct`);
+  if (closeRank[proxied.close] > closeRank[direct.close])
+    problems.push(`close ${proxied.close} behind the proxy, ${direct.close} direct`);
   return {...row, worse: problems.join('; ')};
 }
 
@@ -46,15 +48,25 @@ export function table(title: string, rows: Row[]): string {
   const lines = [title];
   for (const [group, members] of groups) {
     const proxied = members.flatMap((row) => (row.proxied ? [row.proxied] : []));
-    lines.push(`  ${group.padStart(2)}.*  ${String(members.length).padStart(3)} cases   direct: ${counts(members.map((row) => row.direct.verdict))}`
-      + (proxied.length ? `   proxied: ${counts(proxied.map((one) => one.verdict))}` : ''));
+    lines.push(
+      `  ${group.padStart(2)}.*  ${String(members.length).padStart(3)} cases   direct: ${counts(members.map((row) => row.direct.verdict))}` +
+        (proxied.length ? `   proxied: ${counts(proxied.map((one) => one.verdict))}` : ''),
+    );
   }
   for (const row of rows) {
-    const odd = [row.direct, row.proxied].some((one) => one && (one.verdict === 'FAILED' || !['OK', 'INFORMATIONAL'].includes(one.close)));
+    const odd = [row.direct, row.proxied].some(
+      (one) => one && (one.verdict === 'FAILED' || !['OK', 'INFORMATIONAL'].includes(one.close)),
+    );
     if (!row.worse && !odd) continue;
     lines.push(`  ${row.worse ? 'WORSE' : 'note '} ${row.id.padEnd(8)} ${row.what}`);
-    for (const [name, one] of [['direct', row.direct], ['proxied', row.proxied]] as const)
-      if (one) lines.push(`          ${name.padEnd(8)}${one.verdict}, close ${one.close} (${one.code ?? 'no Close'}, TCP ended by ${one.tcp}): ${one.seen}${one.detail ? `; ${one.detail}` : ''}`);
+    for (const [name, one] of [
+      ['direct', row.direct],
+      ['proxied', row.proxied],
+    ] as const)
+      if (one)
+        lines.push(
+          `          ${name.padEnd(8)}${one.verdict}, close ${one.close} (${one.code ?? 'no Close'}, TCP ended by ${one.tcp}): ${one.seen}${one.detail ? `; ${one.detail}` : ''}`,
+        );
   }
   return lines.join('\n');
 }

@@ -21,13 +21,25 @@ export type Progress = (done: number, of: number) => void;
 type Runner = (one: Case) => Promise<Outcome>;
 
 const failed = (one: Case, error: unknown): Outcome => ({
-  id: one.id, verdict: 'FAILED', close: 'FAILED', code: null, tcp: 'reset', seen: '', detail: error instanceof Error ? error.message : String(error), ms: 0,
+  id: one.id,
+  verdict: 'FAILED',
+  close: 'FAILED',
+  code: null,
+  tcp: 'reset',
+  seen: '',
+  detail: error instanceof Error ? error.message : String(error),
+  ms: 0,
 });
 
-const asClient = (port: number): Runner => async (one) => {
-  const ep = await connectEndpoint({port}, {path: `/case/${one.id}`, host: `127.0.0.1:${port}`, extensions: offerHeader(one)});
-  return play(one, ep, ep.head.get('sec-websocket-extensions'));
-};
+const asClient =
+  (port: number): Runner =>
+  async (one) => {
+    const ep = await connectEndpoint(
+      {port},
+      {path: `/case/${one.id}`, host: `127.0.0.1:${port}`, extensions: offerHeader(one)},
+    );
+    return play(one, ep, ep.head.get('sec-websocket-extensions'));
+  };
 
 // The limits a case exceeds on purpose are raised: 65,536 fragments, 16 MiB frames, 1000 pings in a row.
 const route = (upstream: number) => ({
@@ -38,7 +50,14 @@ const route = (upstream: number) => ({
   limits: {frame: '64MiB', message: '256MiB', fragments: 1_000_000, control_rate: 100_000},
 });
 
-export async function runSuite(direction: Direction, peer: PeerName, cases: Case[], direct: boolean, proxied: boolean, progress: Progress): Promise<Row[]> {
+export async function runSuite(
+  direction: Direction,
+  peer: PeerName,
+  cases: Case[],
+  direct: boolean,
+  proxied: boolean,
+  progress: Progress,
+): Promise<Row[]> {
   const stop: (() => Promise<void>)[] = [];
   try {
     const runners: {direct?: Runner; proxied?: Runner} = {};
@@ -62,15 +81,22 @@ export async function runSuite(direction: Direction, peer: PeerName, cases: Case
       stop.push(async () => void server.close());
       const client = await startClient(peer);
       stop.push(() => client.stop());
-      const asServer = (port: number, name: string): Runner => async (one) => {
-        const path = `/case/${name}/${one.id}`;
-        const [socket, request] = await withDeadline(15_000, `connection for case ${one.id}`, () => new Promise<[Socket, Head]>((resolve) => {
-          waiting.set(path, (...arrived) => resolve(arrived));
-          client.line(`ws://127.0.0.1:${port}${path}`);
-        }));
-        const extensions = answerHeader(one, request);
-        return play(one, acceptEndpoint(socket, request, {extensions}), extensions);
-      };
+      const asServer =
+        (port: number, name: string): Runner =>
+        async (one) => {
+          const path = `/case/${name}/${one.id}`;
+          const [socket, request] = await withDeadline(
+            15_000,
+            `connection for case ${one.id}`,
+            () =>
+              new Promise<[Socket, Head]>((resolve) => {
+                waiting.set(path, (...arrived) => resolve(arrived));
+                client.line(`ws://127.0.0.1:${port}${path}`);
+              }),
+          );
+          const extensions = answerHeader(one, request);
+          return play(one, acceptEndpoint(socket, request, {extensions}), extensions);
+        };
       if (direct) runners.direct = asServer(server.port, 'direct');
       if (proxied) {
         const proxy = await startProxy({routes: [route(server.port)]});

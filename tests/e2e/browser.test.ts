@@ -12,14 +12,27 @@ import {eventually} from '../lib/wait.js';
 let browser: Browser, page: Page, site: Server, origin: string;
 
 before(async () => {
-  site = createServer((_, response) => response.writeHead(200, {'Content-Type': 'text/html'}).end('<!doctype html><title>t</title>'));
+  site = createServer((_, response) =>
+    response.writeHead(200, {'Content-Type': 'text/html'}).end('<!doctype html><title>t</title>'),
+  );
   site.listen(0, '127.0.0.1');
   await once(site, 'listening');
   origin = `http://127.0.0.1:${(site.address() as {port: number}).port}`;
   browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-      '--disable-default-apps', '--no-first-run', '--metrics-recording-only', '--ignore-certificate-errors'],
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    headless: true,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-dev-shm-usage',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--disable-default-apps',
+      '--no-first-run',
+      '--metrics-recording-only',
+      '--ignore-certificate-errors',
+    ],
   });
   page = await (await browser.newContext({ignoreHTTPSErrors: true})).newPage();
   await page.goto(origin);
@@ -31,33 +44,54 @@ after(async () => {
 
 // Runs in the page: sends each message, collects the echoes, closes with `code`.
 const talk = (url: string, protocols: string[], messages: string[], code: number) =>
-  page.evaluate(async ([address, names, texts, closeCode]) => {
-    const socket = new WebSocket(address, names);
-    socket.binaryType = 'arraybuffer';
-    const got: string[] = [];
-    return new Promise<{got: string[]; code: number; reason: string; protocol: string; extensions: string}>((resolve, reject) => {
-      let info = {protocol: '', extensions: ''};
-      socket.onopen = () => {
-        info = {protocol: socket.protocol, extensions: socket.extensions};
-        for (const text of texts) socket.send(text);
-        socket.send(new Uint8Array([1, 2, 3]));
-      };
-      socket.onmessage = (event) => {
-        got.push(typeof event.data === 'string' ? event.data : `bytes ${new Uint8Array(event.data as ArrayBuffer).join(',')}`);
-        if (got.length === texts.length + 1) socket.close(closeCode, 'done');
-      };
-      socket.onclose = (event) => resolve({got, code: event.code, reason: event.reason, ...info});
-      setTimeout(() => reject(new Error('no close within 15 s')), 15_000);
-    });
-  }, [url, protocols, messages, code] as const);
+  page.evaluate(
+    async ([address, names, texts, closeCode]) => {
+      const socket = new WebSocket(address, names);
+      socket.binaryType = 'arraybuffer';
+      const got: string[] = [];
+      return new Promise<{got: string[]; code: number; reason: string; protocol: string; extensions: string}>(
+        (resolve, reject) => {
+          let info = {protocol: '', extensions: ''};
+          socket.onopen = () => {
+            info = {protocol: socket.protocol, extensions: socket.extensions};
+            for (const text of texts) socket.send(text);
+            socket.send(new Uint8Array([1, 2, 3]));
+          };
+          socket.onmessage = (event) => {
+            got.push(
+              typeof event.data === 'string'
+                ? event.data
+                : `bytes ${new Uint8Array(event.data as ArrayBuffer).join(',')}`,
+            );
+            if (got.length === texts.length + 1) socket.close(closeCode, 'done');
+          };
+          socket.onclose = (event) => resolve({got, code: event.code, reason: event.reason, ...info});
+          setTimeout(() => reject(new Error('no close within 15 s')), 15_000);
+        },
+      );
+    },
+    [url, protocols, messages, code] as const,
+  );
 
 it('talks over ws and wss, with permessage-deflate and a subprotocol', async () => {
   const server = await backend({deflate: true, protocols: ['chat']});
   const certificate = new Authority().issue('front');
   const plain = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`, origins: [origin]}]});
-  const secure = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`, tls: {certificate: certificate.certificate, key: certificate.key}, origins: [origin], compression: 'observe'}]});
+  const secure = await proxy({
+    routes: [
+      {
+        upstream: `ws://127.0.0.1:${server.port}`,
+        tls: {certificate: certificate.certificate, key: certificate.key},
+        origins: [origin],
+        compression: 'observe',
+      },
+    ],
+  });
   const messages = ['hello', 'grüße', 'x'.repeat(100_000)];
-  for (const [one, scheme] of [[plain, 'ws'], [secure, 'wss']] as const) {
+  for (const [one, scheme] of [
+    [plain, 'ws'],
+    [secure, 'wss'],
+  ] as const) {
     const seen = await talk(`${scheme}://127.0.0.1:${one.port}/room?x=1`, ['other', 'chat'], messages, 4100);
     assert.deepEqual(seen.got, [...messages, 'bytes 1,2,3']);
     assert.equal(seen.code, 4100);
@@ -76,11 +110,16 @@ it('talks over ws and wss, with permessage-deflate and a subprotocol', async () 
 });
 
 it("takes a page's trace context from the query or a subprotocol, and keeps it from the upstream", async () => {
-  const trace = '0af7651916cd43dd8448eb211c80319c', span = 'b7ad6b7169203331', context = `00-${trace}-${span}-01`;
+  const trace = '0af7651916cd43dd8448eb211c80319c',
+    span = 'b7ad6b7169203331',
+    context = `00-${trace}-${span}-01`;
   for (const browser of ['extract', 'remove']) {
     const to = await collector();
     const server = await backend({protocols: ['chat']});
-    const one = await proxy({config: {...exported(to.endpoint), propagation: {browser}}, routes: [{upstream: `ws://127.0.0.1:${server.port}`}]});
+    const one = await proxy({
+      config: {...exported(to.endpoint), propagation: {browser}},
+      routes: [{upstream: `ws://127.0.0.1:${server.port}`}],
+    });
     const upstream = () => server.requests.at(-1)!;
     const passed = browser === 'extract';
 
@@ -109,7 +148,9 @@ it("takes a page's trace context from the query or a subprotocol, and keeps it f
 
 it('answers our pings, which the page does not see', async () => {
   const server = await backend();
-  const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`, heartbeat: {interval: '200ms', timeout: '2s'}}]});
+  const one = await proxy({
+    routes: [{upstream: `ws://127.0.0.1:${server.port}`, heartbeat: {interval: '200ms', timeout: '2s'}}],
+  });
   await page.evaluate((url) => {
     const socket = new WebSocket(url);
     (globalThis as {held?: WebSocket}).held = socket;
@@ -120,16 +161,20 @@ it('answers our pings, which the page does not see', async () => {
     return now.sum('websocket_ping_rtt_seconds_count', {leg: 'client'}) >= 3 ? now : undefined;
   });
   assert.equal(counted.sum('websocket_pong_missed_total'), 0);
-  assert.equal(counted.sum('websocket_messages_total', {type: 'pong'}), 0, 'ours are not the application\'s');
+  assert.equal(counted.sum('websocket_messages_total', {type: 'pong'}), 0, "ours are not the application's");
   assert.equal((await one.sessions()).sessions[0].state, 'open');
 });
 
 it('an origin that is not listed cannot connect', async () => {
   const server = await backend();
   const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`, origins: ['https://elsewhere.test']}]});
-  const code = await page.evaluate((url) => new Promise<number>((resolve) => {
-    new WebSocket(url).onclose = (event) => resolve(event.code);
-  }), `ws://127.0.0.1:${one.port}/`);
+  const code = await page.evaluate(
+    (url) =>
+      new Promise<number>((resolve) => {
+        new WebSocket(url).onclose = (event) => resolve(event.code);
+      }),
+    `ws://127.0.0.1:${one.port}/`,
+  );
   assert.equal(code, 1006);
   assert.equal(server.requests.length, 0);
 });
@@ -139,11 +184,15 @@ it('going away from the page ends the session', async () => {
   const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`}]});
   const other = await page.context().newPage();
   await other.goto(origin);
-  await other.evaluate((url) => new Promise((resolve) => {
-    const socket = new WebSocket(url);
-    (globalThis as {held?: WebSocket}).held = socket;
-    socket.onopen = resolve;
-  }), `ws://127.0.0.1:${one.port}/`);
+  await other.evaluate(
+    (url) =>
+      new Promise((resolve) => {
+        const socket = new WebSocket(url);
+        (globalThis as {held?: WebSocket}).held = socket;
+        socket.onopen = resolve;
+      }),
+    `ws://127.0.0.1:${one.port}/`,
+  );
   await other.close();
   const counted = await quiet(one);
   assert.equal(counted.sum('websocket_closes_total', {initiator: 'client'}), 1);

@@ -31,9 +31,16 @@ export async function collector(): Promise<Collector> {
   one.endpoint = `http://127.0.0.1:${(server.address() as {port: number}).port}`;
   return one;
 }
-export const exported = (endpoint: string, more = {}) => ({service: 'voice-bridge', export: {otlp: {endpoint, ...more}}});
+export const exported = (endpoint: string, more = {}) => ({
+  service: 'voice-bridge',
+  export: {otlp: {endpoint, ...more}},
+});
 export const spansOf = (one: Collector, name: string, count = 1): Promise<Span[]> =>
-  eventually(`${count} ${name} span(s)`, () => {
-    const found = one.spans.filter((span) => span.name === name);
-    return found.length >= count ? found : undefined;
-  }, 20_000);
+  eventually(
+    `${count} ${name} span(s)`,
+    () => {
+      const found = one.spans.filter((span) => span.name === name);
+      return found.length >= count ? found : undefined;
+    },
+    20_000,
+  );

@@ -15,7 +15,7 @@ export interface Answer {
   headers: IncomingHttpHeaders;
   body: Buffer;
   text: string;
-  json: Json;  // undefined where it is none
+  json: Json; // undefined where it is none
 }
 export interface Asking {
   method?: string;
@@ -27,14 +27,22 @@ export interface Asking {
 export async function ask(url: string, asking: Asking = {}): Promise<Answer> {
   return withDeadline(30_000, `answer from ${url}`, async () => {
     const {protocol, hostname, port, pathname, search} = new URL(url);
-    const options: RequestOptions = {hostname, port, path: pathname + search, method: asking.method ?? (asking.body === undefined ? 'GET' : 'POST'), headers: {...asking.headers}, agent: false};
+    const options: RequestOptions = {
+      hostname,
+      port,
+      path: pathname + search,
+      method: asking.method ?? (asking.body === undefined ? 'GET' : 'POST'),
+      headers: {...asking.headers},
+      agent: false,
+    };
     const one = protocol === 'https:' ? secure({...options, ca: asking.ca}) : plain(options);
     const answered = once(one, 'response');
     one.end(asking.body);
     const [response] = (await answered) as [import('node:http').IncomingMessage];
     const parts: Buffer[] = [];
     for await (const part of response) parts.push(part as Buffer);
-    const body = Buffer.concat(parts), text = body.toString();
+    const body = Buffer.concat(parts),
+      text = body.toString();
     let json: Json;
     if (/json/.test(response.headers['content-type'] ?? '') && text) json = JSON.parse(text);
     return {status: response.statusCode ?? 0, headers: response.headers, body, text, json};
@@ -49,24 +57,46 @@ export interface ConsoleOptions {
 }
 
 export class Console {
-  url = '';  // page and API
+  url = ''; // page and API
   otlp = '';
-  grpc = '';  // HOST:PORT
+  grpc = ''; // HOST:PORT
   private process?: Process;
 
-  constructor(readonly data: string, private readonly options: ConsoleOptions) {}
+  constructor(
+    readonly data: string,
+    private readonly options: ConsoleOptions,
+  ) {}
 
   // The ports are the system's choice at the first start, and the same at every later one.
   async start(): Promise<void> {
     const at = (known: string): string => (known ? new URL(known).host : '127.0.0.1:0');
-    this.process = new Process('sockeye console', sockeye(), ['console', '--data', this.data, '--listen', at(this.url), '--otlp-http', at(this.otlp), '--otlp-grpc', this.grpc || '127.0.0.1:0',
-      ...(this.options.arguments ?? [])], {env: {PATH: process.env.PATH, HOME: this.data}});
+    this.process = new Process(
+      'sockeye console',
+      sockeye(),
+      [
+        'console',
+        '--data',
+        this.data,
+        '--listen',
+        at(this.url),
+        '--otlp-http',
+        at(this.otlp),
+        '--otlp-grpc',
+        this.grpc || '127.0.0.1:0',
+        ...(this.options.arguments ?? []),
+      ],
+      {env: {PATH: process.env.PATH, HOME: this.data}},
+    );
     const [, url, otlp, grpc] = await this.process.saw(/console: (http\S+); OTLP (http\S+), gRPC (\S+); data/);
     [this.url, this.otlp, this.grpc] = [url!, otlp!, grpc!];
-    await eventually('the console answers', async () => {
-      if (this.process!.exited) throw new Hopeless(`the console exited: ${this.log}`);
-      return (await this.ask('/healthz')).status === 200;
-    }, 30_000);
+    await eventually(
+      'the console answers',
+      async () => {
+        if (this.process!.exited) throw new Hopeless(`the console exited: ${this.log}`);
+        return (await this.ask('/healthz')).status === 200;
+      },
+      30_000,
+    );
   }
   get log(): string {
     return this.process?.err ?? '';
@@ -101,17 +131,30 @@ export class Console {
     return answer.json.data;
   }
   // OTLP: an object goes as JSON, bytes as protobuf.
-  async send(signal: 'traces' | 'logs' | 'metrics', body: object | Buffer, headers: Record<string, string> = {}): Promise<Answer> {
+  async send(
+    signal: 'traces' | 'logs' | 'metrics',
+    body: object | Buffer,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
     const type = Buffer.isBuffer(body) ? 'application/x-protobuf' : 'application/json';
     const token: Record<string, string> = this.options.token ? {authorization: `Bearer ${this.options.token}`} : {};
-    return ask(`${this.otlp}/v1/${signal}`, {ca: this.options.ca, headers: {'content-type': type, ...token, ...headers}, body: Buffer.isBuffer(body) ? body : JSON.stringify(body)});
+    return ask(`${this.otlp}/v1/${signal}`, {
+      ca: this.options.ca,
+      headers: {'content-type': type, ...token, ...headers},
+      body: Buffer.isBuffer(body) ? body : JSON.stringify(body),
+    });
   }
   // The trace, once it has that many spans.
   async trace(id: string, spans = 1): Promise<Json> {
-    return eventually(`${spans} span(s) of trace ${id}`, async () => {
-      const answer = await this.ask(`/api/v1/traces/${id}`);
-      return answer.status === 200 && answer.json.spans.length >= spans ? answer.json : undefined;
-    }, 20_000, 50);
+    return eventually(
+      `${spans} span(s) of trace ${id}`,
+      async () => {
+        const answer = await this.ask(`/api/v1/traces/${id}`);
+        return answer.status === 200 && answer.json.spans.length >= spans ? answer.json : undefined;
+      },
+      20_000,
+      50,
+    );
   }
 }
 
@@ -124,14 +167,18 @@ export async function console_(options: ConsoleOptions = {}): Promise<Console> {
 
 // One that is expected to give up by itself: its exit status and what it said.
 export async function refusal(...args: string[]): Promise<{status: number | null; said: string}> {
-  const one = new Process('sockeye console', sockeye(), ['console', ...args], {env: {PATH: process.env.PATH, HOME: temporaryFolder()}});
+  const one = new Process('sockeye console', sockeye(), ['console', ...args], {
+    env: {PATH: process.env.PATH, HOME: temporaryFolder()},
+  });
   cleanup(() => one.stop());
   const status = await one.exit();
   return {status, said: one.err};
 }
 
 let ids = 0;
-const unique = Math.floor(Math.random() * 2 ** 32).toString(16).padStart(8, '0');
+const unique = Math.floor(Math.random() * 2 ** 32)
+  .toString(16)
+  .padStart(8, '0');
 export const traceId = (): string => `${unique}${(++ids).toString(16).padStart(24, '0')}`;
 export const spanId = (): string => `${unique}${(++ids).toString(16).padStart(8, '0')}`;
 export const nanoseconds = (ms = Date.now()): bigint => BigInt(Math.round(ms * 1000)) * 1000n;
@@ -139,10 +186,22 @@ export const nanoseconds = (ms = Date.now()): bigint => BigInt(Math.round(ms * 1
 // An ExportTraceServiceRequest in JSON with these spans; what a span leaves out is made up.
 export function spansRequest(spans: Json[], resource: Record<string, string> = {'service.name': 'tester'}): Json {
   const start = nanoseconds();
-  const whole = spans.map((span) => ({spanId: spanId(), name: 'work', kind: 1, startTimeUnixNano: String(start), endTimeUnixNano: String(start + 1_000_000n), ...span}));
-  return {resourceSpans: [{
-    resource: {attributes: Object.entries(resource).map(([key, value]) => ({key, value: {stringValue: value}}))},
-    scopeSpans: [{scope: {name: 'by hand', version: '1'}, spans: whole}],
-  }]};
+  const whole = spans.map((span) => ({
+    spanId: spanId(),
+    name: 'work',
+    kind: 1,
+    startTimeUnixNano: String(start),
+    endTimeUnixNano: String(start + 1_000_000n),
+    ...span,
+  }));
+  return {
+    resourceSpans: [
+      {
+        resource: {attributes: Object.entries(resource).map(([key, value]) => ({key, value: {stringValue: value}}))},
+        scopeSpans: [{scope: {name: 'by hand', version: '1'}, spans: whole}],
+      },
+    ],
+  };
 }
-export const attributesOf = (list: {key: string; value: Json}[]): Record<string, Json> => Object.fromEntries(list.map(({key, value}) => [key, value]));
+export const attributesOf = (list: {key: string; value: Json}[]): Record<string, Json> =>
+  Object.fromEntries(list.map(({key, value}) => [key, value]));

@@ -8,15 +8,25 @@ import {eventually, withDeadline} from '../lib/wait.js';
 import {type Console, console_, type Json} from './console.js';
 import {backend, connected, program, proxy, roundTrip, shut} from './support.js';
 
-const soon = 3000;  // ms; it is to be a second and the look after it, and the machine is a busy one
-const reporting = (to: Console, service: string, more = {}) => ({service, export: {console: {endpoint: to.url}}, ...more});
-const sessionsOf = async (one: Console, query: string): Promise<Json[]> => (await one.api(`/sessions?${query}`)).sessions;
+const soon = 3000; // ms; it is to be a second and the look after it, and the machine is a busy one
+const reporting = (to: Console, service: string, more = {}) => ({
+  service,
+  export: {console: {endpoint: to.url}},
+  ...more,
+});
+const sessionsOf = async (one: Console, query: string): Promise<Json[]> =>
+  (await one.api(`/sessions?${query}`)).sessions;
 // The one session of that query, once `fits` is true of it.
 const session = (one: Console, query: string, fits: (row: Json) => unknown, what: string, ms = soon): Promise<Json> =>
-  eventually(`${query}: ${what}`, async () => {
-    const rows = await sessionsOf(one, query);
-    return rows.length === 1 && fits(rows[0]) ? rows[0] : undefined;
-  }, ms, 100);
+  eventually(
+    `${query}: ${what}`,
+    async () => {
+      const rows = await sessionsOf(one, query);
+      return rows.length === 1 && fits(rows[0]) ? rows[0] : undefined;
+    },
+    ms,
+    100,
+  );
 
 // What a page sees: the last message of each type.
 class Looking {
@@ -28,13 +38,21 @@ class Looking {
     });
   }
   static async at(one: Console): Promise<Looking> {
-    return new Looking(await connected(`${one.url.replace('http', 'ws')}/api/v1/live`, {headers: {origin: one.url}}, ['sockeye-page.v1']));
+    return new Looking(
+      await connected(`${one.url.replace('http', 'ws')}/api/v1/live`, {headers: {origin: one.url}}, [
+        'sockeye-page.v1',
+      ]),
+    );
   }
   ask(what: Json): void {
     this.socket.send(JSON.stringify(what));
   }
   saw(type: string, fits: (message: Json) => unknown, ms = soon): Promise<Json> {
-    return eventually(`the page is told of ${type}: ${fits}`, () => (this.last[type] && fits(this.last[type]) ? this.last[type] : undefined), ms);
+    return eventually(
+      `the page is told of ${type}: ${fits}`,
+      () => (this.last[type] && fits(this.last[type]) ? this.last[type] : undefined),
+      ms,
+    );
   }
   end(): Promise<unknown> {
     return shut(this.socket);
@@ -42,58 +60,122 @@ class Looking {
 }
 
 it('sessions of two proxies: opened, counted, looked at, ended', async () => {
-  const one = await console_(), server = await backend({protocols: ['chat']});
-  const proxies = await Promise.all(['left', 'right'].map((service) => proxy({config: reporting(one, service), routes: [{name: `route-${service}`, upstream: `ws://127.0.0.1:${server.port}`}]})));
+  const one = await console_(),
+    server = await backend({protocols: ['chat']});
+  const proxies = await Promise.all(
+    ['left', 'right'].map((service) =>
+      proxy({
+        config: reporting(one, service),
+        routes: [{name: `route-${service}`, upstream: `ws://127.0.0.1:${server.port}`}],
+      }),
+    ),
+  );
   const page = await Looking.at(one);
   page.ask({fleet: true, sessions: {sort: 'opened', limit: 10}});
   await page.saw('fleet', (fleet) => fleet.proxies.filter((each: Json) => each.connected).length === 2, 10_000);
 
-  const sockets = await Promise.all(proxies.flatMap((each) => [1, 2, 3].map((i) => connected(`ws://127.0.0.1:${each.port}/room/${i}?token=secret`, {}, ['chat']))));
+  const sockets = await Promise.all(
+    proxies.flatMap((each) =>
+      [1, 2, 3].map((i) => connected(`ws://127.0.0.1:${each.port}/room/${i}?token=secret`, {}, ['chat'])),
+    ),
+  );
   const told = await page.saw('sessions', (list) => list.total === 6 && list.sessions.length === 6);
-  assert.ok(told.sessions.every((row: Json) => row.live && row.state === 'open' && row.subprotocol !== undefined && !JSON.stringify(row).includes('secret')));
+  assert.ok(
+    told.sessions.every(
+      (row: Json) =>
+        row.live && row.state === 'open' && row.subprotocol !== undefined && !JSON.stringify(row).includes('secret'),
+    ),
+  );
   assert.deepEqual([...new Set(told.sessions.map((row: Json) => row.service))].sort(), ['left', 'right']);
-  const rows = await eventually('the API has them, too', async () => {
-    const all = await sessionsOf(one, 'state=open');
-    return all.length === 6 ? all : undefined;
-  }, soon, 100);
+  const rows = await eventually(
+    'the API has them, too',
+    async () => {
+      const all = await sessionsOf(one, 'state=open');
+      return all.length === 6 ? all : undefined;
+    },
+    soon,
+    100,
+  );
   assert.equal((await sessionsOf(one, 'state=open&route=route-left')).length, 3);
   assert.equal((await sessionsOf(one, `instance=${rows[0].instance}`)).length, 3);
 
   // Messages, counted exactly.
   const talker = sockets[0]!;
   for (let i = 0; i < 20; ++i) await roundTrip(talker, Buffer.alloc(100 + i));
-  const row = await session(one, 'route=route-left&text=%2Froom%2F1', (each) => each.messages[0] === 20 && each.messages[1] === 20, '20 messages each way');
+  const row = await session(
+    one,
+    'route=route-left&text=%2Froom%2F1',
+    (each) => each.messages[0] === 20 && each.messages[1] === 20,
+    '20 messages each way',
+  );
   assert.deepEqual(row.bytes, [2190, 2190]);
-  const summary = (await page.saw('fleet', (fleet) => fleet.routes.find((each: Json) => each.route === 'route-left')?.messages_per_second.some((rate: number) => rate > 0))).routes.find((each: Json) => each.route === 'route-left');
+  const summary = (
+    await page.saw('fleet', (fleet) =>
+      fleet.routes
+        .find((each: Json) => each.route === 'route-left')
+        ?.messages_per_second.some((rate: number) => rate > 0),
+    )
+  ).routes.find((each: Json) => each.route === 'route-left');
   assert.equal(summary.active, 3);
 
   // A page that looks at one session gets its flight recorder.
   page.ask({session: row.id});
   const detail = await page.saw('session', (each) => each.recorder.length >= 20);
-  assert.deepEqual([detail.session.id, detail.recorder.filter((each: Json) => each.side === 0 && each.type === 'binary').length > 5], [row.id, true]);
+  assert.deepEqual(
+    [detail.session.id, detail.recorder.filter((each: Json) => each.side === 0 && each.type === 'binary').length > 5],
+    [row.id, true],
+  );
 
   // Ends: by the client with a code and a reason, by a broken connection.
   talker.close(4321, 'enough <b>');
   sockets[1]!.terminate();
   const closed = await session(one, 'route=route-left&text=%2Froom%2F1', (each) => each.state === 'ended', 'ended');
-  assert.deepEqual([closed.close_code, closed.end_reason, closed.initiator, closed.close_reason, closed.live], [4321, 'normal', 'client', 'enough <b>', false]);
+  assert.deepEqual(
+    [closed.close_code, closed.end_reason, closed.initiator, closed.close_reason, closed.live],
+    [4321, 'normal', 'client', 'enough <b>', false],
+  );
   const broken = await session(one, 'route=route-left&state=ended&end_reason=reset', () => true, 'reset');
   assert.equal(broken.initiator, 'client');
   const kept = await one.api(`/sessions/${broken.id}`);
   assert.equal(kept.session.end_reason, 'reset');
-  assert.deepEqual((await sessionsOf(one, 'abnormal=true')).map((each) => each.id), [broken.id]);
-  const closes = await eventually('both are in the figures', async () => {
-    const {closes: list} = await one.api(`/closes?from_ms=${Date.now() - 600_000}&to_ms=${Date.now() + 60_000}`);
-    return list.reduce((sum: number, each: Json) => sum + each.count, 0) === 2 ? list : undefined;
-  }, 20_000, 100);
-  assert.deepEqual(closes.map((each: Json) => [each.route, each.end_reason, each.code]).sort(), [['route-left', 'normal', 4321], ['route-left', 'reset', 1006]].sort());
+  assert.deepEqual(
+    (await sessionsOf(one, 'abnormal=true')).map((each) => each.id),
+    [broken.id],
+  );
+  const closes = await eventually(
+    'both are in the figures',
+    async () => {
+      const {closes: list} = await one.api(`/closes?from_ms=${Date.now() - 600_000}&to_ms=${Date.now() + 60_000}`);
+      return list.reduce((sum: number, each: Json) => sum + each.count, 0) === 2 ? list : undefined;
+    },
+    20_000,
+    100,
+  );
+  assert.deepEqual(
+    closes.map((each: Json) => [each.route, each.end_reason, each.code]).sort(),
+    [
+      ['route-left', 'normal', 4321],
+      ['route-left', 'reset', 1006],
+    ].sort(),
+  );
   await page.end();
 });
 
 it('a client that froze: its misses show, then why it was closed and what came before', async () => {
-  const one = await console_(), server = await backend();
-  const between = await proxy({config: reporting(one, 'bridge', {export: {console: {endpoint: one.url}, otlp: {endpoint: one.otlp}}}), routes: [{name: 'phones', upstream: `ws://127.0.0.1:${server.port}`, heartbeat: {interval: '1500ms', timeout: '700ms', misses: 3}}]});
-  const healthy = await connected(`ws://127.0.0.1:${between.port}/healthy`), client = program('ping_client', `ws://127.0.0.1:${between.port}/frozen`);
+  const one = await console_(),
+    server = await backend();
+  const between = await proxy({
+    config: reporting(one, 'bridge', {export: {console: {endpoint: one.url}, otlp: {endpoint: one.otlp}}}),
+    routes: [
+      {
+        name: 'phones',
+        upstream: `ws://127.0.0.1:${server.port}`,
+        heartbeat: {interval: '1500ms', timeout: '700ms', misses: 3},
+      },
+    ],
+  });
+  const healthy = await connected(`ws://127.0.0.1:${between.port}/healthy`),
+    client = program('ping_client', `ws://127.0.0.1:${between.port}/frozen`);
   await client.saw(/^ping \d+$/m);
   client.signal('SIGSTOP');
   const page = await Looking.at(one);
@@ -101,7 +183,13 @@ it('a client that froze: its misses show, then why it was closed and what came b
   const dying = await page.saw('sessions', (list) => list.matched === 1 && list.sessions[0].misses_now[0] >= 1, 10_000);
   const {id} = dying.sessions[0];
   assert.equal(dying.sessions[0].client, '127.0.0.1');
-  const ended = await session(one, 'abnormal=true', (each) => each.id === id && each.state === 'ended', 'ended', 15_000);
+  const ended = await session(
+    one,
+    'abnormal=true',
+    (each) => each.id === id && each.state === 'ended',
+    'ended',
+    15_000,
+  );
   assert.deepEqual([ended.end_reason, ended.initiator, ended.misses], ['heartbeat_timeout', 'network', 3]);
   const detail = await one.api(`/sessions/${id}`);
   const pings = detail.recorder.filter((each: Json) => each.type === 'ping' && each.injected && each.side === 1);
@@ -109,15 +197,26 @@ it('a client that froze: its misses show, then why it was closed and what came b
   assert.equal((await sessionsOf(one, 'state=open')).length, 1);
   await page.saw('sessions', (list) => list.matched === 0);
   assert.equal(String(await roundTrip(healthy, 'hello')), 'hello');
-  await eventually('its points are kept', async () => (await one.api(`/sessions/${id}/points`)).points.length > 0, 15_000, 100);
+  await eventually(
+    'its points are kept',
+    async () => (await one.api(`/sessions/${id}/points`)).points.length > 0,
+    15_000,
+    100,
+  );
   await page.end();
 });
 
 it('a console that is killed and comes back is told everything anew, and keeps what it had', async () => {
-  const one = await console_(), server = await backend();
-  const proxies = await Promise.all(['a', 'b'].map((service) => proxy({config: reporting(one, service), routes: [{name: service, upstream: `ws://127.0.0.1:${server.port}`}]})));
+  const one = await console_(),
+    server = await backend();
+  const proxies = await Promise.all(
+    ['a', 'b'].map((service) =>
+      proxy({config: reporting(one, service), routes: [{name: service, upstream: `ws://127.0.0.1:${server.port}`}]}),
+    ),
+  );
   const before = await Promise.all(proxies.map((each) => connected(`ws://127.0.0.1:${each.port}/before`)));
-  const gone = await connected(`ws://127.0.0.1:${proxies[0]!.port}/gone`), away = await connected(`ws://127.0.0.1:${proxies[1]!.port}/away`);
+  const gone = await connected(`ws://127.0.0.1:${proxies[0]!.port}/gone`),
+    away = await connected(`ws://127.0.0.1:${proxies[1]!.port}/away`);
   await eventually('four sessions', async () => (await sessionsOf(one, 'state=open')).length === 4, 10_000, 100);
   await shut(gone, 4001);
   await session(one, 'text=%2Fgone', (each) => each.state === 'ended', 'ended');
@@ -127,21 +226,38 @@ it('a console that is killed and comes back is told everything anew, and keeps w
   const during = await connected(`ws://127.0.0.1:${proxies[0]!.port}/during`);
   await roundTrip(during, 'x');
   await one.start();
-  await eventually('both proxies are back', async () => (await one.api('/status')).proxies.filter((each: Json) => each.connected).length === 2, 40_000, 100);
-  await eventually('the open ones are live', async () => {
-    const rows = await sessionsOf(one, 'state=open');
-    return rows.length === 3 && rows.every((row) => row.live);
-  }, 10_000, 100);
+  await eventually(
+    'both proxies are back',
+    async () => (await one.api('/status')).proxies.filter((each: Json) => each.connected).length === 2,
+    40_000,
+    100,
+  );
+  await eventually(
+    'the open ones are live',
+    async () => {
+      const rows = await sessionsOf(one, 'state=open');
+      return rows.length === 3 && rows.every((row) => row.live);
+    },
+    10_000,
+    100,
+  );
   assert.equal((await session(one, 'text=%2Fduring', () => true, 'opened while it was away')).messages[0], 1);
-  assert.equal((await session(one, 'text=%2Faway', (each) => each.state === 'ended', 'ended while it was away')).close_code, 4002);
+  assert.equal(
+    (await session(one, 'text=%2Faway', (each) => each.state === 'ended', 'ended while it was away')).close_code,
+    4002,
+  );
   assert.equal((await session(one, 'text=%2Fgone', () => true, 'ended before')).close_code, 4001);
   assert.equal((await sessionsOf(one, 'limit=100')).length, 5, 'none twice');
   for (const socket of [...before, during]) assert.equal(String(await roundTrip(socket, 'still')), 'still');
 });
 
 it('the sessions of a proxy that was killed are not shown as live, nor as ended', async () => {
-  const one = await console_(), server = await backend();
-  const between = await proxy({config: reporting(one, 'doomed'), routes: [{name: 'doomed', upstream: `ws://127.0.0.1:${server.port}`}]});
+  const one = await console_(),
+    server = await backend();
+  const between = await proxy({
+    config: reporting(one, 'doomed'),
+    routes: [{name: 'doomed', upstream: `ws://127.0.0.1:${server.port}`}],
+  });
   const socket = await connected(`ws://127.0.0.1:${between.port}/`);
   const page = await Looking.at(one);
   page.ask({fleet: true, sessions: {limit: 10}});

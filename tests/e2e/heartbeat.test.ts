@@ -1,11 +1,25 @@
 // H1 with peers that really freeze: SIGSTOP keeps their TCP alive and their application dead.
 import assert from 'node:assert/strict';
 import {describe, it} from 'node:test';
-import {WebSocket} from 'ws';
+import type {WebSocket} from 'ws';
 import {eventually, pause, pool} from '../lib/wait.js';
-import {backend, cleanup, closed, connected, listening, logLines, metrics, near, program, proxy, roundTrip} from './support.js';
+import {
+  backend,
+  cleanup,
+  closed,
+  connected,
+  listening,
+  logLines,
+  metrics,
+  near,
+  program,
+  proxy,
+  roundTrip,
+} from './support.js';
 
-const interval = 2000, timeout = 1500, misses = 2;
+const interval = 2000,
+  timeout = 1500,
+  misses = 2;
 const heartbeat = {interval: `${interval}ms`, timeout: `${timeout}ms`, misses};
 
 // Frozen right behind a ping it answered: the next pings are one and two intervals later, and the second miss closes.
@@ -25,7 +39,15 @@ describe('a frozen peer', () => {
     near(end.at - last, contract, 1000, 'ms from the last answered ping to the close');
     assert.equal(end.code, 1001);
     assert.match(end.reason, /heartbeat/);
-    await eventually('it is counted', async () => (await metrics(one)).sum('websocket_closes_total', {code: '1001', initiator: 'network', reason: 'heartbeat_timeout'}) === 1);
+    await eventually(
+      'it is counted',
+      async () =>
+        (await metrics(one)).sum('websocket_closes_total', {
+          code: '1001',
+          initiator: 'network',
+          reason: 'heartbeat_timeout',
+        }) === 1,
+    );
     const counted = await metrics(one);
     assert.equal(counted.sum('websocket_pong_missed_total', {leg: 'client'}), misses);
     assert.equal(counted.sum('websocket_pong_missed_total', {leg: 'upstream'}), 0);
@@ -58,10 +80,18 @@ describe('a frozen peer', () => {
     const client = program('ping_client', `ws://127.0.0.1:${one.port}/`);
     await client.saw(/^ping \d+$/m);
     client.signal('SIGSTOP');
-    await eventually('the first miss', async () => (await metrics(one)).sum('websocket_pong_missed_total', {leg: 'client'}) === 1, contract);
+    await eventually(
+      'the first miss',
+      async () => (await metrics(one)).sum('websocket_pong_missed_total', {leg: 'client'}) === 1,
+      contract,
+    );
     client.signal('SIGCONT');
-    await eventually('it answers again', async () => (await one.sessions()).sessions[0]?.legs.client.misses === 0, 5000);
-    await pause(contract - timeout);  // long enough for a second miss in a row, had the first not been forgiven
+    await eventually(
+      'it answers again',
+      async () => (await one.sessions()).sessions[0]?.legs.client.misses === 0,
+      5000,
+    );
+    await pause(contract - timeout); // long enough for a second miss in a row, had the first not been forgiven
     assert.equal((await one.sessions()).total, 1);
     assert.equal((await metrics(one)).sum('websocket_pong_missed_total', {leg: 'client'}), 1);
     assert.equal(server.closes.length, 0);
@@ -69,11 +99,21 @@ describe('a frozen peer', () => {
 
   it('is not noticed on a leg whose heartbeat is off', async () => {
     const server = await backend();
-    const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`, heartbeat: {...heartbeat, interval: '300ms', timeout: '300ms', client: false}}]});
+    const one = await proxy({
+      routes: [
+        {
+          upstream: `ws://127.0.0.1:${server.port}`,
+          heartbeat: {...heartbeat, interval: '300ms', timeout: '300ms', client: false},
+        },
+      ],
+    });
     const client = program('ping_client', `ws://127.0.0.1:${one.port}/`);
     await client.saw(/^connected$/m);
     client.signal('SIGSTOP');
-    await eventually('the other leg\'s pings', async () => (await metrics(one)).sum('websocket_ping_rtt_seconds_count', {leg: 'upstream'}) >= 5);
+    await eventually(
+      "the other leg's pings",
+      async () => (await metrics(one)).sum('websocket_ping_rtt_seconds_count', {leg: 'upstream'}) >= 5,
+    );
     const counted = await metrics(one);
     assert.equal(counted.sum('websocket_pong_missed_total'), 0);
     assert.equal(counted.sum('websocket_connections_active'), 1);
@@ -83,18 +123,23 @@ describe('a frozen peer', () => {
 it('healthy idle sessions: no miss, no log line, and pings spread evenly', async () => {
   const count = process.env.SOCKEYE_E2E_FULL ? 1000 : 200;
   const server = await backend();
-  const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`, heartbeat: {interval: '2s', timeout: '4s'}}]});
+  const one = await proxy({
+    routes: [{upstream: `ws://127.0.0.1:${server.port}`, heartbeat: {interval: '2s', timeout: '4s'}}],
+  });
   const before = one.log.length;
   const pings: number[] = [];
   const sockets: WebSocket[] = [];
   cleanup(() => sockets.forEach((socket) => socket.terminate()));
-  await pool(40, Array.from({length: count}, () => async () => {
-    const socket = await connected(`ws://127.0.0.1:${one.port}/`);
-    socket.on('ping', () => pings.push(Date.now()));
-    sockets.push(socket);
-  }));
+  await pool(
+    40,
+    Array.from({length: count}, () => async () => {
+      const socket = await connected(`ws://127.0.0.1:${one.port}/`);
+      socket.on('ping', () => pings.push(Date.now()));
+      sockets.push(socket);
+    }),
+  );
   const begun = Date.now();
-  await pause(10_000);  // what is tested is that nothing happens for this long
+  await pause(10_000); // what is tested is that nothing happens for this long
   const counted = await metrics(one);
   assert.equal(counted.sum('websocket_connections_active'), count);
   assert.equal(counted.sum('websocket_pong_missed_total'), 0);
@@ -109,8 +154,13 @@ it('healthy idle sessions: no miss, no log line, and pings spread evenly', async
 
 it('a busy peer is pinged half as often, and is pinged still', async () => {
   const server = await backend();
-  const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`, heartbeat: {interval: '400ms', timeout: '4s'}}]});
-  const [idle, busy] = [await connected(`ws://127.0.0.1:${one.port}/idle`), await connected(`ws://127.0.0.1:${one.port}/busy`)];
+  const one = await proxy({
+    routes: [{upstream: `ws://127.0.0.1:${server.port}`, heartbeat: {interval: '400ms', timeout: '4s'}}],
+  });
+  const [idle, busy] = [
+    await connected(`ws://127.0.0.1:${one.port}/idle`),
+    await connected(`ws://127.0.0.1:${one.port}/busy`),
+  ];
   const count = {idle: 0, busy: 0};
   idle.on('ping', () => ++count.idle);
   busy.on('ping', () => ++count.busy);
@@ -127,8 +177,13 @@ type Child = ReturnType<typeof program>;
 // The time of the newest ping, read right after it came.
 async function lastPing(child: Child): Promise<number> {
   const seen = child.out.match(/^ping \d+$/gm)!.length;
-  return eventually('the next ping', () => {
-    const all = child.out.match(/^ping \d+$/gm)!;
-    return all.length > seen ? Number(all.at(-1)!.split(' ')[1]) : undefined;
-  }, interval * 3, 5);
+  return eventually(
+    'the next ping',
+    () => {
+      const all = child.out.match(/^ping \d+$/gm)!;
+      return all.length > seen ? Number(all.at(-1)!.split(' ')[1]) : undefined;
+    },
+    interval * 3,
+    5,
+  );
 }

@@ -17,13 +17,19 @@ let one: Proxy, bystander: Process;
 
 before(async () => {
   const server = await listening(program('ws_peer', 'serve', '--no-deflate'));
-  one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server}`, limits: {handshake_timeout: '1s', control_rate: 100, buffered: '1MiB'}}], threads: 2});
+  one = await proxy({
+    routes: [
+      {upstream: `ws://127.0.0.1:${server}`, limits: {handshake_timeout: '1s', control_rate: 100, buffered: '1MiB'}},
+    ],
+    threads: 2,
+  });
   // Both of its ends are processes of their own: what it waits for is the proxy, not this test.
   bystander = program('bystander', `ws://127.0.0.1:${one.port}/bystander`);
   await bystander.saw(/^connected$/m);
 });
 
-let question = 0, resident = 0;
+let question = 0,
+  resident = 0;
 async function worst(): Promise<number> {
   bystander.line(String(++question));
   return Number((await bystander.saw(new RegExp(`^worst ${question} (\\d+)$`, 'm')))[1]);
@@ -36,13 +42,18 @@ beforeEach(async () => {
 afterEach(async () => {
   const waited = await worst();
   assert.ok(waited < 2000, `the bystander waited ${waited} ms`);
-  await eventually('only the bystander is left', async () => (await metrics(one)).sum('websocket_connections_active') === 1, 15_000);
+  await eventually(
+    'only the bystander is left',
+    async () => (await metrics(one)).sum('websocket_connections_active') === 1,
+    15_000,
+  );
   const grown = one.process.rss() - resident;
   assert.ok(grown < 48 * mb, `resident memory grew by ${(grown / mb).toFixed(1)} MB`);
   assert.ok(!one.process.exited && !bystander.exited);
 });
 
-const anomalies = async (kind: string): Promise<number> => (await metrics(one)).sum('websocket_anomalies_total', {kind});
+const anomalies = async (kind: string): Promise<number> =>
+  (await metrics(one)).sum('websocket_anomalies_total', {kind});
 // Connects and swallows errors; what the other side does is what is looked at.
 async function raw(): Promise<Socket> {
   const socket = await open({port: one.port});
@@ -50,39 +61,48 @@ async function raw(): Promise<Socket> {
   cleanup(() => socket.destroy());
   return socket;
 }
-const ended = (socket: Socket): Promise<unknown> => (socket.closed || socket.readableEnded ? Promise.resolve() : Promise.race([once(socket, 'end'), once(socket, 'close')]));
+const ended = (socket: Socket): Promise<unknown> =>
+  socket.closed || socket.readableEnded
+    ? Promise.resolve()
+    : Promise.race([once(socket, 'end'), once(socket, 'close')]);
 
 describe('before the handshake', () => {
   it('300 slow-loris handshakes: each 408, however they dribble', async () => {
     const count = await anomalies('handshake_timeout');
     let answers = 0;
-    await Promise.all(Array.from({length: 300}, async () => {
-      const socket = await raw();
-      let got = '';
-      socket.on('data', (part: Buffer) => (got += part.toString()));
-      const text = 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ';
-      let at = 0;
-      const timer = setInterval(() => socket.writable && socket.write(at < text.length ? text[at++]! : 'x'), 50);
-      await ended(socket);
-      clearInterval(timer);
-      if (/^HTTP\/1\.1 408 /.test(got)) ++answers;
-    }));
+    await Promise.all(
+      Array.from({length: 300}, async () => {
+        const socket = await raw();
+        let got = '';
+        socket.on('data', (part: Buffer) => (got += part.toString()));
+        const text = 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ';
+        let at = 0;
+        const timer = setInterval(() => socket.writable && socket.write(at < text.length ? text[at++]! : 'x'), 50);
+        await ended(socket);
+        clearInterval(timer);
+        if (/^HTTP\/1\.1 408 /.test(got)) ++answers;
+      }),
+    );
     assert.equal(answers, 300);
     assert.equal(await anomalies('handshake_timeout'), count + 300);
   });
 
   it('header floods: 431 after the limit, not after the flood', async () => {
     const count = await anomalies('header_too_large');
-    await pool(20, Array.from({length: 60}, (_, i) => async () => {
-      const socket = await raw();
-      let got = '';
-      socket.on('data', (part: Buffer) => (got += part.toString()));
-      socket.write('GET / HTTP/1.1\r\nHost: a\r\n');
-      const line = i % 2 ? `X: ${'y'.repeat(8000)}` : 'X: y\r\n';
-      for (let n = 0; n < 5000 && socket.writable && !got; ++n) if (!socket.write(line)) await Promise.race([once(socket, 'drain'), ended(socket)]);
-      await ended(socket);
-      assert.match(got, /^HTTP\/1\.1 431 /);
-    }));
+    await pool(
+      20,
+      Array.from({length: 60}, (_, i) => async () => {
+        const socket = await raw();
+        let got = '';
+        socket.on('data', (part: Buffer) => (got += part.toString()));
+        socket.write('GET / HTTP/1.1\r\nHost: a\r\n');
+        const line = i % 2 ? `X: ${'y'.repeat(8000)}` : 'X: y\r\n';
+        for (let n = 0; n < 5000 && socket.writable && !got; ++n)
+          if (!socket.write(line)) await Promise.race([once(socket, 'drain'), ended(socket)]);
+        await ended(socket);
+        assert.match(got, /^HTTP\/1\.1 431 /);
+      }),
+    );
     assert.equal(await anomalies('header_too_large'), count + 60);
   });
 
@@ -124,7 +144,10 @@ describe('before the handshake', () => {
       assert.ok(answer.status >= 400 && answer.status <= 502, `${shape.slice(0, 40)}: ${answer.start}`);
       socket.destroy();
     }
-    assert.deepEqual(seen.filter((each) => each.includes('smuggled')), []);
+    assert.deepEqual(
+      seen.filter((each) => each.includes('smuggled')),
+      [],
+    );
     // The port still works for everyone else.
     assert.equal((await fetch(`http://127.0.0.1:${relay.port}/fine`)).status, 200);
   });
@@ -132,16 +155,20 @@ describe('before the handshake', () => {
   it('500 connections that vanish, at every stage of a handshake: every descriptor comes back', async () => {
     const descriptors = () => readdirSync(`/proc/${one.process.pid}/fd`).length;
     const begun = descriptors();
-    const text = 'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
-    await pool(50, Array.from({length: 500}, (_, i) => async () => {
-      const socket = connect(one.port, '127.0.0.1');
-      socket.on('error', () => undefined);
-      await once(socket, 'connect');
-      await new Promise((done) => socket.write(text.slice(0, Math.floor((i / 400) * text.length)), done));
-      if (i % 3 === 0) await pause(i % 10);
-      if (i % 2) socket.resetAndDestroy();
-      else socket.destroy();
-    }));
+    const text =
+      'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+    await pool(
+      50,
+      Array.from({length: 500}, (_, i) => async () => {
+        const socket = connect(one.port, '127.0.0.1');
+        socket.on('error', () => undefined);
+        await once(socket, 'connect');
+        await new Promise((done) => socket.write(text.slice(0, Math.floor((i / 400) * text.length)), done));
+        if (i % 3 === 0) await pause(i % 10);
+        if (i % 2) socket.resetAndDestroy();
+        else socket.destroy();
+      }),
+    );
     await eventually('every descriptor', () => descriptors() <= begun + 2, 15_000);
   });
 });
@@ -152,7 +179,10 @@ describe('in a session', () => {
     const peer = new Promise<Endpoint>((resolve) => (arrived = resolve));
     const listener = await listenRaw((socket, request) => arrived(acceptEndpoint(socket, request)));
     cleanup(() => listener.close());
-    const through = await proxy({routes: [{upstream: `ws://127.0.0.1:${listener.port}`, limits: {fragments: 2_000_000, buffered: '1MiB'}}], threads: 1});
+    const through = await proxy({
+      routes: [{upstream: `ws://127.0.0.1:${listener.port}`, limits: {fragments: 2_000_000, buffered: '1MiB'}}],
+      threads: 1,
+    });
     const client = await connectEndpoint({port: through.port});
     return {client, peer: await peer, proxy: through};
   };
@@ -160,7 +190,9 @@ describe('in a session', () => {
   it('a ping flood is ended with 1008 and counted once', async () => {
     const count = await anomalies('control_flood');
     const client = await connectEndpoint({port: one.port});
-    const flood = Buffer.concat(Array.from({length: 1000}, () => encode({opcode: 9, payload: Buffer.alloc(125)}, true)));
+    const flood = Buffer.concat(
+      Array.from({length: 1000}, () => encode({opcode: 9, payload: Buffer.alloc(125)}, true)),
+    );
     for (let i = 0; i < 20 && client.ended === undefined && client.close === undefined; ++i) await client.write(flood);
     await client.until(() => client.ended !== undefined, 5000);
     assert.equal(client.close?.code ?? 1008, 1008);
@@ -172,7 +204,9 @@ describe('in a session', () => {
     const count = await anomalies('too_many_fragments');
     const client = await connectEndpoint({port: one.port});
     await client.send({opcode: 1, payload: Buffer.from('x'), fin: false});
-    const some = Buffer.concat(Array.from({length: 10_000}, () => encode({opcode: 0, payload: Buffer.from('y'), fin: false}, true)));
+    const some = Buffer.concat(
+      Array.from({length: 10_000}, () => encode({opcode: 0, payload: Buffer.from('y'), fin: false}, true)),
+    );
     for (let i = 0; i < 100 && client.ended === undefined && client.close === undefined; ++i) await client.write(some);
     await client.until(() => client.ended !== undefined, 5000);
     assert.equal(client.close?.code ?? 1008, 1008);
@@ -185,7 +219,9 @@ describe('in a session', () => {
     peer.onFrame = () => ++frames;
     const rss = through.process.rss();
     await client.send({opcode: 2, fin: false});
-    const some = Buffer.concat(Array.from({length: 10_000}, () => encode({opcode: 0, payload: Buffer.from('y'), fin: false}, true)));
+    const some = Buffer.concat(
+      Array.from({length: 10_000}, () => encode({opcode: 0, payload: Buffer.from('y'), fin: false}, true)),
+    );
     for (let i = 0; i < 100; ++i) await client.write(some);
     await client.send({opcode: 0, fin: true});
     assert.ok(await peer.until(() => peer.messages().length === 1, 30_000), `${frames} frames came`);
@@ -198,7 +234,8 @@ describe('in a session', () => {
   for (const reader of ['client', 'peer'] as const)
     it(`a ${reader === 'client' ? 'client' : 'backend'} that never reads: its sender is paused, memory stays, and every byte is there once it reads`, async () => {
       const ends = await raws();
-      const slow = ends[reader], fast = reader === 'client' ? ends.peer : ends.client;
+      const slow = ends[reader],
+        fast = reader === 'client' ? ends.peer : ends.client;
       const rss = ends.proxy.process.rss();
       slow.socket.pause();
       const chunk = encode({opcode: 2, payload: Buffer.alloc(1 << 20, 5)}, fast.role === 'client');
@@ -211,16 +248,26 @@ describe('in a session', () => {
       })();
       // Until nothing more is taken for a while.
       let last = -1;
-      await eventually('the sender is paused', async () => {
-        const still = written === last && written > 0;
-        last = written;
-        return still;
-      }, 20_000, 500);
+      await eventually(
+        'the sender is paused',
+        async () => {
+          const still = written === last && written > 0;
+          last = written;
+          return still;
+        },
+        20_000,
+        500,
+      );
       assert.ok(written < 60, `${written} MiB were taken`);
-      assert.ok(ends.proxy.process.rss() - rss < 32 * mb, `resident memory grew by ${((ends.proxy.process.rss() - rss) / mb).toFixed(1)} MB`);
+      assert.ok(
+        ends.proxy.process.rss() - rss < 32 * mb,
+        `resident memory grew by ${((ends.proxy.process.rss() - rss) / mb).toFixed(1)} MB`,
+      );
       const held = await eventually('the gauge shows it', async () => {
         const now = await metrics(ends.proxy);
-        return now.sum('websocket_buffered_amount_bytes') > 0 && now.sum('websocket_buffered_sessions') === 1 ? now : undefined;
+        return now.sum('websocket_buffered_amount_bytes') > 0 && now.sum('websocket_buffered_sessions') === 1
+          ? now
+          : undefined;
       });
       assert.ok(held.sum('websocket_buffered_amount_bytes') < 64 * mb);
       assert.ok((await ends.proxy.sessions()).sessions[0].buffered_bytes > 0);
@@ -228,25 +275,40 @@ describe('in a session', () => {
       await sending;
       assert.ok(await slow.until(() => slow.messages().length === 100, 30_000), `${slow.messages().length} messages`);
       assert.ok(slow.messages().every((message) => message.payload.length === 1 << 20 && message.payload[777] === 5));
-      await eventually('the gauge is back at 0', async () => (await metrics(ends.proxy)).sum('websocket_buffered_amount_bytes') === 0);
+      await eventually(
+        'the gauge is back at 0',
+        async () => (await metrics(ends.proxy)).sum('websocket_buffered_amount_bytes') === 0,
+      );
       await ends.client.shut();
       ends.peer.destroy();
     });
 
   it('200 sessions that break every rule at once', async () => {
     const bad: Buffer[] = [
-      encode({opcode: 1, payload: Buffer.from('x'), masked: false}, true), encode({opcode: 11}, true), encode({opcode: 1, rsv: 7}, true), encode({opcode: 9, payload: Buffer.alloc(126)}, true),
-      encode({opcode: 0}, true), encode({opcode: 1, announced: (1n << 63n) - 1n, lengthForm: 64}, true), encode({opcode: 1, announced: 1n << 63n, lengthForm: 64}, true),
-      encode({opcode: 8, payload: Buffer.from([0])}, true), encode({opcode: 1, payload: Buffer.from([0xff])}, true), encode({opcode: 8, payload: Buffer.from([3, 0xed])}, true),
+      encode({opcode: 1, payload: Buffer.from('x'), masked: false}, true),
+      encode({opcode: 11}, true),
+      encode({opcode: 1, rsv: 7}, true),
+      encode({opcode: 9, payload: Buffer.alloc(126)}, true),
+      encode({opcode: 0}, true),
+      encode({opcode: 1, announced: (1n << 63n) - 1n, lengthForm: 64}, true),
+      encode({opcode: 1, announced: 1n << 63n, lengthForm: 64}, true),
+      encode({opcode: 8, payload: Buffer.from([0])}, true),
+      encode({opcode: 1, payload: Buffer.from([0xff])}, true),
+      encode({opcode: 8, payload: Buffer.from([3, 0xed])}, true),
     ];
-    const codes = await Promise.all(Array.from({length: 200}, async (_, i) => {
-      const client = await connectEndpoint({port: one.port});
-      await client.chop(bad[i % bad.length]!, 1 + (i % 7));
-      await client.until(() => client.ended !== undefined, 8000);
-      client.destroy();
-      return client.close?.code;
-    }));
+    const codes = await Promise.all(
+      Array.from({length: 200}, async (_, i) => {
+        const client = await connectEndpoint({port: one.port});
+        await client.chop(bad[i % bad.length]!, 1 + (i % 7));
+        await client.until(() => client.ended !== undefined, 8000);
+        client.destroy();
+        return client.close?.code;
+      }),
+    );
     const expected = [1002, 1002, 1002, 1002, 1002, 1009, 1002, 1002, 1007, 1002];
-    assert.deepEqual(codes, codes.map((_, i) => expected[i % bad.length]));
+    assert.deepEqual(
+      codes,
+      codes.map((_, i) => expected[i % bad.length]),
+    );
   });
 });

@@ -15,42 +15,73 @@ interface Answer {
   body: string;
 }
 function ask(port: number, options: RequestOptions & {body?: string | Buffer} = {}): Promise<Answer> {
-  return withDeadline(10_000, 'answer', () => new Promise((resolve, reject) => {
-    const request = httpRequest({host: '127.0.0.1', port, agent: false, ...options}, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (part: string) => (body += part));
-      response.on('end', () => resolve({status: response.statusCode ?? 0, headers: response.headers, body}));
-      response.on('error', reject);
-    });
-    request.on('error', reject);
-    request.on('upgrade', (response, socket) => {
-      socket.destroy();
-      resolve({status: response.statusCode ?? 0, headers: response.headers, body: ''});
-    });
-    request.end(options.body);
-  }));
+  return withDeadline(
+    10_000,
+    'answer',
+    () =>
+      new Promise((resolve, reject) => {
+        const request = httpRequest({host: '127.0.0.1', port, agent: false, ...options}, (response) => {
+          let body = '';
+          response.setEncoding('utf8').on('data', (part: string) => (body += part));
+          response.on('end', () => resolve({status: response.statusCode ?? 0, headers: response.headers, body}));
+          response.on('error', reject);
+        });
+        request.on('error', reject);
+        request.on('upgrade', (response, socket) => {
+          socket.destroy();
+          resolve({status: response.statusCode ?? 0, headers: response.headers, body: ''});
+        });
+        request.end(options.body);
+      }),
+  );
 }
 const upgrade = (headers: Record<string, string> = {}): RequestOptions => ({
-  headers: {Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', ...headers},
+  headers: {
+    Connection: 'Upgrade',
+    Upgrade: 'websocket',
+    'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    ...headers,
+  },
 });
 
 describe('plain HTTP on the same port', () => {
   it('is relayed, bodies and all, and the connection is kept', async () => {
-    const server = await backend({http: (request, response) => {
-      const parts: Buffer[] = [];
-      request.on('data', (part: Buffer) => parts.push(part));
-      request.on('end', () => response.writeHead(200, {'X-Method': request.method, 'X-Path': request.url, 'X-For': String(request.headers['x-forwarded-for'])}).end(Buffer.concat(parts)));
-    }});
+    const server = await backend({
+      http: (request, response) => {
+        const parts: Buffer[] = [];
+        request.on('data', (part: Buffer) => parts.push(part));
+        request.on('end', () =>
+          response
+            .writeHead(200, {
+              'X-Method': request.method,
+              'X-Path': request.url,
+              'X-For': String(request.headers['x-forwarded-for']),
+            })
+            .end(Buffer.concat(parts)),
+        );
+      },
+    });
     const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`}]});
     const health = await ask(one.port, {path: '/health?deep=1'});
     assert.equal(health.status, 200);
     assert.equal(health.headers['x-path'], '/health?deep=1');
     assert.equal(health.headers['x-for'], '127.0.0.1');
     const big = Buffer.alloc(3_000_000, 'polling ');
-    const posted = await ask(one.port, {method: 'POST', path: '/socket.io/?transport=polling', headers: {'Content-Length': String(big.length)}, body: big});
+    const posted = await ask(one.port, {
+      method: 'POST',
+      path: '/socket.io/?transport=polling',
+      headers: {'Content-Length': String(big.length)},
+      body: big,
+    });
     assert.equal(posted.headers['x-method'], 'POST');
     assert.equal(posted.body, big.toString());
-    const chunked = await ask(one.port, {method: 'PUT', path: '/chunked', headers: {'Transfer-Encoding': 'chunked'}, body: 'in chunks'});
+    const chunked = await ask(one.port, {
+      method: 'PUT',
+      path: '/chunked',
+      headers: {'Transfer-Encoding': 'chunked'},
+      body: 'in chunks',
+    });
     assert.equal(chunked.body, 'in chunks');
     const head = await ask(one.port, {method: 'HEAD', path: '/head'});
     assert.equal(head.body, '');
@@ -62,7 +93,8 @@ describe('plain HTTP on the same port', () => {
       const answer = await readHead(socket);
       assert.equal(answer.get('x-path'), path);
       assert.equal(answer.status, 200);
-      if (Number(answer.get('content-length') ?? 0) === 0 && /chunked/.test(answer.get('transfer-encoding') ?? '')) await readRest(socket);
+      if (Number(answer.get('content-length') ?? 0) === 0 && /chunked/.test(answer.get('transfer-encoding') ?? ''))
+        await readRest(socket);
     }
     socket.destroy();
     const counted = await metrics(one);
@@ -87,7 +119,9 @@ describe('plain HTTP on the same port', () => {
     const socket = await open({port: one.port});
     socket.write('GET /poll HTTP/1.1\r\nHost: a\r\n\r\n');
     assert.equal((await readHead(socket)).status, 200);
-    socket.write('GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n');
+    socket.write(
+      'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    );
     const answer = await eventually('the 101', async () => {
       const head = await readHead(socket);
       return head.raw.includes('101') ? head : undefined;
@@ -110,18 +144,29 @@ async function readRest(socket: import('node:net').Socket): Promise<void> {
 
 describe('routes', () => {
   it('are chosen by host, path and subprotocol, in order', async () => {
-    const named = async (name: string, protocols?: string[]) => backend({protocols, onUpgrade: (request) => {
-      (request as {seen?: string}).seen = name;
-      return false;
-    }});
-    const [host, path, protocol, rest] = [await named('host'), await named('path'), await named('protocol', ['graphql-ws', 'soap']), await named('rest')];
+    const named = async (name: string, protocols?: string[]) =>
+      backend({
+        protocols,
+        onUpgrade: (request) => {
+          (request as {seen?: string}).seen = name;
+          return false;
+        },
+      });
+    const [host, path, protocol, rest] = [
+      await named('host'),
+      await named('path'),
+      await named('protocol', ['graphql-ws', 'soap']),
+      await named('rest'),
+    ];
     const at = (one: {port: number}) => `ws://127.0.0.1:${one.port}`;
-    const one = await proxy({routes: [
-      {name: 'host', match: {host: '*.calls.test'}, upstream: at(host)},
-      {name: 'path', match: {path: '/media'}, upstream: at(path)},
-      {name: 'protocol', match: {subprotocol: 'graphql-ws'}, upstream: at(protocol)},
-      {name: 'rest', match: {path: '/any'}, upstream: `${at(rest)}/prefix`},
-    ]});
+    const one = await proxy({
+      routes: [
+        {name: 'host', match: {host: '*.calls.test'}, upstream: at(host)},
+        {name: 'path', match: {path: '/media'}, upstream: at(path)},
+        {name: 'protocol', match: {subprotocol: 'graphql-ws'}, upstream: at(protocol)},
+        {name: 'rest', match: {path: '/any'}, upstream: `${at(rest)}/prefix`},
+      ],
+    });
     const url = `ws://127.0.0.1:${one.port}`;
     const goes = async (to: typeof host, target: string, protocols: string[] = [], headers = {}) => {
       const before = to.requests.length;
@@ -135,17 +180,28 @@ describe('routes', () => {
     assert.equal((await goes(protocol, '/elsewhere', ['other', 'graphql-ws'])).protocol, 'graphql-ws');
     await goes(rest, '/any/thing');
     assert.equal(rest.requests[0]!.url, '/prefix/any/thing');
-    for (const target of ['/mediation', '/', '/media/../x']) await assert.rejects(connected(url + target), /404/, target);
+    for (const target of ['/mediation', '/', '/media/../x'])
+      await assert.rejects(connected(url + target), /404/, target);
     const counted = await metrics(one);
-    for (const route of ['host', 'path', 'protocol', 'rest']) assert.equal(counted.sum('websocket_connections_total', {route, result: 'accept'}), 1, route);
+    for (const route of ['host', 'path', 'protocol', 'rest'])
+      assert.equal(counted.sum('websocket_connections_total', {route, result: 'accept'}), 1, route);
   });
 
   it('X-Forwarded-* and Forwarded are appended, replaced or left alone', async () => {
     const server = await backend();
     const upstream = `ws://127.0.0.1:${server.port}`;
-    const one = await proxy({routes: ['append', 'replace', 'off'].map((forwarded) => ({name: forwarded, match: {path: `/${forwarded}`}, upstream, forwarded}))});
+    const one = await proxy({
+      routes: ['append', 'replace', 'off'].map((forwarded) => ({
+        name: forwarded,
+        match: {path: `/${forwarded}`},
+        upstream,
+        forwarded,
+      })),
+    });
     const seen = async (policy: string) => {
-      await connected(`ws://127.0.0.1:${one.port}/${policy}`, {headers: {'X-Forwarded-For': '203.0.113.7', 'X-Forwarded-Proto': 'https'}});
+      await connected(`ws://127.0.0.1:${one.port}/${policy}`, {
+        headers: {'X-Forwarded-For': '203.0.113.7', 'X-Forwarded-Proto': 'https'},
+      });
       return server.requests.at(-1)!.headers;
     };
     assert.equal((await seen('append'))['x-forwarded-for'], '203.0.113.7, 127.0.0.1');
@@ -157,9 +213,12 @@ describe('routes', () => {
 
   it('only listed origins, and clients that are no browser, get in', async () => {
     const server = await backend();
-    const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`, origins: ['https://app.example.com', '*.example.org']}]});
+    const one = await proxy({
+      routes: [{upstream: `ws://127.0.0.1:${server.port}`, origins: ['https://app.example.com', '*.example.org']}],
+    });
     const url = `ws://127.0.0.1:${one.port}/`;
-    for (const origin of ['https://app.example.com', 'https://www.example.org', undefined]) await shut(await connected(url, {origin}));
+    for (const origin of ['https://app.example.com', 'https://www.example.org', undefined])
+      await shut(await connected(url, {origin}));
     for (const origin of ['https://evil.test', 'http://app.example.com', 'https://app.example.com.evil.test', 'null']) {
       const answer = await ask(one.port, upgrade({Origin: origin}));
       assert.equal(answer.status, 403, origin);
@@ -190,7 +249,11 @@ describe('refusals carry a reason', () => {
     silent.listen(0, '127.0.0.1');
     await once(silent, 'listening');
     cleanup(() => silent.close());
-    const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${(silent.address() as {port: number}).port}`, limits: {handshake_timeout: '500ms'}}]});
+    const one = await proxy({
+      routes: [
+        {upstream: `ws://127.0.0.1:${(silent.address() as {port: number}).port}`, limits: {handshake_timeout: '500ms'}},
+      ],
+    });
     const begun = Date.now();
     refused(await ask(one.port, upgrade()), 504);
     assert.ok(Date.now() - begun < 3000);
@@ -225,7 +288,10 @@ describe('refusals carry a reason', () => {
 
   it('408: a request head that does not arrive in time; 431: one that is too large', async () => {
     const server = await backend();
-    const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`, limits: {handshake_timeout: '700ms'}}], config: {limits: {header: '4KiB', fields: 20}}});
+    const one = await proxy({
+      routes: [{upstream: `ws://127.0.0.1:${server.port}`, limits: {handshake_timeout: '700ms'}}],
+      config: {limits: {header: '4KiB', fields: 20}},
+    });
     const slow = connect(one.port, '127.0.0.1');
     slow.on('error', () => undefined);
     slow.write('GET / HTTP/1.1\r\nHost: a\r\n');

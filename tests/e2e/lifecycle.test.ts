@@ -10,7 +10,8 @@ import {join} from 'node:path';
 import {eventually, withDeadline} from '../lib/wait.js';
 import {backend, closed, connected, listening, logLines, metrics, program, proxy, roundTrip, shut} from './support.js';
 
-const report = async (one: ReturnType<typeof program>, ms = 60_000) => JSON.parse((await one.saw(/^report (.+)$/m, ms))[1]!);
+const report = async (one: ReturnType<typeof program>, ms = 60_000) =>
+  JSON.parse((await one.saw(/^report (.+)$/m, ms))[1]!);
 
 describe('reload', () => {
   it('under load: live sessions stay as they are, new ones take the new routes', async () => {
@@ -24,7 +25,12 @@ describe('reload', () => {
     const held = await connected(url);
     for (let i = 0; i < 5; ++i) {
       const before = logLines(one, /reload/i).length;
-      one.configure({routes: [{name: 'calls', upstream: `ws://127.0.0.1:${fresh.port}`}, {name: `extra${i}`, match: {path: '/extra'}, upstream: old}]});
+      one.configure({
+        routes: [
+          {name: 'calls', upstream: `ws://127.0.0.1:${fresh.port}`},
+          {name: `extra${i}`, match: {path: '/extra'}, upstream: old},
+        ],
+      });
       one.process.signal('SIGHUP');
       await eventually('the reload is logged', () => logLines(one, /reload/i).length > before, 10_000, 5);
     }
@@ -36,7 +42,11 @@ describe('reload', () => {
     assert.equal(done.received, 60 * 250);
     assert.deepEqual(done.closes, {1000: 60});
     const probe = Buffer.alloc(12);
-    assert.equal((await roundTrip(held, probe)).length, 12, 'what was open before all of it still reaches the old upstream');
+    assert.equal(
+      (await roundTrip(held, probe)).length,
+      12,
+      'what was open before all of it still reaches the old upstream',
+    );
     const counted = await metrics(one);
     assert.equal(counted.sum('websocket_connections_total', {result: 'accept'}), 62, 'counters go on');
     await shut(held);
@@ -90,7 +100,10 @@ describe('reload', () => {
 describe('drain', () => {
   it('under load: nothing new, what ends in time ends undisturbed, the rest is closed 1001, exit 0', async () => {
     const load = program('load_server');
-    const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${await listening(load)}`}], config: {drain: {timeout: '5s'}}});
+    const one = await proxy({
+      routes: [{upstream: `ws://127.0.0.1:${await listening(load)}`}],
+      config: {drain: {timeout: '5s'}},
+    });
     const url = `ws://127.0.0.1:${one.port}/`;
     const clients = program('load_client', url, '--sessions', '60', '--rate', '50', '--seconds', '3');
     await clients.saw(/^connected$/m);
@@ -142,12 +155,23 @@ it('a port that is taken, a file that is wrong and arguments that are wrong say 
     await one.exit(10_000);
     return {code: one.child.exitCode, err: one.err, out: one.out};
   };
-  const taken = await run('proxy', '--listen', `127.0.0.1:${server.port}`, '--upstream', 'ws://127.0.0.1:1', '--metrics', '127.0.0.1:0');
+  const taken = await run(
+    'proxy',
+    '--listen',
+    `127.0.0.1:${server.port}`,
+    '--upstream',
+    'ws://127.0.0.1:1',
+    '--metrics',
+    '127.0.0.1:0',
+  );
   assert.equal(taken.code, 1);
   assert.match(taken.err, new RegExp(`127.0.0.1:${server.port}`));
   const file = join(temporaryFolder(), 'bad.yaml');
   writeFileSync(file, 'routes:\n  - upstream: ws://127.0.0.1:1\n    heartbeat: {interval: soon}\n');
-  for (const command of [['check', file], ['proxy', '--config', file]]) {
+  for (const command of [
+    ['check', file],
+    ['proxy', '--config', file],
+  ]) {
     const wrong = await run(...command);
     assert.equal(wrong.code, 2, command.join(' '));
     assert.match(wrong.err + wrong.out, /bad\.yaml:3:\d+: /);

@@ -7,13 +7,36 @@ import {run} from 'node:test';
 import {spec} from 'node:test/reporters';
 
 // Those that measure time first, beside others that mostly wait; those that load the machine last.
-const order = ['heartbeat', 'console', 'page', 'trace', 'signals', 'realtime', 'propagation', 'dialects', 'libraries', 'browser', 'http', 'peers', 'lifecycle', 'console_input', 'console_live', 'console_safety', 'hostile', 'console_durable', 'exactness'];
-const place = (file: string): number => (order.indexOf(file.replace('.test.mjs', '')) + order.length + 1) % (order.length + 1);
+const order = [
+  'heartbeat',
+  'console',
+  'page',
+  'trace',
+  'signals',
+  'realtime',
+  'propagation',
+  'dialects',
+  'libraries',
+  'browser',
+  'http',
+  'peers',
+  'lifecycle',
+  'console_input',
+  'console_live',
+  'console_safety',
+  'hostile',
+  'console_durable',
+  'exactness',
+];
+const place = (file: string): number =>
+  (order.indexOf(file.replace('.test.mjs', '')) + order.length + 1) % (order.length + 1);
 
 const folder = dirname(fileURLToPath(import.meta.url));
 const names = process.argv.slice(2).filter((name) => name !== '--full');
 if (process.argv.includes('--full')) process.env.SOCKEYE_E2E_FULL = '1';
-const files = readdirSync(folder).filter((name) => name.endsWith('.test.mjs')).sort((a, b) => place(a) - place(b))
+const files = readdirSync(folder)
+  .filter((name) => name.endsWith('.test.mjs'))
+  .sort((a, b) => place(a) - place(b))
   .filter((name) => !names.length || names.some((wanted) => name === `${wanted}.test.mjs`));
 if (!files.length) {
   console.error(`no such test: ${names.join(' ')}`);
@@ -22,8 +45,15 @@ if (!files.length) {
 // Stopped from outside, it stops the files that run; they stop what they started.
 const stopped = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort());
-const stream = run({signal: stopped.signal, files: files.map((name) => join(folder, name)), concurrency: 2, timeout: process.env.SOCKEYE_E2E_FULL ? 7_200_000 : 900_000});
+const stream = run({
+  signal: stopped.signal,
+  files: files.map((name) => join(folder, name)),
+  concurrency: 2,
+  timeout: process.env.SOCKEYE_E2E_FULL ? 7_200_000 : 900_000,
+});
 stream.on('test:fail', () => (process.exitCode = 1));
 // A class in some Node versions, a function in others.
 const reporter = new (spec as unknown as new () => NodeJS.ReadWriteStream)();
-(stream as unknown as NodeJS.ReadableStream & {compose(to: unknown): NodeJS.ReadableStream}).compose(reporter).pipe(process.stdout);
+(stream as unknown as NodeJS.ReadableStream & {compose(to: unknown): NodeJS.ReadableStream})
+  .compose(reporter)
+  .pipe(process.stdout);

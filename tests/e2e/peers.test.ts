@@ -6,7 +6,20 @@ import {before, describe, it} from 'node:test';
 import {Authority, type Certificate} from '../lib/certs.js';
 import {binary, python, temporaryFolder, testsFolder} from '../lib/process.js';
 import type {Proxy} from '../lib/proxy.js';
-import {backend, child, cleanup, closed, connected, listening, metrics, program, proxy, quiet, roundTrip, shut} from './support.js';
+import {
+  backend,
+  child,
+  cleanup,
+  closed,
+  connected,
+  listening,
+  metrics,
+  program,
+  proxy,
+  quiet,
+  roundTrip,
+  shut,
+} from './support.js';
 import {startServer} from '../conformance/peers.js';
 
 const authority = new Authority();
@@ -18,12 +31,18 @@ const listenTls = (certificate: Certificate) => ({certificate: certificate.certi
 
 describe('every client with every server', () => {
   const servers: Record<string, () => Promise<{url: string}>> = {
-    'ws': async () => ({url: `ws://127.0.0.1:${await listening(program('ws_peer', 'serve'))}`}),
-    'ws without deflate': async () => ({url: `ws://127.0.0.1:${await listening(program('ws_peer', 'serve', '--no-deflate'))}`}),
-    'ws over TLS': async () => ({url: `wss://127.0.0.1:${await listening(program('ws_peer', 'serve', '--tls', served.certificate, served.key))}`}),
-    'python': async () => ({url: `ws://127.0.0.1:${await listening(child('python', python, ['-u', peer, 'serve']))}`}),
-    'python over TLS': async () => ({url: `wss://127.0.0.1:${await listening(child('python', python, ['-u', peer, 'serve', '--tls', served.certificate, served.key]))}`}),
-    'beast': async () => {
+    ws: async () => ({url: `ws://127.0.0.1:${await listening(program('ws_peer', 'serve'))}`}),
+    'ws without deflate': async () => ({
+      url: `ws://127.0.0.1:${await listening(program('ws_peer', 'serve', '--no-deflate'))}`,
+    }),
+    'ws over TLS': async () => ({
+      url: `wss://127.0.0.1:${await listening(program('ws_peer', 'serve', '--tls', served.certificate, served.key))}`,
+    }),
+    python: async () => ({url: `ws://127.0.0.1:${await listening(child('python', python, ['-u', peer, 'serve']))}`}),
+    'python over TLS': async () => ({
+      url: `wss://127.0.0.1:${await listening(child('python', python, ['-u', peer, 'serve', '--tls', served.certificate, served.key]))}`,
+    }),
+    beast: async () => {
       const server = await startServer('beast');
       cleanup(() => server.process.stop());
       return {url: `ws://127.0.0.1:${server.port}`};
@@ -33,9 +52,14 @@ describe('every client with every server', () => {
     for (const secure of [false, true])
       it(`${name}, clients over ${secure ? 'wss' : 'ws'}`, async () => {
         const {url} = await start();
-        const one = await proxy({routes: [{
-          upstream: url.startsWith('wss') ? {url, tls: {ca: authority.ca}} : url, ...(secure ? {tls: listenTls(front)} : {}),
-        }]});
+        const one = await proxy({
+          routes: [
+            {
+              upstream: url.startsWith('wss') ? {url, tls: {ca: authority.ca}} : url,
+              ...(secure ? {tls: listenTls(front)} : {}),
+            },
+          ],
+        });
         const at = `${secure ? 'wss' : 'ws'}://127.0.0.1:${one.port}/talk`;
         const ca = readFileSync(authority.ca);
         let messages = 0;
@@ -57,7 +81,9 @@ describe('every client with every server', () => {
           messages += 50;
         }
         const counted = await quiet(one);
-        const data = (direction: string) => counted.sum('websocket_messages_total', {direction, type: 'text'}) + counted.sum('websocket_messages_total', {direction, type: 'binary'});
+        const data = (direction: string) =>
+          counted.sum('websocket_messages_total', {direction, type: 'text'}) +
+          counted.sum('websocket_messages_total', {direction, type: 'binary'});
         assert.equal(data('c2s'), messages);
         assert.equal(data('s2c'), messages);
         assert.equal(counted.sum('websocket_anomalies_total'), 0);
@@ -69,8 +95,10 @@ describe('TLS', () => {
   before(async () => {
     plain = await backend();
   });
-  const tlsBackend = (name: string, names?: string[], ca?: string) => backend({tls: {...authority.issue(name, names), ca}});
-  const through = async (one: Proxy, secure = false) => connected(`${secure ? 'wss' : 'ws'}://127.0.0.1:${one.port}/`, secure ? {ca: readFileSync(authority.ca)} : {});
+  const tlsBackend = (name: string, names?: string[], ca?: string) =>
+    backend({tls: {...authority.issue(name, names), ca}});
+  const through = async (one: Proxy, secure = false) =>
+    connected(`${secure ? 'wss' : 'ws'}://127.0.0.1:${one.port}/`, secure ? {ca: readFileSync(authority.ca)} : {});
 
   it('an upstream with a name that is not asked for is refused with 502', async () => {
     const server = await tlsBackend('elsewhere', ['DNS:elsewhere.test']);
@@ -79,13 +107,19 @@ describe('TLS', () => {
   });
   it('server_name is what is asked for', async () => {
     const server = await tlsBackend('elsewhere', ['DNS:elsewhere.test']);
-    const one = await proxy({routes: [{upstream: {url: `wss://127.0.0.1:${server.port}`, tls: {ca: authority.ca, server_name: 'elsewhere.test'}}}]});
+    const one = await proxy({
+      routes: [
+        {upstream: {url: `wss://127.0.0.1:${server.port}`, tls: {ca: authority.ca, server_name: 'elsewhere.test'}}},
+      ],
+    });
     assert.equal(String(await roundTrip(await through(one), 'hi')), 'hi');
   });
   it('an upstream of another authority is refused with 502, and not with verify: false', async () => {
     const stranger = new Authority();
     const server = await backend({tls: stranger.issue('server')});
-    const strict = await proxy({routes: [{upstream: {url: `wss://127.0.0.1:${server.port}`, tls: {ca: authority.ca}}}]});
+    const strict = await proxy({
+      routes: [{upstream: {url: `wss://127.0.0.1:${server.port}`, tls: {ca: authority.ca}}}],
+    });
     await assert.rejects(through(strict), /502/);
     const lax = await proxy({routes: [{upstream: {url: `wss://127.0.0.1:${server.port}`, tls: {verify: false}}}]});
     assert.equal(String(await roundTrip(await through(lax), 'hi')), 'hi');
@@ -100,10 +134,16 @@ describe('TLS', () => {
     await assert.rejects(through(without), /502|hang up/);
   });
   it('client_ca: only clients with a certificate of that authority get in', async () => {
-    const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${plain.port}`, tls: {...listenTls(front), client_ca: authority.ca}}]});
+    const one = await proxy({
+      routes: [{upstream: `ws://127.0.0.1:${plain.port}`, tls: {...listenTls(front), client_ca: authority.ca}}],
+    });
     await assert.rejects(through(one, true));
     const mine = authority.issue('client');
-    const socket = await connected(`wss://127.0.0.1:${one.port}/`, {ca: readFileSync(authority.ca), cert: readFileSync(mine.certificate), key: readFileSync(mine.key)});
+    const socket = await connected(`wss://127.0.0.1:${one.port}/`, {
+      ca: readFileSync(authority.ca),
+      cert: readFileSync(mine.certificate),
+      key: readFileSync(mine.key),
+    });
     assert.equal(String(await roundTrip(socket, 'hi')), 'hi');
   });
   it('a plain upgrade on a TLS port, and a ClientHello on a plain one, are turned away', async () => {
@@ -119,10 +159,12 @@ describe('TLS', () => {
 it('Unix sockets and IPv6 on both sides', async () => {
   const folder = temporaryFolder();
   const server = await backend({path: join(folder, 'backend.sock')});
-  const one = await proxy({routes: [
-    {upstream: `unix:${join(folder, 'backend.sock')}`},
-    {name: 'front', listen: `unix:${join(folder, 'front.sock')}`, upstream: `unix:${join(folder, 'backend.sock')}`},
-  ]});
+  const one = await proxy({
+    routes: [
+      {upstream: `unix:${join(folder, 'backend.sock')}`},
+      {name: 'front', listen: `unix:${join(folder, 'front.sock')}`, upstream: `unix:${join(folder, 'backend.sock')}`},
+    ],
+  });
   for (const url of [`ws://127.0.0.1:${one.port}/`, `ws+unix://${join(folder, 'front.sock')}:/path`]) {
     const socket = await connected(url);
     assert.equal(String(await roundTrip(socket, 'hi')), 'hi');
@@ -130,7 +172,11 @@ it('Unix sockets and IPv6 on both sides', async () => {
     for (const each of server.sockets) each.close(4001, 'bye');
     assert.deepEqual(await end, {code: 4001, reason: 'bye'});
   }
-  const v6 = await proxy({routes: [{listen: '[::1]:0', upstream: `ws://[::1]:1`}, {name: 'usual', upstream: `unix:${join(folder, 'backend.sock')}`}]});
+  const v6 = await proxy({
+    routes: [
+      {listen: '[::1]:0', upstream: `ws://[::1]:1`},
+      {name: 'usual', upstream: `unix:${join(folder, 'backend.sock')}`},
+    ],
+  });
   assert.equal(String(await roundTrip(await connected(`ws://127.0.0.1:${v6.port}/`), 'hi')), 'hi');
 });
-

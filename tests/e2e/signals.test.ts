@@ -10,8 +10,12 @@ import {eventually} from '../lib/wait.js';
 import {backend, child, connected, metrics, proxy, quiet, roundTrip, shut} from './support.js';
 
 const seeds: [string, string][] = [
-  ['websocket_connections_active', 'gauge'], ['websocket_connections_total', 'counter'], ['websocket_message_duration_seconds', 'histogram'],
-  ['websocket_handshake_duration_seconds', 'histogram'], ['websocket_buffered_amount_bytes', 'gauge'], ['websocket_pong_missed_total', 'counter'],
+  ['websocket_connections_active', 'gauge'],
+  ['websocket_connections_total', 'counter'],
+  ['websocket_message_duration_seconds', 'histogram'],
+  ['websocket_handshake_duration_seconds', 'histogram'],
+  ['websocket_buffered_amount_bytes', 'gauge'],
+  ['websocket_pong_missed_total', 'counter'],
 ];
 
 describe('counters', () => {
@@ -22,7 +26,10 @@ describe('counters', () => {
     for (const size of [0, 10, 1000, 70_000]) await roundTrip(socket, Buffer.alloc(size));
     await roundTrip(socket, 'text');
     socket.ping('app');
-    await eventually('the application\'s ping is counted', async () => (await metrics(one)).sum('websocket_messages_total', {type: 'pong', direction: 's2c'}) === 1);
+    await eventually(
+      "the application's ping is counted",
+      async () => (await metrics(one)).sum('websocket_messages_total', {type: 'pong', direction: 's2c'}) === 1,
+    );
     const live = await metrics(one);
     const route = 'calls';
     assert.equal(live.sum('websocket_connections_active', {route}), 1);
@@ -52,8 +59,13 @@ describe('counters', () => {
     assert.deepEqual(row.bytes, {c2s: 71_014, s2c: 71_014});
     const detail = JSON.parse((await one.get(`/sessions/${row.id}`)).body);
     const data = detail.recorder.filter((entry: {type: string}) => ['text', 'binary'].includes(entry.type));
-    assert.deepEqual(data.map((entry: {direction: string; length: number}) => [entry.direction, entry.length]),
-      [0, 10, 1000, 70_000, 4].flatMap((length) => [['c2s', length], ['s2c', length]]));
+    assert.deepEqual(
+      data.map((entry: {direction: string; length: number}) => [entry.direction, entry.length]),
+      [0, 10, 1000, 70_000, 4].flatMap((length) => [
+        ['c2s', length],
+        ['s2c', length],
+      ]),
+    );
 
     await shut(socket, 4000);
     const done = await quiet(one);
@@ -63,7 +75,10 @@ describe('counters', () => {
     const after = await one.sessions();
     assert.equal(after.total, 0);
     assert.equal(after.ended[0].id, row.id);
-    assert.deepEqual([after.ended[0].close.code, after.ended[0].close.initiator, after.ended[0].close.why], [4000, 'client', 'normal']);
+    assert.deepEqual(
+      [after.ended[0].close.code, after.ended[0].close.initiator, after.ended[0].close.why],
+      [4000, 'client', 'normal'],
+    );
     assert.equal(one.log.split('\n').filter((line) => /warn|error/i.test(line)).length, 0, one.log);
   });
 
@@ -74,7 +89,7 @@ describe('counters', () => {
     const open = async (): Promise<[WebSocket, WebSocket]> => {
       const known = new Set(server.sockets);
       const socket = await connected(url);
-      const mine = await eventually('the backend\'s end', () => [...server.sockets].find((each) => !known.has(each)));
+      const mine = await eventually("the backend's end", () => [...server.sockets].find((each) => !known.has(each)));
       return [socket, mine];
     };
     const [, mine] = await open();
@@ -115,20 +130,30 @@ describe('counters', () => {
     assert.equal((await metrics(one)).sum('websocket_reconnects_total'), 1);
   });
 
-  it('time the round trips of our pings on both legs, and of a peer\'s own heartbeat', async () => {
+  it("time the round trips of our pings on both legs, and of a peer's own heartbeat", async () => {
     const server = await backend();
-    const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`, heartbeat: {interval: '200ms', timeout: '2s'}}]});
+    const one = await proxy({
+      routes: [{upstream: `ws://127.0.0.1:${server.port}`, heartbeat: {interval: '200ms', timeout: '2s'}}],
+    });
     const socket = await connected(`ws://127.0.0.1:${one.port}/`);
     const timer = setInterval(() => socket.pong('beat'), 300);
     try {
       const row = await eventually('figures of both legs', async () => {
         const each = (await one.sessions()).sessions[0];
-        return each.legs.client.rtt_seconds !== null && each.legs.upstream.rtt_seconds !== null && each.legs.client.peer_ping_interval_seconds !== null ? each : undefined;
+        return each.legs.client.rtt_seconds !== null &&
+          each.legs.upstream.rtt_seconds !== null &&
+          each.legs.client.peer_ping_interval_seconds !== null
+          ? each
+          : undefined;
       });
       assert.ok(row.legs.client.rtt_seconds < 1 && row.legs.upstream.rtt_seconds < 1);
-      assert.ok(Math.abs(row.legs.client.peer_ping_interval_seconds - 0.3) < 0.2, `${row.legs.client.peer_ping_interval_seconds}`);
+      assert.ok(
+        Math.abs(row.legs.client.peer_ping_interval_seconds - 0.3) < 0.2,
+        `${row.legs.client.peer_ping_interval_seconds}`,
+      );
       const counted = await metrics(one);
-      for (const leg of ['client', 'upstream']) assert.ok(counted.sum('websocket_ping_rtt_seconds_count', {leg}) > 0, leg);
+      for (const leg of ['client', 'upstream'])
+        assert.ok(counted.sum('websocket_ping_rtt_seconds_count', {leg}) > 0, leg);
     } finally {
       clearInterval(timer);
     }
@@ -139,7 +164,10 @@ describe('the port', () => {
   it('answers /healthz, /readyz, OpenMetrics by Accept, and nothing of it on the traffic port', async () => {
     const server = await backend();
     const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`}]});
-    assert.deepEqual([(await one.get('/healthz')).status, (await one.get('/readyz')).status, (await one.get('/nothing')).status], [200, 200, 404]);
+    assert.deepEqual(
+      [(await one.get('/healthz')).status, (await one.get('/readyz')).status, (await one.get('/nothing')).status],
+      [200, 200, 404],
+    );
     const plain = await one.get('/metrics');
     assert.match(plain.type, /^text\/plain; version=0\.0\.4/);
     const open = await one.get('/metrics', 'application/openmetrics-text; version=1.0.0');
@@ -152,7 +180,10 @@ describe('the port', () => {
 
   it('promtool finds nothing to complain about, before traffic and with it', async () => {
     const server = await backend();
-    const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`}], config: {export: {otlp: {endpoint: 'http://127.0.0.1:9'}}}});
+    const one = await proxy({
+      routes: [{upstream: `ws://127.0.0.1:${server.port}`}],
+      config: {export: {otlp: {endpoint: 'http://127.0.0.1:9'}}},
+    });
     const check = async () => {
       const input = (await one.get('/metrics')).body;
       const result = spawnSync('promtool', ['check', 'metrics'], {input, encoding: 'utf8'});
@@ -174,18 +205,37 @@ describe('the port', () => {
     const one = await proxy({routes: [{name: 'calls', upstream: `ws://127.0.0.1:${server.port}`}]});
     const folder = temporaryFolder();
     const [port] = await freePorts(1);
-    writeFileSync(join(folder, 'prometheus.yml'), [
-      'global: {scrape_interval: 500ms}', 'scrape_configs:', '  - job_name: sockeye', `    static_configs: [{targets: ["127.0.0.1:${one.metricsPort}"]}]`, '',
-    ].join('\n'));
-    child('prometheus', 'prometheus', [`--config.file=${join(folder, 'prometheus.yml')}`, `--storage.tsdb.path=${join(folder, 'data')}`,
-      `--web.listen-address=127.0.0.1:${port}`, '--log.level=warn', '--web.console.libraries=/nonexistent', '--web.console.templates=/nonexistent']);
-    const api = async (path: string) => JSON.parse(await (await fetch(`http://127.0.0.1:${port}/api/v1/${path}`)).text()).data;
+    writeFileSync(
+      join(folder, 'prometheus.yml'),
+      [
+        'global: {scrape_interval: 500ms}',
+        'scrape_configs:',
+        '  - job_name: sockeye',
+        `    static_configs: [{targets: ["127.0.0.1:${one.metricsPort}"]}]`,
+        '',
+      ].join('\n'),
+    );
+    child('prometheus', 'prometheus', [
+      `--config.file=${join(folder, 'prometheus.yml')}`,
+      `--storage.tsdb.path=${join(folder, 'data')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--log.level=warn',
+      '--web.console.libraries=/nonexistent',
+      '--web.console.templates=/nonexistent',
+    ]);
+    const api = async (path: string) =>
+      JSON.parse(await (await fetch(`http://127.0.0.1:${port}/api/v1/${path}`)).text()).data;
     const sockets = await Promise.all([1, 2, 3].map(() => connected(`ws://127.0.0.1:${one.port}/`)));
     for (const socket of sockets) await roundTrip(socket, 'hello');
-    await eventually('a scrape with three sessions', async () => {
-      const {result} = await api('query?query=websocket_connections_active');
-      return result[0]?.value[1] === '3' && result[0].metric.route === 'calls';
-    }, 30_000, 200);
+    await eventually(
+      'a scrape with three sessions',
+      async () => {
+        const {result} = await api('query?query=websocket_connections_active');
+        return result[0]?.value[1] === '3' && result[0].metric.route === 'calls';
+      },
+      30_000,
+      200,
+    );
     const targets = (await api('targets')).activeTargets;
     assert.equal(targets[0].health, 'up', targets[0].lastError);
     const metadata = await api('targets/metadata');
@@ -194,7 +244,8 @@ describe('the port', () => {
       const found = metadata.find((each: {metric: string}) => each.metric === name || `${each.metric}_total` === name);
       assert.equal(found?.type, type, name);
     }
-    const value = async (query: string) => Number((await api(`query?query=${encodeURIComponent(query)}`)).result[0]?.value[1]);
+    const value = async (query: string) =>
+      Number((await api(`query?query=${encodeURIComponent(query)}`)).result[0]?.value[1]);
     assert.equal(await value('websocket_connections_total{result="accept"}'), 3);
     await eventually('the messages', async () => (await value('sum(websocket_messages_total{type="text"})')) === 6);
     assert.equal(await value('sum(websocket_message_duration_seconds_count)'), 3);

@@ -30,7 +30,8 @@ export function child(name: string, command: string, args: string[]): Process {
   cleanup(() => one.stop());
   return one;
 }
-export const program = (name: string, ...args: string[]): Process => child(name, process.execPath, [peerProgram(name), ...args]);
+export const program = (name: string, ...args: string[]): Process =>
+  child(name, process.execPath, [peerProgram(name), ...args]);
 export async function listening(one: Process): Promise<number> {
   return Number((await one.saw(/^listening (\d+)$/m))[1]);
 }
@@ -39,9 +40,9 @@ export interface Backend {
   port: number;
   server: Server;
   sockets: Set<WebSocket>;
-  requests: IncomingMessage[];  // upgrades, in order
+  requests: IncomingMessage[]; // upgrades, in order
   closes: {code: number; reason: string; at: number}[];
-  accepted?: (socket: WebSocket) => void;  // called for each session
+  accepted?: (socket: WebSocket) => void; // called for each session
 }
 
 export interface BackendOptions {
@@ -50,19 +51,27 @@ export interface BackendOptions {
   protocols?: string[];
   http?: RequestListener;
   echo?: boolean;
-  path?: string;  // a Unix socket
-  onUpgrade?: (request: IncomingMessage, socket: Duplex) => boolean;  // true: handled
+  path?: string; // a Unix socket
+  onUpgrade?: (request: IncomingMessage, socket: Duplex) => boolean; // true: handled
 }
 
 // Node's `ws` in this process, which keeps what it was asked.
 export async function backend(options: BackendOptions = {}): Promise<Backend> {
   const http: RequestListener = options.http ?? ((_, response) => response.writeHead(404).end());
   const server = options.tls
-    ? createTlsServer({cert: readFileSync(options.tls.certificate), key: readFileSync(options.tls.key), ...(options.tls.ca ? {ca: readFileSync(options.tls.ca), requestCert: true, rejectUnauthorized: true} : {})}, http)
+    ? createTlsServer(
+        {
+          cert: readFileSync(options.tls.certificate),
+          key: readFileSync(options.tls.key),
+          ...(options.tls.ca ? {ca: readFileSync(options.tls.ca), requestCert: true, rejectUnauthorized: true} : {}),
+        },
+        http,
+      )
     : createServer(http);
   const one: Backend = {port: 0, server, sockets: new Set(), requests: [], closes: []};
   const sockets = new WebSocketServer({
-    noServer: true, perMessageDeflate: options.deflate ? {threshold: 0} : false,
+    noServer: true,
+    perMessageDeflate: options.deflate ? {threshold: 0} : false,
     handleProtocols: (offered) => [...offered].find((name) => options.protocols?.includes(name)) ?? false,
   });
   server.on('upgrade', (request, socket, head) => {
@@ -97,11 +106,18 @@ export async function backend(options: BackendOptions = {}): Promise<Backend> {
 export async function connected(url: string, options: object = {}, protocols: string[] = []): Promise<WebSocket> {
   const socket = new WebSocket(url, protocols, {perMessageDeflate: false, ...options});
   cleanup(() => socket.terminate());
-  await withDeadline(10_000, `connection to ${url}`, () => new Promise<void>((resolve, reject) => {
-    socket.once('open', () => resolve());
-    socket.once('error', reject);
-    socket.once('unexpected-response', (_request, response) => reject(new Error(`refused with ${response.statusCode}`)));
-  }));
+  await withDeadline(
+    10_000,
+    `connection to ${url}`,
+    () =>
+      new Promise<void>((resolve, reject) => {
+        socket.once('open', () => resolve());
+        socket.once('error', reject);
+        socket.once('unexpected-response', (_request, response) =>
+          reject(new Error(`refused with ${response.statusCode}`)),
+        );
+      }),
+  );
   socket.on('error', () => undefined);
   return socket;
 }
@@ -136,7 +152,8 @@ export async function quiet(one: Proxy): Promise<Metrics> {
   });
 }
 
-export const logLines = (one: Proxy, pattern: RegExp): string[] => one.log.split('\n').filter((line) => pattern.test(line));
+export const logLines = (one: Proxy, pattern: RegExp): string[] =>
+  one.log.split('\n').filter((line) => pattern.test(line));
 
 export function near(actual: number, expected: number, tolerance: number, what: string): void {
   assert.ok(Math.abs(actual - expected) <= tolerance, `${what}: ${actual}, expected ${expected} ± ${tolerance}`);

@@ -12,9 +12,19 @@ import {collector, exported, spansOf} from './collector.js';
 // What the proxy says it did with every span.
 async function account(one: Proxy): Promise<Record<string, number>> {
   const now = await metrics(one);
-  const figures = {received: now.sum('sockeye_spans_received_total'), exported: now.sum('sockeye_spans_exported_total'), dropped: now.sum('sockeye_spans_dropped_total'),
-    queued: now.sum('sockeye_queue_length'), spooled: now.sum('sockeye_spool_spans'), resent: now.sum('sockeye_spans_resent_total')};
-  assert.equal(figures.received, figures.exported + figures.dropped + figures.queued + figures.spooled, `the account adds up: ${JSON.stringify(figures)}`);
+  const figures = {
+    received: now.sum('sockeye_spans_received_total'),
+    exported: now.sum('sockeye_spans_exported_total'),
+    dropped: now.sum('sockeye_spans_dropped_total'),
+    queued: now.sum('sockeye_queue_length'),
+    spooled: now.sum('sockeye_spool_spans'),
+    resent: now.sum('sockeye_spans_resent_total'),
+  };
+  assert.equal(
+    figures.received,
+    figures.exported + figures.dropped + figures.queued + figures.spooled,
+    `the account adds up: ${JSON.stringify(figures)}`,
+  );
   return figures;
 }
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
@@ -23,9 +33,14 @@ describe('context', () => {
   it('of W3C is taken from the handshake and a new span of the same trace goes upstream', async () => {
     const to = await collector();
     const server = await backend();
-    const one = await proxy({routes: [{name: 'calls', upstream: `ws://127.0.0.1:${server.port}`}], config: exported(to.endpoint, {headers: {authorization: 'Bearer x'}})});
+    const one = await proxy({
+      routes: [{name: 'calls', upstream: `ws://127.0.0.1:${server.port}`}],
+      config: exported(to.endpoint, {headers: {authorization: 'Bearer x'}}),
+    });
     const begun = BigInt(Date.now()) * 1_000_000n;
-    const socket = await connected(`ws://127.0.0.1:${one.port}/talk?token=secret&lang=de`, {headers: {traceparent, tracestate: 'vendor=1', baggage: 'tenant=7'}});
+    const socket = await connected(`ws://127.0.0.1:${one.port}/talk?token=secret&lang=de`, {
+      headers: {traceparent, tracestate: 'vendor=1', baggage: 'tenant=7'},
+    });
     await roundTrip(socket, Buffer.alloc(100));
     const row = (await one.sessions()).sessions[0];
     assert.equal(row.trace_id, '0af7651916cd43dd8448eb211c80319c');
@@ -59,7 +74,9 @@ describe('context', () => {
       assert.equal(span.attributes['sockeye.vantage'], 'proxy');
       assert.equal(span.attributes['sockeye.route'], 'calls');
       assert.equal(span.resource['service.name'], 'voice-bridge');
-      assert.ok(span.start >= begun - 1_000_000n && span.end >= span.start && span.end <= BigInt(Date.now() + 1) * 1_000_000n);
+      assert.ok(
+        span.start >= begun - 1_000_000n && span.end >= span.start && span.end <= BigInt(Date.now() + 1) * 1_000_000n,
+      );
       assert.doesNotMatch(JSON.stringify(span.attributes), /secret/);
     }
     assert.ok(connection.start >= handshake.start && connection.end >= handshake.end);
@@ -78,13 +95,25 @@ describe('context', () => {
   it('of B3, in one header or several, is taken, and sent on where configured', async () => {
     const to = await collector();
     const server = await backend();
-    const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`}], config: {...exported(to.endpoint), propagation: {b3: 'inject'}}});
+    const one = await proxy({
+      routes: [{upstream: `ws://127.0.0.1:${server.port}`}],
+      config: {...exported(to.endpoint), propagation: {b3: 'inject'}},
+    });
     const url = `ws://127.0.0.1:${one.port}/`;
     await shut(await connected(url, {headers: {b3: '80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1'}}));
-    await shut(await connected(url, {headers: {'X-B3-TraceId': '463ac35c9f6413ad48485a3953bb6124', 'X-B3-SpanId': 'a2fb4a1d1a96d312', 'X-B3-Sampled': '1'}}));
+    await shut(
+      await connected(url, {
+        headers: {
+          'X-B3-TraceId': '463ac35c9f6413ad48485a3953bb6124',
+          'X-B3-SpanId': 'a2fb4a1d1a96d312',
+          'X-B3-Sampled': '1',
+        },
+      }),
+    );
     const spans = await spansOf(to, 'websocket.handshake', 2);
     assert.deepEqual(spans.map((span) => [span.traceId, span.parentSpanId]).sort(), [
-      ['463ac35c9f6413ad48485a3953bb6124', 'a2fb4a1d1a96d312'], ['80f198ee56343ba864fe8b2a57d3eff7', 'e457b5a2e4d86bd1'],
+      ['463ac35c9f6413ad48485a3953bb6124', 'a2fb4a1d1a96d312'],
+      ['80f198ee56343ba864fe8b2a57d3eff7', 'e457b5a2e4d86bd1'],
     ]);
     const sent = server.requests[0]!.headers;
     assert.match(String(sent.traceparent), /^00-80f198ee56343ba864fe8b2a57d3eff7-[0-9a-f]{16}-01$/);
@@ -97,7 +126,9 @@ describe('context', () => {
     const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`}], config: exported(to.endpoint)});
     const url = `ws://127.0.0.1:${one.port}/`;
     await shut(await connected(url));
-    await shut(await connected(url, {headers: {traceparent: '00-00000000000000000000000000000000-b7ad6b7169203331-01'}}));
+    await shut(
+      await connected(url, {headers: {traceparent: '00-00000000000000000000000000000000-b7ad6b7169203331-01'}}),
+    );
     const spans = await spansOf(to, 'websocket.handshake', 2);
     for (const [i, span] of spans.entries()) {
       assert.equal(span.parentSpanId, '', `span ${i} is a root`);
@@ -113,12 +144,22 @@ describe('context', () => {
     const upstream = `ws://127.0.0.1:${server.port}`;
     const all = await proxy({routes: [{upstream}], config: exported(to.endpoint)});
     const none = await proxy({routes: [{upstream}], config: {...exported(to.endpoint), sampling: {ratio: 0}}});
-    await shut(await connected(`ws://127.0.0.1:${all.port}/unsampled`, {headers: {traceparent: traceparent.replace(/01$/, '00')}}));
+    await shut(
+      await connected(`ws://127.0.0.1:${all.port}/unsampled`, {
+        headers: {traceparent: traceparent.replace(/01$/, '00')},
+      }),
+    );
     await shut(await connected(`ws://127.0.0.1:${none.port}/unsampled`));
     await shut(await connected(`ws://127.0.0.1:${none.port}/sampled`, {headers: {traceparent}}));
     const spans = await spansOf(to, 'websocket.handshake');
-    assert.deepEqual(spans.map((span) => span.attributes['url.path']), ['/sampled']);
-    assert.match(String(server.requests[0]!.headers.traceparent), /^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-00$/);
+    assert.deepEqual(
+      spans.map((span) => span.attributes['url.path']),
+      ['/sampled'],
+    );
+    assert.match(
+      String(server.requests[0]!.headers.traceparent),
+      /^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-00$/,
+    );
     assert.match(String(server.requests[1]!.headers.traceparent), /-00$/);
     assert.equal((await account(all)).received, 0);
   });
@@ -127,11 +168,18 @@ describe('context', () => {
     const to = await collector();
     const server = await backend();
     const route = {dialect: 'jsonrpc'};
-    const inner = await proxy({routes: [{name: 'inner', upstream: `ws://127.0.0.1:${server.port}`, ...route}], config: exported(to.endpoint)});
-    const outer = await proxy({routes: [{name: 'outer', upstream: `ws://127.0.0.1:${inner.port}`, ...route}], config: exported(to.endpoint)});
+    const inner = await proxy({
+      routes: [{name: 'inner', upstream: `ws://127.0.0.1:${server.port}`, ...route}],
+      config: exported(to.endpoint),
+    });
+    const outer = await proxy({
+      routes: [{name: 'outer', upstream: `ws://127.0.0.1:${inner.port}`, ...route}],
+      config: exported(to.endpoint),
+    });
     const socket = await connected(`ws://127.0.0.1:${outer.port}/`);
     // The server echoes: so each request is answered by one the other way.
-    for (let id = 1; id <= 20; ++id) await roundTrip(socket, JSON.stringify({jsonrpc: '2.0', id, method: `call.${id}`}));
+    for (let id = 1; id <= 20; ++id)
+      await roundTrip(socket, JSON.stringify({jsonrpc: '2.0', id, method: `call.${id}`}));
     await roundTrip(socket, 'not json');
     await roundTrip(socket, JSON.stringify({jsonrpc: '2.0', id: 21, method: 'call.21'}));
     await shut(socket, 1000);
@@ -141,13 +189,22 @@ describe('context', () => {
       return found.length >= 84 ? found : undefined;
     });
     const of = (name: string) => calls.filter((span) => span.attributes['sockeye.route'] === name);
-    const key = (span: (typeof calls)[0], leg: string) => `${span.name} ${span.attributes['websocket.invocation.opened_by']} ${span.attributes[`websocket.link.${leg}`]}`;
-    const seen = of('outer').map((span) => key(span, 'server')), same = of('inner').map((span) => key(span, 'client'));
+    const key = (span: (typeof calls)[0], leg: string) =>
+      `${span.name} ${span.attributes['websocket.invocation.opened_by']} ${span.attributes[`websocket.link.${leg}`]}`;
+    const seen = of('outer').map((span) => key(span, 'server')),
+      same = of('inner').map((span) => key(span, 'client'));
     assert.equal(new Set(seen).size, 42);
     assert.match(seen[0]!, / [0-9a-f]{16}$/);
     assert.deepEqual(seen.sort(), same.sort());
-    assert.ok(of('outer').every((span) => !('websocket.link.client' in span.attributes)), 'the client said no context');
-    assert.ok(of('inner').every((span) => span.attributes['websocket.link.server'] !== span.attributes['websocket.link.client']));
+    assert.ok(
+      of('outer').every((span) => !('websocket.link.client' in span.attributes)),
+      'the client said no context',
+    );
+    assert.ok(
+      of('inner').every(
+        (span) => span.attributes['websocket.link.server'] !== span.attributes['websocket.link.client'],
+      ),
+    );
   });
 });
 
@@ -156,9 +213,13 @@ describe('spans', () => {
     const to = await collector();
     const server = await backend();
     const [nowhere] = await freePorts(1);
-    const one = await proxy({routes: [
-      {name: 'dead', match: {path: '/dead'}, upstream: `ws://127.0.0.1:${nowhere}`}, {name: 'live', upstream: `ws://127.0.0.1:${server.port}`},
-    ], config: exported(to.endpoint)});
+    const one = await proxy({
+      routes: [
+        {name: 'dead', match: {path: '/dead'}, upstream: `ws://127.0.0.1:${nowhere}`},
+        {name: 'live', upstream: `ws://127.0.0.1:${server.port}`},
+      ],
+      config: exported(to.endpoint),
+    });
     await assert.rejects(connected(`ws://127.0.0.1:${one.port}/dead`), /502/);
     const socket = await connected(`ws://127.0.0.1:${one.port}/live`);
     (socket as unknown as {_socket: import('node:net').Socket})._socket.write(Buffer.from([0x83, 0x80, 0, 0, 0, 0]));
@@ -178,7 +239,10 @@ describe('spans', () => {
   it('of a long session come in segments while it is open', async () => {
     const to = await collector();
     const server = await backend();
-    const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`, trace: {segment: '1s'}}], config: exported(to.endpoint)});
+    const one = await proxy({
+      routes: [{upstream: `ws://127.0.0.1:${server.port}`, trace: {segment: '1s'}}],
+      config: exported(to.endpoint),
+    });
     const socket = await connected(`ws://127.0.0.1:${one.port}/`);
     await roundTrip(socket, 'hello');
     const segments = await spansOf(to, 'websocket.connection.segment', 2);
@@ -225,7 +289,11 @@ describe('export', () => {
     assert.equal(to.spans.length, 2);
     to.answer = () => ({status: 400});
     await shut(await connected(`ws://127.0.0.1:${one.port}/`));
-    await eventually('two spans are counted as rejected', async () => (await metrics(one)).sum('sockeye_spans_dropped_total', {reason: 'rejected'}) === 2, 20_000);
+    await eventually(
+      'two spans are counted as rejected',
+      async () => (await metrics(one)).sum('sockeye_spans_dropped_total', {reason: 'rejected'}) === 2,
+      20_000,
+    );
     const figures = await account(one);
     assert.deepEqual([figures.received, figures.exported, figures.dropped], [4, 2, 2]);
   });
@@ -240,8 +308,13 @@ describe('export', () => {
       return one;
     };
     const server = await backend();
-    const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`}],
-      config: exported(`http://127.0.0.1:${port}`, {timeout: '2s', spool: {directory: join(folder, 'spool'), limit: '64MiB'}})});
+    const one = await proxy({
+      routes: [{upstream: `ws://127.0.0.1:${server.port}`}],
+      config: exported(`http://127.0.0.1:${port}`, {
+        timeout: '2s',
+        spool: {directory: join(folder, 'spool'), limit: '64MiB'},
+      }),
+    });
     const long = process.env.SOCKEYE_E2E_FULL ? 30_000 : 6000;
     const first = await start();
     let over = false;
@@ -249,33 +322,46 @@ describe('export', () => {
     await eventually('the collector has some', () => readFileSync(file, 'utf8').length > 0, 20_000);
     first.signal('SIGKILL');
     await first.exit();
-    await pause(long);  // the outage itself
+    await pause(long); // the outage itself
     await start();
-    await pause(2000);  // and load goes on behind it
+    await pause(2000); // and load goes on behind it
     over = true;
     const sessions = await made;
     await quiet(one);
-    const figures = await eventually('everything is exported', async () => {
-      const now = await account(one);
-      return now.exported === sessions * 2 ? now : undefined;
-    }, 60_000, 200);
+    const figures = await eventually(
+      'everything is exported',
+      async () => {
+        const now = await account(one);
+        return now.exported === sessions * 2 ? now : undefined;
+      },
+      60_000,
+      200,
+    );
     const lines = readFileSync(file, 'utf8').trim().split('\n');
     const unique = new Set(lines.map((line) => line.split(' ')[0]));
     assert.equal(unique.size, sessions * 2, 'every span arrived');
     assert.equal(figures.dropped, 0);
     // A batch whose acknowledgement the kill cut off is sent again; the account says how many those can be.
-    assert.ok(lines.length - unique.size <= figures.resent!, `${lines.length - unique.size} came twice, ${figures.resent} were sent again`);
+    assert.ok(
+      lines.length - unique.size <= figures.resent!,
+      `${lines.length - unique.size} came twice, ${figures.resent} were sent again`,
+    );
     const perSession = new Map<string, string[]>();
     for (const line of new Set(lines)) {
       const [, name, session] = line.split(' ') as [string, string, string];
       perSession.set(session, [...(perSession.get(session) ?? []), name]);
     }
     assert.equal(perSession.size, sessions);
-    for (const names of perSession.values()) assert.deepEqual(names.sort(), ['websocket.connection', 'websocket.handshake']);
-    assert.equal(one.log.split('\n').filter((line) => /collector|otlp|export/i.test(line)).length <= 6, true, `a line when it went and one when it came back, not one a batch:\n${one.log}`);
+    for (const names of perSession.values())
+      assert.deepEqual(names.sort(), ['websocket.connection', 'websocket.handshake']);
+    assert.equal(
+      one.log.split('\n').filter((line) => /collector|otlp|export/i.test(line)).length <= 6,
+      true,
+      `a line when it went and one when it came back, not one a batch:\n${one.log}`,
+    );
   });
 
-  it('what is spooled survives the proxy\'s own restart, and SIGTERM sends what is left', async () => {
+  it("what is spooled survives the proxy's own restart, and SIGTERM sends what is left", async () => {
     const folder = temporaryFolder();
     const [port] = await freePorts(1);
     const server = await backend();
@@ -296,6 +382,9 @@ describe('export', () => {
     const lines = readFileSync(file, 'utf8').trim().split('\n');
     assert.equal(lines.length, 12);
     assert.equal(new Set(lines).size, 12);
-    assert.ok(lines.slice(0, 10).every((line) => !lines.slice(10).includes(line)), 'in order');
+    assert.ok(
+      lines.slice(0, 10).every((line) => !lines.slice(10).includes(line)),
+      'in order',
+    );
   });
 });

@@ -5,7 +5,7 @@ import {join} from 'node:path';
 import {temporaryFolder} from './process.js';
 
 export interface Certificate {
-  certificate: string;  // PEM files
+  certificate: string; // PEM files
   key: string;
 }
 
@@ -15,16 +15,60 @@ export class Authority {
   readonly ca = join(this.folder, 'ca.pem');
 
   constructor() {
-    this.openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=test authority',
-      '-keyout', join(this.folder, 'ca.key'), '-out', this.ca);
+    this.openssl(
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      '/CN=test authority',
+      '-keyout',
+      join(this.folder, 'ca.key'),
+      '-out',
+      this.ca,
+    );
   }
 
   issue(name: string, names: string[] = ['DNS:localhost', 'IP:127.0.0.1']): Certificate {
     const stem = join(this.folder, `${name}-${++this.serial}`);
     const [key, request, certificate, extensions] = [`${stem}.key`, `${stem}.csr`, `${stem}.pem`, `${stem}.ext`];
     writeFileSync(extensions, `subjectAltName=${names.join(',')}\n`);
-    this.openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-subj', `/CN=${name}`, '-keyout', key, '-out', request);
-    this.openssl('x509', '-req', '-in', request, '-CA', this.ca, '-CAkey', join(this.folder, 'ca.key'), '-CAcreateserial', '-days', '2', '-extfile', extensions, '-out', certificate);
+    this.openssl(
+      'req',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-subj',
+      `/CN=${name}`,
+      '-keyout',
+      key,
+      '-out',
+      request,
+    );
+    this.openssl(
+      'x509',
+      '-req',
+      '-in',
+      request,
+      '-CA',
+      this.ca,
+      '-CAkey',
+      join(this.folder, 'ca.key'),
+      '-CAcreateserial',
+      '-days',
+      '2',
+      '-extfile',
+      extensions,
+      '-out',
+      certificate,
+    );
     return {certificate, key};
   }
 

@@ -11,7 +11,7 @@ export interface Span {
   traceState: string;
   flags: number;
   kind: number;
-  start: bigint;  // ns
+  start: bigint; // ns
   end: bigint;
   status: number;
   message: string;
@@ -29,12 +29,14 @@ const big = (value: any): bigint => BigInt(value?.toString() ?? 0);
 
 function value(any: any): unknown {
   if (!any) return undefined;
-  for (const kind of ['stringValue', 'boolValue', 'doubleValue'] as const) if (any[kind] !== undefined && any[kind] !== null) return any[kind];
+  for (const kind of ['stringValue', 'boolValue', 'doubleValue'] as const)
+    if (any[kind] !== undefined && any[kind] !== null) return any[kind];
   if (any.intValue !== undefined && any.intValue !== null) return Number(any.intValue.toString());
   if (any.arrayValue) return any.arrayValue.values.map(value);
   return undefined;
 }
-const attributes = (list: any[]): Record<string, unknown> => Object.fromEntries(list.map((one) => [one.key, value(one.value)]));
+const attributes = (list: any[]): Record<string, unknown> =>
+  Object.fromEntries(list.map((one) => [one.key, value(one.value)]));
 
 export function decode(body: Buffer): Span[] {
   const spans: Span[] = [];
@@ -42,9 +44,18 @@ export function decode(body: Buffer): Span[] {
     for (const scope of resource.scopeSpans)
       for (const span of scope.spans)
         spans.push({
-          name: span.name, traceId: hex(span.traceId), spanId: hex(span.spanId), parentSpanId: hex(span.parentSpanId), traceState: span.traceState ?? '',
-          flags: span.flags ?? 0, kind: span.kind, start: big(span.startTimeUnixNano), end: big(span.endTimeUnixNano),
-          status: span.status?.code ?? 0, message: span.status?.message ?? '', attributes: attributes(span.attributes),
+          name: span.name,
+          traceId: hex(span.traceId),
+          spanId: hex(span.spanId),
+          parentSpanId: hex(span.parentSpanId),
+          traceState: span.traceState ?? '',
+          flags: span.flags ?? 0,
+          kind: span.kind,
+          start: big(span.startTimeUnixNano),
+          end: big(span.endTimeUnixNano),
+          status: span.status?.code ?? 0,
+          message: span.status?.message ?? '',
+          attributes: attributes(span.attributes),
           links: span.links.map((link: any) => ({traceId: hex(link.traceId), spanId: hex(link.spanId)})),
           resource: attributes(resource.resource?.attributes ?? []),
         });
@@ -64,7 +75,11 @@ export function collectorServer(take: (spans: Span[], request: IncomingMessage) 
     request.on('end', () => {
       let body: Buffer = Buffer.concat(parts);
       if (request.headers['content-encoding'] === 'gzip') body = gunzipSync(body);
-      if (request.url !== '/v1/traces' || request.method !== 'POST' || request.headers['content-type'] !== 'application/x-protobuf') {
+      if (
+        request.url !== '/v1/traces' ||
+        request.method !== 'POST' ||
+        request.headers['content-type'] !== 'application/x-protobuf'
+      ) {
         response.writeHead(404).end();
         return;
       }

@@ -47,14 +47,22 @@ function through(stream: DeflateRaw | InflateRaw, input: Buffer): Promise<Buffer
 
 export class Compressor {
   private stream: DeflateRaw;
-  constructor(windowBits: number, private readonly dropContext: boolean, level = 1) {
+  constructor(
+    windowBits: number,
+    private readonly dropContext: boolean,
+    level = 1,
+  ) {
     this.stream = createDeflateRaw({windowBits: Math.max(windowBits, 9), level, memLevel: 8, chunkSize: 64 * 1024});
   }
   async message(payload: Buffer): Promise<Buffer> {
     const out = await through(this.stream, payload);
     if (this.dropContext) this.stream.reset();
     // An empty message is one empty block: RFC 7692 §7.2.3.6.
-    return out.subarray(-4).equals(tail) ? (out.length === 4 ? Buffer.from([0]) : out.subarray(0, -4)) : Buffer.from([0]);
+    return out.subarray(-4).equals(tail)
+      ? out.length === 4
+        ? Buffer.from([0])
+        : out.subarray(0, -4)
+      : Buffer.from([0]);
   }
   end(): void {
     this.stream.close();
@@ -63,7 +71,10 @@ export class Compressor {
 
 export class Decompressor {
   private stream: InflateRaw;
-  constructor(windowBits: number, private readonly dropContext: boolean) {
+  constructor(
+    windowBits: number,
+    private readonly dropContext: boolean,
+  ) {
     this.stream = createInflateRaw({windowBits, chunkSize: 128 * 1024});
   }
   async message(payload: Buffer): Promise<Buffer> {

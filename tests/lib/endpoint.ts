@@ -13,14 +13,14 @@ export type Role = 'client' | 'server';
 export type Event =
   | {kind: 'message'; binary: boolean; payload: Buffer; compressed: boolean; frames: number}
   | {kind: 'ping' | 'pong'; payload: Buffer}
-  | {kind: 'close'; code: number; reason: Buffer}  // 1005: no code in it
+  | {kind: 'close'; code: number; reason: Buffer} // 1005: no code in it
   | {kind: 'violation'; text: string}
   | {kind: 'mark'; name: string}
   | {kind: 'end'; how: 'fin' | 'reset'};
 
 export interface Head {
-  start: string;  // request or status line
-  status: number;  // 0 for a request
+  start: string; // request or status line
+  status: number; // 0 for a request
   target: string;
   fields: [string, string][];
   get(name: string): string | undefined;
@@ -28,7 +28,10 @@ export interface Head {
 }
 
 const guid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
-export const acceptKey = (key: string): string => createHash('sha1').update(key + guid).digest('base64');
+export const acceptKey = (key: string): string =>
+  createHash('sha1')
+    .update(key + guid)
+    .digest('base64');
 
 export function parseHead(raw: string): Head {
   const lines = raw.replace(/\r\n\r\n$/, '').split('\r\n');
@@ -55,11 +58,11 @@ export function parseHead(raw: string): Head {
 export interface RequestOptions {
   path?: string;
   host?: string;
-  headers?: string[];  // whole lines
+  headers?: string[]; // whole lines
   key?: string;
   extensions?: string;
   protocols?: string;
-  behind?: Buffer;  // written in the same go, behind the head
+  behind?: Buffer; // written in the same go, behind the head
 }
 
 export function upgradeRequest(options: RequestOptions, key: string): string {
@@ -98,28 +101,38 @@ export function upgradeResponse(request: Head, options: AcceptOptions = {}): str
 // Reads one HTTP head from a socket; what came behind it is put back.
 export async function readHead(socket: Socket, deadlineMs = 10_000): Promise<Head> {
   let got: Buffer = Buffer.alloc(0);
-  return withDeadline(deadlineMs, 'an HTTP head', () => new Promise<Head>((resolve, reject) => {
-    const done = (error?: Error) => {
-      socket.off('data', data);
-      socket.off('close', closed);
-      socket.off('end', closed);
-      socket.pause();
-      if (error) reject(error);
-    };
-    const closed = () => done(new Error(`connection ended after ${got.length} bytes of a head: ${JSON.stringify(got.toString('latin1').slice(0, 200))}`));
-    const data = (bytes: Buffer) => {
-      got = got.length ? Buffer.concat([got, bytes]) : bytes;
-      const at = got.indexOf('\r\n\r\n');
-      if (at < 0) return;
-      done();
-      if (got.length > at + 4) socket.unshift(got.subarray(at + 4));
-      resolve(parseHead(got.subarray(0, at + 4).toString('latin1')));
-    };
-    socket.on('data', data);
-    socket.on('close', closed);
-    socket.on('end', closed);
-    socket.resume();
-  }));
+  return withDeadline(
+    deadlineMs,
+    'an HTTP head',
+    () =>
+      new Promise<Head>((resolve, reject) => {
+        const done = (error?: Error) => {
+          socket.off('data', data);
+          socket.off('close', closed);
+          socket.off('end', closed);
+          socket.pause();
+          if (error) reject(error);
+        };
+        const closed = () =>
+          done(
+            new Error(
+              `connection ended after ${got.length} bytes of a head: ${JSON.stringify(got.toString('latin1').slice(0, 200))}`,
+            ),
+          );
+        const data = (bytes: Buffer) => {
+          got = got.length ? Buffer.concat([got, bytes]) : bytes;
+          const at = got.indexOf('\r\n\r\n');
+          if (at < 0) return;
+          done();
+          if (got.length > at + 4) socket.unshift(got.subarray(at + 4));
+          resolve(parseHead(got.subarray(0, at + 4).toString('latin1')));
+        };
+        socket.on('data', data);
+        socket.on('close', closed);
+        socket.on('end', closed);
+        socket.resume();
+      }),
+  );
 }
 
 export interface Address {
@@ -135,23 +148,25 @@ export async function open(address: Address): Promise<Socket> {
     ? connectTls({host, port: address.port, allowHalfOpen: true, ...address.tls} as ConnectionOptions)
     : connect({host, port: address.port, allowHalfOpen: true, localAddress: address.localAddress});
   socket.setNoDelay(true);
-  await withDeadline(10_000, `a connection to port ${address.port}`, () => once(socket, address.tls ? 'secureConnect' : 'connect'));
-  socket.on('error', () => undefined);  // seen as 'close' with hadError
+  await withDeadline(10_000, `a connection to port ${address.port}`, () =>
+    once(socket, address.tls ? 'secureConnect' : 'connect'),
+  );
+  socket.on('error', () => undefined); // seen as 'close' with hadError
   return socket;
 }
 
 export class Endpoint {
   readonly log: Event[] = [];
-  readonly head: Head;  // the other side's: its response (we are the client) or its request
-  received = 0;  // bytes
+  readonly head: Head; // the other side's: its response (we are the client) or its request
+  received = 0; // bytes
   closeSent = false;
   close?: {code: number; reason: Buffer};
-  ended?: 'fin' | 'reset';  // how the other side's TCP ended
-  endedFirst = false;  // ... before we ended ours
+  ended?: 'fin' | 'reset'; // how the other side's TCP ended
+  endedFirst = false; // ... before we ended ours
   answerPings = true;
   answerClose = true;
   recordPings = false;
-  deflate = false;  // permessage-deflate is in force: RSV1 on a message's first frame is right
+  deflate = false; // permessage-deflate is in force: RSV1 on a message's first frame is right
   onFrame?: (frame: Received) => void;
   private reader = new FrameReader();
   private parts: Buffer[] = [];
@@ -163,7 +178,11 @@ export class Endpoint {
   private weEnded = false;
   private waiters: (() => void)[] = [];
 
-  constructor(readonly socket: Socket, readonly role: Role, head: Head) {
+  constructor(
+    readonly socket: Socket,
+    readonly role: Role,
+    head: Head,
+  ) {
     this.head = head;
     socket.setNoDelay(true);
     socket.on('data', (bytes: Buffer) => this.receive(bytes));
@@ -184,7 +203,8 @@ export class Endpoint {
 
   // The same bytes, `size` at a time, each its own write.
   async chop(bytes: Buffer, size: number): Promise<void> {
-    for (let at = 0; at < bytes.length && this.socket.writable; at += size) await this.write(bytes.subarray(at, at + size));
+    for (let at = 0; at < bytes.length && this.socket.writable; at += size)
+      await this.write(bytes.subarray(at, at + size));
   }
 
   bytesOf(frame: Frame): Buffer {
@@ -252,7 +272,8 @@ export class Endpoint {
   }
   // Takes the next message out of the log.
   async next(ms: number): Promise<Extract<Event, {kind: 'message'}> | undefined> {
-    const find = () => this.log.findIndex((event) => event.kind === 'message' || event.kind === 'violation' || event.kind === 'close');
+    const find = () =>
+      this.log.findIndex((event) => event.kind === 'message' || event.kind === 'violation' || event.kind === 'close');
     await this.until(() => find() >= 0, ms);
     const at = find();
     const event = this.log[at];
@@ -287,11 +308,12 @@ export class Endpoint {
     if (this.ended) return;
     this.ended = how;
     this.endedFirst = !this.weEnded;
-    if (how === 'fin' && this.reader.rest > 0 && !this.broken) this.add({kind: 'violation', text: 'ended inside a frame'});
+    if (how === 'fin' && this.reader.rest > 0 && !this.broken)
+      this.add({kind: 'violation', text: 'ended inside a frame'});
     this.add({kind: 'end', how});
     if (!this.socket.writableEnded && how === 'fin' && this.autoEnd) this.socket.end();
   }
-  autoEnd = true;  // answer a FIN with ours
+  autoEnd = true; // answer a FIN with ours
 
   private receive(bytes: Buffer): void {
     this.received += bytes.length;
@@ -311,7 +333,8 @@ export class Endpoint {
   private frame(frame: Received): void {
     const {opcode, payload} = frame;
     if (this.close) return this.violate(`frame (opcode ${opcode}) after Close`);
-    if (frame.masked !== (this.role === 'server')) return this.violate(frame.masked ? 'masked server frame' : 'unmasked client frame');
+    if (frame.masked !== (this.role === 'server'))
+      return this.violate(frame.masked ? 'masked server frame' : 'unmasked client frame');
     if (!frame.minimal) return this.violate('length is not minimal');
     if (opcode >= 8) {
       if (!frame.fin) return this.violate('fragmented control frame');
@@ -354,7 +377,11 @@ export class Endpoint {
     if (payload.length === 1) return this.violate('Close payload of one byte');
     const code = payload.length ? payload.readUInt16BE(0) : 1005;
     const reason = payload.subarray(2);
-    if (payload.length && !(code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) && !(code >= 3000 && code <= 4999))
+    if (
+      payload.length &&
+      !(code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) &&
+      !(code >= 3000 && code <= 4999)
+    )
       return this.violate(`Close code ${code}`);
     if (!isUtf8(reason)) return this.violate('Close reason is not UTF-8');
     this.close = {code, reason};
@@ -383,10 +410,16 @@ export async function connectEndpoint(address: Address, options: RequestOptions 
 }
 
 // Listens on a free loopback port and hands each socket and its parsed request to `accept`, which answers.
-export async function listenRaw(accept: (socket: Socket, request: Head) => void, host = '127.0.0.1'): Promise<Server & {port: number}> {
+export async function listenRaw(
+  accept: (socket: Socket, request: Head) => void,
+  host = '127.0.0.1',
+): Promise<Server & {port: number}> {
   const server = createServer({allowHalfOpen: true, noDelay: true}, (socket) => {
     socket.on('error', () => undefined);
-    readHead(socket).then((request) => accept(socket, request), () => socket.destroy());
+    readHead(socket).then(
+      (request) => accept(socket, request),
+      () => socket.destroy(),
+    );
   });
   server.listen(0, host, 1024);
   await once(server, 'listening');

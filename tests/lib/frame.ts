@@ -6,11 +6,11 @@ export const opcodes = {continuation: 0, text: 1, binary: 2, close: 8, ping: 9, 
 export interface Frame {
   opcode: number;
   payload?: Buffer;
-  fin?: boolean;  // default true
-  rsv?: number;  // 0 .. 7, RSV1 is 4
-  lengthForm?: 7 | 16 | 64;  // default: the shortest
-  announced?: bigint;  // the length written, when it is not the payload's
-  masked?: boolean;  // default: as the sender's role wants it
+  fin?: boolean; // default true
+  rsv?: number; // 0 .. 7, RSV1 is 4
+  lengthForm?: 7 | 16 | 64; // default: the shortest
+  announced?: bigint; // the length written, when it is not the payload's
+  masked?: boolean; // default: as the sender's role wants it
 }
 
 // Applies `key` to `payload` in place (RFC 6455 §5.3).
@@ -71,7 +71,7 @@ export interface Received {
   fin: boolean;
   rsv: number;
   masked: boolean;
-  minimal: boolean;  // the length was in its shortest form
+  minimal: boolean; // the length was in its shortest form
   payload: Buffer;
   raw?: Buffer;
 }

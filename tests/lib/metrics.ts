@@ -17,7 +17,8 @@ export class Metrics {
       const match = /^([a-zA-Z_:][\w:]*)(?:\{(.*?)\})? (\S+)/.exec(line);
       if (!match) throw new Error(`not a sample: ${line}`);
       const labels: Record<string, string> = {};
-      for (const [, key, value] of (match[2] ?? '').matchAll(/([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"/g)) labels[key!] = value!;
+      for (const [, key, value] of (match[2] ?? '').matchAll(/([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"/g))
+        labels[key!] = value!;
       this.samples.push({name: match[1]!, labels, value: Number(match[3]!.replace('+Inf', 'Infinity'))});
     }
   }
@@ -26,7 +27,8 @@ export class Metrics {
   sum(name: string, labels: Record<string, string> = {}): number {
     let total = 0;
     for (const sample of this.samples)
-      if (sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value)) total += sample.value;
+      if (sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value))
+        total += sample.value;
     return total;
   }
   has(name: string): boolean {

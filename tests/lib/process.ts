@@ -12,10 +12,13 @@ import {eventually, Hopeless} from './wait.js';
 export const testsFolder = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 export const repository = resolve(testsFolder, '..');
 export const peerProgram = (name: string): string => join(testsFolder, 'dist/peers', `${name}.mjs`);
-export const python = '/usr/bin/python3';  // Debian's own: it has python3-websockets
+export const python = '/usr/bin/python3'; // Debian's own: it has python3-websockets
 export const binary = (name: string): string =>
-  join(process.env.SOCKEYE_BIN ? dirname(resolve(process.env.SOCKEYE_BIN)) : join(repository, 'build/release/bin'), name);
-export const sockeye = (): string => process.env.SOCKEYE_BIN ? resolve(process.env.SOCKEYE_BIN) : binary('sockeye');
+  join(
+    process.env.SOCKEYE_BIN ? dirname(resolve(process.env.SOCKEYE_BIN)) : join(repository, 'build/release/bin'),
+    name,
+  );
+export const sockeye = (): string => (process.env.SOCKEYE_BIN ? resolve(process.env.SOCKEYE_BIN) : binary('sockeye'));
 
 export class Process {
   out = '';
@@ -24,9 +27,17 @@ export class Process {
   private listeners: ((line: string) => void)[] = [];
   private partial = '';
 
-  constructor(readonly name: string, command: string, args: string[], options: SpawnOptions = {}) {
+  constructor(
+    readonly name: string,
+    command: string,
+    args: string[],
+    options: SpawnOptions = {},
+  ) {
     // The kernel ends it should this process die without a chance to (setpriv becomes the command; the pid is its own).
-    this.child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', command, ...args], {stdio: ['pipe', 'pipe', 'pipe'], ...options});
+    this.child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', command, ...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      ...options,
+    });
     living.add(this);
     this.child.on('exit', () => living.delete(this));
     this.child.on('error', (error) => (this.err += `${error.message}\n`));
@@ -59,11 +70,15 @@ export class Process {
 
   // A line of standard output that matches, from the beginning on.
   async saw(pattern: RegExp, ms = 60_000): Promise<RegExpMatchArray> {
-    return eventually(`${this.name} prints ${pattern}; so far: ${this.out.slice(-400)}${this.err.slice(-400)}`, () => {
-      const match = this.out.match(pattern) ?? this.err.match(pattern);
-      if (!match && this.exited) throw new Hopeless(`${this.name} exited: ${this.err.slice(-2000)}`);
-      return match;
-    }, ms);
+    return eventually(
+      `${this.name} prints ${pattern}; so far: ${this.out.slice(-400)}${this.err.slice(-400)}`,
+      () => {
+        const match = this.out.match(pattern) ?? this.err.match(pattern);
+        if (!match && this.exited) throw new Hopeless(`${this.name} exited: ${this.err.slice(-2000)}`);
+        return match;
+      },
+      ms,
+    );
   }
 
   async exit(ms = 10_000): Promise<number | null> {
@@ -94,7 +109,8 @@ process.on('exit', () => {
   for (const one of living) one.child.kill('SIGKILL');
   for (const folder of folders) rmSync(folder, {recursive: true, force: true});
 });
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(signal === 'SIGINT' ? 130 : 143));
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => process.exit(signal === 'SIGINT' ? 130 : 143));
 
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'sockeye-test-'));
@@ -104,12 +120,14 @@ export function temporaryFolder(): string {
 
 // Ports that were free a moment ago; all held open together so that they differ.
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({length: count}, async () => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return server;
-  }));
+  const servers = await Promise.all(
+    Array.from({length: count}, async () => {
+      const server = createServer();
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return server;
+    }),
+  );
   const ports = servers.map((server) => (server.address() as {port: number}).port);
   await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
   return ports;

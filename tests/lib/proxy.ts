@@ -7,23 +7,33 @@ import {eventually, Hopeless} from './wait.js';
 export type Config = Record<string, unknown>;
 
 export interface ProxyOptions {
-  routes: Config[];  // `listen` is filled in where it is missing: one port for all such routes
-  config?: Config;  // the other top-level keys
+  routes: Config[]; // `listen` is filled in where it is missing: one port for all such routes
+  config?: Config; // the other top-level keys
   threads?: number;
   environment?: Record<string, string>;
   level?: string;
 }
 
 export class Proxy {
-  constructor(readonly process: Process, readonly port: number, readonly metricsPort: number, readonly file: string, private options: ProxyOptions) {}
+  constructor(
+    readonly process: Process,
+    readonly port: number,
+    readonly metricsPort: number,
+    readonly file: string,
+    private options: ProxyOptions,
+  ) {}
 
   static text(options: ProxyOptions, port: number, metricsPort: number): string {
     // JSON is YAML.
-    return JSON.stringify({
-      ...options.config,
-      routes: options.routes.map((route, i) => ({name: `route${i}`, listen: `127.0.0.1:${port}`, ...route})),
-      metrics: {listen: `127.0.0.1:${metricsPort}`},
-    }, undefined, 1);
+    return JSON.stringify(
+      {
+        ...options.config,
+        routes: options.routes.map((route, i) => ({name: `route${i}`, listen: `127.0.0.1:${port}`, ...route})),
+        metrics: {listen: `127.0.0.1:${metricsPort}`},
+      },
+      undefined,
+      1,
+    );
   }
 
   // Writes a changed configuration; `reload` is the caller's SIGHUP.
@@ -58,19 +68,33 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   for (let attempt = 0; ; ++attempt) {
     const [port, metricsPort] = (await freePorts(2)) as [number, number];
     writeFileSync(file, Proxy.text(options, port, metricsPort));
-    const child = new Process('sockeye proxy', sockeye(), [
-      'proxy', '--config', file, ...(options.threads ? ['--threads', String(options.threads)] : []), ...(options.level ? ['--log-level', options.level] : []),
-    ], {env: {PATH: process.env.PATH, HOME: folder, ...options.environment}});
+    const child = new Process(
+      'sockeye proxy',
+      sockeye(),
+      [
+        'proxy',
+        '--config',
+        file,
+        ...(options.threads ? ['--threads', String(options.threads)] : []),
+        ...(options.level ? ['--log-level', options.level] : []),
+      ],
+      {env: {PATH: process.env.PATH, HOME: folder, ...options.environment}},
+    );
     const proxy = new Proxy(child, port, metricsPort, file, options);
     try {
-      await eventually(`the proxy is ready (${child.err.slice(-500)})`, async () => {
-        if (child.exited) throw new Hopeless(`sockeye exited: ${child.err}`);
-        return (await proxy.get('/readyz')).status === 200;
-      }, 30_000);
+      await eventually(
+        `the proxy is ready (${child.err.slice(-500)})`,
+        async () => {
+          if (child.exited) throw new Hopeless(`sockeye exited: ${child.err}`);
+          return (await proxy.get('/readyz')).status === 200;
+        },
+        30_000,
+      );
       return proxy;
     } catch (error) {
       await child.stop();
-      if (attempt === 2 || !/in use/i.test(child.err)) throw new Error(`${error instanceof Error ? error.message : error}\n${child.err}`);
+      if (attempt === 2 || !/in use/i.test(child.err))
+        throw new Error(`${error instanceof Error ? error.message : error}\n${child.err}`);
     }
   }
 }

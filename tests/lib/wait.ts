@@ -19,7 +19,12 @@ export async function withDeadline<T>(ms: number, what: string, work: () => Prom
 export class Hopeless extends Error {}
 
 // Calls `probe` until it gives something truthy, and gives that.
-export async function eventually<T>(what: string, probe: () => T | Promise<T>, ms = 10_000, every = 20): Promise<NonNullable<T>> {
+export async function eventually<T>(
+  what: string,
+  probe: () => T | Promise<T>,
+  ms = 10_000,
+  every = 20,
+): Promise<NonNullable<T>> {
   const deadline = Date.now() + ms;
   let last: unknown;
   for (;;) {
@@ -31,7 +36,10 @@ export async function eventually<T>(what: string, probe: () => T | Promise<T>, m
       if (error instanceof Hopeless) throw error;
       last = error;
     }
-    if (Date.now() >= deadline) throw new Error(`not within ${ms} ms: ${what} (last: ${last instanceof Error ? last.message : JSON.stringify(last)})`);
+    if (Date.now() >= deadline)
+      throw new Error(
+        `not within ${ms} ms: ${what} (last: ${last instanceof Error ? last.message : JSON.stringify(last)})`,
+      );
     await pause(every);
   }
 }

@@ -4,7 +4,9 @@ import {createInterface} from 'node:readline';
 import {WebSocket} from 'ws';
 
 const socket = new WebSocket(process.argv[2]!, {perMessageDeflate: false});
-let worst = 0, sent = 0, count = 0;
+let worst = 0,
+  sent = 0,
+  count = 0;
 const talk = () => {
   sent = performance.now();
   socket.send(`still here ${++count}`);

@@ -6,7 +6,10 @@ import {collectorServer} from '../lib/collector.js';
 const [port, file] = process.argv.slice(2);
 const out = openSync(file!, 'a');
 collectorServer((spans) => {
-  writeSync(out, spans.map((span) => `${span.spanId} ${span.name} ${String(span.attributes['websocket.session.id'])}\n`).join(''));
+  writeSync(
+    out,
+    spans.map((span) => `${span.spanId} ${span.name} ${String(span.attributes['websocket.session.id'])}\n`).join(''),
+  );
   return undefined;
 }).listen(Number(port), '127.0.0.1', () => console.log('listening'));
 process.on('SIGTERM', () => process.exit(0));

@@ -11,14 +11,32 @@ import {pause, pool} from '../lib/wait.js';
 const {values, positionals} = parseArgs({
   allowPositionals: true,
   options: {
-    sessions: {type: 'string', default: '10'}, rate: {type: 'string', default: '50'}, seconds: {type: 'string', default: '5'},
-    size: {type: 'string', default: '160'}, ca: {type: 'string'}, deflate: {type: 'boolean', default: false},
+    sessions: {type: 'string', default: '10'},
+    rate: {type: 'string', default: '50'},
+    seconds: {type: 'string', default: '5'},
+    size: {type: 'string', default: '160'},
+    ca: {type: 'string'},
+    deflate: {type: 'boolean', default: false},
   },
 });
 const url = positionals[0]!;
-const [sessions, rate, seconds, size] = [values.sessions, values.rate, values.seconds, values.size].map(Number) as [number, number, number, number];
+const [sessions, rate, seconds, size] = [values.sessions, values.rate, values.seconds, values.size].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+];
 const each = Math.round(rate * seconds);
-const count = {sessions, sent: 0, received: 0, sentBytes: 0, receivedBytes: 0, closes: {} as Record<string, number>, wrong: [] as string[], lateMs: 0};
+const count = {
+  sessions,
+  sent: 0,
+  received: 0,
+  sentBytes: 0,
+  receivedBytes: 0,
+  closes: {} as Record<string, number>,
+  wrong: [] as string[],
+  lateMs: 0,
+};
 const ca = values.ca ? readFileSync(values.ca) : undefined;
 
 interface Session {
@@ -33,7 +51,9 @@ interface Session {
 function connect(index: number): Promise<Session> {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url, {
-      ca, perMessageDeflate: values.deflate ? smallDeflate : false, ...(url.includes('127.0.0.1') ? {localAddress: `127.0.0.${1 + (index % 200)}`} : {}),
+      ca,
+      perMessageDeflate: values.deflate ? smallDeflate : false,
+      ...(url.includes('127.0.0.1') ? {localAddress: `127.0.0.${1 + (index % 200)}`} : {}),
     } as object);
     let done: () => void = () => undefined;
     const finished = new Promise<void>((resolveDone) => (done = resolveDone));
@@ -46,7 +66,8 @@ function connect(index: number): Promise<Session> {
     socket.on('message', (data: Buffer) => {
       const read = readMessage(data);
       if (typeof read === 'string') count.wrong.push(read);
-      else if (read.session !== index || read.sequence !== session.received) count.wrong.push(`session ${index}: got ${read.session}/${read.sequence} as number ${session.received}`);
+      else if (read.session !== index || read.sequence !== session.received)
+        count.wrong.push(`session ${index}: got ${read.session}/${read.sequence} as number ${session.received}`);
       ++session.received;
       ++count.received;
       count.receivedBytes += data.length;
@@ -54,16 +75,20 @@ function connect(index: number): Promise<Session> {
     });
     socket.on('close', (code) => {
       count.closes[code] = (count.closes[code] ?? 0) + 1;
-      if (session.received !== each) count.wrong.push(`session ${index}: ${session.received} of ${each} came back, close ${code}`);
+      if (session.received !== each)
+        count.wrong.push(`session ${index}: ${session.received} of ${each} came back, close ${code}`);
       session.done();
     });
   });
 }
 
 const open: Session[] = [];
-await pool(50, Array.from({length: sessions}, (_, i) => async () => {
-  open[i] = await connect(i);
-}));
+await pool(
+  50,
+  Array.from({length: sessions}, (_, i) => async () => {
+    open[i] = await connect(i);
+  }),
+);
 console.log('connected');
 
 const interval = 1000 / rate;

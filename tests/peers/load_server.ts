@@ -13,25 +13,30 @@ const deflate = flags.includes('--deflate');
 const count = {sessions: 0, open: 0, received: 0, sent: 0, receivedBytes: 0, sentBytes: 0, wrong: [] as string[]};
 const taps: Tap[] = [];
 
-const server = tls >= 0 ? createTls({cert: readFileSync(flags[tls + 1]!), key: readFileSync(flags[tls + 2]!)}) : createPlain();
-new WebSocketServer({server, perMessageDeflate: deflate ? smallDeflate : false}).on('connection', (socket: WebSocket) => {
-  ++count.sessions;
-  ++count.open;
-  if (deflate) taps.push(new Tap(socket));
-  let next = 0;
-  socket.on('message', (data: Buffer) => {
-    ++count.received;
-    count.receivedBytes += data.length;
-    const read = readMessage(data);
-    if (typeof read === 'string') count.wrong.push(read);
-    else if (read.sequence !== next++) count.wrong.push(`session ${read.session}: ${read.sequence} came as number ${next - 1}`);
-    socket.send(data);
-    ++count.sent;
-    count.sentBytes += data.length;
-  });
-  socket.on('close', () => --count.open);
-  socket.on('error', () => undefined);
-});
+const server =
+  tls >= 0 ? createTls({cert: readFileSync(flags[tls + 1]!), key: readFileSync(flags[tls + 2]!)}) : createPlain();
+new WebSocketServer({server, perMessageDeflate: deflate ? smallDeflate : false}).on(
+  'connection',
+  (socket: WebSocket) => {
+    ++count.sessions;
+    ++count.open;
+    if (deflate) taps.push(new Tap(socket));
+    let next = 0;
+    socket.on('message', (data: Buffer) => {
+      ++count.received;
+      count.receivedBytes += data.length;
+      const read = readMessage(data);
+      if (typeof read === 'string') count.wrong.push(read);
+      else if (read.sequence !== next++)
+        count.wrong.push(`session ${read.session}: ${read.sequence} came as number ${next - 1}`);
+      socket.send(data);
+      ++count.sent;
+      count.sentBytes += data.length;
+    });
+    socket.on('close', () => --count.open);
+    socket.on('error', () => undefined);
+  },
+);
 server.listen(0, '127.0.0.1', 1024, () => console.log(`listening ${(server.address() as {port: number}).port}`));
 createInterface({input: process.stdin}).on('line', () => {
   if (deflate) {

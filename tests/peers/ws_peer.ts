@@ -22,18 +22,21 @@ function echo(socket: WebSocket): void {
 }
 
 if (mode === 'serve') {
-  const server = at >= 0
-    ? createTls({cert: readFileSync(flags[at + 1]!), key: readFileSync(flags[at + 2]!)})
-    : createPlain();
-  const sockets = new WebSocketServer({server, perMessageDeflate, ...limits} as ConstructorParameters<typeof WebSocketServer>[0]);
+  const server =
+    at >= 0 ? createTls({cert: readFileSync(flags[at + 1]!), key: readFileSync(flags[at + 2]!)}) : createPlain();
+  const sockets = new WebSocketServer({server, perMessageDeflate, ...limits} as ConstructorParameters<
+    typeof WebSocketServer
+  >[0]);
   sockets.on('connection', echo);
   server.listen(0, '127.0.0.1', () => console.log(`listening ${(server.address() as {port: number}).port}`));
 } else if (mode === 'connect') {
-  createInterface({input: process.stdin}).on('line', (url) => {
-    const socket = new WebSocket(url, {perMessageDeflate, ...limits} as object);
-    echo(socket);
-    socket.on('error', (error) => console.error(`${url}: ${error.message}`));
-  }).on('close', () => process.exit(0));
+  createInterface({input: process.stdin})
+    .on('line', (url) => {
+      const socket = new WebSocket(url, {perMessageDeflate, ...limits} as object);
+      echo(socket);
+      socket.on('error', (error) => console.error(`${url}: ${error.message}`));
+    })
+    .on('close', () => process.exit(0));
   console.log('ready');
 } else {
   console.error('ws_peer.mjs serve | connect');

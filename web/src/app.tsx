@@ -22,19 +22,28 @@ function page(path: string): [string, ReactNode] {
       // As it stands.
     }
     if (area === '') return ['Fleet', <FleetPage />];
-    if (area === 'sessions') return id ? [`Session ${shortId(name)}`, <SessionPage key={name} id={name} />] : ['Sessions', <SessionsPage />];
-    if (area === 'traces') return id ? [`Trace ${shortId(name)}`, <TracePage key={name} id={name} />] : ['Traces', <TracesPage />];
+    if (area === 'sessions')
+      return id ? [`Session ${shortId(name)}`, <SessionPage key={name} id={name} />] : ['Sessions', <SessionsPage />];
+    if (area === 'traces')
+      return id ? [`Trace ${shortId(name)}`, <TracePage key={name} id={name} />] : ['Traces', <TracesPage />];
     if (area === 'operations' && !id) return ['Operations', <OperationsPage />];
     if (area === 'incidents' && !id) return ['Incidents', <IncidentsPage />];
   }
-  return ['Not found', <Empty page title="There is no such page"><p>The pages are in the bar above.</p></Empty>];
+  return [
+    'Not found',
+    <Empty page title="There is no such page">
+      <p>The pages are in the bar above.</p>
+    </Empty>,
+  ];
 }
 
 export function App() {
   const {path} = useLocation();
   const [title, view] = page(path);
   return (
-    <Shell title={title}><Net key={path}>{view}</Net></Shell>
+    <Shell title={title}>
+      <Net key={path}>{view}</Net>
+    </Shell>
   );
 }
 
@@ -45,6 +54,11 @@ class Net extends Component<{children: ReactNode}, {error: Error | null}> {
   }
   override render() {
     if (!this.state.error) return this.props.children;
-    return <Empty page title="This view broke"><p className="break">{this.state.error.message}</p><p>Reload the page; if it stays, the address and this text make a good bug report.</p></Empty>;
+    return (
+      <Empty page title="This view broke">
+        <p className="break">{this.state.error.message}</p>
+        <p>Reload the page; if it stays, the address and this text make a good bug report.</p>
+      </Empty>
+    );
   }
 }

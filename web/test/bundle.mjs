@@ -10,6 +10,21 @@ export const out = join(dirname(web), 'build', 'web-test');
 export async function bundle(...files) {
   await mkdir(out, {recursive: true});
   await symlink(join(web, 'node_modules'), join(out, 'node_modules')).catch(() => undefined); // so that node finds packages
-  await build({absWorkingDir: web, entryPoints: files, outdir: out, outbase: 'test', entryNames: '[name]', bundle: true, packages: 'external', platform: 'node', target: 'node18', format: 'esm', sourcemap: 'inline', jsx: 'automatic', outExtension: {'.js': '.mjs'}, logLevel: 'warning'});
+  await build({
+    absWorkingDir: web,
+    entryPoints: files,
+    outdir: out,
+    outbase: 'test',
+    entryNames: '[name]',
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    target: 'node18',
+    format: 'esm',
+    sourcemap: 'inline',
+    jsx: 'automatic',
+    outExtension: {'.js': '.mjs'},
+    logLevel: 'warning',
+  });
   return files.map((file) => join(out, `${basename(file).replace(/\.tsx?$/, '')}.mjs`));
 }

@@ -7,9 +7,15 @@ import {bundle, web} from './bundle.mjs';
 
 const [file] = await bundle('test/fixture_server.ts');
 const {start} = await import(file);
-const root = join(web, 'dist'), full = await start({root}), locked = await start({root, token: 'secret'});
-const browser = await chromium.launch({executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage']});
-const only = process.argv.slice(2).join(" ");
+const root = join(web, 'dist'),
+  full = await start({root}),
+  locked = await start({root, token: 'secret'});
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  headless: true,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
+});
+const only = process.argv.slice(2).join(' ');
 const context = await browser.newContext({viewport: {width: 1440, height: 900}});
 const id = (pair) => pair.repeat(16);
 let failed = 0;
@@ -19,7 +25,11 @@ async function flow(name, run) {
   const page = await context.newPage();
   const errors = [];
   page.on('pageerror', (error) => errors.push(error.message));
-  page.on('console', (message) => message.type() === 'error' && /Content Security Policy/.test(message.text()) && errors.push(message.text()));
+  page.on(
+    'console',
+    (message) =>
+      message.type() === 'error' && /Content Security Policy/.test(message.text()) && errors.push(message.text()),
+  );
   try {
     await run(page);
     assert.deepEqual(errors, []);
@@ -33,7 +43,10 @@ async function flow(name, run) {
 
 await flow('the frozen client is one click away, and its page says what is wrong', async (page) => {
   await page.goto(full.url);
-  await page.getByRole('region', {name: 'Needs attention'}).getByRole('link', {name: /client missed 2 heartbeats/}).click();
+  await page
+    .getByRole('region', {name: 'Needs attention'})
+    .getByRole('link', {name: /client missed 2 heartbeats/})
+    .click();
   await page.getByText(/The client left 2 heartbeats in a row unanswered and last sent something/).waitFor();
   assert.ok(page.url().endsWith(full.world.frozen.id));
   await page.getByRole('application', {name: /client was silent for the last .*2 pings never answered/}).waitFor();
@@ -47,11 +60,16 @@ await flow('the vanished one is found among the ended by keys alone, and its pag
   await page.keyboard.press('/');
   await page.keyboard.type('dead02');
   await page.waitForURL(/text=dead02/);
-  await page.getByRole('row', {name: /Heartbeat timeout/}).first().focus();
+  await page
+    .getByRole('row', {name: /Heartbeat timeout/})
+    .first()
+    .focus();
   await page.waitForFunction(() => document.querySelectorAll('[role=row]').length === 2);
   await page.getByRole('row', {name: /Heartbeat timeout/}).focus();
   await page.keyboard.press('Enter');
-  await page.getByText('Sockeye closed it with 1011 (server error): 2 heartbeats in a row were left unanswered by the client.').waitFor();
+  await page
+    .getByText('Sockeye closed it with 1011 (server error): 2 heartbeats in a row were left unanswered by the client.')
+    .waitFor();
 });
 
 await flow('tables: arrows move the focus, Enter opens', async (page) => {
@@ -121,42 +139,57 @@ await flow('a cell of the heat map leads to its traces', async (page) => {
   const map = page.getByRole('application', {name: /Duration of realtime_inference over time: from/});
   await map.focus();
   await page.keyboard.press('ArrowLeft');
-  for (let i = 0; i < 40 && !/[1-9]\d* calls? /.test(await page.locator('.heat-readout').innerText()); i++) await page.keyboard.press('ArrowDown');
+  for (let i = 0; i < 40 && !/[1-9]\d* calls? /.test(await page.locator('.heat-readout').textContent()); i++)
+    await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
-  await page.waitForURL(/\/traces\?service=voice-bridge&operation=realtime_inference&from=\d+&to=\d+&min=[\d.]+ms&max=[\d.]+ms/);
+  await page.waitForURL(
+    /\/traces\?service=voice-bridge&operation=realtime_inference&from=\d+&to=\d+&min=[\d.]+ms&max=[\d.]+ms/,
+  );
 });
 
-await flow('the slow part of a slow answer: first chunk, gap, tool call, and the view is in the address', async (page) => {
-  await page.goto(`${full.url}/traces/${id('a1')}`);
-  await page.getByRole('row', {name: /realtime_inference/}).click();
-  await page.getByRole('complementary', {name: 'Span realtime_inference'}).getByText('2.61 s').first().waitFor();
-  await page.getByRole('row', {name: /realtime_inference/}).focus();
-  await page.keyboard.press('+');
-  await page.keyboard.press('ArrowLeft');
-  await page.waitForURL(/fold=3/);
-  const before = page.url(), rows = await page.getByRole('row').count();
-  await page.reload();
-  await page.getByRole('row', {name: /realtime_inference/}).waitFor();
-  assert.equal(page.url(), before);
-  assert.equal(await page.getByRole('row').count(), rows);
-  assert.ok(rows < 6);
-});
+await flow(
+  'the slow part of a slow answer: first chunk, gap, tool call, and the view is in the address',
+  async (page) => {
+    await page.goto(`${full.url}/traces/${id('a1')}`);
+    await page.getByRole('row', {name: /realtime_inference/}).click();
+    await page.getByRole('complementary', {name: 'Span realtime_inference'}).getByText('2.61 s').first().waitFor();
+    await page.getByRole('row', {name: /realtime_inference/}).focus();
+    await page.keyboard.press('+');
+    await page.keyboard.press('ArrowLeft');
+    await page.waitForURL(/fold=3/);
+    const before = page.url(),
+      rows = await page.getByRole('row').count();
+    await page.reload();
+    await page.getByRole('row', {name: /realtime_inference/}).waitFor();
+    assert.equal(page.url(), before);
+    assert.equal(await page.getByRole('row').count(), rows);
+    assert.ok(rows < 6);
+  },
+);
 
 await flow('no string from outside becomes markup', async (page) => {
   await page.goto(`${full.url}/traces/${id('c3')}?span=0000000000000009`);
   await page.getByRole('row', {name: /<img src=x/}).waitFor();
-  assert.equal(await page.locator('main img').count() + await page.locator('main script').count(), 0);
-  for (const text of ['2 cycles of parents', 'missing parent', 'clock off', 'ends before it starts']) await page.getByText(text).first().waitFor();
+  assert.equal((await page.locator('main img').count()) + (await page.locator('main script').count()), 0);
+  for (const text of ['2 cycles of parents', 'missing parent', 'clock off', 'ends before it starts'])
+    await page.getByText(text).first().waitFor();
 });
 
 await flow('10,000 spans: first paint, scrolling, zooming', async (page) => {
   await page.addInitScript(() => {
     globalThis.tasks = [];
-    new PerformanceObserver((list) => globalThis.tasks.push(...list.getEntries().map((one) => one.duration))).observe({type: 'longtask', buffered: true});
+    new PerformanceObserver((list) => globalThis.tasks.push(...list.getEntries().map((one) => one.duration))).observe({
+      type: 'longtask',
+      buffered: true,
+    });
     new MutationObserver((_, observer) => {
       if (!document.querySelector('.wf-row')) return;
       observer.disconnect();
-      requestAnimationFrame(() => requestAnimationFrame(() => { globalThis.painted = performance.now(); }));
+      requestAnimationFrame(() =>
+        requestAnimationFrame(() => {
+          globalThis.painted = performance.now();
+        }),
+      );
     }).observe(document, {childList: true, subtree: true});
   });
   await page.goto(`${full.url}/traces/${id('b2')}`);
@@ -164,7 +197,8 @@ await flow('10,000 spans: first paint, scrolling, zooming', async (page) => {
   const painted = await page.evaluate(() => globalThis.painted);
   await page.waitForTimeout(500);
   const scrolled = await page.evaluate(async () => {
-    const box = document.querySelector('.waterfall-scroll'), frames = [];
+    const box = document.querySelector('.waterfall-scroll'),
+      frames = [];
     globalThis.tasks.length = 0;
     let last = performance.now();
     for (let i = 0; i < 150; i++) {
@@ -175,13 +209,23 @@ await flow('10,000 spans: first paint, scrolling, zooming', async (page) => {
     }
     frames.sort((a, b) => a - b);
     await new Promise((resolve) => setTimeout(resolve, 200));
-    return {median: frames[75], p95: frames[142], worst: frames[149], longest: Math.max(0, ...globalThis.tasks), rows: document.querySelectorAll('.wf-row').length};
+    return {
+      median: frames[75],
+      p95: frames[142],
+      worst: frames[149],
+      longest: Math.max(0, ...globalThis.tasks),
+      rows: document.querySelectorAll('.wf-row').length,
+    };
   });
-  await page.evaluate(() => { globalThis.tasks.length = 0; });
+  await page.evaluate(() => {
+    globalThis.tasks.length = 0;
+  });
   await page.getByRole('row').first().focus();
   for (let i = 0; i < 10; i++) await page.keyboard.press(i < 6 ? '+' : 'd');
   const zoomed = await page.evaluate(() => Math.max(0, ...globalThis.tasks));
-  console.log(`  first paint ${painted.toFixed(0)} ms after navigation; scrolling: median frame ${scrolled.median.toFixed(1)} ms, p95 ${scrolled.p95.toFixed(1)}, worst ${scrolled.worst.toFixed(1)}, longest task ${scrolled.longest.toFixed(0)} ms, ${scrolled.rows} rows in the document; longest task while zooming ${zoomed.toFixed(0)} ms`);
+  console.log(
+    `  first paint ${painted.toFixed(0)} ms after navigation; scrolling: median frame ${scrolled.median.toFixed(1)} ms, p95 ${scrolled.p95.toFixed(1)}, worst ${scrolled.worst.toFixed(1)}, longest task ${scrolled.longest.toFixed(0)} ms, ${scrolled.rows} rows in the document; longest task while zooming ${zoomed.toFixed(0)} ms`,
+  );
   assert.ok(scrolled.rows < 100);
 });
 

@@ -9,14 +9,20 @@ import {bundle, web} from './bundle.mjs';
 
 const [file] = await bundle('test/fixture_server.ts');
 const {start} = await import(file);
-const root = join(web, 'dist'), shots = join(dirname(web), 'build', 'screenshots');
+const root = join(web, 'dist'),
+  shots = join(dirname(web), 'build', 'screenshots');
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const only = process.argv.slice(2).filter((one) => !one.startsWith('--'));
 const fast = process.argv.includes('--fast');
-const at = process.argv.find((one) => one.startsWith('--at='))?.slice(5).split(':'); // --at=dark:1440
+const at = process.argv
+  .find((one) => one.startsWith('--at='))
+  ?.slice(5)
+  .split(':'); // --at=dark:1440
 await mkdir(shots, {recursive: true});
 
-const full = await start({root}), empty = await start({root, empty: true}), locked = await start({root, token: 'secret'});
+const full = await start({root}),
+  empty = await start({root, empty: true}),
+  locked = await start({root, token: 'secret'});
 const {frozen, vanished, open} = full.world;
 const hostile = open.find((one) => one.client.startsWith('<img'));
 const id = (pair) => pair.repeat(16);
@@ -45,23 +51,58 @@ const pages = [
   ['empty_operations', empty, '/operations'],
   ['missing_trace', full, `/traces/${id('00')}`],
   ['locked', locked, '/'],
-].filter(([name]) => only.length === 0 || only.some((one) => name === one || (one.endsWith('*') && name.startsWith(one.slice(0, -1)))));
+].filter(
+  ([name]) =>
+    only.length === 0 || only.some((one) => name === one || (one.endsWith('*') && name.startsWith(one.slice(0, -1)))),
+);
 
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true,
-  args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking', '--no-first-run'],
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  headless: true,
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-dev-shm-usage',
+    '--disable-background-networking',
+    '--no-first-run',
+  ],
 });
 let wrong = 0;
-const say = (...words) => { wrong++; console.log('WRONG', ...words); };
+const say = (...words) => {
+  wrong++;
+  console.log('WRONG', ...words);
+};
 
-for (const [colorScheme, width, height] of fast ? [['light', 1440, 900], ['dark', 390, 844]] : [['light', 1440, 900], ['dark', 1440, 900], ['light', 390, 844], ['dark', 390, 844], ['light', 360, 740], ['dark', 3840, 2160]]) {
+for (const [colorScheme, width, height] of fast
+  ? [
+      ['light', 1440, 900],
+      ['dark', 390, 844],
+    ]
+  : [
+      ['light', 1440, 900],
+      ['dark', 1440, 900],
+      ['light', 390, 844],
+      ['dark', 390, 844],
+      ['light', 360, 740],
+      ['dark', 3840, 2160],
+    ]) {
   if (at && (at[0] !== colorScheme || at[1] !== String(width))) continue;
-  const context = await browser.newContext({colorScheme, viewport: {width, height}, reducedMotion: 'reduce', locale: 'en-GB', timezoneId: 'Europe/Berlin'});
+  const context = await browser.newContext({
+    colorScheme,
+    viewport: {width, height},
+    reducedMotion: 'reduce',
+    locale: 'en-GB',
+    timezoneId: 'Europe/Berlin',
+  });
   for (const [name, server, path] of pages) {
     const page = await context.newPage();
     const where = `${name} ${colorScheme} ${width}`;
     page.on('console', (message) => {
-      if ((message.type() === 'error' || message.type() === 'warning') && !/status of (401|404)|WebSocket connection to/.test(message.text())) say(where, message.text().slice(0, 400));
+      if (
+        (message.type() === 'error' || message.type() === 'warning') &&
+        !/status of (401|404)|WebSocket connection to/.test(message.text())
+      )
+        say(where, message.text().slice(0, 400));
     });
     page.on('pageerror', (error) => say(where, error.stack ?? error.message));
     await page.goto(server.url + path);
@@ -69,11 +110,28 @@ for (const [colorScheme, width, height] of fast ? [['light', 1440, 900], ['dark'
     await page.waitForTimeout(500); // not a state to poll for: lets live data fill in, for the picture
     await page.screenshot({path: join(shots, `${name}_${colorScheme}_${width}.png`)});
     if (await page.evaluate(() => document.title.includes('owned'))) say(where, 'script of a stored string ran');
-    const sideways = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    const sideways = await page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    );
     if (sideways > 0) say(where, `scrolls sideways by ${sideways} px`);
     await page.evaluate(axe);
-    const result = await page.evaluate(() => globalThis.axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}));
-    for (const one of result.violations) say(where, one.id, one.help, '|', one.nodes.slice(0, 3).map((node) => `${node.target.join(' ')} ${node.any?.[0]?.message ?? ''}`).join(' || ').slice(0, 600));
+    const result = await page.evaluate(() =>
+      globalThis.axe.run(document, {
+        runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+      }),
+    );
+    for (const one of result.violations)
+      say(
+        where,
+        one.id,
+        one.help,
+        '|',
+        one.nodes
+          .slice(0, 3)
+          .map((node) => `${node.target.join(' ')} ${node.any?.[0]?.message ?? ''}`)
+          .join(' || ')
+          .slice(0, 600),
+      );
     await page.close();
   }
   await context.close();

@@ -6,5 +6,9 @@ import {fileURLToPath} from 'node:url';
 import {bundle} from './bundle.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const files = await bundle(...readdirSync(here).filter((one) => one.endsWith('.test.ts')).map((one) => join('test', one)));
+const files = await bundle(
+  ...readdirSync(here)
+    .filter((one) => one.endsWith('.test.ts'))
+    .map((one) => join('test', one)),
+);
 process.exit(spawnSync(process.execPath, ['--enable-source-maps', '--test', ...files], {stdio: 'inherit'}).status ?? 1);

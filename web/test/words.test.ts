@@ -14,47 +14,126 @@ import {bytes, count, duration, parseDuration, rate, shortId} from '../src/text/
 import {fleet, recorder, world} from './fleet_data';
 
 it('says numbers with three figures and a unit', () => {
-  assert.deepEqual([0, 2.5e-8, 1.2e-5, 0.34, 0.99999, 1.236, 41, 59.99, 192, 7440, 273_600, -0.25].map(duration), ['0 s', '25 ns', '12 µs', '340 ms', '1 s', '1.24 s', '41 s', '1 m 00 s', '3 m 12 s', '2 h 04 m', '3 d 4 h', '−250 ms']);
+  assert.deepEqual([0, 2.5e-8, 1.2e-5, 0.34, 0.99999, 1.236, 41, 59.99, 192, 7440, 273_600, -0.25].map(duration), [
+    '0 s',
+    '25 ns',
+    '12 µs',
+    '340 ms',
+    '1 s',
+    '1.24 s',
+    '41 s',
+    '1 m 00 s',
+    '3 m 12 s',
+    '2 h 04 m',
+    '3 d 4 h',
+    '−250 ms',
+  ]);
   assert.deepEqual([0, 999, 1000, 1_240_000].map(bytes), ['0 B', '999 B', '1 kB', '1.24 MB']);
   assert.deepEqual([0, 1234, 123_456, 2_000_000].map(count), ['0', '1,234', '123 k', '2 M']);
-  assert.deepEqual([rate(0.25), rate(12_345), rate(4.2e6, 'B'), rate(null), duration(NaN), bytes(undefined)], ['0.25/s', '12.3 k/s', '4.2 MB/s', '–', '–', '–']);
+  assert.deepEqual(
+    [rate(0.25), rate(12_345), rate(4.2e6, 'B'), rate(null), duration(NaN), bytes(undefined)],
+    ['0.25/s', '12.3 k/s', '4.2 MB/s', '–', '–', '–'],
+  );
   assert.equal(shortId('01920000-0000-7000-8000-0000deadbeef'), 'deadbeef');
 });
 
 it('reads durations as people type them', () => {
-  assert.deepEqual(['300ms', '1.5s', '2m', '0.3', ' 1 h ', '10us', '', 'x', '-1s', '1s2'].map(parseDuration), [0.3, 1.5, 120, 0.3, 3600, 10 * 1e-6, null, null, null, null]);
+  assert.deepEqual(['300ms', '1.5s', '2m', '0.3', ' 1 h ', '10us', '', 'x', '-1s', '1s2'].map(parseDuration), [
+    0.3,
+    1.5,
+    120,
+    0.3,
+    3600,
+    10 * 1e-6,
+    null,
+    null,
+    null,
+    null,
+  ]);
 });
 
 it('keeps the state of a view in its address', () => {
-  assert.equal(address('/sessions', {state: 'ended', text: 'a b&c', trouble: false, attribute: ['k:1', 'k:2']}, new URLSearchParams('state=open&range=1h')), '/sessions?range=1h&state=ended&text=a+b%26c&attribute=k%3A1&attribute=k%3A2');
+  assert.equal(
+    address(
+      '/sessions',
+      {state: 'ended', text: 'a b&c', trouble: false, attribute: ['k:1', 'k:2']},
+      new URLSearchParams('state=open&range=1h'),
+    ),
+    '/sessions?range=1h&state=ended&text=a+b%26c&attribute=k%3A1&attribute=k%3A2',
+  );
   assert.equal(address('/', {range: null}, new URLSearchParams('range=1h')), '/');
-  const filter = readFilter(new URLSearchParams('state=ended&min=2m&close_code=1011&attribute=a:b&attribute=nonsense&order=asc'));
+  const filter = readFilter(
+    new URLSearchParams('state=ended&min=2m&close_code=1011&attribute=a:b&attribute=nonsense&order=asc'),
+  );
   assert.deepEqual(filter.attributes, ['a:b']);
-  assert.deepEqual([isLive(filter), isLive(readFilter(new URLSearchParams('trouble=true'))), isLive(readFilter(new URLSearchParams('min=1s')))], [false, true, false]);
+  assert.deepEqual(
+    [
+      isLive(filter),
+      isLive(readFilter(new URLSearchParams('trouble=true'))),
+      isLive(readFilter(new URLSearchParams('min=1s'))),
+    ],
+    [false, true, false],
+  );
   const asked = sessionParameters(filter, {from: 1, to: 2});
   assert.deepEqual([asked['min_duration_seconds'], asked['close_code'], asked['from_ms']], [120, '1011', 1]);
 });
 
-const noon = Date.UTC(2026, 0, 15, 12);  // the made-up fleet has days and nights: a test must not depend on when it runs
-const base: Session = {...world(false, noon).vanished, opened_ms: 0, ended_ms: 100_000, seen_ms: 100_000, misses: 2, messages: [5, 5], close_code: 1011, close_reason: '', end_reason: 'heartbeat_timeout', initiator: 'proxy', last_message_ms: null};
-const message = (time_ms: number, side: 0 | 1, type: RecordedMessage['type'], injected = false, answered = false): RecordedMessage => ({time_ms, side, type, length: 1, compressed: false, injected, answered});
+const noon = Date.UTC(2026, 0, 15, 12); // the made-up fleet has days and nights: a test must not depend on when it runs
+const base: Session = {
+  ...world(false, noon).vanished,
+  opened_ms: 0,
+  ended_ms: 100_000,
+  seen_ms: 100_000,
+  misses: 2,
+  messages: [5, 5],
+  close_code: 1011,
+  close_reason: '',
+  end_reason: 'heartbeat_timeout',
+  initiator: 'proxy',
+  last_message_ms: null,
+};
+const message = (
+  time_ms: number,
+  side: 0 | 1,
+  type: RecordedMessage['type'],
+  injected = false,
+  answered = false,
+): RecordedMessage => ({time_ms, side, type, length: 1, compressed: false, injected, answered});
 
 it('finds pings that nobody answered, each leg by itself', () => {
-  const list = [message(0, 1, 'ping', true, true), message(30_000, 1, 'ping', true), message(30_001, 0, 'ping', true, true), message(60_000, 1, 'ping', true)];
+  const list = [
+    message(0, 1, 'ping', true, true),
+    message(30_000, 1, 'ping', true),
+    message(30_001, 0, 'ping', true, true),
+    message(60_000, 1, 'ping', true),
+  ];
   assert.deepEqual([...unanswered(list, 75_000)], [1, 3]);
   assert.deepEqual([...unanswered(list, 61_000)], [1]); // the last one still has time
   assert.deepEqual([...unanswered(list, 61_000, true)], [1, 3]); // it has not: the session ended of it
 });
 
 it('explains an end in plain words', () => {
-  const list = [message(58_000, 1, 'text'), message(59_000, 0, 'text'), message(60_000, 1, 'ping', true), message(88_000, 1, 'ping', true), message(99_999, 1, 'close', true)];
+  const list = [
+    message(58_000, 1, 'text'),
+    message(59_000, 0, 'text'),
+    message(60_000, 1, 'ping', true),
+    message(88_000, 1, 'ping', true),
+    message(99_999, 1, 'close', true),
+  ];
   assert.deepEqual(explainEnd(base, list, 200_000), {
-    level: 'bad', headline: 'Sockeye closed it with 1011 (server error): 2 heartbeats in a row were left unanswered by the client.',
+    level: 'bad',
+    headline: 'Sockeye closed it with 1011 (server error): 2 heartbeats in a row were left unanswered by the client.',
     before: ['Last message from the client 41 s before.', 'Last message from the server 42 s before.'],
   });
   const say = (change: Partial<Session>) => explainEnd({...base, misses: 0, ...change}, [], 200_000);
-  assert.match(say({end_reason: 'reset', initiator: 'client', close_code: 1006}).headline, /^The client broke the TCP connection off without a Close/);
-  assert.match(say({end_reason: 'normal', initiator: 'client', close_code: 1000}).headline, /^The client closed it with 1000 \(normal\)\.$/);
+  assert.match(
+    say({end_reason: 'reset', initiator: 'client', close_code: 1006}).headline,
+    /^The client broke the TCP connection off without a Close/,
+  );
+  assert.match(
+    say({end_reason: 'normal', initiator: 'client', close_code: 1000}).headline,
+    /^The client closed it with 1000 \(normal\)\.$/,
+  );
   assert.equal(say({end_reason: 'normal', initiator: 'client', close_code: 1000}).level, 'good');
   assert.match(say({end_reason: 'lost', initiator: null, close_code: null}).headline, /proxy that reported/);
   assert.equal(isAbnormal({...base, end_reason: 'normal', close_code: 1011}), true);
@@ -63,15 +142,29 @@ it('explains an end in plain words', () => {
 });
 
 it('tells what is wrong with a session that is open', () => {
-  const w = world(false, noon), wrong = troubles(w.frozen, w.frozen.last_message_ms![0]! + 71_000);
-  assert.deepEqual(wrong.map((one) => one.level), ['bad', 'bad']);
-  assert.equal(wrong[0]!.text, 'The client left 2 heartbeats in a row unanswered and last sent something 1 m 11 s ago.');
-  assert.deepEqual(troubles(w.open.find((one) => one.live && one.misses === 0 && one.anomalies === 0 && !one.buffered_bytes?.[0])!, w.started), []);
+  const w = world(false, noon),
+    wrong = troubles(w.frozen, w.frozen.last_message_ms![0]! + 71_000);
+  assert.deepEqual(
+    wrong.map((one) => one.level),
+    ['bad', 'bad'],
+  );
+  assert.equal(
+    wrong[0]!.text,
+    'The client left 2 heartbeats in a row unanswered and last sent something 1 m 11 s ago.',
+  );
+  assert.deepEqual(
+    troubles(
+      w.open.find((one) => one.live && one.misses === 0 && one.anomalies === 0 && !one.buffered_bytes?.[0])!,
+      w.started,
+    ),
+    [],
+  );
   assert.deepEqual(troubles(w.vanished, w.started), []);
 });
 
 it('keeps the timeline inside the session, from hours to milliseconds', () => {
-  const w = world(false, noon), model = timelineModel(w.vanished, recorder(w, w.vanished), [], w.started);
+  const w = world(false, noon),
+    model = timelineModel(w.vanished, recorder(w, w.vanished), [], w.started);
   assert.ok(model.silences[0] && model.silences[0][1] - model.silences[0][0] > 40_000);
   assert.ok(model.forgotten !== null);
   let view = firstView(model);
@@ -79,39 +172,100 @@ it('keeps the timeline inside the session, from hours to milliseconds', () => {
   assert.ok(view.to - view.from >= 1.9 && view.to - view.from < 3);
   for (let i = 0; i < 100; i++) view = zoomView(view, 2, model.to, model);
   assert.ok(view.from <= model.from && view.to >= model.to);
-  assert.equal(clampView({from: model.from - 1e12, to: model.from - 1e12 + 5000}, model).to - model.from < 60_000, true); // far away comes back
+  assert.equal(
+    clampView({from: model.from - 1e12, to: model.from - 1e12 + 5000}, model).to - model.from < 60_000,
+    true,
+  ); // far away comes back
   assert.deepEqual([axisStep(10, 5), axisStep(3_600_000, 6), axisStep(7 * 86_400_000, 7)], [2, 600_000, 86_400_000]);
 });
 
 it('adds fleets up, and leaves holes where nothing was reported', () => {
-  const w = world(false, noon), to = w.started, from = to - 600_000, lines = fleetLines(fleet(w, from, to, 10).points, 10, from, to, '', '');
+  const w = world(false, noon),
+    to = w.started,
+    from = to - 600_000,
+    lines = fleetLines(fleet(w, from, to, 10).points, 10, from, to, '', '');
   assert.equal(lines.times.length, 61);
   assert.ok(lines.active.every((one) => one !== null && one > 200));
   const one = fleetLines(fleet(w, from, to, 10).points, 10, from, to, 'chat', '');
   assert.equal(one.active[60], null); // its proxy is lost
   assert.ok(lines.rtt_p99[0].every((p99, i) => p99! >= lines.rtt_p50[0][i]!));
-  assert.deepEqual(closeLines({step_seconds: 10, closes: [{time_ms: 20_000, route: 'a', end_reason: 'reset', initiator: '', code: 1006, count: 2}, {time_ms: 25_000, route: 'b', end_reason: 'reset', initiator: '', code: 1006, count: 3}]}, 0, 40_000, '').reasons, [{reason: 'reset', values: [0, 0, 5, 0, 0], total: 5}]);
+  assert.deepEqual(
+    closeLines(
+      {
+        step_seconds: 10,
+        closes: [
+          {time_ms: 20_000, route: 'a', end_reason: 'reset', initiator: '', code: 1006, count: 2},
+          {time_ms: 25_000, route: 'b', end_reason: 'reset', initiator: '', code: 1006, count: 3},
+        ],
+      },
+      0,
+      40_000,
+      '',
+    ).reasons,
+    [{reason: 'reset', values: [0, 0, 5, 0, 0], total: 5}],
+  );
   assert.deepEqual(lonely([1, null, 2, 3, null, null, 4]), [0, 6]);
   assert.deepEqual(lonely([1, 2]), []);
   assert.deepEqual(distinct(['0 B', '1 B', '1 B', '2 B']), ['0 B', '1 B', '', '2 B']);
-  assert.deepEqual(stack([{label: 'a', color: '', values: [1, null, 2]}, {label: 'b', color: '', values: [1, null, null]}]), [[1, null, 2], [2, null, 2]]);
-  assert.equal(summary('T', [{label: 'a', color: '', values: [1, null, 3]}], count), 'T. a: latest 3, lowest 1, highest 3.');
+  assert.deepEqual(
+    stack([
+      {label: 'a', color: '', values: [1, null, 2]},
+      {label: 'b', color: '', values: [1, null, null]},
+    ]),
+    [
+      [1, null, 2],
+      [2, null, 2],
+    ],
+  );
+  assert.equal(
+    summary('T', [{label: 'a', color: '', values: [1, null, 3]}], count),
+    'T. a: latest 3, lowest 1, highest 3.',
+  );
 });
 
 it('takes histogram buckets as the console counts them', () => {
   assert.equal(upper(0), 1e-6);
   assert.equal(lower(0), 0);
   assert.equal(upper(80).toFixed(6), '1.048576');
-  const grid = heatGrid([{time_ms: 0, histogram: [[4, 2], [8, 1]]}, {time_ms: 60_000, histogram: [[4, 5]]}], 60_000, 0, 120_000);
+  const grid = heatGrid(
+    [
+      {
+        time_ms: 0,
+        histogram: [
+          [4, 2],
+          [8, 1],
+        ],
+      },
+      {time_ms: 60_000, histogram: [[4, 5]]},
+    ],
+    60_000,
+    0,
+    120_000,
+  );
   assert.deepEqual([grid.low, grid.high, grid.most, grid.times.length], [4, 8, 5, 2]);
   const empty = heatGrid([], 60_000, 0, 120_000);
   assert.ok(Number.isFinite(empty.low) && Number.isFinite(empty.high)); // an axis over it must end
 });
 
 it('lets the least important columns step back first', () => {
-  const column = (key: string, width: number, keep: number): Column<unknown> => ({key, title: key, width, keep, cell: () => null});
+  const column = (key: string, width: number, keep: number): Column<unknown> => ({
+    key,
+    title: key,
+    width,
+    keep,
+    cell: () => null,
+  });
   const all = [column('a', 100, 9), column('b', 100, 1), column('c', 100, 5)];
-  assert.deepEqual(fitting(all, 400).map((one) => one.key), ['a', 'b', 'c']);
-  assert.deepEqual(fitting(all, 240).map((one) => one.key), ['a', 'c']);
-  assert.deepEqual(fitting(all, 50).map((one) => one.key), ['a']);
+  assert.deepEqual(
+    fitting(all, 400).map((one) => one.key),
+    ['a', 'b', 'c'],
+  );
+  assert.deepEqual(
+    fitting(all, 240).map((one) => one.key),
+    ['a', 'c'],
+  );
+  assert.deepEqual(
+    fitting(all, 50).map((one) => one.key),
+    ['a'],
+  );
 });

@@ -6,35 +6,33 @@ import type {Frame} from '../../lib/frame.js';
 export type Verdict = 'OK' | 'NON-STRICT' | 'INFORMATIONAL' | 'UNIMPLEMENTED' | 'FAILED';
 export type CloseVerdict = 'OK' | 'INFORMATIONAL' | 'WRONG CODE' | 'UNCLEAN' | 'FAILED';
 
-export type Expected =
-  | {kind: 'text' | 'binary' | 'pong'; payload: Buffer}
-  | {kind: 'mark'; name: string};  // a pause was sat through
+export type Expected = {kind: 'text' | 'binary' | 'pong'; payload: Buffer} | {kind: 'mark'; name: string}; // a pause was sat through
 
-export type Mode = 'once' | 'frames' | {chop: number};  // one write; a write per frame; the same bytes N at a time
+export type Mode = 'once' | 'frames' | {chop: number}; // one write; a write per frame; the same bytes N at a time
 
 export type Step =
   | {kind: 'write'; frames: Frame[]; mode: Mode}
-  | {kind: 'cuts'; frame: Frame; cuts: number[]; mark: string[]}  // one frame, cut at payload offsets, a pause after each part
+  | {kind: 'cuts'; frame: Frame; cuts: number[]; mark: string[]} // one frame, cut at payload offsets, a pause after each part
   | {kind: 'pause'; ms: number; mark: string};
 
 export interface CloseExpected {
-  by: 'fuzzer' | 'peer';  // whose Close comes first
+  by: 'fuzzer' | 'peer'; // whose Close comes first
   codes: number[];
-  drop: boolean;  // a TCP drop instead of a Close will do
+  drop: boolean; // a TCP drop instead of a Close will do
 }
 
 // What the fuzzer asks for in the handshake: as a client in its offers (of the server's compressor), as a server in its
 // answer (of the client's compressor). Empty: permessage-deflate with default settings.
 export interface Offer {
   noContextTakeover: boolean;
-  windowBits: number;  // 0: not mentioned
+  windowBits: number; // 0: not mentioned
 }
 
 interface Common {
   id: string;
   what: string;
-  heavy: boolean;  // moves megabytes or thousands of messages: few run at a time
-  patienceMs: number;  // how long nothing may come before it is given up
+  heavy: boolean; // moves megabytes or thousands of messages: few run at a time
+  patienceMs: number; // how long nothing may come before it is given up
 }
 
 export interface Script extends Common {
@@ -51,9 +49,9 @@ export interface PingPong extends Common {
   count: number;
   binary: boolean;
   size: number;
-  fragment: number;  // bytes per fragment; 0: whole
+  fragment: number; // bytes per fragment; 0: whole
   message: (index: number) => Buffer;
-  offers?: Offer[];  // permessage-deflate must be negotiated
+  offers?: Offer[]; // permessage-deflate must be negotiated
   corpus: string;
 }
 
@@ -75,7 +73,9 @@ export interface ScriptOptions {
 
 export function script(id: string, what: string, options: ScriptOptions): Script {
   return {
-    kind: 'script', id, what,
+    kind: 'script',
+    id,
+    what,
     steps: options.steps,
     ok: options.ok ?? [],
     nonStrict: options.nonStrict ?? [],
@@ -90,11 +90,27 @@ export const write = (frames: Frame[], mode: Mode = 'once'): Step => ({kind: 'wr
 export const hex = (digits: string): Buffer => Buffer.from(digits.replaceAll(' ', ''), 'hex');
 export const bytes = (value: string | Buffer): Buffer => (typeof value === 'string' ? Buffer.from(value) : value);
 
-export const text = (payload: string | Buffer, more: Partial<Frame> = {}): Frame => ({opcode: 1, payload: bytes(payload), ...more});
-export const binary = (payload: string | Buffer, more: Partial<Frame> = {}): Frame => ({opcode: 2, payload: bytes(payload), ...more});
+export const text = (payload: string | Buffer, more: Partial<Frame> = {}): Frame => ({
+  opcode: 1,
+  payload: bytes(payload),
+  ...more,
+});
+export const binary = (payload: string | Buffer, more: Partial<Frame> = {}): Frame => ({
+  opcode: 2,
+  payload: bytes(payload),
+  ...more,
+});
 export const more = (payload: string | Buffer, fin: boolean): Frame => ({opcode: 0, payload: bytes(payload), fin});
-export const ping = (payload: string | Buffer = '', extra: Partial<Frame> = {}): Frame => ({opcode: 9, payload: bytes(payload), ...extra});
-export const pong = (payload: string | Buffer = '', extra: Partial<Frame> = {}): Frame => ({opcode: 10, payload: bytes(payload), ...extra});
+export const ping = (payload: string | Buffer = '', extra: Partial<Frame> = {}): Frame => ({
+  opcode: 9,
+  payload: bytes(payload),
+  ...extra,
+});
+export const pong = (payload: string | Buffer = '', extra: Partial<Frame> = {}): Frame => ({
+  opcode: 10,
+  payload: bytes(payload),
+  ...extra,
+});
 export const close = (payload: Buffer, extra: Partial<Frame> = {}): Frame => ({opcode: 8, payload, ...extra});
 
 export const echoed = (payload: string | Buffer): Expected => ({kind: 'text', payload: bytes(payload)});
@@ -106,6 +122,10 @@ export const marked = (name: string): Expected => ({kind: 'mark', name});
 export function fragments(opcode: number, payload: Buffer, size: number): Frame[] {
   const out: Frame[] = [];
   for (let at = 0; at < payload.length || at === 0; at += size)
-    out.push({opcode: at === 0 ? opcode : 0, payload: payload.subarray(at, at + size), fin: at + size >= payload.length});
+    out.push({
+      opcode: at === 0 ? opcode : 0,
+      payload: payload.subarray(at, at + size),
+      fin: at + size >= payload.length,
+    });
   return out;
 }

@@ -2,7 +2,11 @@
 import {keepPreviousData, QueryClient, useQuery, type UseQueryResult} from '@tanstack/react-query';
 
 export class ApiError extends Error {
-  constructor(readonly status: number, readonly code: string, message: string) {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+  ) {
     super(message);
   }
 }
@@ -13,7 +17,11 @@ export const unauthorized = new EventTarget();
 export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(`/api/v1${path}`, {signal: signal ?? null, credentials: 'same-origin', headers: {Accept: 'application/json'}});
+    response = await fetch(`/api/v1${path}`, {
+      signal: signal ?? null,
+      credentials: 'same-origin',
+      headers: {Accept: 'application/json'},
+    });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(0, 'unreachable', 'The console does not answer. Is `sockeye console` running?');
@@ -26,7 +34,8 @@ export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
 }
 
 async function refusal(response: Response): Promise<ApiError> {
-  let code = 'internal', message = `The console answered ${response.status}.`;
+  let code = 'internal',
+    message = `The console answered ${response.status}.`;
   try {
     const body = (await response.json()) as {error?: {code?: unknown; message?: unknown}};
     if (typeof body.error?.code === 'string') code = body.error.code;
@@ -39,7 +48,10 @@ async function refusal(response: Response): Promise<ApiError> {
 
 export async function login(token: string): Promise<void> {
   const response = await fetch('/api/v1/login', {
-    method: 'POST', credentials: 'same-origin', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({token}),
+    method: 'POST',
+    credentials: 'same-origin',
+    headers: {'Content-Type': 'application/json'},
+    body: JSON.stringify({token}),
   });
   if (!response.ok) throw await refusal(response);
 }
@@ -62,7 +74,11 @@ export interface Asked {
 }
 
 /** Asks `path()`; it is evaluated at each (re)fetch, so a moving time range needs no new key. */
-export function useAsk<T>(key: readonly unknown[] | null, path: () => string, {refreshMs = false, keep = true}: Asked = {}): UseQueryResult<T, Error> {
+export function useAsk<T>(
+  key: readonly unknown[] | null,
+  path: () => string,
+  {refreshMs = false, keep = true}: Asked = {},
+): UseQueryResult<T, Error> {
   return useQuery<T, Error>({
     queryKey: key ?? ['nothing'],
     queryFn: ({signal}) => ask<T>(path(), signal),

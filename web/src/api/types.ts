@@ -28,8 +28,8 @@ export interface Status {
     expired_spans: number;
     trouble: string; // '' = well
   };
-  retention: { age_seconds: number | null; bytes: number | null };
-  receivers: { http: string | null; grpc: string | null }; // addresses
+  retention: {age_seconds: number | null; bytes: number | null};
+  receivers: {http: string | null; grpc: string | null}; // addresses
   proxies: Proxy[];
 }
 
@@ -49,7 +49,7 @@ export interface Proxy {
 export interface Fleet {
   step_seconds: number;
   routes: string[];
-  instances: { instance: string; service: string; host: string }[];
+  instances: {instance: string; service: string; host: string}[];
   points: FleetPoint[];
 }
 export interface FleetPoint {
@@ -75,7 +75,7 @@ export interface FleetPoint {
 // GET /api/v1/closes?from_ms&to_ms[&step_seconds]
 export interface Closes {
   step_seconds: number;
-  closes: { time_ms: number; route: string; end_reason: string; initiator: string; code: number; count: number }[];
+  closes: {time_ms: number; route: string; end_reason: string; initiator: string; code: number; count: number}[];
 }
 
 // GET /api/v1/sessions?state=open|ended|any [&from_ms&to_ms] [&route&instance&dialect&client&end_reason&close_code]
@@ -88,7 +88,14 @@ export interface SessionPage {
 }
 
 export type EndReason =
-  | 'normal' | 'heartbeat_timeout' | 'stuck' | 'protocol_error' | 'reset' | 'limit' | 'drain' | 'idle'
+  | 'normal'
+  | 'heartbeat_timeout'
+  | 'stuck'
+  | 'protocol_error'
+  | 'reset'
+  | 'limit'
+  | 'drain'
+  | 'idle'
   | 'lost'; // the proxy that reported it went away
 
 export interface Session {
@@ -191,7 +198,7 @@ export interface TraceSummary {
   spans: number;
   errors: number;
   matched: number; // spans that match the search
-  services: { service: string; spans: number }[];
+  services: {service: string; spans: number}[];
   session: string | null;
 }
 
@@ -202,7 +209,7 @@ export interface Trace {
   logs: Log[]; // by time
   truncated: boolean; // there are more spans than `limit`
 }
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type Json = null | boolean | number | string | Json[] | {[key: string]: Json};
 export interface Span {
   trace_id: string;
   span_id: string;
@@ -217,11 +224,11 @@ export interface Span {
   duration_ns: number;
   session: string | null;
   attributes: Attribute[];
-  events: { name: string; time_ms: number; offset_ns: number; attributes: Attribute[] }[]; // offset: since span start
-  links: { trace_id: string; span_id: string; attributes: Attribute[] }[];
+  events: {name: string; time_ms: number; offset_ns: number; attributes: Attribute[]}[]; // offset: since span start
+  links: {trace_id: string; span_id: string; attributes: Attribute[]}[];
   resource: Attribute[];
   scope: string; // name and version
-  dropped: { attributes: number; events: number; links: number };
+  dropped: {attributes: number; events: number; links: number};
 }
 export interface Attribute {
   key: string;
@@ -275,7 +282,11 @@ export interface LatencyRow {
 export interface Subscribe {
   fleet?: boolean;
   sessions?: {
-    route?: string; instance?: string; dialect?: string; client?: string; text?: string;
+    route?: string;
+    instance?: string;
+    dialect?: string;
+    client?: string;
+    text?: string;
     trouble?: boolean; // only those with heartbeats missed now, or bytes waiting for 5 s or longer
     sort?: 'opened' | 'messages' | 'bytes' | 'rtt' | 'misses' | 'buffered' | 'silence';
     order?: 'desc' | 'asc';
@@ -285,10 +296,10 @@ export interface Subscribe {
   session?: string;
 }
 export type LiveMessage =
-  | { type: 'fleet'; now_ms: number; proxies: Proxy[]; routes: LiveRoute[]; ended: Session[] } // ended lately, ≤ 20
-  | { type: 'sessions'; now_ms: number; total: number; matched: number; sessions: Session[] } // the window, in order
-  | { type: 'session'; now_ms: number; session: Session; recorder: RecordedMessage[]; calls: OpenCall[] }
-  | { type: 'error'; message: string };
+  | {type: 'fleet'; now_ms: number; proxies: Proxy[]; routes: LiveRoute[]; ended: Session[]} // ended lately, ≤ 20
+  | {type: 'sessions'; now_ms: number; total: number; matched: number; sessions: Session[]} // the window, in order
+  | {type: 'session'; now_ms: number; session: Session; recorder: RecordedMessage[]; calls: OpenCall[]}
+  | {type: 'error'; message: string};
 export interface LiveRoute {
   instance: string;
   route: string;

@@ -12,4 +12,5 @@ export function tick(seconds: number, distance: number): string {
 }
 
 /** Labels from the bottom up; one that rounds to the same as the one below says nothing. */
-export const distinct = (labels: readonly string[]): string[] => labels.map((label, i) => (i > 0 && label === labels[i - 1] ? '' : label));
+export const distinct = (labels: readonly string[]): string[] =>
+  labels.map((label, i) => (i > 0 && label === labels[i - 1] ? '' : label));

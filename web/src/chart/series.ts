@@ -38,14 +38,19 @@ export function latest(values: readonly (number | null)[]): number | null {
 export function summary(title: string, series: readonly Series[], format: (value: number) => string): string {
   const parts: string[] = [];
   for (const one of series) {
-    let low = Infinity, high = -Infinity;
+    let low = Infinity,
+      high = -Infinity;
     for (const value of one.values)
       if (value !== null) {
         if (value < low) low = value;
         if (value > high) high = value;
       }
     const last = latest(one.values);
-    parts.push(last === null ? `${one.label}: no data` : `${one.label}: latest ${format(last)}, lowest ${format(low)}, highest ${format(high)}`);
+    parts.push(
+      last === null
+        ? `${one.label}: no data`
+        : `${one.label}: latest ${format(last)}, lowest ${format(low)}, highest ${format(high)}`,
+    );
   }
   return `${title}. ${parts.join('; ')}.`;
 }

@@ -8,16 +8,32 @@ export interface Option {
   note?: string;
 }
 
-export function Choice({label, value, options, onChange, any = 'any', hideLabel = false}: {
-  label: string; value: string; options: readonly Option[]; onChange: (key: string) => void;
+export function Choice({
+  label,
+  value,
+  options,
+  onChange,
+  any = 'any',
+  hideLabel = false,
+}: {
+  label: string;
+  value: string;
+  options: readonly Option[];
+  onChange: (key: string) => void;
   /** Text of the empty choice; null when there is none. */
-  any?: string | null; hideLabel?: boolean;
+  any?: string | null;
+  hideLabel?: boolean;
 }) {
   const items: Option[] = [...(any === null ? [] : [{key: '', label: any}]), ...options];
   // A value of the address that is in no list (yet) is still shown as what it is.
   if (value && !items.some((one) => one.key === value)) items.push({key: value, label: value});
   return (
-    <Select className="field" selectedKey={value || ANY} onSelectionChange={(key) => onChange(key === ANY ? '' : String(key))} {...(hideLabel ? {'aria-label': label} : {})}>
+    <Select
+      className="field"
+      selectedKey={value || ANY}
+      onSelectionChange={(key) => onChange(key === ANY ? '' : String(key))}
+      {...(hideLabel ? {'aria-label': label} : {})}
+    >
       {!hideLabel && <Label>{label}</Label>}
       <Button className="button select-button">
         <SelectValue className="value" />

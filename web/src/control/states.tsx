@@ -5,12 +5,16 @@ import {ApiError} from '../api/fetch';
 
 export function Failed({error, retry}: {error: unknown; retry?: () => void}) {
   const message = error instanceof Error ? error.message : String(error);
-  const advice = error instanceof ApiError ? ADVICE[error.code] ?? '' : '';
+  const advice = error instanceof ApiError ? (ADVICE[error.code] ?? '') : '';
   return (
     <div className="state" role="alert">
       <strong>{message}</strong>
       {advice && <p>{advice}</p>}
-      {retry && <Button className="button" onPress={retry}>Try again</Button>}
+      {retry && (
+        <Button className="button" onPress={retry}>
+          Try again
+        </Button>
+      )}
     </div>
   );
 }
@@ -33,7 +37,11 @@ export function Empty({title, children, page = false}: {title: string; children?
 }
 
 export function Loading({label = 'Loading'}: {label?: string}) {
-  return <div className="state" role="status" aria-live="polite"><span className="faint">{label} …</span></div>;
+  return (
+    <div className="state" role="status" aria-live="polite">
+      <span className="faint">{label} …</span>
+    </div>
+  );
 }
 
 /** A thin line over a view that is being renewed. It takes its room always, so nothing moves. */
@@ -52,7 +60,9 @@ export function NothingReceived() {
         <code className="command">{`sockeye proxy --listen 127.0.0.1:8080 --upstream ws://127.0.0.1:9000 \\\n  --otlp http://${host}:4318 --console ${window.location.origin}`}</code>
         <p>Traces of any OpenTelemetry SDK come in the same way (OTLP over HTTP on 4318, gRPC on 4317):</p>
         <code className="command">{`OTEL_EXPORTER_OTLP_ENDPOINT=http://${host}:4318 OTEL_SERVICE_NAME=my-service my-service`}</code>
-        <p>Only want to look around? <code>./dev demo</code> starts a small voice fleet with one frozen client.</p>
+        <p>
+          Only want to look around? <code>./dev demo</code> starts a small voice fleet with one frozen client.
+        </p>
       </div>
     </div>
   );

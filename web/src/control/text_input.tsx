@@ -4,11 +4,29 @@ import {Icon} from './icon';
 
 const PAUSE = 300;
 
-export function TextInput({label, value, onChange, placeholder, search = false, hideLabel = false, list, check, className = '', type}: {
-  label: string; value: string; onChange: (value: string) => void; placeholder?: string; search?: boolean; hideLabel?: boolean;
+export function TextInput({
+  label,
+  value,
+  onChange,
+  placeholder,
+  search = false,
+  hideLabel = false,
+  list,
+  check,
+  className = '',
+  type,
+}: {
+  label: string;
+  value: string;
+  onChange: (value: string) => void;
+  placeholder?: string;
+  search?: boolean;
+  hideLabel?: boolean;
   list?: readonly string[] | undefined;
   /** Says what is wrong with a value, or ''. A wrong value is not handed on. */
-  check?: (value: string) => string; className?: string; type?: HTMLInputTypeAttribute;
+  check?: (value: string) => string;
+  className?: string;
+  type?: HTMLInputTypeAttribute;
 }) {
   const id = useId();
   const [typed, setTyped] = useState(value);
@@ -32,23 +50,50 @@ export function TextInput({label, value, onChange, placeholder, search = false, 
     timer.current = setTimeout(() => hand(next), PAUSE);
   }
   const input = (
-    <input id={id} className="input" value={typed} placeholder={placeholder} type={type ?? 'text'} autoComplete="off" spellCheck={false} maxLength={500}
-      {...(hideLabel ? {'aria-label': label} : {})} {...(search ? {'data-search': ''} : {})} {...(list ? {list: `${id}-list`} : {})}
-      aria-invalid={wrong !== ''} title={wrong || undefined}
-      onChange={(event) => type_(event.target.value)} onBlur={() => hand(typed)}
+    <input
+      id={id}
+      className="input"
+      value={typed}
+      placeholder={placeholder}
+      type={type ?? 'text'}
+      autoComplete="off"
+      spellCheck={false}
+      maxLength={500}
+      {...(hideLabel ? {'aria-label': label} : {})}
+      {...(search ? {'data-search': ''} : {})}
+      {...(list ? {list: `${id}-list`} : {})}
+      aria-invalid={wrong !== ''}
+      title={wrong || undefined}
+      onChange={(event) => type_(event.target.value)}
+      onBlur={() => hand(typed)}
       onKeyDown={(event) => {
         if (event.key === 'Enter') hand(typed);
         if (event.key === 'Escape') {
           if (typed) type_('');
           else event.currentTarget.blur();
         }
-      }} />
+      }}
+    />
   );
   return (
     <div className={`field ${className}`}>
       {!hideLabel && <label htmlFor={id}>{label}</label>}
-      {search ? <div className="search"><Icon name="search" />{input}<kbd aria-hidden="true">/</kbd></div> : input}
-      {list && <datalist id={`${id}-list`}>{list.map((one) => <option key={one} value={one} />)}</datalist>}
+      {search ? (
+        <div className="search">
+          <Icon name="search" />
+          {input}
+          <kbd aria-hidden="true">/</kbd>
+        </div>
+      ) : (
+        input
+      )}
+      {list && (
+        <datalist id={`${id}-list`}>
+          {list.map((one) => (
+            <option key={one} value={one} />
+          ))}
+        </datalist>
+      )}
     </div>
   );
 }

@@ -19,15 +19,34 @@ export interface FleetLines {
   rtt_p99: [(number | null)[], (number | null)[]];
 }
 
-export function fleetLines(points: readonly FleetPoint[], step: number, from: number, to: number, route: string, instance: string): FleetLines {
+export function fleetLines(
+  points: readonly FleetPoint[],
+  step: number,
+  from: number,
+  to: number,
+  route: string,
+  instance: string,
+): FleetLines {
   const step_ms = step * 1000;
-  const first = Math.floor(from / step_ms), last = Math.floor(to / step_ms);
+  const first = Math.floor(from / step_ms),
+    last = Math.floor(to / step_ms);
   const length = Math.max(0, Math.min(last - first + 1, 5000));
   const line = () => new Array<number | null>(length).fill(null);
   const lines: FleetLines = {
     times: Array.from({length}, (_, i) => (first + i) * step_ms),
-    active: line(), opened: line(), ended: line(), reconnects: line(), refused: line(), messages: [line(), line()], bytes: [line(), line()],
-    misses: line(), stuck: line(), buffered_sessions: line(), buffered_bytes: line(), rtt_p50: [line(), line()], rtt_p99: [line(), line()],
+    active: line(),
+    opened: line(),
+    ended: line(),
+    reconnects: line(),
+    refused: line(),
+    messages: [line(), line()],
+    bytes: [line(), line()],
+    misses: line(),
+    stuck: line(),
+    buffered_sessions: line(),
+    buffered_bytes: line(),
+    rtt_p50: [line(), line()],
+    rtt_p99: [line(), line()],
   };
   const weight = [new Float64Array(length), new Float64Array(length)] as const;
   for (const point of points) {
@@ -47,7 +66,9 @@ export function fleetLines(points: readonly FleetPoint[], step: number, from: nu
     for (const leg of [0, 1] as const) {
       add(lines.messages[leg], point.messages[leg] / step);
       add(lines.bytes[leg], point.bytes[leg] / step);
-      const p50 = point.rtt_p50_seconds[leg], p99 = point.rtt_p99_seconds[leg], share = Math.max(1, point.active);
+      const p50 = point.rtt_p50_seconds[leg],
+        p99 = point.rtt_p99_seconds[leg],
+        share = Math.max(1, point.active);
       if (p50 !== null) {
         const before = weight[leg][i]!;
         lines.rtt_p50[leg][i] = ((lines.rtt_p50[leg][i] ?? 0) * before + p50 * share) / (before + share);
@@ -60,20 +81,30 @@ export function fleetLines(points: readonly FleetPoint[], step: number, from: nu
 }
 
 /** Closes by reason on the same steps; reasons nobody gave are left out. */
-export function closeLines(closes: Closes, from: number, to: number, route: string): {times: number[]; reasons: {reason: string; values: number[]; total: number}[]} {
+export function closeLines(
+  closes: Closes,
+  from: number,
+  to: number,
+  route: string,
+): {times: number[]; reasons: {reason: string; values: number[]; total: number}[]} {
   const step_ms = Math.max(1, closes.step_seconds) * 1000;
-  const first = Math.floor(from / step_ms), length = Math.max(0, Math.min(Math.floor(to / step_ms) - first + 1, 5000));
+  const first = Math.floor(from / step_ms),
+    length = Math.max(0, Math.min(Math.floor(to / step_ms) - first + 1, 5000));
   const found = new Map<string, {reason: string; values: number[]; total: number}>();
   for (const one of closes.closes) {
     if (route && one.route !== route) continue;
     const i = Math.floor(one.time_ms / step_ms) - first;
     if (i < 0 || i >= length) continue;
     let line = found.get(one.end_reason);
-    if (!line) found.set(one.end_reason, (line = {reason: one.end_reason, values: new Array<number>(length).fill(0), total: 0}));
+    if (!line)
+      found.set(one.end_reason, (line = {reason: one.end_reason, values: new Array<number>(length).fill(0), total: 0}));
     line.values[i]! += one.count;
     line.total += one.count;
   }
-  return {times: Array.from({length}, (_, i) => (first + i) * step_ms), reasons: [...found.values()].sort((a, b) => b.total - a.total)};
+  return {
+    times: Array.from({length}, (_, i) => (first + i) * step_ms),
+    reasons: [...found.values()].sort((a, b) => b.total - a.total),
+  };
 }
 
 export interface FleetNow {
@@ -91,7 +122,19 @@ export interface FleetNow {
 }
 
 export function fleetNow(routes: readonly LiveRoute[], route: string, instance: string): FleetNow {
-  const sum: FleetNow = {active: 0, messages: [0, 0], bytes: [0, 0], opened: 0, ended: 0, stuck: 0, buffered_sessions: 0, buffered_bytes: 0, invocations_open: 0, rtt_p50: [null, null], rtt_p99: [null, null]};
+  const sum: FleetNow = {
+    active: 0,
+    messages: [0, 0],
+    bytes: [0, 0],
+    opened: 0,
+    ended: 0,
+    stuck: 0,
+    buffered_sessions: 0,
+    buffered_bytes: 0,
+    invocations_open: 0,
+    rtt_p50: [null, null],
+    rtt_p99: [null, null],
+  };
   const weight = [0, 0];
   for (const one of routes) {
     if ((route && one.route !== route) || (instance && one.instance !== instance)) continue;
@@ -105,7 +148,9 @@ export function fleetNow(routes: readonly LiveRoute[], route: string, instance: 
     for (const leg of [0, 1] as const) {
       sum.messages[leg] += one.messages_per_second[leg];
       sum.bytes[leg] += one.bytes_per_second[leg];
-      const p50 = one.rtt_p50_seconds[leg], p99 = one.rtt_p99_seconds[leg], share = Math.max(1, one.active);
+      const p50 = one.rtt_p50_seconds[leg],
+        p99 = one.rtt_p99_seconds[leg],
+        share = Math.max(1, one.active);
       if (p50 !== null) {
         sum.rtt_p50[leg] = ((sum.rtt_p50[leg] ?? 0) * weight[leg]! + p50 * share) / (weight[leg]! + share);
         weight[leg]! += share;

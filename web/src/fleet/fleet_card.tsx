@@ -5,20 +5,47 @@ import {Link} from '../route/link';
 import {useId} from 'react';
 
 /** A number that matters now, and how it came to be. */
-export function FleetCard({title, value, note, tone = '', href, loading, series, ...chart}: {
-  title: string; value: ReactNode; note?: string; tone?: 'bad' | 'warn' | ''; href?: string; loading: boolean;
-  times: number[]; series: Series[]; from: number; to: number; format: (value: number) => string; kind?: 'line' | 'bars' | 'area';
-  onSelect: (from: number, to: number) => void; onReset: () => void;
+export function FleetCard({
+  title,
+  value,
+  note,
+  tone = '',
+  href,
+  loading,
+  series,
+  ...chart
+}: {
+  title: string;
+  value: ReactNode;
+  note?: string;
+  tone?: 'bad' | 'warn' | '';
+  href?: string;
+  loading: boolean;
+  times: number[];
+  series: Series[];
+  from: number;
+  to: number;
+  format: (value: number) => string;
+  kind?: 'line' | 'bars' | 'area';
+  onSelect: (from: number, to: number) => void;
+  onReset: () => void;
 }) {
   const id = useId();
   return (
     <section className="card fleet-card" aria-labelledby={id}>
       <div className="fleet-head">
         <h2 id={id}>{href ? <Link href={href}>{title}</Link> : title}</h2>
-        <div className={`fleet-value num ${tone}`}>{value}{note && <span className="unit"> {note}</span>}</div>
+        <div className={`fleet-value num ${tone}`}>
+          {value}
+          {note && <span className="unit"> {note}</span>}
+        </div>
       </div>
       <TimeChart title={title} series={series} height={112} {...chart} />
-      {loading && <span className="unseen" role="status">Loading</span>}
+      {loading && (
+        <span className="unseen" role="status">
+          Loading
+        </span>
+      )}
     </section>
   );
 }

@@ -27,58 +27,169 @@ export function IncidentsPage() {
   const now = useNow(live);
   const trouble = useLive('sessions', {trouble: true, sort: 'misses', order: 'desc', limit: 50});
   const ended = useInfiniteQuery<SessionPage>({
-    queryKey: ['abnormal', key], initialPageParam: '', placeholderData: keepPreviousData,
+    queryKey: ['abnormal', key],
+    initialPageParam: '',
+    placeholderData: keepPreviousData,
     queryFn: ({pageParam, signal}) => {
       const {from, to} = bounds(range);
-      return ask<SessionPage>(`/sessions${parameters({state: 'ended', abnormal: true, sort: 'ended', from_ms: Math.round(from), to_ms: Math.round(to), limit: 500, cursor: String(pageParam)})}`, signal);
+      return ask<SessionPage>(
+        `/sessions${parameters({state: 'ended', abnormal: true, sort: 'ended', from_ms: Math.round(from), to_ms: Math.round(to), limit: 500, cursor: String(pageParam)})}`,
+        signal,
+      );
     },
     getNextPageParam: (page) => page.cursor || undefined,
     refetchInterval: (state) => (live && (state.state.data?.pages.length ?? 0) <= 1 ? 10_000 : false),
   });
-  const closes = useAsk<Closes>(['closes', key], () => {
-    const {from, to} = bounds(range);
-    return `/closes${parameters({from_ms: Math.round(from), to_ms: Math.round(to), step_seconds: stepFor(from, to)})}`;
-  }, {refreshMs: live ? 10_000 : false});
+  const closes = useAsk<Closes>(
+    ['closes', key],
+    () => {
+      const {from, to} = bounds(range);
+      return `/closes${parameters({from_ms: Math.round(from), to_ms: Math.round(to), step_seconds: stepFor(from, to)})}`;
+    },
+    {refreshMs: live ? 10_000 : false},
+  );
   const {from, to} = useMemo(() => bounds(range), [range, closes.dataUpdatedAt]);
   const lines = useMemo(() => {
     const all = closeLines(closes.data ?? {step_seconds: stepFor(from, to), closes: []}, from, to, '');
-    return {times: all.times, series: all.reasons.filter((one) => (REASONS as Record<string, {abnormal: boolean} | undefined>)[one.reason]?.abnormal ?? true).map((one) => ({label: reasonLabel(one.reason), color: REASON_COLORS[one.reason] ?? '--series-7', values: one.values}))};
+    return {
+      times: all.times,
+      series: all.reasons
+        .filter((one) => (REASONS as Record<string, {abnormal: boolean} | undefined>)[one.reason]?.abnormal ?? true)
+        .map((one) => ({
+          label: reasonLabel(one.reason),
+          color: REASON_COLORS[one.reason] ?? '--series-7',
+          values: one.values,
+        })),
+    };
   }, [closes.data, from, to]);
   const groups = useMemo(() => {
     const by = new Map<string, Session[]>();
     for (const one of ended.data?.pages.flatMap((page) => page.sessions) ?? []) {
       if (!isAbnormal(one)) continue;
-      const reason = one.end_reason ?? 'unknown', list = by.get(reason);
+      const reason = one.end_reason ?? 'unknown',
+        list = by.get(reason);
       if (list) list.push(one);
       else by.set(reason, [one]);
     }
-    const rank = (reason: string) => { const at = REASON_ORDER.indexOf(reason as EndReason); return at < 0 ? 99 : at; };
+    const rank = (reason: string) => {
+      const at = REASON_ORDER.indexOf(reason as EndReason);
+      return at < 0 ? 99 : at;
+    };
     return [...by].sort((a, b) => rank(a[0]) - rank(b[0]));
   }, [ended.data]);
   const current = trouble?.sessions ?? [];
-  const missing = current.filter((one) => (one.misses_now?.[0] ?? 0) + (one.misses_now?.[1] ?? 0) > 0), other = current.filter((one) => !missing.includes(one));
+  const missing = current.filter((one) => (one.misses_now?.[0] ?? 0) + (one.misses_now?.[1] ?? 0) > 0),
+    other = current.filter((one) => !missing.includes(one));
   const total = groups.reduce((sum, [, list]) => sum + list.length, 0);
   const more = ended.hasNextPage ? '+' : '';
 
   return (
     <div className="stack incidents">
-      <div className="page-head"><h1>Incidents</h1><span className="about">Open sessions that miss heartbeats or are held up, and sessions that ended abnormally in the time range, by reason.</span></div>
-      {lines.series.length > 0 && <section className="card incidents-chart" aria-label="Abnormal ends over time"><TimeChart title="Abnormal ends by reason" kind="bars" height={104} times={lines.times} series={lines.series} from={from} to={to} format={count} onSelect={setFixed} onReset={() => setLast('1h')} /></section>}
-      {missing.length > 0 && <Group title="Not answering now" level="bad" means="Open sessions with heartbeats left unanswered. The proxy closes them after the configured number of misses." total={missing.length} sessions={missing} all={address('/sessions', {trouble: 'true'})} now={now} />}
-      {other.length > 0 && <Group title="Held up now" level="warn" means="Open sessions with bytes waiting to be read, or a call that stopped moving." total={other.length} sessions={other} all={address('/sessions', {trouble: 'true', sort: 'buffered'})} now={now} />}
+      <div className="page-head">
+        <h1>Incidents</h1>
+        <span className="about">
+          Open sessions that miss heartbeats or are held up, and sessions that ended abnormally in the time range, by
+          reason.
+        </span>
+      </div>
+      {lines.series.length > 0 && (
+        <section className="card incidents-chart" aria-label="Abnormal ends over time">
+          <TimeChart
+            title="Abnormal ends by reason"
+            kind="bars"
+            height={104}
+            times={lines.times}
+            series={lines.series}
+            from={from}
+            to={to}
+            format={count}
+            onSelect={setFixed}
+            onReset={() => setLast('1h')}
+          />
+        </section>
+      )}
+      {missing.length > 0 && (
+        <Group
+          title="Not answering now"
+          level="bad"
+          means="Open sessions with heartbeats left unanswered. The proxy closes them after the configured number of misses."
+          total={missing.length}
+          sessions={missing}
+          all={address('/sessions', {trouble: 'true'})}
+          now={now}
+        />
+      )}
+      {other.length > 0 && (
+        <Group
+          title="Held up now"
+          level="warn"
+          means="Open sessions with bytes waiting to be read, or a call that stopped moving."
+          total={other.length}
+          sessions={other}
+          all={address('/sessions', {trouble: 'true', sort: 'buffered'})}
+          now={now}
+        />
+      )}
       {ended.error && !ended.data && <Failed error={ended.error} retry={() => void ended.refetch()} />}
       {groups.map(([reason, list]) => (
-        <Group key={reason} title={reasonLabel(reason)} level="bad" means={(REASONS as Record<string, {means: string} | undefined>)[reason]?.means ?? ''} total={list.length} more={more} sessions={list} now={now}
-          all={address('/sessions', {...sharedQuery(query), state: 'ended', end_reason: reason === 'unknown' ? null : reason, sort: 'ended'})} />
+        <Group
+          key={reason}
+          title={reasonLabel(reason)}
+          level="bad"
+          means={(REASONS as Record<string, {means: string} | undefined>)[reason]?.means ?? ''}
+          total={list.length}
+          more={more}
+          sessions={list}
+          now={now}
+          all={address('/sessions', {
+            ...sharedQuery(query),
+            state: 'ended',
+            end_reason: reason === 'unknown' ? null : reason,
+            sort: 'ended',
+          })}
+        />
       ))}
       {ended.isPending && <Loading />}
-      {ended.data && total === 0 && current.length === 0 && <div className="card"><Empty title="Nothing went wrong in this time range"><p>No open session is in trouble and none ended abnormally. Choose a longer time range above to look further back.</p></Empty></div>}
-      {ended.hasNextPage && <div><Button className="button" isDisabled={ended.isFetchingNextPage} onPress={() => void ended.fetchNextPage()}>Load older ones</Button></div>}
+      {ended.data && total === 0 && current.length === 0 && (
+        <div className="card">
+          <Empty title="Nothing went wrong in this time range">
+            <p>
+              No open session is in trouble and none ended abnormally. Choose a longer time range above to look further
+              back.
+            </p>
+          </Empty>
+        </div>
+      )}
+      {ended.hasNextPage && (
+        <div>
+          <Button className="button" isDisabled={ended.isFetchingNextPage} onPress={() => void ended.fetchNextPage()}>
+            Load older ones
+          </Button>
+        </div>
+      )}
     </div>
   );
 }
 
-function Group({title, level, means, total, more = '', sessions, all, now}: {title: string; level: 'bad' | 'warn'; means: string; total: number; more?: string; sessions: readonly Session[]; all: string; now: number}) {
+function Group({
+  title,
+  level,
+  means,
+  total,
+  more = '',
+  sessions,
+  all,
+  now,
+}: {
+  title: string;
+  level: 'bad' | 'warn';
+  means: string;
+  total: number;
+  more?: string;
+  sessions: readonly Session[];
+  all: string;
+  now: number;
+}) {
   const peers = useMemo(() => {
     const by = new Map<string, number>();
     for (const one of sessions) by.set(one.route, (by.get(one.route) ?? 0) + 1);
@@ -86,24 +197,64 @@ function Group({title, level, means, total, more = '', sessions, all, now}: {tit
   }, [sessions]);
   return (
     <section className="card incident" aria-label={title}>
-      <header><span className={`dot ${level}`} /><h2>{title}</h2><span className={`badge ${level} num`}>{count(total)}{more}</span><span className="soft incident-means">{means}</span>
-        <span className="faint num incident-routes">{peers.map(([route, many]) => `${route.slice(0, 40)} ${many}`).join(' · ')}</span></header>
+      <header>
+        <span className={`dot ${level}`} />
+        <h2>{title}</h2>
+        <span className={`badge ${level} num`}>
+          {count(total)}
+          {more}
+        </span>
+        <span className="soft incident-means">{means}</span>
+        <span className="faint num incident-routes">
+          {peers.map(([route, many]) => `${route.slice(0, 40)} ${many}`).join(' · ')}
+        </span>
+      </header>
       <ul>
         {sessions.slice(0, EACH).map((one) => {
-          const worst = troubles(one, now)[0], silent = silence(one, 0, now);
+          const worst = troubles(one, now)[0],
+            silent = silence(one, 0, now);
           return (
             <li key={one.id}>
               <Link href={sessionHref(one)}>
                 <span className="mono">{shortId(one.id)}</span>
-                <span className="clip">{one.route} <span className="faint">{one.client}</span></span>
-                <span className={`clip ${one.state === 'ended' ? 'soft' : worst?.level ?? 'warn'}`} title={worst?.text}>{one.state === 'ended' ? `${one.close_code ?? ''}${one.initiator ? ` by ${one.initiator}` : ''}${one.close_reason ? ` “${one.close_reason}”` : ''}${one.misses ? `, ${plural(one.misses, 'miss', 'misses')}` : ''}` : worst?.short ?? 'a call is stuck'}</span>
-                <span className="num soft incident-time">{one.state === 'ended' ? <><Stamp ms={one.ended_ms} /> <span className="faint">after {duration(((one.ended_ms ?? one.seen_ms) - one.opened_ms) / 1000)}</span></> : silent !== null && silent > 2 ? `client silent ${duration(Math.round(silent))}` : ''}</span>
+                <span className="clip">
+                  {one.route} <span className="faint">{one.client}</span>
+                </span>
+                <span
+                  className={`clip ${one.state === 'ended' ? 'soft' : (worst?.level ?? 'warn')}`}
+                  title={worst?.text}
+                >
+                  {one.state === 'ended'
+                    ? `${one.close_code ?? ''}${one.initiator ? ` by ${one.initiator}` : ''}${one.close_reason ? ` “${one.close_reason}”` : ''}${one.misses ? `, ${plural(one.misses, 'miss', 'misses')}` : ''}`
+                    : (worst?.short ?? 'a call is stuck')}
+                </span>
+                <span className="num soft incident-time">
+                  {one.state === 'ended' ? (
+                    <>
+                      <Stamp ms={one.ended_ms} />{' '}
+                      <span className="faint">
+                        after {duration(((one.ended_ms ?? one.seen_ms) - one.opened_ms) / 1000)}
+                      </span>
+                    </>
+                  ) : silent !== null && silent > 2 ? (
+                    `client silent ${duration(Math.round(silent))}`
+                  ) : (
+                    ''
+                  )}
+                </span>
               </Link>
             </li>
           );
         })}
       </ul>
-      {total > EACH && <div className="table-foot"><Link href={all}>All {count(total)}{more} sessions</Link></div>}
+      {total > EACH && (
+        <div className="table-foot">
+          <Link href={all}>
+            All {count(total)}
+            {more} sessions
+          </Link>
+        </div>
+      )}
     </section>
   );
 }

@@ -10,7 +10,8 @@ export type LiveState = 'idle' | 'connecting' | 'open' | 'lost';
 type Kind = 'fleet' | 'sessions' | 'session';
 type Of<K extends Kind> = Extract<LiveMessage, {type: K}>;
 
-const FIRST_PAUSE = 500, LONGEST_PAUSE = 15_000;
+const FIRST_PAUSE = 500,
+  LONGEST_PAUSE = 15_000;
 
 class LiveSocket {
   private socket: WebSocket | null = null;

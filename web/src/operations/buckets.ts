@@ -12,15 +12,28 @@ export interface Grid {
 }
 export const WIDTH = 1024;
 
-export function heatGrid(rows: readonly {time_ms: number; histogram?: [number, number][]}[], step_ms: number, from: number, to: number): Grid {
-  const first = Math.floor(from / step_ms) * step_ms, columns = Math.max(1, Math.min(2000, Math.ceil((to - first) / step_ms)));
-  const grid: Grid = {times: Array.from({length: columns}, (_, i) => first + i * step_ms), low: Infinity, high: -Infinity, most: 0, counts: new Map()};
+export function heatGrid(
+  rows: readonly {time_ms: number; histogram?: [number, number][]}[],
+  step_ms: number,
+  from: number,
+  to: number,
+): Grid {
+  const first = Math.floor(from / step_ms) * step_ms,
+    columns = Math.max(1, Math.min(2000, Math.ceil((to - first) / step_ms)));
+  const grid: Grid = {
+    times: Array.from({length: columns}, (_, i) => first + i * step_ms),
+    low: Infinity,
+    high: -Infinity,
+    most: 0,
+    counts: new Map(),
+  };
   for (const row of rows) {
     const column = Math.floor((row.time_ms - first) / step_ms);
     if (column < 0 || column >= columns) continue;
     for (const [bucket, many] of row.histogram ?? []) {
       if (many <= 0 || bucket < 0 || bucket >= WIDTH) continue;
-      const key = column * WIDTH + bucket, sum = (grid.counts.get(key) ?? 0) + many;
+      const key = column * WIDTH + bucket,
+        sum = (grid.counts.get(key) ?? 0) + many;
       grid.counts.set(key, sum);
       grid.low = Math.min(grid.low, bucket);
       grid.high = Math.max(grid.high, bucket);

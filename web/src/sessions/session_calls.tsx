@@ -24,40 +24,183 @@ interface Call {
   quiet: number | null; // seconds since the last chunk of an open call
 }
 
-export function SessionCalls({session, calls, invocations, now, waiting}: {session: Session; calls: readonly OpenCall[]; invocations: readonly Span[]; now: number; waiting: boolean}) {
+export function SessionCalls({
+  session,
+  calls,
+  invocations,
+  now,
+  waiting,
+}: {
+  session: Session;
+  calls: readonly OpenCall[];
+  invocations: readonly Span[];
+  now: number;
+  waiting: boolean;
+}) {
   const rows = useMemo(() => {
-    const open = calls.map((one): Call => ({
-      key: `open-${one.number}`, operation: one.operation, status: 'open', message: '', start_ms: one.opened_ms, first: one.first_chunk_ms === null ? null : (one.first_chunk_ms - one.opened_ms) / 1000,
-      total: Math.max(0, (now - one.opened_ms) / 1000), chunks: one.chunks, href: one.trace_id ? `/traces/${encodeURIComponent(one.trace_id)}` : null, open: true, quiet: Math.max(0, (now - (one.last_chunk_ms ?? one.opened_ms)) / 1000),
-    }));
-    const ended = invocations.map((span): Call => {
-      const its = streaming(span), status = span.attributes.find((one) => one.key === 'websocket.invocation.status')?.value;
-      return {key: span.span_id + span.start_unix_ns, operation: span.name, status: typeof status === 'string' ? status : span.status, message: span.status_message, start_ms: span.start_ms, first: its?.first ?? null, total: Math.max(0, span.duration_ns / 1e9), chunks: its?.count ?? null, href: `/traces/${encodeURIComponent(span.trace_id)}?span=${encodeURIComponent(span.span_id)}`, open: false, quiet: null};
-    }).sort((a, b) => b.start_ms - a.start_ms);
+    const open = calls.map(
+      (one): Call => ({
+        key: `open-${one.number}`,
+        operation: one.operation,
+        status: 'open',
+        message: '',
+        start_ms: one.opened_ms,
+        first: one.first_chunk_ms === null ? null : (one.first_chunk_ms - one.opened_ms) / 1000,
+        total: Math.max(0, (now - one.opened_ms) / 1000),
+        chunks: one.chunks,
+        href: one.trace_id ? `/traces/${encodeURIComponent(one.trace_id)}` : null,
+        open: true,
+        quiet: Math.max(0, (now - (one.last_chunk_ms ?? one.opened_ms)) / 1000),
+      }),
+    );
+    const ended = invocations
+      .map((span): Call => {
+        const its = streaming(span),
+          status = span.attributes.find((one) => one.key === 'websocket.invocation.status')?.value;
+        return {
+          key: span.span_id + span.start_unix_ns,
+          operation: span.name,
+          status: typeof status === 'string' ? status : span.status,
+          message: span.status_message,
+          start_ms: span.start_ms,
+          first: its?.first ?? null,
+          total: Math.max(0, span.duration_ns / 1e9),
+          chunks: its?.count ?? null,
+          href: `/traces/${encodeURIComponent(span.trace_id)}?span=${encodeURIComponent(span.span_id)}`,
+          open: false,
+          quiet: null,
+        };
+      })
+      .sort((a, b) => b.start_ms - a.start_ms);
     return [...open, ...ended];
   }, [calls, invocations, calls.length ? now : 0]);
   const longest = useMemo(() => rows.reduce((most, one) => Math.max(most, one.total), 0.001), [rows]);
-  const columns = useMemo<Column<Call>[]>(() => [
-    {key: 'operation', title: 'Call', width: 120, grow: 1.2, keep: 9, cell: (row) => (row.href ? <Link tabIndex={-1} href={row.href}>{row.operation}</Link> : row.operation)},
-    {key: 'status', title: 'Status', width: 92, keep: 8, cell: (row) => <span className={row.status === 'error' || row.status === 'incomplete' ? 'bad' : row.status === 'cancelled' ? 'warn' : row.open ? 'good' : 'soft'} title={row.message || undefined}>{row.status}</span>},
-    {key: 'start', title: 'Began', width: 112, end: true, keep: 5, cell: (row) => <Stamp ms={row.start_ms} />},
-    {key: 'first', title: 'First chunk', width: 84, end: true, keep: 7, cell: (row) => <span className="num">{duration(row.first)}</span>},
-    {key: 'total', title: 'Last chunk', width: 84, end: true, keep: 7, cell: (row) => <span className="num">{row.open ? <span className="faint">{duration(row.total)} so far</span> : duration(row.total)}</span>},
-    {key: 'chunks', title: 'Chunks', width: 56, end: true, keep: 3, cell: (row) => <span className="num">{count(row.chunks)}</span>},
-    {key: 'bar', title: 'Waiting, then streaming', width: 150, grow: 2.4, keep: 4, cell: (row) => (
-      <span className="call-bar" title={row.quiet !== null ? `last chunk ${duration(row.quiet)} ago` : undefined}>
-        {row.first !== null && <i className="waiting" style={{width: `${(100 * row.first) / longest}%`}} />}
-        <i className={row.first === null ? 'plain' : 'streaming'} style={{width: `max(2px, ${(100 * (row.total - (row.first ?? 0))) / longest}%)`}} />
-        {row.quiet !== null && row.quiet > 5 && <span className="bad"> no chunk for {duration(row.quiet)}</span>}
-      </span>
-    )},
-  ], [longest]);
+  const columns = useMemo<Column<Call>[]>(
+    () => [
+      {
+        key: 'operation',
+        title: 'Call',
+        width: 120,
+        grow: 1.2,
+        keep: 9,
+        cell: (row) =>
+          row.href ? (
+            <Link tabIndex={-1} href={row.href}>
+              {row.operation}
+            </Link>
+          ) : (
+            row.operation
+          ),
+      },
+      {
+        key: 'status',
+        title: 'Status',
+        width: 92,
+        keep: 8,
+        cell: (row) => (
+          <span
+            className={
+              row.status === 'error' || row.status === 'incomplete'
+                ? 'bad'
+                : row.status === 'cancelled'
+                  ? 'warn'
+                  : row.open
+                    ? 'good'
+                    : 'soft'
+            }
+            title={row.message || undefined}
+          >
+            {row.status}
+          </span>
+        ),
+      },
+      {key: 'start', title: 'Began', width: 112, end: true, keep: 5, cell: (row) => <Stamp ms={row.start_ms} />},
+      {
+        key: 'first',
+        title: 'First chunk',
+        width: 84,
+        end: true,
+        keep: 7,
+        cell: (row) => <span className="num">{duration(row.first)}</span>,
+      },
+      {
+        key: 'total',
+        title: 'Last chunk',
+        width: 84,
+        end: true,
+        keep: 7,
+        cell: (row) => (
+          <span className="num">
+            {row.open ? <span className="faint">{duration(row.total)} so far</span> : duration(row.total)}
+          </span>
+        ),
+      },
+      {
+        key: 'chunks',
+        title: 'Chunks',
+        width: 56,
+        end: true,
+        keep: 3,
+        cell: (row) => <span className="num">{count(row.chunks)}</span>,
+      },
+      {
+        key: 'bar',
+        title: 'Waiting, then streaming',
+        width: 150,
+        grow: 2.4,
+        keep: 4,
+        cell: (row) => (
+          <span className="call-bar" title={row.quiet !== null ? `last chunk ${duration(row.quiet)} ago` : undefined}>
+            {row.first !== null && <i className="waiting" style={{width: `${(100 * row.first) / longest}%`}} />}
+            <i
+              className={row.first === null ? 'plain' : 'streaming'}
+              style={{width: `max(2px, ${(100 * (row.total - (row.first ?? 0))) / longest}%)`}}
+            />
+            {row.quiet !== null && row.quiet > 5 && <span className="bad"> no chunk for {duration(row.quiet)}</span>}
+          </span>
+        ),
+      },
+    ],
+    [longest],
+  );
   const open = calls.length;
   return (
-    <Card title="Calls" tools={<span className="faint num">{open ? `${count(open)} open, ` : ''}{count(invocations.length)} ended{invocations.length >= 200 ? ' (the latest)' : ''}</span>}>
-      <Table label="Calls of this session" columns={columns} rows={rows} total={rows.length} rowKey={(row) => row.key} {...(rows.some((row) => row.href) ? {href: (row: Call) => row.href ?? `/sessions/${encodeURIComponent(session.id)}`} : {})} maxHeight="344px"
+    <Card
+      title="Calls"
+      tools={
+        <span className="faint num">
+          {open ? `${count(open)} open, ` : ''}
+          {count(invocations.length)} ended{invocations.length >= 200 ? ' (the latest)' : ''}
+        </span>
+      }
+    >
+      <Table
+        label="Calls of this session"
+        columns={columns}
+        rows={rows}
+        total={rows.length}
+        rowKey={(row) => row.key}
+        {...(rows.some((row) => row.href)
+          ? {href: (row: Call) => row.href ?? `/sessions/${encodeURIComponent(session.id)}`}
+          : {})}
+        maxHeight="344px"
         tone={(row) => (row.status === 'error' || row.status === 'incomplete' || (row.quiet ?? 0) > 5 ? 'bad' : '')}
-        empty={waiting ? <Loading /> : <Empty title="No calls">{<p>{session.dialect === 'none' ? 'No dialect was recognised on this connection, so its messages are not understood as calls.' : 'No request with a reply was seen on this connection.'}</p>}</Empty>} />
+        empty={
+          waiting ? (
+            <Loading />
+          ) : (
+            <Empty title="No calls">
+              {
+                <p>
+                  {session.dialect === 'none'
+                    ? 'No dialect was recognised on this connection, so its messages are not understood as calls.'
+                    : 'No request with a reply was seen on this connection.'}
+                </p>
+              }
+            </Empty>
+          )
+        }
+      />
     </Card>
   );
 }

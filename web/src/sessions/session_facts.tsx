@@ -10,29 +10,109 @@ export function SessionFacts({session, connection, now}: {session: Session; conn
     const found = connection?.attributes.find((one) => one.key === key)?.value;
     return typeof found === 'string' || typeof found === 'number' ? found : null;
   };
-  const extensions = extra('websocket.extensions'), missed = session.misses;
+  const extensions = extra('websocket.extensions'),
+    missed = session.misses;
   const rows: [string, React.ReactNode][] = [
     ['Opened', <Stamp ms={session.opened_ms} />],
-    end !== null ? ['Ended', <><Stamp ms={end} precise /> <span className="faint">after {duration((end - session.opened_ms) / 1000)}</span></>] : ['Open for', duration(Math.max(0, (now - session.opened_ms) / 1000))],
-    ...(end !== null ? [['Close', <>{session.close_code ?? '–'} <span className="faint">{codeName(session.close_code)}</span>{session.close_reason && <> “{session.close_reason}”</>}{session.initiator && session.initiator !== 'network' && <span className="faint"> by {session.initiator}</span>}</>] as [string, React.ReactNode]] : []),
+    end !== null
+      ? [
+          'Ended',
+          <>
+            <Stamp ms={end} precise /> <span className="faint">after {duration((end - session.opened_ms) / 1000)}</span>
+          </>,
+        ]
+      : ['Open for', duration(Math.max(0, (now - session.opened_ms) / 1000))],
+    ...(end !== null
+      ? [
+          [
+            'Close',
+            <>
+              {session.close_code ?? '–'} <span className="faint">{codeName(session.close_code)}</span>
+              {session.close_reason && <> “{session.close_reason}”</>}
+              {session.initiator && session.initiator !== 'network' && (
+                <span className="faint"> by {session.initiator}</span>
+              )}
+            </>,
+          ] as [string, React.ReactNode],
+        ]
+      : []),
     ['Client', <span className="mono">{session.client || '–'}</span>],
     ['Target', <span className="mono">{session.target || '–'}</span>],
     ['Route', <bdi>{session.route}</bdi>],
-    ['Dialect', <>{session.dialect === 'none' ? 'none recognised' : <bdi>{session.dialect}</bdi>}{session.subprotocol && <span className="faint"> · {session.subprotocol}</span>}</>],
+    [
+      'Dialect',
+      <>
+        {session.dialect === 'none' ? 'none recognised' : <bdi>{session.dialect}</bdi>}
+        {session.subprotocol && <span className="faint"> · {session.subprotocol}</span>}
+      </>,
+    ],
     ['Proxy', <bdi title={session.instance}>{session.service}</bdi>],
     ['Host', <bdi>{session.host}</bdi>],
     ['Messages', <Two left={count(session.messages[0])} right={count(session.messages[1])} />],
     ['Bytes', <Two left={bytes(session.bytes[0])} right={bytes(session.bytes[1])} />],
-    ...(session.messages_per_second ? [['Rate now', <Two left={rate(session.messages_per_second[0])} right={rate(session.messages_per_second[1])} />] as [string, React.ReactNode]] : []),
-    ...(session.rtt_seconds ? [['Round trip', <Two left={duration(session.rtt_seconds[0])} right={duration(session.rtt_seconds[1])} />] as [string, React.ReactNode]] : []),
-    ...(session.last_message_ms ? [['Silent for', <Two left={silent(session, 0, now)} right={silent(session, 1, now)} />] as [string, React.ReactNode]] : []),
-    ['Missed', <span className={missed ? 'bad strong' : ''}>{missed === 0 ? 'no heartbeat' : plural(missed, 'heartbeat')}</span>],
-    ...(session.anomalies ? [['Anomalies', <span className="warn">{count(session.anomalies)}</span>] as [string, React.ReactNode]] : []),
+    ...(session.messages_per_second
+      ? [
+          [
+            'Rate now',
+            <Two left={rate(session.messages_per_second[0])} right={rate(session.messages_per_second[1])} />,
+          ] as [string, React.ReactNode],
+        ]
+      : []),
+    ...(session.rtt_seconds
+      ? [
+          ['Round trip', <Two left={duration(session.rtt_seconds[0])} right={duration(session.rtt_seconds[1])} />] as [
+            string,
+            React.ReactNode,
+          ],
+        ]
+      : []),
+    ...(session.last_message_ms
+      ? [
+          ['Silent for', <Two left={silent(session, 0, now)} right={silent(session, 1, now)} />] as [
+            string,
+            React.ReactNode,
+          ],
+        ]
+      : []),
+    [
+      'Missed',
+      <span className={missed ? 'bad strong' : ''}>{missed === 0 ? 'no heartbeat' : plural(missed, 'heartbeat')}</span>,
+    ],
+    ...(session.anomalies
+      ? [['Anomalies', <span className="warn">{count(session.anomalies)}</span>] as [string, React.ReactNode]]
+      : []),
     ...(extensions !== null ? [['Extensions', String(extensions)] as [string, React.ReactNode]] : []),
-    ...(session.reconnect_of ? [['Reconnect of', <Link className="mono" href={`/sessions/${encodeURIComponent(session.reconnect_of)}`}>{shortId(session.reconnect_of)}</Link>] as [string, React.ReactNode]] : []),
-    ...(session.trace_id ? [['Its trace', <Link className="mono" href={`/traces/${encodeURIComponent(session.trace_id)}`}>{shortId(session.trace_id)}</Link>] as [string, React.ReactNode]] : []),
+    ...(session.reconnect_of
+      ? [
+          [
+            'Reconnect of',
+            <Link className="mono" href={`/sessions/${encodeURIComponent(session.reconnect_of)}`}>
+              {shortId(session.reconnect_of)}
+            </Link>,
+          ] as [string, React.ReactNode],
+        ]
+      : []),
+    ...(session.trace_id
+      ? [
+          [
+            'Its trace',
+            <Link className="mono" href={`/traces/${encodeURIComponent(session.trace_id)}`}>
+              {shortId(session.trace_id)}
+            </Link>,
+          ] as [string, React.ReactNode],
+        ]
+      : []),
   ];
-  return <dl className="facts session-facts num-all">{rows.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>;
+  return (
+    <dl className="facts session-facts num-all">
+      {rows.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
 }
 
 function silent(session: Session, leg: 0 | 1, now: number): string {
@@ -42,5 +122,15 @@ function silent(session: Session, leg: 0 | 1, now: number): string {
 
 /** Client's and server's, always in this order and these colours. */
 export function Two({left, right}: {left: React.ReactNode; right: React.ReactNode}) {
-  return <span className="num"><span className="client" title="client">{left}</span> <span className="faint">·</span> <span className="server" title="server">{right}</span></span>;
+  return (
+    <span className="num">
+      <span className="client" title="client">
+        {left}
+      </span>{' '}
+      <span className="faint">·</span>{' '}
+      <span className="server" title="server">
+        {right}
+      </span>
+    </span>
+  );
 }

@@ -8,7 +8,15 @@ import {bytes, count, duration} from '../text/units';
 import {preciseTime, utc} from '../time/format';
 import type {TimelineModel} from './timeline_model';
 
-export function SessionMessages({model, chosen, onChoose}: {model: TimelineModel; chosen: number | null; onChoose: (index: number) => void}) {
+export function SessionMessages({
+  model,
+  chosen,
+  onChoose,
+}: {
+  model: TimelineModel;
+  chosen: number | null;
+  onChoose: (index: number) => void;
+}) {
   const {messages, lost} = model;
   const pauses = useMemo(() => {
     const last: [number, number] = [NaN, NaN];
@@ -18,17 +26,80 @@ export function SessionMessages({model, chosen, onChoose}: {model: TimelineModel
       return Number.isNaN(pause) ? null : pause / 1000;
     });
   }, [messages]);
-  const columns = useMemo<Column<number>[]>(() => [
-    {key: 'time', title: 'Time', width: 96, keep: 9, cell: (i) => <span className="num" title={utc(messages[i]!.time_ms)}>{preciseTime(messages[i]!.time_ms).slice(-12)}</span>},
-    {key: 'side', title: 'From', width: 60, keep: 8, cell: (i) => <span className={messages[i]!.side === 0 ? 'client' : 'server'}>{messages[i]!.injected ? 'Sockeye' : messages[i]!.side === 0 ? 'client' : 'server'}</span>},
-    {key: 'type', title: 'Message', width: 80, grow: 1.4, keep: 7, cell: (i) => <span className={messages[i]!.type === 'close' || lost.has(i) ? 'bad' : ''}>{messages[i]!.type}{lost.has(i) ? ', never answered' : messages[i]!.injected ? ` to the ${messages[i]!.side === 1 ? 'client' : 'server'}` : ''}</span>},
-    {key: 'length', title: 'Length', width: 70, end: true, keep: 6, cell: (i) => <span className="num">{bytes(messages[i]!.length)}</span>},
-    {key: 'pause', title: 'Pause', width: 70, end: true, keep: 6, hint: 'since the one before from the same side', cell: (i) => <span className={`num ${(pauses[i] ?? 0) > 3 ? 'warn' : 'faint'}`}>{duration(pauses[i])}</span>},
-  ], [messages, lost, pauses]);
+  const columns = useMemo<Column<number>[]>(
+    () => [
+      {
+        key: 'time',
+        title: 'Time',
+        width: 96,
+        keep: 9,
+        cell: (i) => (
+          <span className="num" title={utc(messages[i]!.time_ms)}>
+            {preciseTime(messages[i]!.time_ms).slice(-12)}
+          </span>
+        ),
+      },
+      {
+        key: 'side',
+        title: 'From',
+        width: 60,
+        keep: 8,
+        cell: (i) => (
+          <span className={messages[i]!.side === 0 ? 'client' : 'server'}>
+            {messages[i]!.injected ? 'Sockeye' : messages[i]!.side === 0 ? 'client' : 'server'}
+          </span>
+        ),
+      },
+      {
+        key: 'type',
+        title: 'Message',
+        width: 80,
+        grow: 1.4,
+        keep: 7,
+        cell: (i) => (
+          <span className={messages[i]!.type === 'close' || lost.has(i) ? 'bad' : ''}>
+            {messages[i]!.type}
+            {lost.has(i)
+              ? ', never answered'
+              : messages[i]!.injected
+                ? ` to the ${messages[i]!.side === 1 ? 'client' : 'server'}`
+                : ''}
+          </span>
+        ),
+      },
+      {
+        key: 'length',
+        title: 'Length',
+        width: 70,
+        end: true,
+        keep: 6,
+        cell: (i) => <span className="num">{bytes(messages[i]!.length)}</span>,
+      },
+      {
+        key: 'pause',
+        title: 'Pause',
+        width: 70,
+        end: true,
+        keep: 6,
+        hint: 'since the one before from the same side',
+        cell: (i) => <span className={`num ${(pauses[i] ?? 0) > 3 ? 'warn' : 'faint'}`}>{duration(pauses[i])}</span>,
+      },
+    ],
+    [messages, lost, pauses],
+  );
   return (
     <Card title="Message list" tools={<span className="faint num">{count(messages.length)} kept, headers only</span>}>
-      <Table label="Messages of this session, latest first" columns={columns} rows={(i) => messages.length - 1 - i} total={messages.length} rowKey={String} onOpen={onChoose} selected={chosen === null ? null : String(chosen)} maxHeight="344px"
-        empty={<Empty title="No messages were kept" />} />
+      <Table
+        label="Messages of this session, latest first"
+        columns={columns}
+        rows={(i) => messages.length - 1 - i}
+        total={messages.length}
+        rowKey={String}
+        onOpen={onChoose}
+        selected={chosen === null ? null : String(chosen)}
+        maxHeight="344px"
+        empty={<Empty title="No messages were kept" />}
+      />
     </Card>
   );
 }

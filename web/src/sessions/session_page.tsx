@@ -24,68 +24,140 @@ const REFRESH = 10_000; // of what the stream does not carry: traces, ended call
 export function SessionPage({id}: {id: string}) {
   const [query, change] = useQueryState();
   const [open, setOpen] = useState(true);
-  const detail = useAsk<SessionDetail>(['session', id], () => `/sessions/${encodeURIComponent(id)}`, {refreshMs: open ? REFRESH : false});
+  const detail = useAsk<SessionDetail>(['session', id], () => `/sessions/${encodeURIComponent(id)}`, {
+    refreshMs: open ? REFRESH : false,
+  });
   const streamed = useLive('session', open ? id : null);
   const current = streamed?.session.id === id ? streamed : undefined;
   const session = current?.session ?? detail.data?.session;
   const ended = session?.state === 'ended';
   if (ended && open && detail.data?.session.state === 'ended') setOpen(false);
   const second = useNow(!ended);
-  const recorder = current && current.recorder.length ? current.recorder : detail.data?.recorder ?? NONE;
-  const points = useAsk<SessionPoints>(['points', id], () => `/sessions/${encodeURIComponent(id)}/points`, {refreshMs: open ? REFRESH : false});
+  const recorder = current?.recorder.length ? current.recorder : (detail.data?.recorder ?? NONE);
+  const points = useAsk<SessionPoints>(['points', id], () => `/sessions/${encodeURIComponent(id)}/points`, {
+    refreshMs: open ? REFRESH : false,
+  });
   // Spans of single messages are off by default; one page of the session's spans tells whether there are any.
-  const spans = useAsk<SpanPage>(['message-spans', id], () => `/sessions/${encodeURIComponent(id)}/spans${parameters({limit: 5000})}`);
-  const model = useMemo(() => session && timelineModel(session, recorder, spans.data?.spans ?? [], second), [session, recorder, spans.data, ended ? 0 : second]);
+  const spans = useAsk<SpanPage>(
+    ['message-spans', id],
+    () => `/sessions/${encodeURIComponent(id)}/spans${parameters({limit: 5000})}`,
+  );
+  const model = useMemo(
+    () => session && timelineModel(session, recorder, spans.data?.spans ?? [], second),
+    [session, recorder, spans.data, ended ? 0 : second],
+  );
 
   if (!session || !model) {
     if (detail.error) {
-      return detail.error instanceof ApiError && detail.error.status === 404
-        ? <Empty page title="No such session"><p>The console has not kept a session with the id <code className="break">{id}</code>. The retention limits may have removed it.</p><p><Link href="/sessions">All sessions</Link></p></Empty>
-        : <Failed error={detail.error} retry={() => void detail.refetch()} />;
+      return detail.error instanceof ApiError && detail.error.status === 404 ? (
+        <Empty page title="No such session">
+          <p>
+            The console has not kept a session with the id <code className="break">{id}</code>. The retention limits may
+            have removed it.
+          </p>
+          <p>
+            <Link href="/sessions">All sessions</Link>
+          </p>
+        </Empty>
+      ) : (
+        <Failed error={detail.error} retry={() => void detail.refetch()} />
+      );
     }
     return <Loading label="Looking for the session" />;
   }
 
   const end = explainEnd(session, recorder, second);
-  const from = Number(query.get('a') ?? NaN), to = Number(query.get('b') ?? NaN);
+  const from = Number(query.get('a') ?? NaN),
+    to = Number(query.get('b') ?? NaN);
   const view: View | null = Number.isFinite(from) && Number.isFinite(to) && to > from ? {from, to} : null;
-  const onView = (next: View | null) => change({a: next && next.from.toFixed(1), b: next && next.to.toFixed(1)}, {replace: true});
+  const onView = (next: View | null) => change({a: next?.from.toFixed(1), b: next?.to.toFixed(1)}, {replace: true});
   const chosen = query.get('message');
-  const index = chosen !== null && /^\d+$/.test(chosen) && Number(chosen) < model.messages.length ? Number(chosen) : null;
+  const index =
+    chosen !== null && /^\d+$/.test(chosen) && Number(chosen) < model.messages.length ? Number(chosen) : null;
   const onChoose = (next: number | null) => change({message: next}, {replace: true});
 
   return (
     <div className="stack session">
       <div>
-        <nav className="crumbs" aria-label="Where"><Link href={address('/sessions', sharedQuery(query))}>Sessions</Link><span>/</span><span className="mono clip">{session.id}</span></nav>
+        <nav className="crumbs" aria-label="Where">
+          <Link href={address('/sessions', sharedQuery(query))}>Sessions</Link>
+          <span>/</span>
+          <span className="mono clip">{session.id}</span>
+        </nav>
         <div className="page-head">
-          <h1>Session <span className="mono">{shortId(session.id)}</span></h1>
+          <h1>
+            Session <span className="mono">{shortId(session.id)}</span>
+          </h1>
           <span className={`badge ${end.level === 'good' ? (ended ? '' : 'live') : end.level}`}>
-            <span className={`dot ${end.level} ${!ended && session.live ? 'pulse' : ''}`} />{ended ? reasonLabel(session.end_reason) || 'Ended' : session.state === 'closing' ? 'Closing' : !session.live ? 'Open when last heard of' : end.level === 'good' ? 'Open, live' : 'Open, in trouble'}
+            <span className={`dot ${end.level} ${!ended && session.live ? 'pulse' : ''}`} />
+            {ended
+              ? reasonLabel(session.end_reason) || 'Ended'
+              : session.state === 'closing'
+                ? 'Closing'
+                : !session.live
+                  ? 'Open when last heard of'
+                  : end.level === 'good'
+                    ? 'Open, live'
+                    : 'Open, in trouble'}
           </span>
-          <span className="about clip"><bdi>{session.route}</bdi> · <bdi>{session.client}</bdi></span>
+          <span className="about clip">
+            <bdi>{session.route}</bdi> · <bdi>{session.client}</bdi>
+          </span>
         </div>
       </div>
       <section className={`card verdict level-${end.level}`} aria-label="Its end and why">
         <div className="verdict-words">
           <p className="verdict-headline">{end.headline}</p>
-          <ul className="verdict-before">{end.before.map((one) => <li key={one}>{one}</li>)}</ul>
+          <ul className="verdict-before">
+            {end.before.map((one) => (
+              <li key={one}>{one}</li>
+            ))}
+          </ul>
         </div>
         <SessionFacts session={session} connection={detail.data?.connection ?? null} now={second} />
       </section>
-      <Card title="Messages, client and server" tools={<span className="faint">{source(recorder.length, model.messages.length, detail.isPending)}</span>}>
-        {model.messages.length ? <Timeline model={model} view={view} chosen={index} onView={onView} onChoose={onChoose} />
-          : <Empty title={detail.isPending ? 'Loading the flight recorder …' : 'No messages were kept for this session'}>{!detail.isPending && <p>The flight recorder keeps the last message headers of sessions that ended badly or are open; spans of single messages can be switched on at the proxy.</p>}</Empty>}
+      <Card
+        title="Messages, client and server"
+        tools={<span className="faint">{source(recorder.length, model.messages.length, detail.isPending)}</span>}
+      >
+        {model.messages.length ? (
+          <Timeline model={model} view={view} chosen={index} onView={onView} onChoose={onChoose} />
+        ) : (
+          <Empty title={detail.isPending ? 'Loading the flight recorder …' : 'No messages were kept for this session'}>
+            {!detail.isPending && (
+              <p>
+                The flight recorder keeps the last message headers of sessions that ended badly or are open; spans of
+                single messages can be switched on at the proxy.
+              </p>
+            )}
+          </Empty>
+        )}
       </Card>
-      <SessionCharts points={points.data?.points ?? []} session={session} model={model} waiting={points.isPending} onView={(a, b) => onView({from: a, to: b})} />
-      <SessionCalls session={session} calls={ended ? [] : current?.calls ?? detail.data?.calls ?? []} invocations={detail.data?.invocations ?? []} now={second} waiting={detail.isPending} />
+      <SessionCharts
+        points={points.data?.points ?? []}
+        session={session}
+        model={model}
+        waiting={points.isPending}
+        onView={(a, b) => onView({from: a, to: b})}
+      />
+      <SessionCalls
+        session={session}
+        calls={ended ? [] : (current?.calls ?? detail.data?.calls ?? [])}
+        invocations={detail.data?.invocations ?? []}
+        now={second}
+        waiting={detail.isPending}
+      />
       <div className="session-two">
         <SessionTraces traces={detail.data?.traces ?? []} session={session} waiting={detail.isPending} />
-        <SessionMessages model={model} chosen={index} onChoose={(next) => {
-          onChoose(next);
-          const at = model.messages[next]!.time_ms;
-          onView({from: at - 2000, to: at + 2000});
-        }} />
+        <SessionMessages
+          model={model}
+          chosen={index}
+          onChoose={(next) => {
+            onChoose(next);
+            const at = model.messages[next]!.time_ms;
+            onView({from: at - 2000, to: at + 2000});
+          }}
+        />
       </div>
     </div>
   );

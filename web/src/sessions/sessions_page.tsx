@@ -34,43 +34,141 @@ export function SessionsPage() {
   const now = useNow(range.live);
   const past = filter.state !== 'open';
   const columns = useMemo(() => (past ? pastColumns(now) : liveColumns(now)), [past, now]);
-  const sortable = useMemo(() => (fromStream ? columns : columns.map((one) => ({...one, sortable: one.key === 'opened' || one.key === 'ended'}))), [columns, fromStream]);
+  const sortable = useMemo(
+    () =>
+      fromStream ? columns : columns.map((one) => ({...one, sortable: one.key === 'opened' || one.key === 'ended'})),
+    [columns, fromStream],
+  );
   const on = filtersOn(filter);
   const [open, setOpen] = useState(on > 0);
   const status = useStatus().data;
 
   const sort = {key: filter.sort || (fromStream && filter.trouble ? 'misses' : 'opened'), order: filter.order};
-  const clear = () => change({route: null, instance: null, dialect: null, client: null, text: null, trouble: null, abnormal: null, end_reason: null, close_code: null, min: null, max: null, attribute: null});
-  const nothingAtAll = status !== undefined && status.store.sessions === 0 && status.proxies.length === 0 && rows.total === 0 && !rows.waiting && on === 0 && !filter.text;
+  const clear = () =>
+    change({
+      route: null,
+      instance: null,
+      dialect: null,
+      client: null,
+      text: null,
+      trouble: null,
+      abnormal: null,
+      end_reason: null,
+      close_code: null,
+      min: null,
+      max: null,
+      attribute: null,
+    });
+  const nothingAtAll =
+    status !== undefined &&
+    status.store.sessions === 0 &&
+    status.proxies.length === 0 &&
+    rows.total === 0 &&
+    !rows.waiting &&
+    on === 0 &&
+    !filter.text;
 
   return (
     <>
       <div className="page-head">
         <h1>Sessions</h1>
-        <Segmented label="Which sessions" value={filter.state} onChange={(state) => change({state: state === 'open' ? null : state, sort: null, order: null})}
-          options={[{key: 'open', label: 'Open'}, {key: 'ended', label: 'Ended'}, {key: 'any', label: 'Both'}]} />
-        <TextInput className="grow session-search" search hideLabel label="Search sessions" placeholder="Client, target, id, close reason …" value={filter.text} onChange={(next) => change({text: next}, {replace: true})} />
-        {!past && <CheckBox label="In trouble" value={filter.trouble} onChange={(next) => change({trouble: next ? 'true' : null})} />}
-        {past && <CheckBox label="Abnormal ends" value={filter.abnormal} onChange={(next) => change({abnormal: next ? 'true' : null})} />}
-        <Button className="button" aria-expanded={open} onPress={() => setOpen(!open)}><Icon name="filter" />Filters{on > 0 && <span className="badge">{on}</span>}</Button>
+        <Segmented
+          label="Which sessions"
+          value={filter.state}
+          onChange={(state) => change({state: state === 'open' ? null : state, sort: null, order: null})}
+          options={[
+            {key: 'open', label: 'Open'},
+            {key: 'ended', label: 'Ended'},
+            {key: 'any', label: 'Both'},
+          ]}
+        />
+        <TextInput
+          className="grow session-search"
+          search
+          hideLabel
+          label="Search sessions"
+          placeholder="Client, target, id, close reason …"
+          value={filter.text}
+          onChange={(next) => change({text: next}, {replace: true})}
+        />
+        {!past && (
+          <CheckBox
+            label="In trouble"
+            value={filter.trouble}
+            onChange={(next) => change({trouble: next ? 'true' : null})}
+          />
+        )}
+        {past && (
+          <CheckBox
+            label="Abnormal ends"
+            value={filter.abnormal}
+            onChange={(next) => change({abnormal: next ? 'true' : null})}
+          />
+        )}
+        <Button className="button" aria-expanded={open} onPress={() => setOpen(!open)}>
+          <Icon name="filter" />
+          Filters{on > 0 && <span className="badge">{on}</span>}
+        </Button>
       </div>
       {open && <Filters />}
-      {nothingAtAll ? <NothingReceived /> : (
+      {nothingAtAll ? (
+        <NothingReceived />
+      ) : (
         <div className="card">
-          {rows.error ? <Failed error={rows.error} retry={rows.retry} /> : (
-            <Table label="Sessions" columns={sortable} rows={rows.at} total={rows.total} rowKey={(row) => row.id} href={sessionHref} onRange={rows.onRange}
-              sort={sort} onSort={(next) => change({sort: next.key, order: next.order === 'asc' ? 'asc' : null})} tone={(row) => sessionTone(row, now)}
+          {rows.error ? (
+            <Failed error={rows.error} retry={rows.retry} />
+          ) : (
+            <Table
+              label="Sessions"
+              columns={sortable}
+              rows={rows.at}
+              total={rows.total}
+              rowKey={(row) => row.id}
+              href={sessionHref}
+              onRange={rows.onRange}
+              sort={sort}
+              onSort={(next) => change({sort: next.key, order: next.order === 'asc' ? 'asc' : null})}
+              tone={(row) => sessionTone(row, now)}
               maxHeight={`max(320px, calc(100vh - ${open ? 250 : 190}px))`}
-              empty={rows.waiting ? <Loading label="Looking" /> : (
-                <Empty title={on > 0 || filter.text ? 'No session fits these filters' : past ? 'No session ended in this time range' : 'No session is open'}>
-                  {on > 0 || filter.text ? <Button className="button" onPress={clear}>Clear the filters</Button> : past ? <p>Choose a longer time range above.</p> : <p>They appear here as soon as a client connects through a proxy.</p>}
-                </Empty>
-              )} />
+              empty={
+                rows.waiting ? (
+                  <Loading label="Looking" />
+                ) : (
+                  <Empty
+                    title={
+                      on > 0 || filter.text
+                        ? 'No session fits these filters'
+                        : past
+                          ? 'No session ended in this time range'
+                          : 'No session is open'
+                    }
+                  >
+                    {on > 0 || filter.text ? (
+                      <Button className="button" onPress={clear}>
+                        Clear the filters
+                      </Button>
+                    ) : past ? (
+                      <p>Choose a longer time range above.</p>
+                    ) : (
+                      <p>They appear here as soon as a client connects through a proxy.</p>
+                    )}
+                  </Empty>
+                )
+              }
+            />
           )}
           <div className="table-foot num" role="status">
-            <span>{fromStream ? `${count(rows.total)} of ${count(rows.of)} open sessions` : `${count(rows.total)}${rows.more ? '+' : ''} ${rows.total === 1 ? 'session' : 'sessions'}`}</span>
-            {!rows.complete && <span className="warn">The search was cut short by its time limit; scrolling goes on with it.</span>}
-            {!past && !fromStream && <span>{range.live ? 'From the store: these filters are not of the live list.' : 'Not live.'}</span>}
+            <span>
+              {fromStream
+                ? `${count(rows.total)} of ${count(rows.of)} open sessions`
+                : `${count(rows.total)}${rows.more ? '+' : ''} ${rows.total === 1 ? 'session' : 'sessions'}`}
+            </span>
+            {!rows.complete && (
+              <span className="warn">The search was cut short by its time limit; scrolling goes on with it.</span>
+            )}
+            {!past && !fromStream && (
+              <span>{range.live ? 'From the store: these filters are not of the live list.' : 'Not live.'}</span>
+            )}
           </div>
         </div>
       )}
@@ -90,17 +188,88 @@ function Filters() {
   const past = filter.state !== 'open';
   return (
     <div className="filters" role="search" aria-label="Filters">
-      <Choice label="Route" value={filter.route} options={(fleet.data?.routes ?? []).map((one) => ({key: one, label: one}))} onChange={(route) => change({route})} />
-      <Choice label="Proxy" value={filter.instance} options={(fleet.data?.instances ?? []).map((one) => ({key: one.instance, label: `${one.service} · ${one.host}`}))} onChange={(instance) => change({instance})} />
-      <TextInput label="Dialect" value={filter.dialect} onChange={(dialect) => change({dialect}, {replace: true})} placeholder="any" list={DIALECTS} />
-      <TextInput label="Client (peer)" value={filter.client} onChange={(client) => change({client}, {replace: true})} placeholder="address" />
-      {past && <Choice label="End" value={filter.end_reason} options={REASON_ORDER.map((one) => ({key: one, label: reasonLabel(one)}))} onChange={(end_reason) => change({end_reason})} />}
-      {past && <TextInput className="narrow" label="Close code" value={filter.close_code} onChange={(close_code) => change({close_code}, {replace: true})} placeholder="1006" check={(one) => (/^\d{0,4}$/.test(one) ? '' : 'Four digits')} />}
-      <TextInput className="narrow" label="Longer than" value={filter.min} onChange={(min) => change({min}, {replace: true})} placeholder="30s" check={durationTrouble} />
-      <TextInput className="narrow" label="Shorter than" value={filter.max} onChange={(max) => change({max}, {replace: true})} placeholder="1h" check={durationTrouble} />
-      <AttributeFilter label="Span attribute" values={filter.attributes} onChange={(attribute) => change({attribute})} />
+      <Choice
+        label="Route"
+        value={filter.route}
+        options={(fleet.data?.routes ?? []).map((one) => ({key: one, label: one}))}
+        onChange={(route) => change({route})}
+      />
+      <Choice
+        label="Proxy"
+        value={filter.instance}
+        options={(fleet.data?.instances ?? []).map((one) => ({
+          key: one.instance,
+          label: `${one.service} · ${one.host}`,
+        }))}
+        onChange={(instance) => change({instance})}
+      />
+      <TextInput
+        label="Dialect"
+        value={filter.dialect}
+        onChange={(dialect) => change({dialect}, {replace: true})}
+        placeholder="any"
+        list={DIALECTS}
+      />
+      <TextInput
+        label="Client (peer)"
+        value={filter.client}
+        onChange={(client) => change({client}, {replace: true})}
+        placeholder="address"
+      />
+      {past && (
+        <Choice
+          label="End"
+          value={filter.end_reason}
+          options={REASON_ORDER.map((one) => ({key: one, label: reasonLabel(one)}))}
+          onChange={(end_reason) => change({end_reason})}
+        />
+      )}
+      {past && (
+        <TextInput
+          className="narrow"
+          label="Close code"
+          value={filter.close_code}
+          onChange={(close_code) => change({close_code}, {replace: true})}
+          placeholder="1006"
+          check={(one) => (/^\d{0,4}$/.test(one) ? '' : 'Four digits')}
+        />
+      )}
+      <TextInput
+        className="narrow"
+        label="Longer than"
+        value={filter.min}
+        onChange={(min) => change({min}, {replace: true})}
+        placeholder="30s"
+        check={durationTrouble}
+      />
+      <TextInput
+        className="narrow"
+        label="Shorter than"
+        value={filter.max}
+        onChange={(max) => change({max}, {replace: true})}
+        placeholder="1h"
+        check={durationTrouble}
+      />
+      <AttributeFilter
+        label="Span attribute"
+        values={filter.attributes}
+        onChange={(attribute) => change({attribute})}
+      />
     </div>
   );
 }
 
-const DIALECTS = ['none', 'openai-realtime', 'gemini-live', 'twilio-media-streams', 'json-rpc', 'graphql-transport-ws', 'socket.io', 'signalr', 'stomp', 'mqtt', 'ocpp', 'phoenix'];
+const DIALECTS = [
+  'none',
+  'openai-realtime',
+  'gemini-live',
+  'twilio-media-streams',
+  'json-rpc',
+  'graphql-transport-ws',
+  'socket.io',
+  'signalr',
+  'stomp',
+  'mqtt',
+  'ocpp',
+  'phoenix',
+];

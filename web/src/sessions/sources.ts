@@ -8,7 +8,8 @@ import {useLive} from '../live/socket';
 import {bounds, type RangeState} from '../time/range';
 import {LIVE_SORTS, sessionParameters, type LiveSort, type SessionFilter} from './filter';
 
-const WINDOW = 200, PAGE = 200;
+const WINDOW = 200,
+  PAGE = 200;
 
 export interface Rows {
   at: (index: number) => Session | undefined;
@@ -27,12 +28,27 @@ export function useLiveRows(filter: SessionFilter | null): Rows {
   const [offset, setOffset] = useState(0);
   const timer = useRef<ReturnType<typeof setTimeout>>();
   useEffect(() => () => clearTimeout(timer.current), []);
-  const sort = (LIVE_SORTS as readonly string[]).includes(filter?.sort ?? '') ? (filter!.sort as LiveSort) : filter?.trouble ? 'misses' : 'opened';
-  const wish = useMemo<Subscribe['sessions'] | null>(() => filter && {
-    ...(filter.route ? {route: filter.route} : {}), ...(filter.instance ? {instance: filter.instance} : {}), ...(filter.dialect ? {dialect: filter.dialect} : {}),
-    ...(filter.client ? {client: filter.client} : {}), ...(filter.text ? {text: filter.text} : {}), ...(filter.trouble ? {trouble: true} : {}),
-    sort, order: filter.order, offset, limit: WINDOW,
-  }, [filter, sort, offset]);
+  const sort = (LIVE_SORTS as readonly string[]).includes(filter?.sort ?? '')
+    ? (filter!.sort as LiveSort)
+    : filter?.trouble
+      ? 'misses'
+      : 'opened';
+  const wish = useMemo<Subscribe['sessions'] | null>(
+    () =>
+      filter && {
+        ...(filter.route ? {route: filter.route} : {}),
+        ...(filter.instance ? {instance: filter.instance} : {}),
+        ...(filter.dialect ? {dialect: filter.dialect} : {}),
+        ...(filter.client ? {client: filter.client} : {}),
+        ...(filter.text ? {text: filter.text} : {}),
+        ...(filter.trouble ? {trouble: true} : {}),
+        sort,
+        order: filter.order,
+        offset,
+        limit: WINDOW,
+      },
+    [filter, sort, offset],
+  );
   const message = useLive('sessions', wish);
   const shownOffset = useRef(0);
   const previous = useRef(message);
@@ -44,12 +60,21 @@ export function useLiveRows(filter: SessionFilter | null): Rows {
   const onRange = useCallback((first: number, last: number) => {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => {
-      setOffset((old) => (first >= old && last < old + WINDOW ? old : Math.max(0, Math.floor((first + last) / 2) - WINDOW / 2)));
+      setOffset((old) =>
+        first >= old && last < old + WINDOW ? old : Math.max(0, Math.floor((first + last) / 2) - WINDOW / 2),
+      );
     }, 60);
   }, []);
   return {
     at: (index) => message?.sessions[index - shownOffset.current],
-    total: message?.matched ?? 0, of: message?.total ?? null, onRange, waiting: filter !== null && message === undefined, error: null, retry: () => undefined, more: false, complete: true,
+    total: message?.matched ?? 0,
+    of: message?.total ?? null,
+    onRange,
+    waiting: filter !== null && message === undefined,
+    error: null,
+    retry: () => undefined,
+    more: false,
+    complete: true,
   };
 }
 
@@ -58,7 +83,11 @@ export function useStoredRows(filter: SessionFilter | null, range: RangeState): 
     queryKey: ['sessions', filter, filter?.state === 'open' ? '' : range.key],
     enabled: filter !== null,
     initialPageParam: '',
-    queryFn: ({pageParam, signal}) => ask<SessionPage>(`/sessions${parameters({...sessionParameters(filter!, bounds(range.range)), limit: PAGE, cursor: String(pageParam)})}`, signal),
+    queryFn: ({pageParam, signal}) =>
+      ask<SessionPage>(
+        `/sessions${parameters({...sessionParameters(filter!, bounds(range.range)), limit: PAGE, cursor: String(pageParam)})}`,
+        signal,
+      ),
     getNextPageParam: (page) => page.cursor || undefined,
     placeholderData: keepPreviousData,
     // Only while the first page is all there is: a reader deep in the list is not pulled about.
@@ -66,11 +95,21 @@ export function useStoredRows(filter: SessionFilter | null, range: RangeState): 
   });
   const rows = useMemo(() => query.data?.pages.flatMap((page) => page.sessions) ?? [], [query.data]);
   const {hasNextPage, isFetchingNextPage, fetchNextPage} = query;
-  const onRange = useCallback((_: number, last: number) => {
-    if (hasNextPage && !isFetchingNextPage && last >= rows.length - 30) void fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage, rows.length]);
+  const onRange = useCallback(
+    (_: number, last: number) => {
+      if (hasNextPage && !isFetchingNextPage && last >= rows.length - 30) void fetchNextPage();
+    },
+    [hasNextPage, isFetchingNextPage, fetchNextPage, rows.length],
+  );
   return {
-    at: (index) => rows[index], total: rows.length, of: null, onRange, waiting: query.isPending && filter !== null, error: query.data ? null : query.error,
-    retry: () => void query.refetch(), more: query.hasNextPage, complete: query.data?.pages[query.data.pages.length - 1]?.complete ?? true,
+    at: (index) => rows[index],
+    total: rows.length,
+    of: null,
+    onRange,
+    waiting: query.isPending && filter !== null,
+    error: query.data ? null : query.error,
+    retry: () => void query.refetch(),
+    more: query.hasNextPage,
+    complete: query.data?.pages[query.data.pages.length - 1]?.complete ?? true,
   };
 }

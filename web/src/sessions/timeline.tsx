@@ -12,32 +12,55 @@ import {draw, HEIGHT, OVERVIEW} from './timeline_draw';
 import {after, clampView, firstView, zoomView, type TimelineModel, type View} from './timeline_model';
 
 export function describe(message: RecordedMessage, lost: boolean): string {
-  const who = message.injected ? `Sockeye to the ${message.side === 0 ? 'server' : 'client'}` : message.side === 0 ? 'client' : 'server';
+  const who = message.injected
+    ? `Sockeye to the ${message.side === 0 ? 'server' : 'client'}`
+    : message.side === 0
+      ? 'client'
+      : 'server';
   return `${who} · ${message.type}${lost ? ' (never answered)' : ''} · ${bytes(message.length)}${message.compressed ? ' compressed' : ''}`;
 }
 
-export function Timeline({model, view: asked, chosen, onView, onChoose}: {
-  model: TimelineModel; view: View | null; chosen: number | null;
-  onView: (view: View | null) => void; onChoose: (index: number | null) => void;
+export function Timeline({
+  model,
+  view: asked,
+  chosen,
+  onView,
+  onChoose,
+}: {
+  model: TimelineModel;
+  view: View | null;
+  chosen: number | null;
+  onView: (view: View | null) => void;
+  onChoose: (index: number | null) => void;
 }) {
   const [box, width] = useWidth<HTMLDivElement>();
   const canvas = useRef<HTMLCanvasElement>(null);
   const theme = useThemeVersion();
   const [hover, setHover] = useState<number | null>(null);
-  const [drag, setDrag] = useState<{mode: 'select' | 'pan' | 'overview'; from: number; to: number; view: View} | null>(null);
+  const [drag, setDrag] = useState<{mode: 'select' | 'pan' | 'overview'; from: number; to: number; view: View} | null>(
+    null,
+  );
   const view = asked ? clampView(asked, model) : firstView(model);
   const latest = useRef({model, view, onView});
   latest.current = {model, view, onView};
 
   useLayoutEffect(() => {
-    const element = canvas.current, context = element?.getContext('2d');
+    const element = canvas.current,
+      context = element?.getContext('2d');
     if (!element || !context || width === 0) return;
     const scale = devicePixelRatio || 1;
     if (element.width !== Math.round(width * scale) || element.height !== Math.round(HEIGHT * scale)) {
       element.width = Math.round(width * scale);
       element.height = Math.round(HEIGHT * scale);
     }
-    draw({context, width, model, view, chosen: hover ?? chosen, selecting: drag?.mode === 'select' ? [drag.from, drag.to] : null});
+    draw({
+      context,
+      width,
+      model,
+      view,
+      chosen: hover ?? chosen,
+      selecting: drag?.mode === 'select' ? [drag.from, drag.to] : null,
+    });
   }, [width, model, view.from, view.to, hover, chosen, drag, theme]);
 
   useEffect(() => {
@@ -63,8 +86,12 @@ export function Timeline({model, view: asked, chosen, onView, onChoose}: {
 
   const timeAt = (x: number, of: View = view) => of.from + (x / width) * (of.to - of.from);
   function nearest(x: number): number | null {
-    const at = timeAt(x), reach = ((view.to - view.from) / width) * 7, list = model.messages, i = after(list, at);
-    const before = list[i - 1], next = list[i];
+    const at = timeAt(x),
+      reach = ((view.to - view.from) / width) * 7,
+      list = model.messages,
+      i = after(list, at);
+    const before = list[i - 1],
+      next = list[i];
     const pick = before && (!next || at - before.time_ms < next.time_ms - at) ? i - 1 : i;
     return list[pick] && Math.abs(list[pick]!.time_ms - at) <= reach ? pick : null;
   }
@@ -73,7 +100,8 @@ export function Timeline({model, view: asked, chosen, onView, onChoose}: {
     return [event.clientX - frame.left, event.clientY - frame.top];
   }
   function moveOverview(x: number): void {
-    const middle = model.from + (x / width) * (model.to - model.from), half = (view.to - view.from) / 2;
+    const middle = model.from + (x / width) * (model.to - model.from),
+      half = (view.to - view.from) / 2;
     onView(clampView({from: middle - half, to: middle + half}, model));
   }
   function down(event: PointerEvent): void {
@@ -95,7 +123,10 @@ export function Timeline({model, view: asked, chosen, onView, onChoose}: {
   }
   function up(): void {
     if (drag?.mode === 'select') {
-      if (Math.abs(drag.to - drag.from) > 4) onView(clampView({from: timeAt(Math.min(drag.from, drag.to)), to: timeAt(Math.max(drag.from, drag.to))}, model));
+      if (Math.abs(drag.to - drag.from) > 4)
+        onView(
+          clampView({from: timeAt(Math.min(drag.from, drag.to)), to: timeAt(Math.max(drag.from, drag.to))}, model),
+        );
       else onChoose(nearest(drag.from));
     }
     setDrag(null);
@@ -104,17 +135,26 @@ export function Timeline({model, view: asked, chosen, onView, onChoose}: {
     const list = model.messages;
     if (list.length === 0) return;
     const next = chosen === null ? (by > 0 ? after(list, view.from) : after(list, view.to) - 1) : chosen + by;
-    const index = Math.max(0, Math.min(list.length - 1, next)), at = list[index]!.time_ms;
+    const index = Math.max(0, Math.min(list.length - 1, next)),
+      at = list[index]!.time_ms;
     onChoose(index);
-    if (at < view.from || at > view.to) onView(clampView({from: at - (view.to - view.from) / 2, to: at + (view.to - view.from) / 2}, model));
+    if (at < view.from || at > view.to)
+      onView(clampView({from: at - (view.to - view.from) / 2, to: at + (view.to - view.from) / 2}, model));
   }
-  const middle = (view.from + view.to) / 2, size = view.to - view.from;
-  const zoom = (factor: number) => onView(zoomView(view, factor, chosen !== null ? model.messages[chosen]?.time_ms ?? middle : middle, model));
+  const middle = (view.from + view.to) / 2,
+    size = view.to - view.from;
+  const zoom = (factor: number) =>
+    onView(zoomView(view, factor, chosen !== null ? (model.messages[chosen]?.time_ms ?? middle) : middle, model));
   const whole = () => onView({from: model.from - 1, to: model.to + 1});
   function key(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const act: Record<string, () => void> = {
-      '+': () => zoom(0.6), '=': () => zoom(0.6), '-': () => zoom(1 / 0.6), '0': whole, n: () => step(1), p: () => step(-1),
+      '+': () => zoom(0.6),
+      '=': () => zoom(0.6),
+      '-': () => zoom(1 / 0.6),
+      '0': whole,
+      n: () => step(1),
+      p: () => step(-1),
       ArrowLeft: () => onView(clampView({from: view.from - size * 0.2, to: view.to - size * 0.2}, model)),
       ArrowRight: () => onView(clampView({from: view.from + size * 0.2, to: view.to + size * 0.2}, model)),
       Escape: () => onChoose(null),
@@ -133,22 +173,62 @@ export function Timeline({model, view: asked, chosen, onView, onChoose}: {
       <div className="timeline-bar">
         <Legend />
         <div className="row timeline-tools">
-          <Button className="button small icon" aria-label="Zoom in" onPress={() => zoom(0.5)}><Icon name="plus" size={12} /></Button>
-          <Button className="button small icon" aria-label="Zoom out" onPress={() => zoom(2)}><Icon name="minus" size={12} /></Button>
-          <Button className="button small" onPress={() => onView(clampView({from: model.to - 60_000, to: model.to + 1500}, model))}>Last minute</Button>
-          <Button className="button small" onPress={whole}>Whole session</Button>
+          <Button className="button small icon" aria-label="Zoom in" onPress={() => zoom(0.5)}>
+            <Icon name="plus" size={12} />
+          </Button>
+          <Button className="button small icon" aria-label="Zoom out" onPress={() => zoom(2)}>
+            <Icon name="minus" size={12} />
+          </Button>
+          <Button
+            className="button small"
+            onPress={() => onView(clampView({from: model.to - 60_000, to: model.to + 1500}, model))}
+          >
+            Last minute
+          </Button>
+          <Button className="button small" onPress={whole}>
+            Whole session
+          </Button>
         </div>
       </div>
       <div ref={box} className="timeline-box" style={{height: HEIGHT}}>
-        <span className="lane-name lane-client" aria-hidden="true">client ▸</span>
-        <span className="lane-name lane-server" aria-hidden="true">◂ server</span>
-        <canvas ref={canvas} tabIndex={0} role="application" aria-roledescription="message timeline" aria-label={name}
-          style={{width: '100%', height: HEIGHT}} onPointerDown={down} onPointerMove={moved} onPointerUp={up} onPointerCancel={() => setDrag(null)} onPointerLeave={() => setHover(null)}
-          onDoubleClick={() => onView(null)} onKeyDown={key} />
+        <span className="lane-name lane-client" aria-hidden="true">
+          client ▸
+        </span>
+        <span className="lane-name lane-server" aria-hidden="true">
+          ◂ server
+        </span>
+        <canvas
+          ref={canvas}
+          tabIndex={0}
+          role="application"
+          aria-roledescription="message timeline"
+          aria-label={name}
+          style={{width: '100%', height: HEIGHT}}
+          onPointerDown={down}
+          onPointerMove={moved}
+          onPointerUp={up}
+          onPointerCancel={() => setDrag(null)}
+          onPointerLeave={() => setHover(null)}
+          onDoubleClick={() => onView(null)}
+          onKeyDown={key}
+        />
       </div>
       <div className="timeline-readout num" aria-live="polite">
-        {message ? <><span className="strong" title={utc(message.time_ms)}>{preciseTime(message.time_ms)}</span> <span>{describe(message, model.lost.has(spoken!))}</span> <span className="faint">{duration((model.to - message.time_ms) / 1000)} before the end</span></>
-          : <span className="faint">{count(after(model.messages, view.to) - after(model.messages, view.from))} messages in {duration(size / 1000)}<span className="wide-only"> · drag to zoom, Ctrl+wheel, or focus it and use + − ← → n p</span></span>}
+        {message ? (
+          <>
+            <span className="strong" title={utc(message.time_ms)}>
+              {preciseTime(message.time_ms)}
+            </span>{' '}
+            <span>{describe(message, model.lost.has(spoken!))}</span>{' '}
+            <span className="faint">{duration((model.to - message.time_ms) / 1000)} before the end</span>
+          </>
+        ) : (
+          <span className="faint">
+            {count(after(model.messages, view.to) - after(model.messages, view.from))} messages in{' '}
+            {duration(size / 1000)}
+            <span className="wide-only"> · drag to zoom, Ctrl+wheel, or focus it and use + − ← → n p</span>
+          </span>
+        )}
       </div>
     </div>
   );
@@ -157,13 +237,60 @@ export function Timeline({model, view: asked, chosen, onView, onChoose}: {
 function Legend() {
   return (
     <ul className="timeline-legend" aria-label="Legend">
-      <li><svg width="12" height="12" aria-hidden="true"><path d="M2 12V5M6 12V1M10 12V7" className="client" stroke="currentColor" strokeWidth="2" /></svg>from the client</li>
-      <li><svg width="12" height="12" aria-hidden="true"><path d="M2 0v7M6 0v11M10 0v5" className="server" stroke="currentColor" strokeWidth="2" /></svg>from the server</li>
-      <li><svg width="12" height="12" aria-hidden="true"><path d="m6 1 5 5-5 5-5-5Z" className="faint" fill="currentColor" /></svg>ping</li>
-      <li><svg width="12" height="12" aria-hidden="true"><circle cx="6" cy="6" r="3.4" className="faint" fill="currentColor" /></svg>pong</li>
-      <li><svg width="12" height="12" aria-hidden="true"><path d="m6 1.5 4.5 4.5L6 10.5 1.5 6Z" className="injected" fill="none" stroke="currentColor" strokeWidth="1.5" /></svg>Sockeye’s ping</li>
-      <li><svg width="14" height="12" aria-hidden="true"><path d="m7 2 4 4-4 4-4-4ZM1 0l12 12M13 0 1 12" className="bad" fill="none" stroke="currentColor" strokeWidth="1.4" /></svg>never answered</li>
-      <li><svg width="6" height="12" aria-hidden="true"><path d="M3 0v12" className="bad" stroke="currentColor" strokeWidth="2" /></svg>Close</li>
+      <li>
+        <svg width="12" height="12" aria-hidden="true">
+          <path d="M2 12V5M6 12V1M10 12V7" className="client" stroke="currentColor" strokeWidth="2" />
+        </svg>
+        from the client
+      </li>
+      <li>
+        <svg width="12" height="12" aria-hidden="true">
+          <path d="M2 0v7M6 0v11M10 0v5" className="server" stroke="currentColor" strokeWidth="2" />
+        </svg>
+        from the server
+      </li>
+      <li>
+        <svg width="12" height="12" aria-hidden="true">
+          <path d="m6 1 5 5-5 5-5-5Z" className="faint" fill="currentColor" />
+        </svg>
+        ping
+      </li>
+      <li>
+        <svg width="12" height="12" aria-hidden="true">
+          <circle cx="6" cy="6" r="3.4" className="faint" fill="currentColor" />
+        </svg>
+        pong
+      </li>
+      <li>
+        <svg width="12" height="12" aria-hidden="true">
+          <path
+            d="m6 1.5 4.5 4.5L6 10.5 1.5 6Z"
+            className="injected"
+            fill="none"
+            stroke="currentColor"
+            strokeWidth="1.5"
+          />
+        </svg>
+        Sockeye’s ping
+      </li>
+      <li>
+        <svg width="14" height="12" aria-hidden="true">
+          <path
+            d="m7 2 4 4-4 4-4-4ZM1 0l12 12M13 0 1 12"
+            className="bad"
+            fill="none"
+            stroke="currentColor"
+            strokeWidth="1.4"
+          />
+        </svg>
+        never answered
+      </li>
+      <li>
+        <svg width="6" height="12" aria-hidden="true">
+          <path d="M3 0v12" className="bad" stroke="currentColor" strokeWidth="2" />
+        </svg>
+        Close
+      </li>
     </ul>
   );
 }

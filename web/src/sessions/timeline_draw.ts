@@ -6,8 +6,13 @@ import {duration} from '../text/units';
 import {preciseTime, time} from '../time/format';
 import {after, axisStep, type TimelineModel, type View} from './timeline_model';
 
-export const OVERVIEW = 26, AXIS = 22, HEIGHT = 236;
-const TOP = OVERVIEW + 10, BOTTOM = HEIGHT - AXIS, MIDDLE = (TOP + BOTTOM) / 2, EDGE = 11;
+export const OVERVIEW = 26,
+  AXIS = 22,
+  HEIGHT = 236;
+const TOP = OVERVIEW + 10,
+  BOTTOM = HEIGHT - AXIS,
+  MIDDLE = (TOP + BOTTOM) / 2,
+  EDGE = 11;
 const REACH = MIDDLE - TOP - 2 * EDGE - 4; // longest bar
 
 function barHeight(length: number): number {
@@ -32,11 +37,15 @@ export function draw({context, width, model, view, chosen, selecting}: Drawing):
 
   // What is not of this session, or not kept.
   context.fillStyle = color('--sunken');
-  for (const [from, to] of [[view.from, model.from], [model.to, view.to]] as const)
+  for (const [from, to] of [
+    [view.from, model.from],
+    [model.to, view.to],
+  ] as const)
     if (to > from) context.fillRect(x(from), TOP, x(to) - x(from), BOTTOM - TOP);
   if (model.forgotten !== null && model.forgotten > view.from) {
     context.fillRect(Math.max(0, x(model.from)), TOP, x(model.forgotten) - Math.max(0, x(model.from)), BOTTOM - TOP);
-    if (x(model.forgotten) > 130) label(context, 'not recorded any more', x(model.forgotten) - 6, MIDDLE - 4, '--text-3', 'right');
+    if (x(model.forgotten) > 130)
+      label(context, 'not recorded any more', x(model.forgotten) - 6, MIDDLE - 4, '--text-3', 'right');
   }
 
   axis(context, width, view);
@@ -45,12 +54,22 @@ export function draw({context, width, model, view, chosen, selecting}: Drawing):
 
   model.silences.forEach((silence, side) => {
     if (!silence) return;
-    const from = Math.max(0, x(silence[0])), to = Math.min(width, x(silence[1]));
+    const from = Math.max(0, x(silence[0])),
+      to = Math.min(width, x(silence[1]));
     if (to - from < 2) return;
     const top = side === 0 ? TOP : MIDDLE + 1;
     hatch(context, from, top, to - from, MIDDLE - TOP - 1);
     const text = `${side === 0 ? 'client' : 'server'} silent for ${duration((silence[1] - silence[0]) / 1000)}`;
-    if (to - from > 120) label(context, text, (from + to) / 2, side === 0 ? TOP + (MIDDLE - TOP) / 2 + 4 : MIDDLE + (BOTTOM - MIDDLE) / 2 + 4, '--bad', 'center', true);
+    if (to - from > 120)
+      label(
+        context,
+        text,
+        (from + to) / 2,
+        side === 0 ? TOP + (MIDDLE - TOP) / 2 + 4 : MIDDLE + (BOTTOM - MIDDLE) / 2 + 4,
+        '--bad',
+        'center',
+        true,
+      );
   });
 
   messages(context, width, model, view, x);
@@ -69,7 +88,15 @@ export function draw({context, width, model, view, chosen, selecting}: Drawing):
   overview(context, width, model, view);
 }
 
-function label(context: CanvasRenderingContext2D, text: string, x: number, y: number, name: string, align: CanvasTextAlign, box = false): void {
+function label(
+  context: CanvasRenderingContext2D,
+  text: string,
+  x: number,
+  y: number,
+  name: string,
+  align: CanvasTextAlign,
+  box = false,
+): void {
   context.textAlign = align;
   if (box) {
     const half = context.measureText(text).width / 2 + 6;
@@ -118,21 +145,33 @@ function edge(context: CanvasRenderingContext2D, x: number, text: string, name: 
   label(context, text, x + 5, BOTTOM - 4, '--text-2', 'left');
 }
 
-function messages(context: CanvasRenderingContext2D, width: number, model: TimelineModel, view: View, x: (ms: number) => number): void {
-  const list = model.messages, first = after(list, view.from), end = after(list, view.to);
+function messages(
+  context: CanvasRenderingContext2D,
+  width: number,
+  model: TimelineModel,
+  view: View,
+  x: (ms: number) => number,
+): void {
+  const list = model.messages,
+    first = after(list, view.from),
+    end = after(list, view.to);
   const thick = Math.min(3, Math.max(1, (width / Math.max(1, end - first)) * 0.6));
-  const client = color('--client'), server = color('--server');
+  const client = color('--client'),
+    server = color('--server');
   // Data first: at most one bar a pixel and side, the tallest, so a million messages cost a width.
   for (const side of [0, 1] as const) {
     context.fillStyle = side === 0 ? client : server;
-    let column = -1, tallest = 0;
+    let column = -1,
+      tallest = 0;
     const flush = () => {
-      if (tallest > 0) context.fillRect(column - thick / 2, side === 0 ? MIDDLE - 1 - tallest : MIDDLE + 1, thick, tallest);
+      if (tallest > 0)
+        context.fillRect(column - thick / 2, side === 0 ? MIDDLE - 1 - tallest : MIDDLE + 1, thick, tallest);
     };
     for (let i = first; i < end; i++) {
       const one = list[i]!;
       if (one.side !== side || one.type === 'ping' || one.type === 'pong' || one.type === 'close') continue;
-      const at = Math.round(x(one.time_ms)), height = barHeight(one.length);
+      const at = Math.round(x(one.time_ms)),
+        height = barHeight(one.length);
       if (at !== column) {
         flush();
         column = at;
@@ -143,13 +182,23 @@ function messages(context: CanvasRenderingContext2D, width: number, model: Timel
     flush();
   }
   for (let i = first; i < end; i++) {
-    const one = list[i]!, at = x(one.time_ms), y = one.side === 0 ? TOP + EDGE : BOTTOM - EDGE;
+    const one = list[i]!,
+      at = x(one.time_ms),
+      y = one.side === 0 ? TOP + EDGE : BOTTOM - EDGE;
     if (one.type === 'ping') ping(context, at, y, one.injected, model.lost.has(i));
     else if (one.type === 'pong') pong(context, at, one.side === 0 ? y + 10 : y - 10);
     else if (one.type === 'close') {
       context.fillStyle = color('--bad-mark');
       context.fillRect(Math.round(at) - 1, one.side === 0 ? TOP : MIDDLE, 2, MIDDLE - TOP);
-      label(context, one.injected ? 'Close (Sockeye)' : 'Close', at - 5, one.side === 0 ? TOP + 10 : BOTTOM - 4, '--bad', 'right', false);
+      label(
+        context,
+        one.injected ? 'Close (Sockeye)' : 'Close',
+        at - 5,
+        one.side === 0 ? TOP + 10 : BOTTOM - 4,
+        '--bad',
+        'right',
+        false,
+      );
     }
   }
 }
@@ -186,15 +235,21 @@ function overview(context: CanvasRenderingContext2D, width: number, model: Timel
   context.fillStyle = color('--sunken');
   context.fillRect(0, 0, width, OVERVIEW);
   const columns = new Map<number, number>();
-  for (const one of model.messages) columns.set(Math.round(x(one.time_ms)) * 2 + one.side, 1 + (columns.get(Math.round(x(one.time_ms)) * 2 + one.side) ?? 0));
+  for (const one of model.messages)
+    columns.set(
+      Math.round(x(one.time_ms)) * 2 + one.side,
+      1 + (columns.get(Math.round(x(one.time_ms)) * 2 + one.side) ?? 0),
+    );
   let most = 1;
   for (const many of columns.values()) most = Math.max(most, many);
   for (const [key, many] of columns) {
-    const side = key % 2, height = 2 + (OVERVIEW / 2 - 3) * Math.sqrt(many / most);
+    const side = key % 2,
+      height = 2 + (OVERVIEW / 2 - 3) * Math.sqrt(many / most);
     context.fillStyle = color(side === 0 ? '--client' : '--server');
     context.fillRect(key >> 1, side === 0 ? OVERVIEW / 2 - height : OVERVIEW / 2, 1, height);
   }
-  const left = Math.max(0, x(view.from)), right = Math.min(width, x(view.to));
+  const left = Math.max(0, x(view.from)),
+    right = Math.min(width, x(view.to));
   context.fillStyle = color('--canvas');
   context.globalAlpha = 0.65;
   context.fillRect(0, 0, left, OVERVIEW);

@@ -17,8 +17,14 @@ export interface TimelineModel {
 
 const WORTH_SAYING = 3000;
 
-export function timelineModel(session: Session, recorder: readonly RecordedMessage[], spans: readonly Span[], now: number): TimelineModel {
-  const from = session.opened_ms, to = session.ended_ms ?? now;
+export function timelineModel(
+  session: Session,
+  recorder: readonly RecordedMessage[],
+  spans: readonly Span[],
+  now: number,
+): TimelineModel {
+  const from = session.opened_ms,
+    to = session.ended_ms ?? now;
   const first = recorder[0]?.time_ms ?? Infinity;
   const early: RecordedMessage[] = [];
   for (const span of spans) {
@@ -29,7 +35,10 @@ export function timelineModel(session: Session, recorder: readonly RecordedMessa
   const seen = session.messages[0] + session.messages[1];
   const words = lastWords(session, recorder);
   return {
-    messages, from, to: Math.max(to, from + 1), lost: unanswered(messages, to, session.end_reason === 'heartbeat_timeout'),
+    messages,
+    from,
+    to: Math.max(to, from + 1),
+    lost: unanswered(messages, to, session.end_reason === 'heartbeat_timeout'),
     forgotten: messages.length > 0 && seen > messages.length ? messages[0]!.time_ms : null,
     silences: ([0, 1] as const).map((side) => {
       const last = words[side];
@@ -43,13 +52,25 @@ const TYPES = new Set(['text', 'binary', 'ping', 'pong', 'close', 'continuation'
 function messageOf(span: Span): RecordedMessage | null {
   if (span.name !== 'websocket.send' && span.name !== 'websocket.receive') return null;
   const value = (key: string) => span.attributes.find((one) => one.key === key)?.value;
-  const type = value('websocket.message.type'), direction = value('websocket.message.direction'), length = value('websocket.message.length');
+  const type = value('websocket.message.type'),
+    direction = value('websocket.message.direction'),
+    length = value('websocket.message.length');
   return {
     time_ms: span.start_ms,
     // The proxy receives from clients and sends to them, unless the direction says more.
-    side: direction === 'c2s' || direction === 'client' ? 0 : direction === 's2c' || direction === 'server' ? 1 : span.name === 'websocket.receive' ? 0 : 1,
+    side:
+      direction === 'c2s' || direction === 'client'
+        ? 0
+        : direction === 's2c' || direction === 'server'
+          ? 1
+          : span.name === 'websocket.receive'
+            ? 0
+            : 1,
     type: typeof type === 'string' && TYPES.has(type) ? (type as RecordedMessage['type']) : 'binary',
-    length: typeof length === 'number' ? length : 0, compressed: value('websocket.message.compressed') === true, injected: false, answered: false,
+    length: typeof length === 'number' ? length : 0,
+    compressed: value('websocket.message.compressed') === true,
+    injected: false,
+    answered: false,
   };
 }
 
@@ -63,7 +84,8 @@ const CLOSEST = 2; // ms across the whole width
 /** `view` kept inside the session (with a little air) and no closer than a couple of milliseconds. */
 export function clampView(view: View, model: {from: number; to: number}): View {
   const air = Math.max(50, (model.to - model.from) * 0.02);
-  const low = model.from - air, high = model.to + air;
+  const low = model.from - air,
+    high = model.to + air;
   const size = Math.min(Math.max(view.to - view.from, CLOSEST), high - low);
   const from = Math.min(Math.max(view.from, low), high - size);
   return {from, to: from + size};
@@ -84,7 +106,8 @@ export function firstView(model: TimelineModel): View {
 
 /** Index of the first message at or after `time`. */
 export function after(messages: readonly RecordedMessage[], time: number): number {
-  let low = 0, high = messages.length;
+  let low = 0,
+    high = messages.length;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (messages[middle]!.time_ms < time) low = middle + 1;
@@ -95,7 +118,10 @@ export function after(messages: readonly RecordedMessage[], time: number): numbe
 
 /** Round steps for an axis of about `wanted` ticks, in ms. */
 export function axisStep(size: number, wanted: number): number {
-  for (const step of [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 21_600_000, 43_200_000, 86_400_000])
+  for (const step of [
+    1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000,
+    900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 21_600_000, 43_200_000, 86_400_000,
+  ])
     if (size / step <= wanted) return step;
   return Math.ceil(size / wanted / 86_400_000) * 86_400_000;
 }

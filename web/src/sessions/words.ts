@@ -40,16 +40,28 @@ export function troubles(session: Session, now_ms: number): Trouble[] {
         text: `${bytes(waiting)} wait to be taken by the ${LEG[leg]}: it reads slower than it is sent to.`,
       });
   }
-  if (!session.live && session.state !== 'closing') found.push({level: 'warn', short: 'proxy lost', text: 'The proxy that reported this session is not connected now; what is shown is the last it said.'});
+  if (!session.live && session.state !== 'closing')
+    found.push({
+      level: 'warn',
+      short: 'proxy lost',
+      text: 'The proxy that reported this session is not connected now; what is shown is the last it said.',
+    });
   if (session.anomalies > 0)
-    found.push({level: 'warn', short: plural(session.anomalies, 'anomaly', 'anomalies'), text: `${plural(session.anomalies, 'breach', 'breaches')} of the WebSocket protocol or its limits were seen.`});
+    found.push({
+      level: 'warn',
+      short: plural(session.anomalies, 'anomaly', 'anomalies'),
+      text: `${plural(session.anomalies, 'breach', 'breaches')} of the WebSocket protocol or its limits were seen.`,
+    });
   return found;
 }
 
 /** Seconds since the leg last sent a message; null when it is not known. */
 export function silence(session: Session, leg: 0 | 1, now_ms: number): number | null {
   const last = session.last_message_ms?.[leg];
-  if (last === null || last === undefined) return session.last_message_ms && session.messages[leg] === 0 ? Math.max(0, (now_ms - session.opened_ms) / 1000) : null;
+  if (last === null || last === undefined)
+    return session.last_message_ms && session.messages[leg] === 0
+      ? Math.max(0, (now_ms - session.opened_ms) / 1000)
+      : null;
   return Math.max(0, (now_ms - last) / 1000);
 }
 
@@ -60,12 +72,32 @@ export function quiet(session: Session, now_ms: number): number | null {
 }
 
 export const REASONS: Record<EndReason, {label: string; abnormal: boolean; means: string}> = {
-  heartbeat_timeout: {label: 'Heartbeat timeout', abnormal: true, means: 'Pings stayed unanswered; the proxy gave the connection up.'},
-  stuck: {label: 'Stuck', abnormal: true, means: 'A call or the data stopped moving though the connection looked alive.'},
-  reset: {label: 'Reset', abnormal: true, means: 'TCP broke off without a Close: a crash, a kill, a network that went away.'},
-  lost: {label: 'Proxy lost', abnormal: true, means: 'The proxy that reported the session went away; how it ended is not known.'},
+  heartbeat_timeout: {
+    label: 'Heartbeat timeout',
+    abnormal: true,
+    means: 'Pings stayed unanswered; the proxy gave the connection up.',
+  },
+  stuck: {
+    label: 'Stuck',
+    abnormal: true,
+    means: 'A call or the data stopped moving though the connection looked alive.',
+  },
+  reset: {
+    label: 'Reset',
+    abnormal: true,
+    means: 'TCP broke off without a Close: a crash, a kill, a network that went away.',
+  },
+  lost: {
+    label: 'Proxy lost',
+    abnormal: true,
+    means: 'The proxy that reported the session went away; how it ended is not known.',
+  },
   protocol_error: {label: 'Protocol error', abnormal: true, means: 'One side broke RFC 6455 and was closed for it.'},
-  limit: {label: 'Limit', abnormal: true, means: 'A configured limit was reached: message size, buffer, number of sessions.'},
+  limit: {
+    label: 'Limit',
+    abnormal: true,
+    means: 'A configured limit was reached: message size, buffer, number of sessions.',
+  },
   drain: {label: 'Drained', abnormal: false, means: 'The proxy was shutting down or reloading.'},
   idle: {label: 'Idle', abnormal: false, means: 'Nothing was sent for the configured idle time.'},
   normal: {label: 'Normal', abnormal: false, means: 'Closed with a Close handshake.'},
@@ -79,25 +111,56 @@ export function reasonLabel(reason: string | null): string {
 
 export function isAbnormal(session: Session): boolean {
   if (session.state !== 'ended') return false;
-  if (session.end_reason === null) return session.close_code !== null && session.close_code !== 1000 && session.close_code !== 1001;
+  if (session.end_reason === null)
+    return session.close_code !== null && session.close_code !== 1000 && session.close_code !== 1001;
   const known = (REASONS as Record<string, {abnormal: boolean} | undefined>)[session.end_reason];
-  return known ? known.abnormal || (session.close_code !== null && session.close_code >= 1002 && session.close_code !== 1005) : true;
+  return known
+    ? known.abnormal || (session.close_code !== null && session.close_code >= 1002 && session.close_code !== 1005)
+    : true;
 }
 
-const WHO: Record<string, string> = {client: 'The client', server: 'The server', proxy: 'The proxy', network: 'The network'};
+const WHO: Record<string, string> = {
+  client: 'The client',
+  server: 'The server',
+  proxy: 'The proxy',
+  network: 'The network',
+};
 
 const CODES: Record<number, string> = {
-  1000: 'normal', 1001: 'going away', 1002: 'protocol error', 1003: 'unsupported data', 1005: 'no code given', 1006: 'no Close seen',
-  1007: 'invalid text', 1008: 'policy violation', 1009: 'message too big', 1010: 'extension missing', 1011: 'server error',
-  1012: 'restart', 1013: 'try again later', 1014: 'bad gateway', 1015: 'TLS failure',
+  1000: 'normal',
+  1001: 'going away',
+  1002: 'protocol error',
+  1003: 'unsupported data',
+  1005: 'no code given',
+  1006: 'no Close seen',
+  1007: 'invalid text',
+  1008: 'policy violation',
+  1009: 'message too big',
+  1010: 'extension missing',
+  1011: 'server error',
+  1012: 'restart',
+  1013: 'try again later',
+  1014: 'bad gateway',
+  1015: 'TLS failure',
 };
-export const codeName = (code: number | null): string => (code === null ? '' : CODES[code] ?? (code >= 4000 ? 'application code' : code >= 3000 ? 'registered code' : 'unknown'));
+export const codeName = (code: number | null): string =>
+  code === null
+    ? ''
+    : (CODES[code] ?? (code >= 4000 ? 'application code' : code >= 3000 ? 'registered code' : 'unknown'));
 
 /** When each side last sent a message of its own (not a ping, pong, Close or anything of Sockeye's). */
 export function lastWords(session: Session, recorder: readonly RecordedMessage[]): [number | null, number | null] {
-  const last: [number | null, number | null] = [session.last_message_ms?.[0] ?? null, session.last_message_ms?.[1] ?? null];
+  const last: [number | null, number | null] = [
+    session.last_message_ms?.[0] ?? null,
+    session.last_message_ms?.[1] ?? null,
+  ];
   for (const one of recorder)
-    if (!one.injected && (one.type === 'text' || one.type === 'binary' || one.type === 'continuation') && one.time_ms > (last[one.side] ?? -Infinity)) last[one.side] = one.time_ms;
+    if (
+      !one.injected &&
+      (one.type === 'text' || one.type === 'binary' || one.type === 'continuation') &&
+      one.time_ms > (last[one.side] ?? -Infinity)
+    )
+      last[one.side] = one.time_ms;
   return last;
 }
 
@@ -141,8 +204,18 @@ export function explainEnd(session: Session, recorder: readonly RecordedMessage[
   const ended = session.ended_ms;
   if (session.state !== 'ended') {
     const wrong = troubles(session, now_ms);
-    if (session.state === 'closing') return {level: 'warn', headline: 'Closing: the Close has been sent and the answer is awaited.', before: wrong.map((one) => one.text)};
-    if (wrong.length === 0) return {level: 'good', headline: `Open for ${duration((now_ms - session.opened_ms) / 1000)}, and nothing is wrong with it.`, before: []};
+    if (session.state === 'closing')
+      return {
+        level: 'warn',
+        headline: 'Closing: the Close has been sent and the answer is awaited.',
+        before: wrong.map((one) => one.text),
+      };
+    if (wrong.length === 0)
+      return {
+        level: 'good',
+        headline: `Open for ${duration((now_ms - session.opened_ms) / 1000)}, and nothing is wrong with it.`,
+        before: [],
+      };
     return {level: wrong[0]!.level, headline: wrong[0]!.text, before: wrong.slice(1).map((one) => one.text)};
   }
   const at = ended ?? session.seen_ms;
@@ -150,7 +223,10 @@ export function explainEnd(session: Session, recorder: readonly RecordedMessage[
   const words = lastWords(session, recorder);
   for (const side of [0, 1] as const) {
     const last = words[side];
-    if (last !== null && last !== undefined) before.push(`Last message from the ${LEG[side]} ${at - last < 1000 ? 'right before' : `${duration((at - last) / 1000)} before`}.`);
+    if (last !== null && last !== undefined)
+      before.push(
+        `Last message from the ${LEG[side]} ${at - last < 1000 ? 'right before' : `${duration((at - last) / 1000)} before`}.`,
+      );
     else if (session.messages[side] === 0) before.push(`The ${LEG[side]} never sent a message.`);
   }
   const lost = unanswered(recorder, at, session.end_reason === 'heartbeat_timeout');
@@ -170,15 +246,23 @@ function headline(session: Session, lostBy: [number, number]): string {
       const by = leg === null ? '' : ` by the ${LEG[leg]}`;
       return `Sockeye closed it${code}: ${many === 1 ? 'a heartbeat was' : many > 1 ? `${count(many)} heartbeats in a row were` : 'heartbeats were'} left unanswered${by}.`;
     }
-    case 'stuck': return `${who ?? 'The proxy'} closed it${code}: a call had stopped moving${said}.`;
-    case 'reset': return session.initiator === 'network' || who === null
-      ? 'The TCP connection broke without a Close: the network, or a process that was killed.'
-      : `${who} broke the TCP connection off without a Close: it crashed, was killed, or dropped off the network.`;
-    case 'lost': return 'The proxy that reported this session went away; how the session itself ended is not known.';
-    case 'protocol_error': return `${who ?? 'The proxy'} closed it${code}: the other side broke the WebSocket protocol${said}.`;
-    case 'limit': return `${who ?? 'The proxy'} closed it${code}: a configured limit was reached${said}.`;
-    case 'drain': return `The proxy closed it${code} while shutting down or reloading.`;
-    case 'idle': return `The proxy closed it${code}: nothing had been sent for the configured idle time.`;
-    default: return `${who ?? 'One side'} closed it${code}${said}.`;
+    case 'stuck':
+      return `${who ?? 'The proxy'} closed it${code}: a call had stopped moving${said}.`;
+    case 'reset':
+      return session.initiator === 'network' || who === null
+        ? 'The TCP connection broke without a Close: the network, or a process that was killed.'
+        : `${who} broke the TCP connection off without a Close: it crashed, was killed, or dropped off the network.`;
+    case 'lost':
+      return 'The proxy that reported this session went away; how the session itself ended is not known.';
+    case 'protocol_error':
+      return `${who ?? 'The proxy'} closed it${code}: the other side broke the WebSocket protocol${said}.`;
+    case 'limit':
+      return `${who ?? 'The proxy'} closed it${code}: a configured limit was reached${said}.`;
+    case 'drain':
+      return `The proxy closed it${code} while shutting down or reloading.`;
+    case 'idle':
+      return `The proxy closed it${code}: nothing had been sent for the configured idle time.`;
+    default:
+      return `${who ?? 'One side'} closed it${code}${said}.`;
   }
 }

@@ -23,11 +23,23 @@ export function Banner({status}: {status: Status | undefined}) {
     const wait = Math.max(0, Math.ceil((live.retryAt() - Date.now()) / 1000));
     return (
       <div className="banner" role="status">
-        <span><span className="strong">No live connection.</span> What you see may be old; trying again{wait > 0 ? ` in ${wait} s` : ' now'}.</span>
-        <Button className="button small" onPress={() => live.reconnect()}>Try now</Button>
+        <span>
+          <span className="strong">No live connection.</span> What you see may be old; trying again
+          {wait > 0 ? ` in ${wait} s` : ' now'}.
+        </span>
+        <Button className="button small" onPress={() => live.reconnect()}>
+          Try now
+        </Button>
       </div>
     );
   }
-  if (status?.store.trouble) return <div className="banner bad" role="status"><span><span className="strong">The store has trouble:</span> {status.store.trouble}</span></div>;
+  if (status?.store.trouble)
+    return (
+      <div className="banner bad" role="status">
+        <span>
+          <span className="strong">The store has trouble:</span> {status.store.trouble}
+        </span>
+      </div>
+    );
   return null;
 }

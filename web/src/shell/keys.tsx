@@ -6,7 +6,9 @@ import {address, navigate, sharedQuery} from '../route/location';
 const PAGES: Record<string, string> = {f: '/', s: '/sessions', t: '/traces', o: '/operations', i: '/incidents'};
 
 export function typing(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  return (
+    target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  );
 }
 
 export function useGlobalKeys(showHelp: () => void): void {
@@ -38,37 +40,88 @@ export function useGlobalKeys(showHelp: () => void): void {
 }
 
 const LIST: [string, [string[], string][]][] = [
-  ['Everywhere', [
-    [['/'], 'to the search field'], [['?'], 'this list'], [['Esc'], 'close, clear'],
-    [['g', 'f'], 'Fleet'], [['g', 's'], 'Sessions'], [['g', 't'], 'Traces'], [['g', 'o'], 'Operations'], [['g', 'i'], 'Incidents'],
-  ]],
-  ['Tables', [[['↑', '↓'], 'from row to row'], [['Home', 'End'], 'first, last row'], [['Enter'], 'open']]],
-  ['Charts', [[['drag'], 'choose a time range'], [['double click'], 'back out']]],
-  ['Waterfall', [
-    [['↑', '↓'], 'from span to span'], [['←', '→'], 'fold, unfold'], [['+', '−'], 'zoom'], [['a', 'd'], 'earlier, later'],
-    [['f'], 'fit the chosen span'], [['0'], 'the whole trace'], [['c'], 'critical path'], [['e'], 'next error'],
-  ]],
-  ['Message timeline', [[['+', '−'], 'zoom'], [['←', '→'], 'earlier, later'], [['n', 'p'], 'next, previous message'], [['0'], 'the whole session']]],
+  [
+    'Everywhere',
+    [
+      [['/'], 'to the search field'],
+      [['?'], 'this list'],
+      [['Esc'], 'close, clear'],
+      [['g', 'f'], 'Fleet'],
+      [['g', 's'], 'Sessions'],
+      [['g', 't'], 'Traces'],
+      [['g', 'o'], 'Operations'],
+      [['g', 'i'], 'Incidents'],
+    ],
+  ],
+  [
+    'Tables',
+    [
+      [['↑', '↓'], 'from row to row'],
+      [['Home', 'End'], 'first, last row'],
+      [['Enter'], 'open'],
+    ],
+  ],
+  [
+    'Charts',
+    [
+      [['drag'], 'choose a time range'],
+      [['double click'], 'back out'],
+    ],
+  ],
+  [
+    'Waterfall',
+    [
+      [['↑', '↓'], 'from span to span'],
+      [['←', '→'], 'fold, unfold'],
+      [['+', '−'], 'zoom'],
+      [['a', 'd'], 'earlier, later'],
+      [['f'], 'fit the chosen span'],
+      [['0'], 'the whole trace'],
+      [['c'], 'critical path'],
+      [['e'], 'next error'],
+    ],
+  ],
+  [
+    'Message timeline',
+    [
+      [['+', '−'], 'zoom'],
+      [['←', '→'], 'earlier, later'],
+      [['n', 'p'], 'next, previous message'],
+      [['0'], 'the whole session'],
+    ],
+  ],
 ];
 
 export function useHelp(): [() => void, JSX.Element] {
   const [open, setOpen] = useState(false);
-  return [() => setOpen(true), (
+  return [
+    () => setOpen(true),
     <ModalOverlay key="help" className="modal-veil" isOpen={open} onOpenChange={setOpen} isDismissable>
       <Modal className="modal">
         <Dialog className="dialog">
-          <div className="row"><Heading slot="title" className="grow">Keys</Heading><Button className="button quiet small" slot="close">Close</Button></div>
+          <div className="row">
+            <Heading slot="title" className="grow">
+              Keys
+            </Heading>
+            <Button className="button quiet small" slot="close">
+              Close
+            </Button>
+          </div>
           <div className="keys">
             {LIST.map(([title, keys]) => [
               <h3 key={title}>{title}</h3>,
               ...keys.map(([names, what]) => [
-                <span key={`${title}${what}k`} className="row">{names.map((name) => <kbd key={name}>{name}</kbd>)}</span>,
+                <span key={`${title}${what}k`} className="row">
+                  {names.map((name) => (
+                    <kbd key={name}>{name}</kbd>
+                  ))}
+                </span>,
                 <span key={`${title}${what}w`}>{what}</span>,
               ]),
             ])}
           </div>
         </Dialog>
       </Modal>
-    </ModalOverlay>
-  )];
+    </ModalOverlay>,
+  ];
 }

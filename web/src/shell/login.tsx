@@ -36,13 +36,29 @@ export function Login() {
         <Dialog className="dialog">
           <Heading slot="title">This console asks for a token</Heading>
           <form className="stack" onSubmit={(event) => void send(event)}>
-            <p className="soft">It stands in the file named by <code>--token-file</code> where the console was started.</p>
-            <TextField className="field" validationBehavior="aria" value={token} onChange={setToken} autoFocus type="password" isInvalid={trouble !== ''}>
+            <p className="soft">
+              It stands in the file named by <code>--token-file</code> where the console was started.
+            </p>
+            <TextField
+              className="field"
+              validationBehavior="aria"
+              value={token}
+              onChange={setToken}
+              autoFocus
+              type="password"
+              isInvalid={trouble !== ''}
+            >
               <Label>Token</Label>
               <Input className="input mono" autoComplete="current-password" />
             </TextField>
-            <div aria-live="assertive" className="bad">{trouble}</div>
-            <div className="row"><Button className="button primary" type="submit" isDisabled={busy || token.trim() === ''}>Open the console</Button></div>
+            <div aria-live="assertive" className="bad">
+              {trouble}
+            </div>
+            <div className="row">
+              <Button className="button primary" type="submit" isDisabled={busy || token.trim() === ''}>
+                Open the console
+              </Button>
+            </div>
           </form>
         </Dialog>
       </Modal>

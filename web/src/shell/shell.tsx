@@ -14,7 +14,13 @@ import {Login} from './login';
 import {setTheme, useTheme, type Theme} from './theme';
 import {plural} from '../text/units';
 
-const PAGES = [['/', 'Fleet'], ['/sessions', 'Sessions'], ['/traces', 'Traces'], ['/operations', 'Operations'], ['/incidents', 'Incidents']] as const;
+const PAGES = [
+  ['/', 'Fleet'],
+  ['/sessions', 'Sessions'],
+  ['/traces', 'Traces'],
+  ['/operations', 'Operations'],
+  ['/incidents', 'Incidents'],
+] as const;
 
 export function useStatus() {
   return useAsk<Status>(['status'], () => '/status', {refreshMs: 10_000});
@@ -34,23 +40,45 @@ export function Shell({title, children}: {title: string; children: ReactNode}) {
   }, [title]);
   return (
     <>
-      <a className="skip" href="#main" onClick={(event) => { event.preventDefault(); main.current?.focus(); }}>Skip to the content</a>
+      <a
+        className="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          main.current?.focus();
+        }}
+      >
+        Skip to the content
+      </a>
       <header className="top">
-        <Link className="brand" href={address('/', sharedQuery(query))} aria-label="Sockeye: Fleet"><img src="/icon.svg" alt="" />Sockeye</Link>
+        <Link className="brand" href={address('/', sharedQuery(query))} aria-label="Sockeye: Fleet">
+          <img src="/icon.svg" alt="" />
+          Sockeye
+        </Link>
         <nav className="nav" aria-label="Pages">
           {PAGES.map(([to, name]) => (
-            <Link key={to} href={address(to, sharedQuery(query))} {...((to === '/' ? path === '/' : path.startsWith(to)) ? {'aria-current': 'page' as const} : {})}>{name}</Link>
+            <Link
+              key={to}
+              href={address(to, sharedQuery(query))}
+              {...((to === '/' ? path === '/' : path.startsWith(to)) ? {'aria-current': 'page' as const} : {})}
+            >
+              {name}
+            </Link>
           ))}
         </nav>
         <div className="tools">
           <Proxies status={status} />
           <RangePicker />
           <ThemeButton />
-          <Button className="button quiet icon" aria-label="Keys" onPress={showHelp}><Icon name="help" size={16} /></Button>
+          <Button className="button quiet icon" aria-label="Keys" onPress={showHelp}>
+            <Icon name="help" size={16} />
+          </Button>
         </div>
       </header>
       <Banner status={status} />
-      <main id="main" tabIndex={-1} ref={main}>{children}</main>
+      <main id="main" tabIndex={-1} ref={main}>
+        {children}
+      </main>
       {help}
       <Login />
     </>
@@ -59,11 +87,25 @@ export function Shell({title, children}: {title: string; children: ReactNode}) {
 
 function Proxies({status}: {status: Status | undefined}) {
   if (!status) return <span className="proxies" />;
-  const lost = status.proxies.filter((one) => !one.connected).length, connected = status.proxies.length - lost;
-  const text = status.proxies.length === 0 ? 'no proxy' : lost ? `${lost} of ${status.proxies.length} proxies lost` : plural(connected, 'proxy', 'proxies');
+  const lost = status.proxies.filter((one) => !one.connected).length,
+    connected = status.proxies.length - lost;
+  const text =
+    status.proxies.length === 0
+      ? 'no proxy'
+      : lost
+        ? `${lost} of ${status.proxies.length} proxies lost`
+        : plural(connected, 'proxy', 'proxies');
   return (
-    <Link className={`proxies${lost ? ' bad' : ''}`} href="/#proxies" title={status.proxies.map((one) => `${one.service} ${one.instance} on ${one.host}: ${one.connected ? 'connected' : 'lost'}`).join('\n')}>
-      <span className={`dot ${lost ? 'bad' : connected ? 'good' : ''}`} /><span className="wide">{text}</span><span className="unseen">{text}</span>
+    <Link
+      className={`proxies${lost ? ' bad' : ''}`}
+      href="/#proxies"
+      title={status.proxies
+        .map((one) => `${one.service} ${one.instance} on ${one.host}: ${one.connected ? 'connected' : 'lost'}`)
+        .join('\n')}
+    >
+      <span className={`dot ${lost ? 'bad' : connected ? 'good' : ''}`} />
+      <span className="wide">{text}</span>
+      <span className="unseen">{text}</span>
     </Link>
   );
 }
@@ -73,7 +115,11 @@ function ThemeButton() {
   const next: Record<Theme, Theme> = {auto: 'dark', dark: 'light', light: 'auto'};
   const names: Record<Theme, string> = {auto: 'as the system', dark: 'dark', light: 'light'};
   return (
-    <Button className="button quiet icon" aria-label={`Theme: ${names[theme]}. Change to ${names[next[theme]]}`} onPress={() => setTheme(next[theme])}>
+    <Button
+      className="button quiet icon"
+      aria-label={`Theme: ${names[theme]}. Change to ${names[next[theme]]}`}
+      onPress={() => setTheme(next[theme])}
+    >
       <Icon name={theme === 'auto' ? 'auto' : theme === 'dark' ? 'moon' : 'sun'} size={16} />
     </Button>
   );

@@ -18,7 +18,9 @@ export interface Column<T> {
 }
 
 export function fitting<T>(columns: readonly Column<T>[], width: number, gap = 12): Column<T>[] {
-  const order = columns.map((column, index) => ({column, index})).sort((a, b) => b.column.keep - a.column.keep || a.index - b.index);
+  const order = columns
+    .map((column, index) => ({column, index}))
+    .sort((a, b) => b.column.keep - a.column.keep || a.index - b.index);
   const kept = new Set<number>();
   let used = 0;
   for (const {column, index} of order) {
@@ -30,5 +32,7 @@ export function fitting<T>(columns: readonly Column<T>[], width: number, gap = 1
 }
 
 export function template<T>(columns: readonly Column<T>[]): string {
-  return columns.map((one) => (one.grow ? `minmax(${Math.min(one.width, 400)}px, ${one.grow}fr)` : `${one.width}px`)).join(' ');
+  return columns
+    .map((one) => (one.grow ? `minmax(${Math.min(one.width, 400)}px, ${one.grow}fr)` : `${one.width}px`))
+    .join(' ');
 }

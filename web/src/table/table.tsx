@@ -13,17 +13,38 @@ export interface Sort {
   order: 'asc' | 'desc';
 }
 
-export function Table<T>({label, columns, rows, total, rowKey, href, onOpen, sort, onSort, selected, tone, onRange, empty, maxHeight}: {
-  label: string; columns: readonly Column<T>[];
+export function Table<T>({
+  label,
+  columns,
+  rows,
+  total,
+  rowKey,
+  href,
+  onOpen,
+  sort,
+  onSort,
+  selected,
+  tone,
+  onRange,
+  empty,
+  maxHeight,
+}: {
+  label: string;
+  columns: readonly Column<T>[];
   /** Row i, or undefined while it is on its way. */
   rows: readonly (T | undefined)[] | ((index: number) => T | undefined);
-  total: number; rowKey: (row: T) => string;
-  href?: (row: T) => string; onOpen?: (row: T) => void;
-  sort?: Sort; onSort?: (sort: Sort) => void; selected?: string | null;
-  tone?: (row: T) => 'bad' | 'warn' | '' ;
+  total: number;
+  rowKey: (row: T) => string;
+  href?: (row: T) => string;
+  onOpen?: (row: T) => void;
+  sort?: Sort;
+  onSort?: (sort: Sort) => void;
+  selected?: string | null;
+  tone?: (row: T) => 'bad' | 'warn' | '';
   /** Told which rows are in sight. */
   onRange?: (first: number, last: number) => void;
-  empty?: ReactNode; maxHeight?: string;
+  empty?: ReactNode;
+  maxHeight?: string;
 }) {
   const [box, width] = useWidth<HTMLDivElement>();
   const [active, setActive] = useState(0);
@@ -31,9 +52,15 @@ export function Table<T>({label, columns, rows, total, rowKey, href, onOpen, sor
   const shown = useMemo(() => (width ? fitting(columns, width - 16) : []), [columns, width]);
   const grid = useMemo(() => ({gridTemplateColumns: template(shown)}), [shown]);
   const at = (index: number) => (typeof rows === 'function' ? rows(index) : rows[index]);
-  const virtual = useVirtualizer({count: total, getScrollElement: () => box.current, estimateSize: () => ROW, overscan: 8});
+  const virtual = useVirtualizer({
+    count: total,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW,
+    overscan: 8,
+  });
   const items = virtual.getVirtualItems();
-  const first = items[0]?.index ?? 0, last = items[items.length - 1]?.index ?? 0;
+  const first = items[0]?.index ?? 0,
+    last = items[items.length - 1]?.index ?? 0;
   useEffect(() => onRange?.(first, last), [onRange, first, last]);
   useEffect(() => {
     if (active >= total && total > 0) setActive(total - 1);
@@ -52,7 +79,14 @@ export function Table<T>({label, columns, rows, total, rowKey, href, onOpen, sor
   function key(event: KeyboardEvent): void {
     if ((event.target as HTMLElement).closest('[role="columnheader"]')) return;
     const page = Math.max(1, Math.floor((box.current?.clientHeight ?? 300) / ROW) - 2);
-    const steps: Record<string, number> = {ArrowDown: active + 1, ArrowUp: active - 1, PageDown: active + page, PageUp: active - page, Home: 0, End: total - 1};
+    const steps: Record<string, number> = {
+      ArrowDown: active + 1,
+      ArrowUp: active - 1,
+      PageDown: active + page,
+      PageUp: active - page,
+      Home: 0,
+      End: total - 1,
+    };
     if (event.key in steps) {
       event.preventDefault();
       move(steps[event.key]!);
@@ -74,21 +108,38 @@ export function Table<T>({label, columns, rows, total, rowKey, href, onOpen, sor
   const opens = onOpen !== undefined || href !== undefined;
 
   return (
-    <div className="table" ref={box} role="grid" aria-label={label} aria-rowcount={total + 1} onKeyDown={key}
-      style={maxHeight ? {maxHeight} : undefined}>
+    <div
+      className="table"
+      ref={box}
+      role="grid"
+      aria-label={label}
+      aria-rowcount={total + 1}
+      onKeyDown={key}
+      style={maxHeight ? {maxHeight} : undefined}
+    >
       <div className="table-head" role="rowgroup">
         <div className="table-row" role="row" aria-rowindex={1} style={grid}>
-          {shown.map((column) => <HeadCell key={column.key} column={column as Column<unknown>} sort={sort} onSort={onSort} />)}
+          {shown.map((column) => (
+            <HeadCell key={column.key} column={column as Column<unknown>} sort={sort} onSort={onSort} />
+          ))}
         </div>
       </div>
-      {total === 0 ? <div role="row"><div role="gridcell">{empty}</div></div> : (
+      {total === 0 ? (
+        <div role="row">
+          <div role="gridcell">{empty}</div>
+        </div>
+      ) : (
         <div className="table-body" role="rowgroup" style={{height: virtual.getTotalSize()}}>
           {items.map((item) => {
             const row = at(item.index);
             const id = row ? rowKey(row) : undefined;
             return (
-              <div key={item.index} role="row" aria-rowindex={item.index + 2} tabIndex={item.index === active ? 0 : -1}
-                className={`table-row${opens ? ' opens' : ''}${row && tone && tone(row) ? ` tone-${tone(row)}` : ''}${id !== undefined && id === selected ? ' selected' : ''}`}
+              <div
+                key={item.index}
+                role="row"
+                aria-rowindex={item.index + 2}
+                tabIndex={item.index === active ? 0 : -1}
+                className={`table-row${opens ? ' opens' : ''}${row && tone?.(row) ? ` tone-${tone(row)}` : ''}${id !== undefined && id === selected ? ' selected' : ''}`}
                 {...(selected !== undefined ? {'aria-selected': id === selected} : {})}
                 ref={(element) => {
                   if (element && wantFocus.current && item.index === active) {
@@ -97,7 +148,9 @@ export function Table<T>({label, columns, rows, total, rowKey, href, onOpen, sor
                   }
                 }}
                 style={{...grid, transform: `translateY(${item.start}px)`, height: ROW}}
-                onFocus={() => setActive(item.index)} onClick={row ? (event) => click(event, row, item.index) : undefined}>
+                onFocus={() => setActive(item.index)}
+                onClick={row ? (event) => click(event, row, item.index) : undefined}
+              >
                 {shown.map((column) => (
                   <div key={column.key} role="gridcell" className={`cell${column.end ? ' end' : ''}`}>
                     {row ? column.cell(row) : <span className="skeleton">……</span>}
@@ -112,14 +165,38 @@ export function Table<T>({label, columns, rows, total, rowKey, href, onOpen, sor
   );
 }
 
-function HeadCell({column, sort, onSort}: {column: Column<unknown>; sort: Sort | undefined; onSort: ((sort: Sort) => void) | undefined}) {
+function HeadCell({
+  column,
+  sort,
+  onSort,
+}: {
+  column: Column<unknown>;
+  sort: Sort | undefined;
+  onSort: ((sort: Sort) => void) | undefined;
+}) {
   const mine = sort?.key === column.key ? sort.order : null;
   const className = `cell${column.end ? ' end' : ''}`;
-  if (!column.sortable || !onSort) return <div role="columnheader" className={className} title={column.hint}>{column.title}</div>;
+  if (!column.sortable || !onSort)
+    return (
+      <div role="columnheader" className={className} title={column.hint}>
+        {column.title}
+      </div>
+    );
   return (
-    <div role="columnheader" className={className} aria-sort={mine === 'asc' ? 'ascending' : mine === 'desc' ? 'descending' : 'none'}>
-      <button type="button" title={column.hint} onClick={() => onSort({key: column.key, order: mine === 'desc' ? 'asc' : 'desc'})}>
-        {column.title}<span className="arrow" aria-hidden="true">{mine === 'asc' ? '↑' : mine === 'desc' ? '↓' : ''}</span>
+    <div
+      role="columnheader"
+      className={className}
+      aria-sort={mine === 'asc' ? 'ascending' : mine === 'desc' ? 'descending' : 'none'}
+    >
+      <button
+        type="button"
+        title={column.hint}
+        onClick={() => onSort({key: column.key, order: mine === 'desc' ? 'asc' : 'desc'})}
+      >
+        {column.title}
+        <span className="arrow" aria-hidden="true">
+          {mine === 'asc' ? '↑' : mine === 'desc' ? '↓' : ''}
+        </span>
       </button>
     </div>
   );

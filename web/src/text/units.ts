@@ -13,7 +13,8 @@ function figures(value: number): string {
 const trim = (text: string) => (text.includes('.') ? text.replace(/\.?0+$/, '') : text);
 
 function scaled(value: number, base: number, units: readonly string[]): string {
-  let index = 0, size = Math.abs(value);
+  let index = 0,
+    size = Math.abs(value);
   while (index + 1 < units.length && size >= base * 0.9995) {
     size /= base;
     index++;
@@ -60,7 +61,17 @@ export function duration(seconds: number | null | undefined): string {
 export function parseDuration(text: string): number | null {
   const found = /^\s*(\d+(?:\.\d+)?|\.\d+)\s*(ns|us|µs|ms|s|m|min|h|d)?\s*$/i.exec(text);
   if (!found) return null;
-  const factor: Record<string, number> = {ns: 1e-9, us: 1e-6, 'µs': 1e-6, ms: 1e-3, s: 1, m: 60, min: 60, h: 3600, d: 86_400};
+  const factor: Record<string, number> = {
+    ns: 1e-9,
+    us: 1e-6,
+    µs: 1e-6,
+    ms: 1e-3,
+    s: 1,
+    m: 60,
+    min: 60,
+    h: 3600,
+    d: 86_400,
+  };
   return Number(found[1]) * (factor[(found[2] ?? 's').toLowerCase()] ?? 1);
 }
 

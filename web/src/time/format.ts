@@ -7,12 +7,14 @@ const year = new Intl.DateTimeFormat('en-GB', {day: '2-digit', month: 'short', y
 
 const LIMIT = 8.64e15; // what a Date can hold
 
-export const possible = (ms: number | null | undefined): ms is number => typeof ms === 'number' && Math.abs(ms) <= LIMIT;
+export const possible = (ms: number | null | undefined): ms is number =>
+  typeof ms === 'number' && Math.abs(ms) <= LIMIT;
 
 /** 14:03:07, or 21 Nov 14:03:07 on another day, or with the year in another year. */
 export function time(ms: number | null | undefined, reference = Date.now()): string {
   if (!possible(ms)) return '–';
-  const date = new Date(ms), today = new Date(reference);
+  const date = new Date(ms),
+    today = new Date(reference);
   if (date.toDateString() === today.toDateString()) return clock.format(date);
   if (date.getFullYear() === today.getFullYear()) return `${day.format(date)} ${clock.format(date)}`;
   return `${year.format(date)} ${clock.format(date)}`;

@@ -23,7 +23,8 @@ export const CHOICES: {key: string; label: string; seconds: number}[] = [
 export const DEFAULT = '1h';
 
 export function parseRange(query: URLSearchParams): Range {
-  const from = Number(query.get('from') ?? NaN), to = Number(query.get('to') ?? NaN);
+  const from = Number(query.get('from') ?? NaN),
+    to = Number(query.get('to') ?? NaN);
   if (Number.isFinite(from) && Number.isFinite(to) && to > from && from >= 0) return {last: null, from, to};
   const key = query.get('range') ?? DEFAULT;
   const seconds = (CHOICES.find((one) => one.key === key) ?? CHOICES.find((one) => one.key === DEFAULT)!).seconds;
@@ -59,7 +60,8 @@ export function useRange(): RangeState {
       live: range.last !== null && query.get('live') !== '0',
       setLast: (key) => change({range: key === DEFAULT ? null : key, from: null, to: null}),
       setFixed: (from, to) => change({range: null, from: Math.round(from), to: Math.round(to), live: null}),
-      setLive: (live) => change({live: live ? null : '0', ...(range.last === null && live ? {from: null, to: null, range: null} : {})}),
+      setLive: (live) =>
+        change({live: live ? null : '0', ...(range.last === null && live ? {from: null, to: null, range: null} : {})}),
     };
   }, [text, change]);
 }

@@ -19,7 +19,9 @@ export function RangePicker() {
       <DialogTrigger>
         <Button className="button" aria-label={`Time range: ${label}`}>
           <Icon name="clock" />
-          <span className="num" title={choice ? undefined : `${utc(range.from)} – ${utc(range.to)}`}>{label}</span>
+          <span className="num" title={choice ? undefined : `${utc(range.from)} – ${utc(range.to)}`}>
+            {label}
+          </span>
         </Button>
         <Popover className="popover" placement="bottom end">
           <Dialog className="range-dialog" aria-label="Time range">
@@ -27,10 +29,25 @@ export function RangePicker() {
               <>
                 <div className="range-choices">
                   {CHOICES.map((one) => (
-                    <Button key={one.key} className={`button quiet${one.seconds === range.last ? ' chosen' : ''}`} onPress={() => { setLast(one.key); close(); }}>{one.label}</Button>
+                    <Button
+                      key={one.key}
+                      className={`button quiet${one.seconds === range.last ? ' chosen' : ''}`}
+                      onPress={() => {
+                        setLast(one.key);
+                        close();
+                      }}
+                    >
+                      {one.label}
+                    </Button>
                   ))}
                 </div>
-                <Custom initial={bounds(range)} onChoose={(from, to) => { setFixed(from, to); close(); }} />
+                <Custom
+                  initial={bounds(range)}
+                  onChoose={(from, to) => {
+                    setFixed(from, to);
+                    close();
+                  }}
+                />
               </>
             )}
           </Dialog>
@@ -44,16 +61,49 @@ export function RangePicker() {
   );
 }
 
-function Custom({initial, onChoose}: {initial: {from: number; to: number}; onChoose: (from: number, to: number) => void}) {
+function Custom({
+  initial,
+  onChoose,
+}: {
+  initial: {from: number; to: number};
+  onChoose: (from: number, to: number) => void;
+}) {
   const [from, setFrom] = useState(local(initial.from));
   const [to, setTo] = useState(local(initial.to));
-  const a = Date.parse(from), b = Date.parse(to);
+  const a = Date.parse(from),
+    b = Date.parse(to);
   const good = Number.isFinite(a) && Number.isFinite(b) && b > a;
   return (
-    <form className="range-custom" onSubmit={(event) => { event.preventDefault(); if (good) onChoose(a, b); }}>
-      <label className="field"><span className="label">From ({zone()})</span><input className="input" type="datetime-local" step="1" value={from} onChange={(event) => setFrom(event.target.value)} /></label>
-      <label className="field"><span className="label">To</span><input className="input" type="datetime-local" step="1" value={to} onChange={(event) => setTo(event.target.value)} /></label>
-      <Button className="button primary" type="submit" isDisabled={!good}>Show this range</Button>
+    <form
+      className="range-custom"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (good) onChoose(a, b);
+      }}
+    >
+      <label className="field">
+        <span className="label">From ({zone()})</span>
+        <input
+          className="input"
+          type="datetime-local"
+          step="1"
+          value={from}
+          onChange={(event) => setFrom(event.target.value)}
+        />
+      </label>
+      <label className="field">
+        <span className="label">To</span>
+        <input
+          className="input"
+          type="datetime-local"
+          step="1"
+          value={to}
+          onChange={(event) => setTo(event.target.value)}
+        />
+      </label>
+      <Button className="button primary" type="submit" isDisabled={!good}>
+        Show this range
+      </Button>
     </form>
   );
 }

@@ -34,10 +34,13 @@ export function criticalPath(rows: readonly Row[]): Map<number, Stretch[]> {
   // Each frame: walk `row` backwards from `at` to `low`; `next` is the child to look at.
   const stack = [{row: root, at: rows[root]!.end, high: rows[root]!.end, low: rows[root]!.start, next: 0}];
   while (stack.length) {
-    const frame = stack[stack.length - 1]!, list = children.get(frame.row) ?? [];
+    const frame = stack[stack.length - 1]!,
+      list = children.get(frame.row) ?? [];
     let went = false;
     while (frame.next < list.length) {
-      const child = list[frame.next++]!, end = Math.min(rows[child]!.end, frame.at), start = Math.max(rows[child]!.start, frame.low);
+      const child = list[frame.next++]!,
+        end = Math.min(rows[child]!.end, frame.at),
+        start = Math.max(rows[child]!.start, frame.low);
       if (end <= start || rows[child]!.start >= frame.at) continue;
       // A child that ends after the moment (it runs beside one taken already) would not have delayed it.
       if (rows[child]!.end > frame.at && frame.at < frame.high) continue;

@@ -37,7 +37,9 @@ const FAR = 86_400_000;
 
 export function layoutTrace(spans: readonly Span[]): Layout {
   // Once each, by start.
-  const first = new Map<string, number>(), unique: Span[] = [], copies: number[] = [];
+  const first = new Map<string, number>(),
+    unique: Span[] = [],
+    copies: number[] = [];
   let copied = 0;
   for (const span of spans) {
     const known = first.get(span.span_id);
@@ -50,14 +52,24 @@ export function layoutTrace(spans: readonly Span[]): Layout {
     unique.push(span);
     copies.push(0);
   }
-  const order = unique.map((_, i) => i).sort((a, b) => unique[a]!.start_ms - unique[b]!.start_ms || unique[b]!.duration_ns - unique[a]!.duration_ns || a - b);
+  const order = unique
+    .map((_, i) => i)
+    .sort(
+      (a, b) => unique[a]!.start_ms - unique[b]!.start_ms || unique[b]!.duration_ns - unique[a]!.duration_ns || a - b,
+    );
   const {from, to, off} = axis(unique, order);
 
   // Children as linked lists in order of start; a group for each missing parent.
-  const n = unique.length, head = new Int32Array(n).fill(-1), tail = new Int32Array(n).fill(-1), next = new Int32Array(n).fill(-1);
-  const parentOf = new Int32Array(n).fill(-1), roots: number[] = [], groups = new Map<string, number[]>();
+  const n = unique.length,
+    head = new Int32Array(n).fill(-1),
+    tail = new Int32Array(n).fill(-1),
+    next = new Int32Array(n).fill(-1);
+  const parentOf = new Int32Array(n).fill(-1),
+    roots: number[] = [],
+    groups = new Map<string, number[]>();
   for (const i of order) {
-    const id = unique[i]!.parent_id, parent = id === '' ? undefined : first.get(id);
+    const id = unique[i]!.parent_id,
+      parent = id === '' ? undefined : first.get(id);
     if (id === '') roots.push(i);
     else if (parent === undefined) {
       const group = groups.get(id);
@@ -71,21 +83,39 @@ export function layoutTrace(spans: readonly Span[]): Layout {
     }
   }
 
-  const rows: Row[] = [], byId = new Map<string, number>(), placed = new Uint8Array(n), cycle = new Uint8Array(n);
-  let deepest = 0, cycles = 0;
-  const closed = new Set(unique.filter((one) => one.name === 'websocket.connection' && one.session !== null).map((one) => one.session));
+  const rows: Row[] = [],
+    byId = new Map<string, number>(),
+    placed = new Uint8Array(n),
+    cycle = new Uint8Array(n);
+  let deepest = 0,
+    cycles = 0;
+  const closed = new Set(
+    unique.filter((one) => one.name === 'websocket.connection' && one.session !== null).map((one) => one.session),
+  );
   const lastSegment = new Map<string, Span>();
   for (const i of order) {
     const span = unique[i]!;
-    if (span.name === 'websocket.connection.segment' && span.session !== null && !closed.has(span.session)) lastSegment.set(span.session, span);
+    if (span.name === 'websocket.connection.segment' && span.session !== null && !closed.has(span.session))
+      lastSegment.set(span.session, span);
   }
 
   function row(i: number, depth: number, parent: number): number {
-    const span = unique[i]!, length = span.duration_ns / 1e6, at = rows.length;
+    const span = unique[i]!,
+      length = span.duration_ns / 1e6,
+      at = rows.length;
     placed[i] = 1;
     rows.push({
-      span, missing: '', depth, parent, after: at + 1, start: span.start_ms, end: span.start_ms + Math.max(0, length), children: 0, copies: copies[i]!,
-      note: cycle[i] ? 'cycle' : off[i] ? 'off clock' : length < 0 ? 'backwards' : '', open: span.session !== null && lastSegment.get(span.session) === span,
+      span,
+      missing: '',
+      depth,
+      parent,
+      after: at + 1,
+      start: span.start_ms,
+      end: span.start_ms + Math.max(0, length),
+      children: 0,
+      copies: copies[i]!,
+      note: cycle[i] ? 'cycle' : off[i] ? 'off clock' : length < 0 ? 'backwards' : '',
+      open: span.session !== null && lastSegment.get(span.session) === span,
     });
     byId.set(span.span_id, at);
     deepest = Math.max(deepest, depth);
@@ -110,21 +140,39 @@ export function layoutTrace(spans: readonly Span[]): Layout {
   }
 
   // Roots and groups in the order of their first span.
-  const starts: {at: number; place: () => void}[] = roots.map((i) => ({at: unique[i]!.start_ms, place: () => tree(i, 0, -1)}));
+  const starts: {at: number; place: () => void}[] = roots.map((i) => ({
+    at: unique[i]!.start_ms,
+    place: () => tree(i, 0, -1),
+  }));
   for (const [id, group] of groups)
-    starts.push({at: unique[group[0]!]!.start_ms, place: () => {
-      const at = rows.length;
-      rows.push({span: null, missing: id, depth: 0, parent: -1, after: at + 1, start: Infinity, end: -Infinity, children: 0, copies: 0, note: '', open: false});
-      for (const i of group) tree(i, 1, at);
-      const note = rows[at]!;
-      note.after = rows.length;
-      for (let j = at + 1; j < rows.length; j++) {
-        if (rows[j]!.note === 'off clock') continue;
-        note.start = Math.min(note.start, rows[j]!.start);
-        note.end = Math.max(note.end, rows[j]!.end);
-      }
-      if (note.start > note.end) note.start = note.end = from;
-    }});
+    starts.push({
+      at: unique[group[0]!]!.start_ms,
+      place: () => {
+        const at = rows.length;
+        rows.push({
+          span: null,
+          missing: id,
+          depth: 0,
+          parent: -1,
+          after: at + 1,
+          start: Infinity,
+          end: -Infinity,
+          children: 0,
+          copies: 0,
+          note: '',
+          open: false,
+        });
+        for (const i of group) tree(i, 1, at);
+        const note = rows[at]!;
+        note.after = rows.length;
+        for (let j = at + 1; j < rows.length; j++) {
+          if (rows[j]!.note === 'off clock') continue;
+          note.start = Math.min(note.start, rows[j]!.start);
+          note.end = Math.max(note.end, rows[j]!.end);
+        }
+        if (note.start > note.end) note.start = note.end = from;
+      },
+    });
   starts.sort((a, b) => a.at - b.at);
   for (const one of starts) one.place();
   // What is left hangs on a cycle. Walk up from it until a span comes twice: that one is on the cycle itself.
@@ -144,22 +192,37 @@ export function layoutTrace(spans: readonly Span[]): Layout {
   }
   let offClock = 0;
   for (const flag of off) offClock += flag;
-  return {rows, byId, from, to: Math.max(to, from + 1e-3), depth: deepest, missing: groups.size, cycles, copies: copied, offClock};
+  return {
+    rows,
+    byId,
+    from,
+    to: Math.max(to, from + 1e-3),
+    depth: deepest,
+    missing: groups.size,
+    cycles,
+    copies: copied,
+    offClock,
+  };
 }
 
 function earliestOn(start: number, parentOf: Int32Array, spans: readonly Span[]): number {
   let best = start;
-  for (let at = parentOf[start]!; at !== start && at !== -1; at = parentOf[at]!) if (spans[at]!.start_ms < spans[best]!.start_ms) best = at;
+  for (let at = parentOf[start]!; at !== start && at !== -1; at = parentOf[at]!)
+    if (spans[at]!.start_ms < spans[best]!.start_ms) best = at;
   return best;
 }
 
 /** The stretch of time most spans are in: gaps of more than a day part the spans into groups, the largest one counts. */
 function axis(spans: readonly Span[], order: readonly number[]): {from: number; to: number; off: Uint8Array} {
   const off = new Uint8Array(spans.length);
-  let best = {from: 0, to: 0, begin: 0, end: 0}, current = {from: 0, to: -Infinity, begin: 0, end: 0};
+  let best = {from: 0, to: 0, begin: 0, end: 0},
+    current = {from: 0, to: -Infinity, begin: 0, end: 0};
   order.forEach((i, position) => {
-    const span = spans[i]!, start = span.start_ms, end = start + Math.max(0, span.duration_ns / 1e6);
-    if (position === 0 || start - current.to > FAR) current = {from: start, to: end, begin: position, end: position + 1};
+    const span = spans[i]!,
+      start = span.start_ms,
+      end = start + Math.max(0, span.duration_ns / 1e6);
+    if (position === 0 || start - current.to > FAR)
+      current = {from: start, to: end, begin: position, end: position + 1};
     else current = {...current, to: Math.max(current.to, end), end: position + 1};
     if (current.end - current.begin > best.end - best.begin || best.begin === current.begin) best = current;
   });

@@ -10,48 +10,140 @@ import type {Stretch} from './critical_path';
 import type {Layout, Row} from './layout';
 import {streaming} from './streaming';
 
-export function SpanDetails({row, trace, layout, color, stretches, onClose, onGo}: {
-  row: Row; trace: Trace; layout: Layout; color: string; stretches: Stretch[] | undefined; onClose: () => void; onGo: (row: number) => void;
+export function SpanDetails({
+  row,
+  trace,
+  layout,
+  color,
+  stretches,
+  onClose,
+  onGo,
+}: {
+  row: Row;
+  trace: Trace;
+  layout: Layout;
+  color: string;
+  stretches: Stretch[] | undefined;
+  onClose: () => void;
+  onGo: (row: number) => void;
 }) {
   const span = row.span!;
   const logs = trace.logs.filter((one) => one.span_id === span.span_id);
   const its = streaming(span);
   const own = stretches?.reduce((sum, one) => sum + one.to - one.from, 0) ?? 0;
-  const dropped = [['attributes', span.dropped.attributes], ['events', span.dropped.events], ['links', span.dropped.links]].filter(([, many]) => many);
+  const dropped = [
+    ['attributes', span.dropped.attributes],
+    ['events', span.dropped.events],
+    ['links', span.dropped.links],
+  ].filter(([, many]) => many);
   return (
-    <aside className="card details" aria-label={`Span ${span.name}`} onKeyDown={(event) => { if (event.key === 'Escape') onClose(); }}>
+    <aside
+      className="card details"
+      aria-label={`Span ${span.name}`}
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') onClose();
+      }}
+    >
       <header>
         <i className="swatch box" style={{color: `var(${color})`}} />
         <h2 className="break grow">{span.name || '(no name)'}</h2>
-        <Button className="button quiet small icon" aria-label="Close the details" onPress={onClose}><Icon name="close" size={12} /></Button>
+        <Button className="button quiet small icon" aria-label="Close the details" onPress={onClose}>
+          <Icon name="close" size={12} />
+        </Button>
       </header>
       <div className="details-body" tabIndex={0} role="region" aria-label="Details of the span">
-        {span.status === 'error' && <p className="details-error break"><span className="strong">Error.</span> {span.status_message}</p>}
+        {span.status === 'error' && (
+          <p className="details-error break">
+            <span className="strong">Error.</span> {span.status_message}
+          </p>
+        )}
         {row.note && <p className="details-note">{NOTES[row.note]}</p>}
         {its && (
           <div className="details-stream">
-            <div><span className="faint">First chunk</span><strong className="num">{duration(its.first)}</strong><span className="faint num">{percent(its.first, its.last)} of it</span></div>
-            <div><span className="faint">Last chunk</span><strong className="num">{duration(its.last)}</strong><span className="faint num">{its.count !== null ? `${count(its.count)} chunks` : ''}</span></div>
-            <div><span className="faint">Longest gap</span><strong className="num">{duration(its.longestGap)}</strong><span className="faint">{its.gap ? `after ${duration(its.gap[0])}` : its.even ? 'ticks at the mean interval' : ''}</span></div>
+            <div>
+              <span className="faint">First chunk</span>
+              <strong className="num">{duration(its.first)}</strong>
+              <span className="faint num">{percent(its.first, its.last)} of it</span>
+            </div>
+            <div>
+              <span className="faint">Last chunk</span>
+              <strong className="num">{duration(its.last)}</strong>
+              <span className="faint num">{its.count !== null ? `${count(its.count)} chunks` : ''}</span>
+            </div>
+            <div>
+              <span className="faint">Longest gap</span>
+              <strong className="num">{duration(its.longestGap)}</strong>
+              <span className="faint">
+                {its.gap ? `after ${duration(its.gap[0])}` : its.even ? 'ticks at the mean interval' : ''}
+              </span>
+            </div>
           </div>
         )}
         <dl className="facts">
-          <dt>Service</dt><dd>{span.service || '–'}</dd>
-          <dt>Kind, status</dt><dd>{span.kind}, {span.status}</dd>
-          <dt>Began</dt><dd className="num" title={utc(span.start_ms)}>{preciseTime(span.start_ms)} {row.note !== 'off clock' && <span className="faint">+{duration((row.start - layout.from) / 1000)}</span>}</dd>
-          <dt>Duration</dt><dd className="num">{duration(span.duration_ns / 1e9)}{own > 0 && <span className="faint"> · {duration(own / 1000)} of it on the critical path</span>}</dd>
-          {span.session && <><dt>Session</dt><dd><Link className="mono" href={`/sessions/${encodeURIComponent(span.session)}`}>{shortId(span.session)}</Link></dd></>}
-          <dt>Span</dt><dd className="mono">{span.span_id}</dd>
-          {span.parent_id && <><dt>Parent</dt><dd className="mono">{layout.byId.has(span.parent_id) ? <button type="button" className="link" onClick={() => onGo(layout.byId.get(span.parent_id)!)}>{span.parent_id}</button> : <>{span.parent_id} <span className="faint">not here</span></>}</dd></>}
-          {span.scope && <><dt>Scope</dt><dd>{span.scope}</dd></>}
+          <dt>Service</dt>
+          <dd>{span.service || '–'}</dd>
+          <dt>Kind, status</dt>
+          <dd>
+            {span.kind}, {span.status}
+          </dd>
+          <dt>Began</dt>
+          <dd className="num" title={utc(span.start_ms)}>
+            {preciseTime(span.start_ms)}{' '}
+            {row.note !== 'off clock' && <span className="faint">+{duration((row.start - layout.from) / 1000)}</span>}
+          </dd>
+          <dt>Duration</dt>
+          <dd className="num">
+            {duration(span.duration_ns / 1e9)}
+            {own > 0 && <span className="faint"> · {duration(own / 1000)} of it on the critical path</span>}
+          </dd>
+          {span.session && (
+            <>
+              <dt>Session</dt>
+              <dd>
+                <Link className="mono" href={`/sessions/${encodeURIComponent(span.session)}`}>
+                  {shortId(span.session)}
+                </Link>
+              </dd>
+            </>
+          )}
+          <dt>Span</dt>
+          <dd className="mono">{span.span_id}</dd>
+          {span.parent_id && (
+            <>
+              <dt>Parent</dt>
+              <dd className="mono">
+                {layout.byId.has(span.parent_id) ? (
+                  <button type="button" className="link" onClick={() => onGo(layout.byId.get(span.parent_id)!)}>
+                    {span.parent_id}
+                  </button>
+                ) : (
+                  <>
+                    {span.parent_id} <span className="faint">not here</span>
+                  </>
+                )}
+              </dd>
+            </>
+          )}
+          {span.scope && (
+            <>
+              <dt>Scope</dt>
+              <dd>{span.scope}</dd>
+            </>
+          )}
         </dl>
         <Attributes title="Attributes" list={span.attributes} />
         {span.events.length > 0 && (
           <section>
-            <h3>Events <span className="faint num">{count(span.events.length)}</span></h3>
+            <h3>
+              Events <span className="faint num">{count(span.events.length)}</span>
+            </h3>
             <ul className="details-events">
               {span.events.slice(0, 200).map((event, i) => (
-                <li key={i}><span className="num faint">+{duration(event.offset_ns / 1e9)}</span> <span className="break strong">{event.name || '(no name)'}</span>{event.attributes.length > 0 && <Values list={event.attributes} />}</li>
+                <li key={i}>
+                  <span className="num faint">+{duration(event.offset_ns / 1e9)}</span>{' '}
+                  <span className="break strong">{event.name || '(no name)'}</span>
+                  {event.attributes.length > 0 && <Values list={event.attributes} />}
+                </li>
               ))}
               {span.events.length > 200 && <li className="faint">and {count(span.events.length - 200)} more</li>}
             </ul>
@@ -59,10 +151,21 @@ export function SpanDetails({row, trace, layout, color, stretches, onClose, onGo
         )}
         {logs.length > 0 && (
           <section>
-            <h3>Logs <span className="faint num">{count(logs.length)}</span></h3>
+            <h3>
+              Logs <span className="faint num">{count(logs.length)}</span>
+            </h3>
             <ul className="details-events">
               {logs.slice(0, 200).map((log, i) => (
-                <li key={i}><span className="num faint" title={utc(log.time_ms)}>+{duration((log.time_ms - row.start) / 1000)}</span> <span className={log.severity >= 17 ? 'bad strong' : log.severity >= 13 ? 'warn strong' : 'soft'}>{log.severity_text || 'log'}</span> <Value value={log.body} />{log.attributes.length > 0 && <Values list={log.attributes} />}</li>
+                <li key={i}>
+                  <span className="num faint" title={utc(log.time_ms)}>
+                    +{duration((log.time_ms - row.start) / 1000)}
+                  </span>{' '}
+                  <span className={log.severity >= 17 ? 'bad strong' : log.severity >= 13 ? 'warn strong' : 'soft'}>
+                    {log.severity_text || 'log'}
+                  </span>{' '}
+                  <Value value={log.body} />
+                  {log.attributes.length > 0 && <Values list={log.attributes} />}
+                </li>
               ))}
             </ul>
           </section>
@@ -70,29 +173,62 @@ export function SpanDetails({row, trace, layout, color, stretches, onClose, onGo
         {span.links.length > 0 && (
           <section>
             <h3>Links</h3>
-            <ul className="details-events">{span.links.map((link, i) => <li key={i}><Link className="mono break" href={`/traces/${encodeURIComponent(link.trace_id)}?span=${encodeURIComponent(link.span_id)}`}>{link.trace_id}</Link>{link.attributes.length > 0 && <Values list={link.attributes} />}</li>)}</ul>
+            <ul className="details-events">
+              {span.links.map((link, i) => (
+                <li key={i}>
+                  <Link
+                    className="mono break"
+                    href={`/traces/${encodeURIComponent(link.trace_id)}?span=${encodeURIComponent(link.span_id)}`}
+                  >
+                    {link.trace_id}
+                  </Link>
+                  {link.attributes.length > 0 && <Values list={link.attributes} />}
+                </li>
+              ))}
+            </ul>
           </section>
         )}
         <Attributes title="Resource" list={span.resource} />
-        {dropped.length > 0 && <p className="faint">Dropped before it came here: {dropped.map(([what, many]) => `${String(many)} ${String(what)}`).join(', ')}.</p>}
+        {dropped.length > 0 && (
+          <p className="faint">
+            Dropped before it came here: {dropped.map(([what, many]) => `${String(many)} ${String(what)}`).join(', ')}.
+          </p>
+        )}
       </div>
     </aside>
   );
 }
 
 const NOTES: Record<string, string> = {
-  cycle: 'Its parents form a cycle; it was cut open here.', 'off clock': 'Its clock is more than a day from the rest of the trace, so it is left out of the time axis.', backwards: 'It ends before it starts: the clock was set back meanwhile, or its sender is wrong.',
+  cycle: 'Its parents form a cycle; it was cut open here.',
+  'off clock': 'Its clock is more than a day from the rest of the trace, so it is left out of the time axis.',
+  backwards: 'It ends before it starts: the clock was set back meanwhile, or its sender is wrong.',
 };
 
 function Attributes({title, list}: {title: string; list: readonly Attribute[]}) {
   if (list.length === 0) return null;
-  return <section><h3>{title} <span className="faint num">{count(list.length)}</span></h3><Values list={list} /></section>;
+  return (
+    <section>
+      <h3>
+        {title} <span className="faint num">{count(list.length)}</span>
+      </h3>
+      <Values list={list} />
+    </section>
+  );
 }
 
 function Values({list}: {list: readonly Attribute[]}) {
   return (
     <dl className="values">
-      {list.map((one, i) => <div key={i}><dt className="break">{one.key}</dt><dd><Value value={one.value} />{one.truncated && <span className="badge warn">cut</span>}</dd></div>)}
+      {list.map((one, i) => (
+        <div key={i}>
+          <dt className="break">{one.key}</dt>
+          <dd>
+            <Value value={one.value} />
+            {one.truncated && <span className="badge warn">cut</span>}
+          </dd>
+        </div>
+      ))}
     </dl>
   );
 }
@@ -101,7 +237,20 @@ const LONG = 400;
 
 function Value({value}: {value: Json}) {
   const [all, setAll] = useState(false);
-  const text = typeof value === 'string' ? value : value !== null && typeof value === 'object' ? JSON.stringify(value, null, 1) : String(value);
-  if (text.length <= LONG) return <span className="attribute-value break">{text === '' ? <span className="faint">(empty)</span> : text}</span>;
-  return <span className="attribute-value break">{all ? text.slice(0, 100_000) : text.slice(0, LONG)} <button type="button" className="link" onClick={() => setAll(!all)}>{all ? 'less' : `… all ${count(text.length)} characters`}</button></span>;
+  const text =
+    typeof value === 'string'
+      ? value
+      : value !== null && typeof value === 'object'
+        ? JSON.stringify(value, null, 1)
+        : String(value);
+  if (text.length <= LONG)
+    return <span className="attribute-value break">{text === '' ? <span className="faint">(empty)</span> : text}</span>;
+  return (
+    <span className="attribute-value break">
+      {all ? text.slice(0, 100_000) : text.slice(0, LONG)}{' '}
+      <button type="button" className="link" onClick={() => setAll(!all)}>
+        {all ? 'less' : `… all ${count(text.length)} characters`}
+      </button>
+    </span>
+  );
 }

@@ -22,10 +22,14 @@ function number(value: Json | undefined): number | null {
 }
 
 export function streaming(span: Span): Streaming | null {
-  let first: number | null = null, last: number | null = null, count: number | null = null, longest: number | null = null;
+  let first: number | null = null,
+    last: number | null = null,
+    count: number | null = null,
+    longest: number | null = null;
   for (const {key, value} of span.attributes) {
     if (key === 'websocket.time_to_first_chunk') first = number(value);
-    else if (key === 'websocket.time_to_first_chunk_ms') first ??= number(value) === null ? null : number(value)! / 1000; // the seed's names
+    else if (key === 'websocket.time_to_first_chunk_ms')
+      first ??= number(value) === null ? null : number(value)! / 1000; // the seed's names
     else if (key === 'websocket.time_to_last_chunk') last = number(value);
     else if (key === 'websocket.chunk.count' || key === 'websocket.chunk_count') count = number(value);
     else if (key === 'websocket.chunk.interval.max') longest = number(value);
@@ -34,7 +38,8 @@ export function streaming(span: Span): Streaming | null {
   let gap: [number, number] | null = null;
   for (const event of span.events) {
     const at = event.offset_ns / 1e9;
-    if (event.name === 'first_chunk') first ??= at; // one a lane: no list of arrivals
+    if (event.name === 'first_chunk')
+      first ??= at; // one a lane: no list of arrivals
     else if (CHUNK_EVENTS.has(event.name) && known.length < MOST) known.push(at);
     else if (event.name === 'chunk_gap') {
       const waited = number(event.attributes.find((one) => one.key === 'websocket.chunk.interval')?.value);
@@ -49,7 +54,15 @@ export function streaming(span: Span): Streaming | null {
     known.sort((a, b) => a - b);
     let longestKnown = 0;
     for (let i = 1; i < known.length; i++) longestKnown = Math.max(longestKnown, known[i]! - known[i - 1]!);
-    return {first, last, count: count ?? known.length, chunks: known, even: false, longestGap: longest ?? longestKnown, gap};
+    return {
+      first,
+      last,
+      count: count ?? known.length,
+      chunks: known,
+      even: false,
+      longestGap: longest ?? longestKnown,
+      gap,
+    };
   }
   const chunks = count === null ? [] : spread(first, last, count, gap);
   return {first, last, count, chunks, even: chunks.length > 1, longestGap: longest, gap};

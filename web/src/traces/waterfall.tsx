@@ -39,52 +39,81 @@ export function Waterfall({trace, layout}: {trace: Trace; layout: Layout}) {
   }, [trace]);
 
   const foldText = query.get('fold') ?? '';
-  const folded = useMemo(() => new Set(foldText.split(',').map(Number).filter((one) => foldText !== '' && Number.isInteger(one) && one >= 0 && one < rows.length)), [foldText, rows.length]);
+  const folded = useMemo(
+    () =>
+      new Set(
+        foldText
+          .split(',')
+          .map(Number)
+          .filter((one) => foldText !== '' && Number.isInteger(one) && one >= 0 && one < rows.length),
+      ),
+    [foldText, rows.length],
+  );
   const [extra, setExtra] = useState<ReadonlySet<number> | null>(null); // more than an address can hold
   const hidden = extra ?? folded;
   const seen = useMemo(() => visibleRows(rows, hidden), [rows, hidden]);
-  const fold = useCallback((next: Set<number>) => {
-    if (next.size > MOST_FOLDED) setExtra(next);
-    else {
-      setExtra(null);
-      change({fold: next.size ? [...next].sort((a, b) => a - b).join(',') : null}, {replace: true});
-    }
-  }, [change]);
+  const fold = useCallback(
+    (next: Set<number>) => {
+      if (next.size > MOST_FOLDED) setExtra(next);
+      else {
+        setExtra(null);
+        change({fold: next.size ? [...next].sort((a, b) => a - b).join(',') : null}, {replace: true});
+      }
+    },
+    [change],
+  );
 
-  const total = layout.to - layout.from, least = Math.max(total * 1e-7, 1e-5);
-  const a = Number(query.get('a') ?? NaN), b = Number(query.get('b') ?? NaN); // ms since the trace's start
-  const window_: Window = Number.isFinite(a) && Number.isFinite(b) && b > a ? {from: layout.from + a, to: layout.from + b} : {from: layout.from, to: layout.to};
-  const setWindow = useCallback((next: Window | null) => {
-    if (!next || next.to - next.from >= total) return change({a: null, b: null}, {replace: true});
-    const size = Math.max(next.to - next.from, least), from = Math.min(Math.max(next.from, layout.from), layout.to - size);
-    change({a: round(from - layout.from), b: round(from - layout.from + size)}, {replace: true});
-  }, [change, layout, total, least]);
+  const total = layout.to - layout.from,
+    least = Math.max(total * 1e-7, 1e-5);
+  const a = Number(query.get('a') ?? NaN),
+    b = Number(query.get('b') ?? NaN); // ms since the trace's start
+  const window_: Window =
+    Number.isFinite(a) && Number.isFinite(b) && b > a
+      ? {from: layout.from + a, to: layout.from + b}
+      : {from: layout.from, to: layout.to};
+  const setWindow = useCallback(
+    (next: Window | null) => {
+      if (!next || next.to - next.from >= total) return change({a: null, b: null}, {replace: true});
+      const size = Math.max(next.to - next.from, least),
+        from = Math.min(Math.max(next.from, layout.from), layout.to - size);
+      change({a: round(from - layout.from), b: round(from - layout.from + size)}, {replace: true});
+    },
+    [change, layout, total, least],
+  );
 
   const search = query.get('q') ?? '';
   const found = useMemo(() => (search ? matches(rows, search) : null), [rows, search]);
   const critical = query.get('critical') !== '0';
   const spanId = query.get('span');
-  const chosen = spanId !== null ? layout.byId.get(spanId) ?? null : null;
+  const chosen = spanId !== null ? (layout.byId.get(spanId) ?? null) : null;
   const [active, setActive] = useState(chosen ?? 0); // row with the keyboard focus
   const wantFocus = useRef(false);
 
-  const virtual = useVirtualizer({count: seen.length, getScrollElement: () => box.current, estimateSize: () => ROW_HEIGHT, overscan: 10});
+  const virtual = useVirtualizer({
+    count: seen.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW_HEIGHT,
+    overscan: 10,
+  });
   const position = useMemo(() => {
     const map = new Map<number, number>();
     seen.forEach((row, at) => map.set(row, at));
     return map;
   }, [seen]);
-  const go = useCallback((row: number, focus = true) => {
-    // Whoever is asked for must be in sight: unfold what hides it.
-    if (!position.has(row)) {
-      const next = new Set(hidden);
-      for (let up = rows[row]!.parent; up >= 0; up = rows[up]!.parent) next.delete(up);
-      fold(next);
-      pending.current = row;
-    } else virtual.scrollToIndex(position.get(row)!, {align: 'auto'});
-    wantFocus.current = focus;
-    setActive(row);
-  }, [position, hidden, rows, fold, virtual]);
+  const go = useCallback(
+    (row: number, focus = true) => {
+      // Whoever is asked for must be in sight: unfold what hides it.
+      if (!position.has(row)) {
+        const next = new Set(hidden);
+        for (let up = rows[row]!.parent; up >= 0; up = rows[up]!.parent) next.delete(up);
+        fold(next);
+        pending.current = row;
+      } else virtual.scrollToIndex(position.get(row)!, {align: 'auto'});
+      wantFocus.current = focus;
+      setActive(row);
+    },
+    [position, hidden, rows, fold, virtual],
+  );
   const pending = useRef<number | null>(chosen);
   useEffect(() => {
     if (pending.current !== null && position.has(pending.current)) {
@@ -93,38 +122,83 @@ export function Waterfall({trace, layout}: {trace: Trace; layout: Layout}) {
     }
   }, [position, virtual]);
 
-  const choose = useCallback((row: number | null) => change({span: row === null ? null : rows[row]!.span?.span_id ?? null}, {replace: true}), [change, rows]);
-  const toggle = useCallback((row: number) => {
-    const next = new Set(hidden);
-    if (!next.delete(row)) next.add(row);
-    fold(next);
-  }, [hidden, fold]);
+  const choose = useCallback(
+    (row: number | null) => change({span: row === null ? null : (rows[row]!.span?.span_id ?? null)}, {replace: true}),
+    [change, rows],
+  );
+  const toggle = useCallback(
+    (row: number) => {
+      const next = new Set(hidden);
+      if (!next.delete(row)) next.add(row);
+      fold(next);
+    },
+    [hidden, fold],
+  );
   function jump(to: readonly number[], by: 1 | -1): void {
     if (to.length === 0) return;
-    const at = by > 0 ? to.find((one) => one > active) ?? to[0]! : [...to].reverse().find((one) => one < active) ?? to[to.length - 1]!;
+    const at =
+      by > 0
+        ? (to.find((one) => one > active) ?? to[0]!)
+        : ([...to].reverse().find((one) => one < active) ?? to[to.length - 1]!);
     go(at);
     choose(at);
   }
   const errors = useMemo(() => rows.flatMap((row, i) => (row.span?.status === 'error' ? [i] : [])), [rows]);
   const size = window_.to - window_.from;
   function zoom(factor: number): void {
-    const row = rows[active], middle = row && row.start <= window_.to && row.end >= window_.from ? (Math.max(row.start, window_.from) + Math.min(row.end, window_.to)) / 2 : window_.from + size / 2;
+    const row = rows[active],
+      middle =
+        row && row.start <= window_.to && row.end >= window_.from
+          ? (Math.max(row.start, window_.from) + Math.min(row.end, window_.to)) / 2
+          : window_.from + size / 2;
     setWindow({from: middle - (middle - window_.from) * factor, to: middle + (window_.to - middle) * factor});
   }
   const pan = (share: number) => setWindow({from: window_.from + size * share, to: window_.to + size * share});
 
   function key(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const at = position.get(active) ?? 0, row = rows[active], page = Math.max(1, Math.floor((box.current?.clientHeight ?? 400) / ROW_HEIGHT) - 3);
+    const at = position.get(active) ?? 0,
+      row = rows[active],
+      page = Math.max(1, Math.floor((box.current?.clientHeight ?? 400) / ROW_HEIGHT) - 3);
     const to = (index: number) => go(seen[Math.max(0, Math.min(seen.length - 1, index))]!);
     const act: Record<string, () => void> = {
-      ArrowDown: () => to(at + 1), ArrowUp: () => to(at - 1), PageDown: () => to(at + page), PageUp: () => to(at - page), Home: () => to(0), End: () => to(seen.length - 1),
-      ArrowLeft: () => (row && row.children > 0 && !hidden.has(active) ? toggle(active) : row && row.parent >= 0 ? go(row.parent) : undefined),
-      ArrowRight: () => (row && row.children > 0 && hidden.has(active) ? toggle(active) : row && row.children > 0 ? to(at + 1) : undefined),
-      Enter: () => choose(active), ' ': () => choose(active), Escape: () => choose(null),
-      '+': () => zoom(0.5), '=': () => zoom(0.5), '-': () => zoom(2), '0': () => setWindow(null), a: () => pan(-0.25), d: () => pan(0.25),
-      f: () => row && setWindow({from: row.start - (row.end - row.start) * 0.1 - least, to: row.end + (row.end - row.start) * 0.1 + least}),
-      c: () => change({critical: critical ? '0' : null}, {replace: true}), e: () => jump(errors, 1), n: () => found && jump(found.list, 1), p: () => found && jump(found.list, -1),
+      ArrowDown: () => to(at + 1),
+      ArrowUp: () => to(at - 1),
+      PageDown: () => to(at + page),
+      PageUp: () => to(at - page),
+      Home: () => to(0),
+      End: () => to(seen.length - 1),
+      ArrowLeft: () =>
+        row && row.children > 0 && !hidden.has(active)
+          ? toggle(active)
+          : row && row.parent >= 0
+            ? go(row.parent)
+            : undefined,
+      ArrowRight: () =>
+        row && row.children > 0 && hidden.has(active)
+          ? toggle(active)
+          : row && row.children > 0
+            ? to(at + 1)
+            : undefined,
+      Enter: () => choose(active),
+      ' ': () => choose(active),
+      Escape: () => choose(null),
+      '+': () => zoom(0.5),
+      '=': () => zoom(0.5),
+      '-': () => zoom(2),
+      '0': () => setWindow(null),
+      a: () => pan(-0.25),
+      d: () => pan(0.25),
+      f: () =>
+        row &&
+        setWindow({
+          from: row.start - (row.end - row.start) * 0.1 - least,
+          to: row.end + (row.end - row.start) * 0.1 + least,
+        }),
+      c: () => change({critical: critical ? '0' : null}, {replace: true}),
+      e: () => jump(errors, 1),
+      n: () => found && jump(found.list, 1),
+      p: () => found && jump(found.list, -1),
     };
     const run = act[event.key];
     if (!run) return;
@@ -137,34 +211,121 @@ export function Waterfall({trace, layout}: {trace: Trace; layout: Layout}) {
     <div className={`waterfall ${chosen !== null ? 'with-details' : ''}`}>
       <div className="card waterfall-main">
         <div className="waterfall-tools">
-          <TextInput search hideLabel className="grow" label="Search in this trace" placeholder="Name, service, attribute …" value={search} onChange={(q) => change({q}, {replace: true})} />
-          {found && <span className="num faint" role="status">{count(found.list.length)} {found.list.length === 1 ? 'match' : 'matches'}</span>}
-          {found && found.list.length > 0 && <Button className="button small" onPress={() => jump(found.list, 1)}>Next</Button>}
-          {errors.length > 0 && <Button className="button small" onPress={() => jump(errors, 1)}><span className="dot bad" />Next error</Button>}
-          <ToggleButton className="button small" isSelected={critical} onChange={(on) => change({critical: on ? null : '0'}, {replace: true})}>Critical path</ToggleButton>
-          <Button className="button small" onPress={() => fold(hidden.size ? new Set() : new Set(rows.flatMap((row, i) => (row.children > 0 && row.depth >= 1 ? [i] : []))))}>{hidden.size ? 'Unfold all' : 'Fold'}</Button>
+          <TextInput
+            search
+            hideLabel
+            className="grow"
+            label="Search in this trace"
+            placeholder="Name, service, attribute …"
+            value={search}
+            onChange={(q) => change({q}, {replace: true})}
+          />
+          {found && (
+            <span className="num faint" role="status">
+              {count(found.list.length)} {found.list.length === 1 ? 'match' : 'matches'}
+            </span>
+          )}
+          {found && found.list.length > 0 && (
+            <Button className="button small" onPress={() => jump(found.list, 1)}>
+              Next
+            </Button>
+          )}
+          {errors.length > 0 && (
+            <Button className="button small" onPress={() => jump(errors, 1)}>
+              <span className="dot bad" />
+              Next error
+            </Button>
+          )}
+          <ToggleButton
+            className="button small"
+            isSelected={critical}
+            onChange={(on) => change({critical: on ? null : '0'}, {replace: true})}
+          >
+            Critical path
+          </ToggleButton>
+          <Button
+            className="button small"
+            onPress={() =>
+              fold(
+                hidden.size
+                  ? new Set()
+                  : new Set(rows.flatMap((row, i) => (row.children > 0 && row.depth >= 1 ? [i] : []))),
+              )
+            }
+          >
+            {hidden.size ? 'Unfold all' : 'Fold'}
+          </Button>
           <span className="row waterfall-zoom">
-            <Button className="button small icon" aria-label="Zoom in" onPress={() => zoom(0.5)}><Icon name="plus" size={12} /></Button>
-            <Button className="button small icon" aria-label="Zoom out" onPress={() => zoom(2)}><Icon name="minus" size={12} /></Button>
-            <Button className="button small icon" aria-label="Show the whole trace" isDisabled={size >= total} onPress={() => setWindow(null)}><Icon name="fit" size={12} /></Button>
+            <Button className="button small icon" aria-label="Zoom in" onPress={() => zoom(0.5)}>
+              <Icon name="plus" size={12} />
+            </Button>
+            <Button className="button small icon" aria-label="Zoom out" onPress={() => zoom(2)}>
+              <Icon name="minus" size={12} />
+            </Button>
+            <Button
+              className="button small icon"
+              aria-label="Show the whole trace"
+              isDisabled={size >= total}
+              onPress={() => setWindow(null)}
+            >
+              <Icon name="fit" size={12} />
+            </Button>
           </span>
         </div>
         <Minimap layout={layout} colors={colors} view={window_} onView={setWindow} />
-        <div className="waterfall-scroll" ref={box} role="treegrid" aria-label={`Waterfall of ${count(rows.length)} rows over ${duration(total / 1000)}`} aria-rowcount={seen.length} onKeyDown={key}>
+        <div
+          className="waterfall-scroll"
+          ref={box}
+          role="treegrid"
+          aria-label={`Waterfall of ${count(rows.length)} rows over ${duration(total / 1000)}`}
+          aria-rowcount={seen.length}
+          onKeyDown={key}
+        >
           <Scale from={window_.from - layout.from} to={window_.to - layout.from} />
           <div className={`waterfall-rows ${scaleWidth}`} role="rowgroup" style={{height: virtual.getTotalSize()}}>
             {virtual.getVirtualItems().map((item) => {
               const index = seen[item.index]!;
               return (
-                <WaterfallRow key={index} row={rows[index]!} index={index} position={item.index} top={item.start} from={window_.from} to={window_.to} color={colors.get(rows[index]!.span?.service ?? '') ?? '--series-7'}
-                  stretches={critical ? path.get(index) : undefined} logs={rows[index]!.span ? logs.get(rows[index]!.span!.span_id) : undefined} folded={hidden.has(index)} chosen={index === chosen}
-                  dim={found !== null && !found.set.has(index)} tabbable={index === active || (!position.has(active) && item.index === 0)} focus={index === active ? wantFocus : null} onToggle={toggle} onChoose={choose} onActive={setActive} />
+                <WaterfallRow
+                  key={index}
+                  row={rows[index]!}
+                  index={index}
+                  position={item.index}
+                  top={item.start}
+                  from={window_.from}
+                  to={window_.to}
+                  color={colors.get(rows[index]!.span?.service ?? '') ?? '--series-7'}
+                  stretches={critical ? path.get(index) : undefined}
+                  logs={rows[index]!.span ? logs.get(rows[index]!.span!.span_id) : undefined}
+                  folded={hidden.has(index)}
+                  chosen={index === chosen}
+                  dim={found !== null && !found.set.has(index)}
+                  tabbable={index === active || (!position.has(active) && item.index === 0)}
+                  focus={index === active ? wantFocus : null}
+                  onToggle={toggle}
+                  onChoose={choose}
+                  onActive={setActive}
+                />
               );
             })}
           </div>
         </div>
       </div>
-      {chosen !== null && rows[chosen]!.span && <SpanDetails key={spanId} row={rows[chosen]!} trace={trace} layout={layout} color={colors.get(rows[chosen]!.span!.service) ?? '--series-7'} stretches={path.get(chosen)} onClose={() => choose(null)} onGo={(row) => { go(row); choose(row); }} />}
+      {chosen !== null && rows[chosen]!.span && (
+        <SpanDetails
+          key={spanId}
+          row={rows[chosen]!}
+          trace={trace}
+          layout={layout}
+          color={colors.get(rows[chosen]!.span!.service) ?? '--series-7'}
+          stretches={path.get(chosen)}
+          onClose={() => choose(null)}
+          onGo={(row) => {
+            go(row);
+            choose(row);
+          }}
+        />
+      )}
     </div>
   );
 }

@@ -7,53 +7,153 @@ import type {Row} from './layout';
 import {streaming} from './streaming';
 
 interface Properties {
-  row: Row; index: number; position: number; top: number; from: number; to: number; color: string;
-  stretches: Stretch[] | undefined; logs: number[] | undefined; folded: boolean; chosen: boolean; dim: boolean; tabbable: boolean;
+  row: Row;
+  index: number;
+  position: number;
+  top: number;
+  from: number;
+  to: number;
+  color: string;
+  stretches: Stretch[] | undefined;
+  logs: number[] | undefined;
+  folded: boolean;
+  chosen: boolean;
+  dim: boolean;
+  tabbable: boolean;
   focus: MutableRefObject<boolean> | null;
-  onToggle: (row: number) => void; onChoose: (row: number | null) => void; onActive: (row: number) => void;
+  onToggle: (row: number) => void;
+  onChoose: (row: number | null) => void;
+  onActive: (row: number) => void;
 }
 
 const MOST_INDENT = 14; // deeper levels stand at the same place and say their depth
 
-export const WaterfallRow = memo(function WaterfallRow({row, index, position, top, from, to, color, stretches, logs, folded, chosen, dim, tabbable, focus, onToggle, onChoose, onActive}: Properties) {
+export const WaterfallRow = memo(function WaterfallRow({
+  row,
+  index,
+  position,
+  top,
+  from,
+  to,
+  color,
+  stretches,
+  logs,
+  folded,
+  chosen,
+  dim,
+  tabbable,
+  focus,
+  onToggle,
+  onChoose,
+  onActive,
+}: Properties) {
   const span = row.span;
   return (
-    <div role="row" aria-level={row.depth + 1} aria-rowindex={position + 1} aria-selected={chosen} {...(row.children > 0 ? {'aria-expanded': !folded} : {})} tabIndex={tabbable ? 0 : -1}
-      className={`wf-row${chosen ? ' chosen' : ''}${dim ? ' dim' : ''}${span ? '' : ' missing'}${span?.status === 'error' ? ' failed' : ''}`} style={{transform: `translateY(${top}px)`}}
+    <div
+      role="row"
+      aria-level={row.depth + 1}
+      aria-rowindex={position + 1}
+      aria-selected={chosen}
+      {...(row.children > 0 ? {'aria-expanded': !folded} : {})}
+      tabIndex={tabbable ? 0 : -1}
+      className={`wf-row${chosen ? ' chosen' : ''}${dim ? ' dim' : ''}${span ? '' : ' missing'}${span?.status === 'error' ? ' failed' : ''}`}
+      style={{transform: `translateY(${top}px)`}}
       ref={(element) => {
         if (element && focus?.current) {
           focus.current = false;
           element.focus({preventScroll: true});
         }
       }}
-      onFocus={() => onActive(index)} onClick={() => { onActive(index); if (span) onChoose(chosen ? null : index); }}>
-      <div role="gridcell" className="wf-name" style={{paddingLeft: `calc(6px + ${Math.min(row.depth, MOST_INDENT)} * var(--indent))`}}>
-        {row.children > 0
-          ? <button type="button" tabIndex={-1} className={`wf-fold${folded ? ' folded' : ''}`} aria-label={folded ? 'Unfold' : 'Fold'} onClick={(event) => { event.stopPropagation(); onToggle(index); }}>{folded ? `+${row.after - index - 1}` : '▾'}</button>
-          : <span className="wf-leaf" />}
+      onFocus={() => onActive(index)}
+      onClick={() => {
+        onActive(index);
+        if (span) onChoose(chosen ? null : index);
+      }}
+    >
+      <div
+        role="gridcell"
+        className="wf-name"
+        style={{paddingLeft: `calc(6px + ${Math.min(row.depth, MOST_INDENT)} * var(--indent))`}}
+      >
+        {row.children > 0 ? (
+          <button
+            type="button"
+            tabIndex={-1}
+            className={`wf-fold${folded ? ' folded' : ''}`}
+            aria-label={folded ? 'Unfold' : 'Fold'}
+            onClick={(event) => {
+              event.stopPropagation();
+              onToggle(index);
+            }}
+          >
+            {folded ? `+${row.after - index - 1}` : '▾'}
+          </button>
+        ) : (
+          <span className="wf-leaf" />
+        )}
         {row.depth > MOST_INDENT && <span className="wf-depth num">{row.depth}</span>}
         {span ? (
           <>
             <i className="wf-service" style={{color: `var(${color})`}} />
             {span.status === 'error' && <span className="dot bad" title={span.status_message || 'error'} />}
-            <span className="clip"><span className="wf-operation">{span.name || '(no name)'}</span> <span className="faint">{span.service}</span></span>
-            {row.copies > 0 && <span className="badge" title="the same span arrived more than once">×{row.copies + 1}</span>}
+            <span className="clip">
+              <span className="wf-operation">{span.name || '(no name)'}</span>{' '}
+              <span className="faint">{span.service}</span>
+            </span>
+            {row.copies > 0 && (
+              <span className="badge" title="the same span arrived more than once">
+                ×{row.copies + 1}
+              </span>
+            )}
             {row.note && <span className="badge warn">{NOTES[row.note]}</span>}
           </>
-        ) : <span className="clip faint">missing parent <span className="mono">{row.missing.slice(0, 16)}</span></span>}
+        ) : (
+          <span className="clip faint">
+            missing parent <span className="mono">{row.missing.slice(0, 16)}</span>
+          </span>
+        )}
       </div>
-      <div role="gridcell" className="wf-bars">{row.note === 'off clock' ? <span className="wf-off faint">{row.start < from ? '◂' : '▸'} clock {duration(Math.abs(row.start - from) / 1000)} {row.start < from ? 'behind' : 'ahead'}</span> : <Bar row={row} from={from} to={to} color={color} stretches={stretches} logs={logs} />}</div>
+      <div role="gridcell" className="wf-bars">
+        {row.note === 'off clock' ? (
+          <span className="wf-off faint">
+            {row.start < from ? '◂' : '▸'} clock {duration(Math.abs(row.start - from) / 1000)}{' '}
+            {row.start < from ? 'behind' : 'ahead'}
+          </span>
+        ) : (
+          <Bar row={row} from={from} to={to} color={color} stretches={stretches} logs={logs} />
+        )}
+      </div>
     </div>
   );
 });
 
-const NOTES: Record<string, string> = {cycle: 'cycle of parents', 'off clock': 'clock off', backwards: 'ends before it starts'};
+const NOTES: Record<string, string> = {
+  cycle: 'cycle of parents',
+  'off clock': 'clock off',
+  backwards: 'ends before it starts',
+};
 
-function Bar({row, from, to, color, stretches, logs}: {row: Row; from: number; to: number; color: string; stretches: Stretch[] | undefined; logs: number[] | undefined}) {
+function Bar({
+  row,
+  from,
+  to,
+  color,
+  stretches,
+  logs,
+}: {
+  row: Row;
+  from: number;
+  to: number;
+  color: string;
+  stretches: Stretch[] | undefined;
+  logs: number[] | undefined;
+}) {
   const size = to - from;
   // Kept near the edges: browsers do not like a bar of a million per cent.
   const at = (ms: number) => Math.min(101, Math.max(-1, (100 * (ms - from)) / size));
-  const left = at(row.start), right = at(row.end), width = right - left;
+  const left = at(row.start),
+    right = at(row.end),
+    width = right - left;
   const span = row.span;
   if (!span) return <span className="wf-bracket" style={{left: `${left}%`, width: `max(2px, ${width}%)`}} />;
   const inSight = row.end >= from && row.start <= to;
@@ -62,26 +162,92 @@ function Bar({row, from, to, color, stretches, logs}: {row: Row; from: number; t
   const second = (seconds: number) => row.start + seconds * 1000;
   return (
     <>
-      {inSight && (its ? (
-        <>
-          <span className="wf-bar wf-rest" style={{left: `${left}%`, width: `max(2px, ${width}%)`, color: `var(${color})`}} />
-          <span className="wf-waiting" style={{left: `${left}%`, width: `${at(second(its.first)) - left}%`, color: `var(${color})`}} title={`${duration(its.first)} to the first chunk`} />
-          <span className="wf-streaming" style={{left: `${at(second(its.first))}%`, width: `max(2px, ${at(second(its.last)) - at(second(its.first))}%)`, color: `var(${color})`}} title={`streaming for ${duration(its.last - its.first)}${its.count ? `, ${its.count} chunks` : ''}`} />
-          {its.gap && <span className="wf-gap" style={{left: `${at(second(its.gap[0]))}%`, width: `${at(second(its.gap[1])) - at(second(its.gap[0]))}%`}} title={`nothing came for ${duration(its.gap[1] - its.gap[0])}`} />}
-          <Chunks chunks={its.chunks} start={row.start} from={from} size={size} even={its.even} />
-        </>
-      ) : <span className={`wf-bar${row.open ? ' open' : ''}${span.name === 'websocket.connection.segment' ? ' segment' : ''}`} style={{left: `${left}%`, width: `max(2px, ${width}%)`, color: `var(${color})`}} />)}
-      {stretches?.map((one) => one.to >= from && one.from <= to && <i key={one.from} className="wf-critical" style={{left: `${at(one.from)}%`, width: `max(1px, ${at(one.to) - at(one.from)}%)`}} />)}
+      {inSight &&
+        (its ? (
+          <>
+            <span
+              className="wf-bar wf-rest"
+              style={{left: `${left}%`, width: `max(2px, ${width}%)`, color: `var(${color})`}}
+            />
+            <span
+              className="wf-waiting"
+              style={{left: `${left}%`, width: `${at(second(its.first)) - left}%`, color: `var(${color})`}}
+              title={`${duration(its.first)} to the first chunk`}
+            />
+            <span
+              className="wf-streaming"
+              style={{
+                left: `${at(second(its.first))}%`,
+                width: `max(2px, ${at(second(its.last)) - at(second(its.first))}%)`,
+                color: `var(${color})`,
+              }}
+              title={`streaming for ${duration(its.last - its.first)}${its.count ? `, ${its.count} chunks` : ''}`}
+            />
+            {its.gap && (
+              <span
+                className="wf-gap"
+                style={{
+                  left: `${at(second(its.gap[0]))}%`,
+                  width: `${at(second(its.gap[1])) - at(second(its.gap[0]))}%`,
+                }}
+                title={`nothing came for ${duration(its.gap[1] - its.gap[0])}`}
+              />
+            )}
+            <Chunks chunks={its.chunks} start={row.start} from={from} size={size} even={its.even} />
+          </>
+        ) : (
+          <span
+            className={`wf-bar${row.open ? ' open' : ''}${span.name === 'websocket.connection.segment' ? ' segment' : ''}`}
+            style={{left: `${left}%`, width: `max(2px, ${width}%)`, color: `var(${color})`}}
+          />
+        ))}
+      {stretches?.map(
+        (one) =>
+          one.to >= from &&
+          one.from <= to && (
+            <i
+              key={one.from}
+              className="wf-critical"
+              style={{left: `${at(one.from)}%`, width: `max(1px, ${at(one.to) - at(one.from)}%)`}}
+            />
+          ),
+      )}
       {span.events.slice(0, 60).map((event, i) => {
         const time = row.start + event.offset_ns / 1e6;
         if (time < from || time > to || event.name === 'chunk' || event.name === 'chunk_gap') return null;
-        return <i key={i} className={`wf-event ${EVENTS[event.name] ?? ''}`} style={{left: `${at(time)}%`}} title={`${event.name} after ${duration(event.offset_ns / 1e9)}`} />;
+        return (
+          <i
+            key={i}
+            className={`wf-event ${EVENTS[event.name] ?? ''}`}
+            style={{left: `${at(time)}%`}}
+            title={`${event.name} after ${duration(event.offset_ns / 1e9)}`}
+          />
+        );
       })}
-      {logs?.slice(0, 40).map((time, i) => time >= from && time <= to && <i key={`log${i}`} className="wf-log" style={{left: `${at(time)}%`}} title="log record" />)}
-      {inSight && (right < 86
-        ? <span className="wf-text num" style={{left: `calc(${right}% + 6px)`}}>{text}{row.open ? ' · still open' : ''}</span>
-        : left > 14 ? <span className="wf-text num" style={{right: `calc(${100 - left}% + 6px)`}}>{text}{row.open ? ' · still open' : ''}</span>
-          : <span className="wf-text inside num" style={{left: `calc(${Math.max(0, left)}% + 6px)`}}>{text}{row.open ? ' · still open' : ''}</span>)}
+      {logs
+        ?.slice(0, 40)
+        .map(
+          (time, i) =>
+            time >= from &&
+            time <= to && <i key={`log${i}`} className="wf-log" style={{left: `${at(time)}%`}} title="log record" />,
+        )}
+      {inSight &&
+        (right < 86 ? (
+          <span className="wf-text num" style={{left: `calc(${right}% + 6px)`}}>
+            {text}
+            {row.open ? ' · still open' : ''}
+          </span>
+        ) : left > 14 ? (
+          <span className="wf-text num" style={{right: `calc(${100 - left}% + 6px)`}}>
+            {text}
+            {row.open ? ' · still open' : ''}
+          </span>
+        ) : (
+          <span className="wf-text inside num" style={{left: `calc(${Math.max(0, left)}% + 6px)`}}>
+            {text}
+            {row.open ? ' · still open' : ''}
+          </span>
+        ))}
       {!inSight && <span className="wf-off faint">{row.end < from ? '◂' : '▸'}</span>}
     </>
   );
@@ -90,8 +256,21 @@ function Bar({row, from, to, color, stretches, logs}: {row: Row; from: number; t
 const EVENTS: Record<string, string> = {first_chunk: 'first-chunk', interrupted: 'interrupted', exception: 'exception'};
 
 /** Ticks as one path, however many; closer than three pixels' worth they would be a smear and are thinned out. */
-function Chunks({chunks, start, from, size, even}: {chunks: number[]; start: number; from: number; size: number; even: boolean}) {
-  let path = '', last = -Infinity;
+function Chunks({
+  chunks,
+  start,
+  from,
+  size,
+  even,
+}: {
+  chunks: number[];
+  start: number;
+  from: number;
+  size: number;
+  even: boolean;
+}) {
+  let path = '',
+    last = -Infinity;
   for (const chunk of chunks) {
     const x = (10_000 * (start + chunk * 1000 - from)) / size;
     if (x < 0 || x > 10_000 || x - last < 28) continue;
@@ -99,5 +278,14 @@ function Chunks({chunks, start, from, size, even}: {chunks: number[]; start: num
     last = x;
   }
   if (!path) return null;
-  return <svg className={`wf-chunks${even ? ' even' : ''}`} viewBox="0 0 10000 10" preserveAspectRatio="none" aria-hidden="true"><path d={path} vectorEffect="non-scaling-stroke" /></svg>;
+  return (
+    <svg
+      className={`wf-chunks${even ? ' even' : ''}`}
+      viewBox="0 0 10000 10"
+      preserveAspectRatio="none"
+      aria-hidden="true"
+    >
+      <path d={path} vectorEffect="non-scaling-stroke" />
+    </svg>
+  );
 }
