@@ -35,8 +35,8 @@ function acknowledgeMedia(socket: WebSocket): void {
   });
 }
 
-// A voice model's service, in the words of OpenAI's realtime API: each answer is a stream of audio, whose first piece takes
-// its time, and one in six stops in the middle for a while. That pause is what a listener complains of.
+// A voice model's service, in the words of OpenAI's realtime API: each answer is a stream of audio, whose first piece
+// takes its time, and one in six stops in the middle for a while. That pause is what a listener complains of.
 function assist(socket: WebSocket): void {
   let answers = 0;
   const say = (event: object): void =>

@@ -1,5 +1,5 @@
-// A network path that can be cut. While whole it passes bytes both ways; once cut it keeps both sockets open and carries
-// nothing, which is what a phone in a tunnel looks like from the server: no FIN, no RST, only silence.
+// A network path that can be cut. While whole it passes bytes both ways; once cut it keeps both sockets open and
+// carries nothing, which is what a phone in a tunnel looks like from the server: no FIN, no RST, only silence.
 import {createServer, connect, type AddressInfo, type Server, type Socket} from 'node:net';
 
 export class Cable {

@@ -1,7 +1,8 @@
 // ./dev demo: a small backend, a handful of real clients, and sockeye between them, watched live.
 //
-// Each client is a process of its own. One is stopped (SIGSTOP) after a while: its kernel still acknowledges every byte,
-// only its pongs stop. One sits behind a cable that is cut: nothing comes back at all. TCP reports neither; the heartbeats do.
+// Each client is a process of its own. One is stopped (SIGSTOP) after a while: its kernel still acknowledges every
+// byte, only its pongs stop. One sits behind a cable that is cut: nothing comes back at all. TCP reports neither; the
+// heartbeats do.
 import {spawn, type ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
 import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
@@ -175,7 +176,8 @@ drain: {timeout: 1s}
   end(0);
 }
 
-// Opens a client and lets it be seen healthy; then its process is stopped, and goes on long after the proxy has let it go.
+// Opens a client and lets it be seen healthy; then its process is stopped, and goes on long after the proxy has let it
+// go.
 function frozenEvery(open: () => ChildProcess): void {
   const child = open();
   // Resumed, it finds the Close that waits for it, and leaves.

@@ -1,5 +1,5 @@
-// Five bodies of test data, made here and always the same: JSON, a bitmap, prose, HTML, and something packed like a PDF.
-// They differ in what deflate makes of them; only that matters.
+// Five bodies of test data, made here and always the same: JSON, a bitmap, prose, HTML, and something packed like a
+// PDF. They differ in what deflate makes of them; only that matters.
 import {deflateSync} from 'node:zlib';
 
 export type CorpusName = 'JSON' | 'bitmap' | 'prose' | 'HTML' | 'PDF';
@@ -21,10 +21,11 @@ class Random {
 }
 
 const words = (
-  'the of and to in that it was for on with as his they be at one have this from or had by but what some we can out other ' +
-  'were all there when up use your how said an each she which their time if will way about many then them would like so these her ' +
-  'long make thing see him two has look more day could go come did my sound no most number who over know water than call first people ' +
-  'may down side been now find river salmon current stone weir light morning autumn harbour signal message channel frame silence'
+  'the of and to in that it was for on with as his they be at one have this from or had by but what some we can out ' +
+  'other were all there when up use your how said an each she which their time if will way about many then them ' +
+  'would like so these her long make thing see him two has look more day could go come did my sound no most number ' +
+  'who over know water than call first people may down side been now find river salmon current stone weir light ' +
+  'morning autumn harbour signal message channel frame silence'
 ).split(' ');
 
 const sentence = (random: Random): string => {
@@ -81,8 +82,10 @@ const makers: Record<CorpusName, () => Buffer> = {
     const random = new Random(44);
     return filled(
       (i) =>
-        `<article id="a${i}" class="card ${random.pick(['wide', 'narrow'])}"><h2>${sentence(random)}</h2><p>${sentence(random)} <a href="/read/${random.pick(words)}/${random.next(9999)}">` +
-        `${random.pick(words)}</a> ${sentence(random)}</p><ul>${[0, 1, 2].map(() => `<li>${random.pick(words)}</li>`).join('')}</ul></article>\n`,
+        `<article id="a${i}" class="card ${random.pick(['wide', 'narrow'])}"><h2>${sentence(random)}</h2>` +
+        `<p>${sentence(random)} <a href="/read/${random.pick(words)}/${random.next(9999)}">` +
+        `${random.pick(words)}</a> ${sentence(random)}</p>` +
+        `<ul>${[0, 1, 2].map(() => `<li>${random.pick(words)}</li>`).join('')}</ul></article>\n`,
     );
   },
   PDF: () => {
@@ -111,7 +114,8 @@ const made = new Map<CorpusName, Buffer>();
 export const corpora = {
   names: ['JSON', 'bitmap', 'prose', 'HTML', 'PDF'] as CorpusName[],
   isBinary: (name: CorpusName): boolean => name === 'bitmap' || name === 'PDF',
-  // The index-th message of `bytes` bytes: neighbouring messages are neighbouring slices, so context takeover has something to find.
+  // The index-th message of `bytes` bytes: neighbouring messages are neighbouring slices, so context takeover has
+  // something to find.
   slice(name: CorpusName, bytes: number, index: number): Buffer {
     if (!made.has(name)) made.set(name, makers[name]());
     const body = made.get(name)!;

@@ -1,5 +1,5 @@
-// Plays one case on one connection and judges it. The same code in both roles: only masking, who offers extensions, and who
-// ends TCP first depend on the role.
+// Plays one case on one connection and judges it. The same code in both roles: only masking, who offers extensions, and
+// who ends TCP first depend on the role.
 import {Compressor, Decompressor, type Extension, parseExtensions} from '../lib/deflate.js';
 import type {Endpoint, Event, Head, Role} from '../lib/endpoint.js';
 import {opcodes} from '../lib/frame.js';

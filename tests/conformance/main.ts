@@ -1,7 +1,8 @@
-// tests/conformance/run [--all] [--case GLOB]... [--peer ws|python|beast]... [--direction client|server|proxy]... [--direct]
+// tests/conformance/run [--all] [--case GLOB]... [--peer ws|python|beast]... [--direction client|server|proxy]...
+// [--direct]
 //
-// Every case against every peer, in both directions, direct and through the proxy; then the cases only a proxy can fail. Ends
-// with a line of counts; exit status 1 when the proxied verdict of any case is worse than the direct one.
+// Every case against every peer, in both directions, direct and through the proxy; then the cases only a proxy can
+// fail. Ends with a line of counts; exit status 1 when the proxied verdict of any case is worse than the direct one.
 import {mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {parseArgs} from 'node:util';

@@ -405,7 +405,7 @@ function closing(): ProxyCase[] {
       },
       {
         id: `P.6.${out.length + 3}`,
-        what: `half-close: a FIN from the ${from} without Close reaches the other side, whose last message still passes`,
+        what: `half-close: a FIN from the ${from} without Close reaches the other side; its last message still passes`,
         run: async (bench) => {
           const pair = await bench.pair();
           pair[to].autoEnd = false;
@@ -570,7 +570,8 @@ function compressed(): ProxyCase[] {
           {extensions: 'permessage-deflate; client_no_context_takeover; server_no_context_takeover'},
         );
         const final = deflateRawSync(words); // its block has BFINAL set (RFC 7692 §7.2.3.4)
-        const stored = deflateRawSync(words, {level: 0, finishFlush: constants.Z_SYNC_FLUSH}).subarray(0, -4); // §7.2.3.3
+        // §7.2.3.3
+        const stored = deflateRawSync(words, {level: 0, finishFlush: constants.Z_SYNC_FLUSH}).subarray(0, -4);
         const hello = Buffer.from('f248cdc9c907 00'.replace(' ', ''), 'hex'); // §7.2.3.1
         const two = Buffer.from('f24805000000ffffcac9c90700', 'hex'); // §7.2.3.5: two blocks
         const payloads = [Buffer.concat([final, Buffer.from([0])]), stored, hello, two];
@@ -582,7 +583,7 @@ function compressed(): ProxyCase[] {
         await finished(pair);
       });
       add(
-        `1000:1 inside the limit${route === 'pass' ? ' or not inflated at all' : ''} arrives, ${route}, from the ${from}`,
+        `1000:1 inside the limit${route === 'pass' ? ' or not inflated' : ''} arrives, ${route}, from the ${from}`,
         async (bench) => {
           const pair = await bench.pair(route, pmd, pmd);
           const payload = squeeze(Buffer.alloc(route === 'pass' ? 64 << 20 : 1 << 20, 0x61));

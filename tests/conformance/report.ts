@@ -49,7 +49,8 @@ export function table(title: string, rows: Row[]): string {
   for (const [group, members] of groups) {
     const proxied = members.flatMap((row) => (row.proxied ? [row.proxied] : []));
     lines.push(
-      `  ${group.padStart(2)}.*  ${String(members.length).padStart(3)} cases   direct: ${counts(members.map((row) => row.direct.verdict))}` +
+      `  ${group.padStart(2)}.*  ${String(members.length).padStart(3)} cases   ` +
+        `direct: ${counts(members.map((row) => row.direct.verdict))}` +
         (proxied.length ? `   proxied: ${counts(proxied.map((one) => one.verdict))}` : ''),
     );
   }
@@ -65,7 +66,8 @@ export function table(title: string, rows: Row[]): string {
     ] as const)
       if (one)
         lines.push(
-          `          ${name.padEnd(8)}${one.verdict}, close ${one.close} (${one.code ?? 'no Close'}, TCP ended by ${one.tcp}): ${one.seen}${one.detail ? `; ${one.detail}` : ''}`,
+          `          ${name.padEnd(8)}${one.verdict}, close ${one.close} (${one.code ?? 'no Close'}, ` +
+            `TCP ended by ${one.tcp}): ${one.seen}${one.detail ? `; ${one.detail}` : ''}`,
         );
   }
   return lines.join('\n');

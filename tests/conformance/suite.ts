@@ -3,8 +3,8 @@
 //   client: fuzzer (client) → [proxy] → echo server
 //   server: echo client → [proxy] → fuzzer (server)
 //
-// Nearly every case is quick but for pauses that are part of it, so many run at once; those that move megabytes or thousands
-// of messages run two at a time.
+// Nearly every case is quick but for pauses that are part of it, so many run at once; those that move megabytes or
+// thousands of messages run two at a time.
 import {acceptEndpoint, connectEndpoint, type Head, listenRaw} from '../lib/endpoint.js';
 import type {Socket} from 'node:net';
 import {startProxy} from '../lib/proxy.js';

@@ -21,8 +21,8 @@ export const readAs = (at: Stage, dialect: string): Promise<unknown> =>
     (await at.one.sessions()).sessions.some((row: {dialect: string}) => row.dialect === dialect),
   );
 
-// When every session has ended: the spans of its calls in the order they began, as many as were counted. Nothing is left
-// open, no message was odd but those that are expected, and the peers did nothing wrong but what they always do.
+// When every session has ended: the spans of its calls in the order they began, as many as were counted. Nothing is
+// left open, no message was odd but those that are expected, and the peers did nothing wrong but what they always do.
 export async function spansOfCalls(
   at: Stage,
   oddities: Record<string, number> = {},

@@ -1,5 +1,5 @@
-// What real senders send is what the console shows: the JavaScript OpenTelemetry SDK's three exporters, a browser page over
-// CORS, and all of them with Sockeye's own spans in one waterfall.
+// What real senders send is what the console shows: the JavaScript OpenTelemetry SDK's three exporters, a browser page
+// over CORS, and all of them with Sockeye's own spans in one waterfall.
 import assert from 'node:assert/strict';
 import {createServer} from 'node:http';
 import {once} from 'node:events';
@@ -301,10 +301,21 @@ async function pageScript(): Promise<string> {
       globalThis.traced = (url, service, headers) => {
         const exporter = new OTLPTraceExporter({url, headers}), results = [];
         const send = exporter.export.bind(exporter);
-        exporter.export = (spans, done) => send(spans, (result) => { results.push(result.error ? String(result.error.message) : 'sent'); done(result); });
-        const provider = new BasicTracerProvider({resource: new Resource({'service.name': service}), spanProcessors: [new SimpleSpanProcessor(exporter)]});
+        exporter.export = (spans, done) => send(spans, (result) => {
+          results.push(result.error ? String(result.error.message) : 'sent');
+          done(result);
+        });
+        const provider = new BasicTracerProvider({
+          resource: new Resource({'service.name': service}),
+          spanProcessors: [new SimpleSpanProcessor(exporter)],
+        });
         const tracer = provider.getTracer('page', '1');
-        return {begin: (name, parent, kind) => tracer.startSpan(name, {kind}, parent ? trace.setSpan(ROOT_CONTEXT, parent) : ROOT_CONTEXT), flush: () => provider.forceFlush(), results};
+        return {
+          begin: (name, parent, kind) =>
+            tracer.startSpan(name, {kind}, parent ? trace.setSpan(ROOT_CONTEXT, parent) : ROOT_CONTEXT),
+          flush: () => provider.forceFlush(),
+          results,
+        };
       };`,
     },
     bundle: true,

@@ -15,7 +15,8 @@ const perBatch = 500,
   batches = (full ? 1_000_000 : 200_000) / perBatch,
   senders = 6;
 const least = full ? 10 : 4; // kills
-const life = (): number => Math.floor((batches / (least + 1)) * (0.6 + 0.4 * Math.random())); // batches between two kills
+// Batches between two kills.
+const life = (): number => Math.floor((batches / (least + 1)) * (0.6 + 0.4 * Math.random()));
 
 // A request whose ids are filled in: protobuf by hand, fields of fixed size.
 const span = Buffer.concat([
@@ -76,7 +77,7 @@ const post = (to: Console, body: Buffer): Promise<number> =>
     one.end(body);
   });
 
-it(`${batches * perBatch} spans from ${senders} senders, while the console is killed: each acknowledged one is there once`, async () => {
+it(`${batches * perBatch} spans while the console is killed: each acknowledged one is kept once`, async () => {
   const one = await console_();
   let left = batches,
     broken = 0,

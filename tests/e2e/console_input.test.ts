@@ -1,4 +1,5 @@
-// What is wrong, odd or hostile in what is sent: answered as OTLP says, kept as far as it makes sense, and the console stays up.
+// What is wrong, odd or hostile in what is sent: answered as OTLP says, kept as far as it makes sense, and the console
+// stays up.
 import assert from 'node:assert/strict';
 import {createRequire} from 'node:module';
 import {connect} from 'node:net';
@@ -155,7 +156,8 @@ describe('what is too large is refused in bounded memory,', () => {
       socket = connect(Number(port), '127.0.0.1');
     socket.on('error', () => undefined);
     socket.write(
-      'POST /v1/traces HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-protobuf\r\nContent-Length: 104857600\r\n\r\n',
+      'POST /v1/traces HTTP/1.1\r\nHost: 127.0.0.1\r\n' +
+        'Content-Type: application/x-protobuf\r\nContent-Length: 104857600\r\n\r\n',
     );
     const [answer] = (await withDeadline(5000, 'answer', () => once(socket, 'data'))) as [Buffer];
     assert.match(answer.toString(), /^HTTP\/1\.1 413 /);
@@ -172,7 +174,8 @@ describe('what is too large is refused in bounded memory,', () => {
     socket.on('close', () => (gone = true));
     socket.on('data', (data) => (answer += data));
     socket.write(
-      'POST /v1/traces HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n',
+      'POST /v1/traces HTTP/1.1\r\nHost: 127.0.0.1\r\n' +
+        'Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n',
     );
     for (; sent < 100 && !gone && !answer; ++sent)
       await new Promise<void>((resolve) => socket.write(chunk, () => resolve()));
@@ -186,7 +189,8 @@ describe('what is too large is refused in bounded memory,', () => {
     for (const socket of sockets) {
       socket.on('error', () => undefined);
       socket.write(
-        'POST /v1/traces HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{',
+        'POST /v1/traces HTTP/1.1\r\nHost: 127.0.0.1\r\n' +
+          'Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{',
       );
     }
     assert.equal((await one.send('traces', spansRequest([{traceId: traceId()}]))).status, 200);

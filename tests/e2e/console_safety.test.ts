@@ -231,7 +231,8 @@ describe('what it will not start with', () => {
   const sqlite = (file: string, ...statements: string[]) =>
     execFileSync(python, [
       '-c',
-      'import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); [d.execute(s) for s in sys.argv[2:]]; d.commit(); d.close()',
+      'import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); ' +
+        '[d.execute(s) for s in sys.argv[2:]]; d.commit(); d.close()',
       file,
       ...statements,
     ]);

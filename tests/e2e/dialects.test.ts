@@ -1,4 +1,5 @@
-// Applications of real libraries through the proxy: what each does is told call by call, and the application notices nothing.
+// Applications of real libraries through the proxy: what each does is told call by call, and the application notices
+// nothing.
 import assert from 'node:assert/strict';
 import {once} from 'node:events';
 import {readFileSync} from 'node:fs';
@@ -116,7 +117,8 @@ describe('calls of', {concurrency: 4}, () => {
 
   it('graphql-ws: a query, a subscription, one that is given up, and both kinds of error', async () => {
     const schema = buildSchema(
-      'type Query { greeting: String!, broken: String! } type Subscription { countdown(from: Int!): Int!, forever: Int! }',
+      'type Query { greeting: String!, broken: String! } ' +
+        'type Subscription { countdown(from: Int!): Int!, forever: Int! }',
     );
     let stopped = 0;
     const roots = {
@@ -301,7 +303,7 @@ describe('calls of', {concurrency: 4}, () => {
     assert.equal(spans[3]!.attributes['error.type'], '-32601');
   });
 
-  it('socket.io: polling that becomes a WebSocket, acknowledgements both ways, attachments, a namespace that refuses', async () => {
+  it('socket.io: polling, then a WebSocket, acknowledgements both ways, attachments, a refused namespace', async () => {
     const http = createServer();
     const io = new SocketServer(http, {pingInterval: 200, pingTimeout: 5000});
     http.listen(0, '127.0.0.1');
@@ -317,7 +319,8 @@ describe('calls of', {concurrency: 4}, () => {
     });
     io.of('/closed').use((_, next) => next(new Error('no entry')));
     const at = await stage((http.address() as {port: number}).port);
-    const manager = new Manager(`http://127.0.0.1:${at.one.port}`, {reconnection: false}); // polling first, as it does by default
+    // Polling first, as it does by default.
+    const manager = new Manager(`http://127.0.0.1:${at.one.port}`, {reconnection: false});
     const client = manager.socket('/');
     cleanup(() => client.disconnect());
     await eventually('the change to WebSocket', () => manager.engine?.transport?.name === 'websocket');

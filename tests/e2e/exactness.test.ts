@@ -1,8 +1,8 @@
 // Nothing is lost, doubled, swapped or damaged, and the counters say exactly what both ends counted.
 //
-// Default: 200 sessions × 50 messages/s × 160 B for 5 s, in each of ws/wss × permessage-deflate off/on between Node's `ws`,
-// and once between Boost.Beast. SOCKEYE_E2E_FULL: 1,000 sessions for 60 s, all four between Boost.Beast, which keeps the
-// pace on two cores where two Node processes, compressing, cannot.
+// Default: 200 sessions × 50 messages/s × 160 B for 5 s, in each of ws/wss × permessage-deflate off/on between Node's
+// `ws`, and once between Boost.Beast. SOCKEYE_E2E_FULL: 1,000 sessions for 60 s, all four between Boost.Beast, which
+// keeps the pace on two cores where two Node processes, compressing, cannot.
 import assert from 'node:assert/strict';
 import {describe, it} from 'node:test';
 import {Authority} from '../lib/certs.js';
@@ -102,7 +102,8 @@ describe(`${sessions} sessions × ${rate} messages/s × 160 B × ${seconds} s`, 
       assert.equal(counted.sum('websocket_anomalies_total'), 0);
       assert.equal(counted.sum('websocket_closes_total', {code: '1000', reason: 'normal'}), sessions);
       context.diagnostic(
-        `${total} messages each way, ${sent.lateMs} ms behind the clock, proxy RSS ${(one.process.rss() / 1e6).toFixed(1)} MB`,
+        `${total} messages each way, ${sent.lateMs} ms behind the clock, ` +
+          `proxy RSS ${(one.process.rss() / 1e6).toFixed(1)} MB`,
       );
     });
 });

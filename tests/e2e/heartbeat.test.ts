@@ -56,7 +56,7 @@ describe('a frozen peer', () => {
     assert.equal(String(await roundTrip(other, 'still here')), 'still here');
   });
 
-  it('a SIGSTOPped backend is closed when the contract says, counted and logged once, and the client is told', async () => {
+  it('a SIGSTOPped backend is closed when the contract says, counted and logged once; the client is told', async () => {
     const server = program('ping_server');
     const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${await listening(server)}`, heartbeat}]});
     const client = await connected(`ws://127.0.0.1:${one.port}/`);

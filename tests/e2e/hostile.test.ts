@@ -1,4 +1,5 @@
-// Hostile input over the wire: each is answered as documented, memory stays bounded, and another session does not notice.
+// Hostile input over the wire: each is answered as documented, memory stays bounded, and another session does not
+// notice.
 import assert from 'node:assert/strict';
 import {readdirSync} from 'node:fs';
 import {once} from 'node:events';
@@ -38,7 +39,8 @@ beforeEach(async () => {
   await worst();
   resident = one.process.rss();
 });
-// What every test here ends with: the other session was served all the while, and the proxy holds nothing more than before.
+// What every test here ends with: the other session was served all the while, and the proxy holds nothing more than
+// before.
 afterEach(async () => {
   const waited = await worst();
   assert.ok(waited < 2000, `the bystander waited ${waited} ms`);
@@ -122,18 +124,22 @@ describe('before the handshake', () => {
     const relay = await proxy({routes: [{upstream: `ws://127.0.0.1:${(plain.address() as {port: number}).port}`}]});
     const hidden = 'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n';
     const shapes = [
-      `POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: ${hidden.length + 5}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${hidden}`,
-      `POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\nContent-Length: 5\r\n\r\n0\r\n\r\n${hidden}`,
+      `POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: ${hidden.length + 5}\r\n` +
+        `Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n${hidden}`,
+      `POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n` +
+        `Content-Length: 5\r\n\r\n0\r\n\r\n${hidden}`,
       `POST /c HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`,
       `POST /d HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n${hidden}`,
       `POST /e HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n${hidden}`,
-      `POST /f HTTP/1.1\r\nHost: a\r\nX: a\r\n Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n${hidden}`,
+      `POST /f HTTP/1.1\r\nHost: a\r\nX: a\r\n Transfer-Encoding: chunked\r\n` +
+        `Content-Length: 5\r\n\r\n0\r\n\r\n${hidden}`,
       `POST /g HTTP/1.1\r\nHost: a\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n${hidden}`,
       `POST /h HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${hidden}`,
       `POST /i HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n${hidden}`,
       `POST /j HTTP/1.1\r\nHost: a\r\nContent-Length: 0x10\r\n\r\n${hidden}`,
       `POST /k HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;\nx\r\nZ\r\n0\r\n\r\n${hidden}`,
-      `GET /l HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`,
+      `GET /l HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n` +
+        `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`,
       `GET /m HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n${hidden}`,
       `GET /n HTTP/1.1\r\nHost: a\r\nX: a\rContent-Length: 0\r\n\r\n${hidden}`,
     ];
@@ -156,7 +162,8 @@ describe('before the handshake', () => {
     const descriptors = () => readdirSync(`/proc/${one.process.pid}/fd`).length;
     const begun = descriptors();
     const text =
-      'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+      'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
     await pool(
       50,
       Array.from({length: 500}, (_, i) => async () => {
@@ -232,7 +239,7 @@ describe('in a session', () => {
   });
 
   for (const reader of ['client', 'peer'] as const)
-    it(`a ${reader === 'client' ? 'client' : 'backend'} that never reads: its sender is paused, memory stays, and every byte is there once it reads`, async () => {
+    it(`a ${reader} that never reads: its sender is paused, memory stays, every byte arrives in the end`, async () => {
       const ends = await raws();
       const slow = ends[reader],
         fast = reader === 'client' ? ends.peer : ends.client;

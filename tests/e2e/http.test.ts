@@ -120,7 +120,8 @@ describe('plain HTTP on the same port', () => {
     socket.write('GET /poll HTTP/1.1\r\nHost: a\r\n\r\n');
     assert.equal((await readHead(socket)).status, 200);
     socket.write(
-      'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+      'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
     );
     const answer = await eventually('the 101', async () => {
       const head = await readHead(socket);

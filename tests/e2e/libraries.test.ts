@@ -46,7 +46,7 @@ describe('calls of', {concurrency: 4}, () => {
   }
 
   for (const insert of ['none', 'both'])
-    it(`@modelcontextprotocol/sdk: tools, progress, sampling by the client, both kinds of error, a cancelled call; context inserted: ${insert}`, async () => {
+    it(`@modelcontextprotocol/sdk: tools, progress, sampling, errors, a cancellation; context: ${insert}`, async () => {
       const server = await backend({echo: false, protocols: ['mcp']});
       const told: unknown[] = []; // the context that came with each call
       let progress = 0,
@@ -69,7 +69,8 @@ describe('calls of', {concurrency: 4}, () => {
                 method: 'notifications/progress',
                 params: {progressToken: params._meta!.progressToken!, progress: done},
               });
-            await eventually('the client knows of it', () => progress === 3); // it forgets what comes at once with the result
+            // It forgets what comes at once with the result.
+            await eventually('the client knows of it', () => progress === 3);
             return text('3');
           }
           if (params.name === 'think') {
@@ -89,7 +90,8 @@ describe('calls of', {concurrency: 4}, () => {
         void mcp.connect(new SocketTransport(socket));
       };
       const at = await stage(server.port, {trace: {insert}});
-      (globalThis as {WebSocket?: unknown}).WebSocket ??= WebSocket; // the client is written for browsers and later versions of Node
+      // The client is written for browsers and later versions of Node.
+      (globalThis as {WebSocket?: unknown}).WebSocket ??= WebSocket;
       const client = new Client({name: 'theirs', version: '1'}, {capabilities: {sampling: {}}});
       client.setRequestHandler(CreateMessageRequestSchema, ({params}) => {
         told.push(params._meta?.traceparent);
@@ -157,7 +159,7 @@ describe('calls of', {concurrency: 4}, () => {
     });
 
   // The server is ours: as much of the hub protocol as its client uses.
-  it('@microsoft/signalr: invocations both ways under the same ids, streams both ways, a cancelled stream, an error', async () => {
+  it('@microsoft/signalr: invocations and streams both ways under the same ids, one cancelled, an error', async () => {
     const server = await backend({echo: false});
     const answers: unknown[] = [];
     let notes = 0,
@@ -281,7 +283,7 @@ describe('calls of', {concurrency: 4}, () => {
     [4, '3.1.1'],
     [5, '5'],
   ] as const)
-    it(`mqtt ${version} and Mosquitto: every quality both ways, a refused login${protocolVersion === 5 ? ', refused messages, request and response, context' : ''}`, async () => {
+    it(`mqtt ${version} and Mosquitto: every quality both ways, refusals, and what 5 adds`, async () => {
       const folder = temporaryFolder();
       const [port] = await freePorts(1);
       writeFileSync(join(folder, 'users'), '');
@@ -289,7 +291,9 @@ describe('calls of', {concurrency: 4}, () => {
       // It does not start without a listener that is no WebSocket's.
       writeFileSync(
         join(folder, 'conf'),
-        `user root\nlistener ${port} 127.0.0.1\nprotocol websockets\nlistener 0 ${folder}/socket\nallow_anonymous true\npassword_file ${folder}/users\nacl_file ${folder}/access\npersistence false\nlog_dest stderr\n`,
+        `user root\nlistener ${port} 127.0.0.1\nprotocol websockets\nlistener 0 ${folder}/socket\n` +
+          `allow_anonymous true\npassword_file ${folder}/users\nacl_file ${folder}/access\n` +
+          `persistence false\nlog_dest stderr\n`,
       );
       const broker = child('mosquitto', '/usr/sbin/mosquitto', ['-c', join(folder, 'conf')]);
       await eventually('the broker runs', () => /version \S+ running/.test(broker.err), 10_000).catch(() =>

@@ -1,5 +1,5 @@
-// tests/e2e/run [NAME...] [--full]: runs the named test files (all without names), two at a time, and ends with node:test's
-// own counts. --full (or SOCKEYE_E2E_FULL=1) plays the long forms.
+// tests/e2e/run [NAME...] [--full]: runs the named test files (all without names), two at a time, and ends with
+// node:test's own counts. --full (or SOCKEYE_E2E_FULL=1) plays the long forms.
 import {readdirSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';

@@ -1,6 +1,6 @@
-// The console's page in headless Chromium, on real traffic: the frozen session is found, a streamed answer's waterfall shows
-// its first chunk, every view comes back from its URL; and each page, light and dark, wide and narrow, is accessible and
-// leaves a screenshot in build/screenshots/.
+// The console's page in headless Chromium, on real traffic: the frozen session is found, a streamed answer's waterfall
+// shows its first chunk, every view comes back from its URL; and each page, light and dark, wide and narrow, is
+// accessible and leaves a screenshot in build/screenshots/.
 import assert from 'node:assert/strict';
 import {mkdirSync, readFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
@@ -134,7 +134,7 @@ describe('a person', () => {
     await page.goto(one.url);
     await page.locator(`section[aria-label="Needs attention"] a[href="/sessions/${frozen}"]`).click();
     assert.match(
-      await page.locator('.verdict-headline').textContent(),
+      (await page.locator('.verdict-headline').textContent()) ?? '',
       /heartbeats in a row were left unanswered by the client/,
     );
     await page.getByRole('heading', {name: /Messages, client and server/}).waitFor();

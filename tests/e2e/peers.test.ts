@@ -39,9 +39,10 @@ describe('every client with every server', () => {
       url: `wss://127.0.0.1:${await listening(program('ws_peer', 'serve', '--tls', served.certificate, served.key))}`,
     }),
     python: async () => ({url: `ws://127.0.0.1:${await listening(child('python', python, ['-u', peer, 'serve']))}`}),
-    'python over TLS': async () => ({
-      url: `wss://127.0.0.1:${await listening(child('python', python, ['-u', peer, 'serve', '--tls', served.certificate, served.key]))}`,
-    }),
+    'python over TLS': async () => {
+      const server = child('python', python, ['-u', peer, 'serve', '--tls', served.certificate, served.key]);
+      return {url: `wss://127.0.0.1:${await listening(server)}`};
+    },
     beast: async () => {
       const server = await startServer('beast');
       cleanup(() => server.process.stop());

@@ -1,5 +1,5 @@
-// One trace through client, proxy and server: both ends run the OpenTelemetry SDK and say where they are in the handshake and
-// in their messages, and everybody's spans meet in one collector.
+// One trace through client, proxy and server: both ends run the OpenTelemetry SDK and say where they are in the
+// handshake and in their messages, and everybody's spans meet in one collector.
 import assert from 'node:assert/strict';
 import {describe, it} from 'node:test';
 import {
@@ -266,7 +266,8 @@ describe('one connected trace', {concurrency: 5}, () => {
   });
 });
 
-// Each exemplar names a span of the operation it stands at, and a value that this span has and that belongs in the bucket.
+// Each exemplar names a span of the operation it stands at, and a value that this span has and that belongs in the
+// bucket.
 async function check(at: Stage, text: string): Promise<{metric: string; operation: string}[]> {
   const found = [
     ...text.matchAll(/^(\w+)_bucket\{(.*?)\} \d+ # \{trace_id="(\w{32})",span_id="(\w{16})"\} (\S+)(?: (\S+))?$/gm),

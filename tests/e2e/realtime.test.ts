@@ -1,5 +1,5 @@
-// Conversations as voice agents have them, and streamed replies by the hundred: what spans tell of each, against what the
-// client and the server know themselves.
+// Conversations as voice agents have them, and streamed replies by the hundred: what spans tell of each, against what
+// the client and the server know themselves.
 import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
 import {describe, it} from 'node:test';
@@ -365,11 +365,11 @@ describe('openai, Realtime: 200 turns of every kind, each told once, with its to
     });
 });
 
-// Client and server are in this process and share a clock, and the proxy stands between them: what passes it, passes after
-// it was sent here and before it came here. So its times lie within bounds that hold however busy the machine is (but for
-// the moments between its looking at the clock and at what came), and near what both ends saw but for the time for which
-// this process itself stood still.
-it(`${full ? 1000 : 200} streamed calls: the latencies spans tell are those that client and server measured`, async (test) => {
+// Client and server are in this process and share a clock, and the proxy stands between them: what passes it, passes
+// after it was sent here and before it came here. So its times lie within bounds that hold however busy the machine is
+// (but for the moments between its looking at the clock and at what came), and near what both ends saw but for the time
+// for which this process itself stood still.
+it(`${full ? 1000 : 200} streamed calls: spans tell the latencies that client and server measured`, async (test) => {
   const total = full ? 1000 : 200,
     connections = 5;
   interface Timed {
@@ -516,7 +516,8 @@ it(`${full ? 1000 : 200} streamed calls: the latencies spans tell are those that
   const at99 = (values: number[]) => values.sort((a, b) => a - b)[Math.ceil(0.99 * values.length) - 1]!;
   stood.sort((a, b) => a - b);
   test.diagnostic(
-    `half of the calls leave ${(100 * loose.sort((a, b) => a - b)[total >> 1]!).toFixed(1)} % of their length uncertain`,
+    `half of the calls leave ${(100 * loose.sort((a, b) => a - b)[total >> 1]!).toFixed(1)} % ` +
+      'of their length uncertain',
   );
   test.diagnostic(
     `this process stood still for over 2 ms during ${stood.filter((each) => each > 2).length} of ${total} calls`,
@@ -525,7 +526,8 @@ it(`${full ? 1000 : 200} streamed calls: the latencies spans tell are those that
   assert.ok(loose[total >> 1]! < 0.1, `too busy to measure: ${loose[total >> 1]} of a call's length is uncertain`);
   for (const [name, values] of Object.entries(off)) {
     test.diagnostic(
-      `${name} at p99: ${at99(raw[name]!).toFixed(3)} ms off, of which this process explains all but ${at99(values).toFixed(3)} ms`,
+      `${name} at p99: ${at99(raw[name]!).toFixed(3)} ms off, ` +
+        `of which this process explains all but ${at99(values).toFixed(3)} ms`,
     );
     assert.ok(
       at99(impossible[name]!) <= 1,

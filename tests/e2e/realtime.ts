@@ -1,5 +1,5 @@
-// OpenAI's Realtime service, played: the events of the GA API in the order it sends them, with its fields as far as clients
-// read them. What it says is made up, and what it is told, in text or as audio, says how it answers:
+// OpenAI's Realtime service, played: the events of the GA API in the order it sends them, with its fields as far as
+// clients read them. What it says is made up, and what it is told, in text or as audio, says how it answers:
 //   write N, speak N     N words, as text or aloud (a transcript and two pieces of audio for each)
 //   weather              asks for a tool
 //   hold, speak for ever go on until they are stopped: the first with no more words after four

@@ -1,5 +1,6 @@
-// One raw end of a WebSocket, in either role: writes any bytes, records what comes back, and checks that what comes back
-// is itself right. It answers pings and Closes as RFC 6455 asks unless told not to; everything else is the caller's.
+// One raw end of a WebSocket, in either role: writes any bytes, records what comes back, and checks that what comes
+// back is itself right. It answers pings and Closes as RFC 6455 asks unless told not to; everything else is the
+// caller's.
 import {createHash, randomBytes} from 'node:crypto';
 import {isUtf8} from 'node:buffer';
 import {connect, createServer, type Server, type Socket} from 'node:net';
@@ -116,7 +117,8 @@ export async function readHead(socket: Socket, deadlineMs = 10_000): Promise<Hea
         const closed = () =>
           done(
             new Error(
-              `connection ended after ${got.length} bytes of a head: ${JSON.stringify(got.toString('latin1').slice(0, 200))}`,
+              `connection ended after ${got.length} bytes of a head: ` +
+                JSON.stringify(got.toString('latin1').slice(0, 200)),
             ),
           );
         const data = (bytes: Buffer) => {
@@ -242,7 +244,8 @@ export class Endpoint {
 
   // ---- waiting
 
-  // Resolves when `done` holds, checked after everything received; false when `ms` passed or the connection ended first.
+  // Resolves when `done` holds, checked after everything received; false when `ms` passed or the connection ended
+  // first.
   async until(done: () => boolean, ms: number): Promise<boolean> {
     const deadline = Date.now() + ms;
     for (;;) {

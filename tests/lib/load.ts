@@ -31,7 +31,8 @@ export function readMessage(message: Buffer): {session: number; sequence: number
   return {session, sequence};
 }
 
-// Payload bytes of data frames on the wire, each way, below the library: what compression makes of a message only shows there.
+// Payload bytes of data frames on the wire, each way, below the library: what compression makes of a message only shows
+// there.
 export class Tap {
   sent = 0;
   received = 0;

@@ -1,5 +1,5 @@
-// collector.mjs PORT FILE: an OTLP/HTTP collector as a process of its own, which a test may kill. Each span's id and name is
-// in FILE, in the kernel's hands, before its batch is acknowledged.
+// collector.mjs PORT FILE: an OTLP/HTTP collector as a process of its own, which a test may kill. Each span's id and
+// name is in FILE, in the kernel's hands, before its batch is acknowledged.
 import {openSync, writeSync} from 'node:fs';
 import {collectorServer} from '../lib/collector.js';
 

@@ -1,7 +1,8 @@
 // load_client.mjs URL --sessions N --rate PER_SECOND --seconds S --size BYTES [--ca FILE] [--deflate]
 //
-// N sessions, spread evenly over the interval; each sends S·rate messages at its rate and expects every one back, in order
-// and unchanged, then closes 1000. Prints "connected", then as JSON what it counted. Loopback source addresses vary.
+// N sessions, spread evenly over the interval; each sends S·rate messages at its rate and expects every one back, in
+// order and unchanged, then closes 1000. Prints "connected", then as JSON what it counted. Loopback source addresses
+// vary.
 import {readFileSync} from 'node:fs';
 import {parseArgs} from 'node:util';
 import {WebSocket} from 'ws';

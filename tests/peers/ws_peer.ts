@@ -1,10 +1,10 @@
 // Node's `ws` as a WebSocket peer.
 //
 //   ws_peer.mjs serve [--tls CERT KEY] [--no-deflate]   echoes on a free loopback port, printed as "listening PORT"
-//   ws_peer.mjs connect [--no-deflate]                  reads URLs, one a line, from standard input; connects and echoes
+//   ws_peer.mjs connect [--no-deflate]                  reads URLs, one a line, from standard input; connects, echoes
 //
-// permessage-deflate is offered and accepted, for messages of any size; limits are out of the way: what is under test is
-// the other side.
+// permessage-deflate is offered and accepted, for messages of any size; limits are out of the way: what is under test
+// is the other side.
 import {readFileSync} from 'node:fs';
 import {createServer as createPlain} from 'node:http';
 import {createServer as createTls} from 'node:https';

@@ -9,7 +9,8 @@ export const out = join(dirname(web), 'build', 'web-test');
 
 export async function bundle(...files) {
   await mkdir(out, {recursive: true});
-  await symlink(join(web, 'node_modules'), join(out, 'node_modules')).catch(() => undefined); // so that node finds packages
+  // So that node finds packages.
+  await symlink(join(web, 'node_modules'), join(out, 'node_modules')).catch(() => undefined);
   await build({
     absWorkingDir: web,
     entryPoints: files,

@@ -1,6 +1,7 @@
-// npm run look [-- PART-OF-NAME ...] [-- --fast | --at=dark:1440]: opens every page of the built site in headless Chromium against the
-// fixture, light and dark, at 1440 px and 390 px (and a few at 360 and 3840), takes screenshots into build/screenshots,
-// runs axe-core on each, and fails on any violation, console error, CSP report or sideways scroll.
+// npm run look [-- PART-OF-NAME ...] [-- --fast | --at=dark:1440]: opens every page of the built site in headless
+// Chromium against the fixture, light and dark, at 1440 px and 390 px (and a few at 360 and 3840), takes screenshots
+// into build/screenshots, runs axe-core on each, and fails on any violation, console error, CSP report or sideways
+// scroll.
 import {mkdir, readFile} from 'node:fs/promises';
 import {createRequire} from 'node:module';
 import {dirname, join} from 'node:path';

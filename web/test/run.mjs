@@ -1,4 +1,5 @@
-// npm test: the page's logic, without a browser. Every *.test.ts beside this file, bundled and run by node's own runner.
+// npm test: the page's logic, without a browser. Every *.test.ts beside this file, bundled and run by node's own
+// runner.
 import {spawnSync} from 'node:child_process';
 import {readdirSync} from 'node:fs';
 import {dirname, join} from 'node:path';

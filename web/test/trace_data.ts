@@ -235,7 +235,8 @@ function slow(w: World): Trace {
             'exception.type': 'Error',
             'exception.message': 'connection reset by peer',
             'exception.stacktrace':
-              'Error: connection reset by peer\n    at Socket.<anonymous> (redis.js:41:9)\n    at Socket.emit (node:events:517:28)',
+              'Error: connection reset by peer\n    at Socket.<anonymous> (redis.js:41:9)\n' +
+              '    at Socket.emit (node:events:517:28)',
           },
         },
       ],

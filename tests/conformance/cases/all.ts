@@ -18,8 +18,8 @@ export const allCases = (): Case[] => {
   return cases.sort((a, b) => (key(a.id) < key(b.id) ? -1 : 1));
 };
 
-// Of the 216 compression cases a default run takes a few shapes of each corpus and each offer, with a quarter of the messages:
-// small messages, usual ones, and many fragments with one peer, usual ones with the others.
+// Of the 216 compression cases a default run takes a few shapes of each corpus and each offer, with a quarter of the
+// messages: small messages, usual ones, and many fragments with one peer, usual ones with the others.
 const usual = {most: new Set(['2', '5', '11']), least: new Set(['5'])};
 const compression = (one: Case): boolean => one.id.startsWith('12.') || one.id.startsWith('13.');
 

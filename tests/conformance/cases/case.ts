@@ -1,18 +1,21 @@
 // What a case is: data only. The fuzzer plays it in either role against a peer that echoes every message.
 //
-// Ids and meanings follow the numbering the field knows from the Autobahn TestSuite; the tables beside this file are our own.
+// Ids and meanings follow the numbering the field knows from the Autobahn TestSuite; the tables beside this file are
+// our own.
 import type {Frame} from '../../lib/frame.js';
 
 export type Verdict = 'OK' | 'NON-STRICT' | 'INFORMATIONAL' | 'UNIMPLEMENTED' | 'FAILED';
 export type CloseVerdict = 'OK' | 'INFORMATIONAL' | 'WRONG CODE' | 'UNCLEAN' | 'FAILED';
 
-export type Expected = {kind: 'text' | 'binary' | 'pong'; payload: Buffer} | {kind: 'mark'; name: string}; // a pause was sat through
+/** A mark says that a pause was sat through. */
+export type Expected = {kind: 'text' | 'binary' | 'pong'; payload: Buffer} | {kind: 'mark'; name: string};
 
 export type Mode = 'once' | 'frames' | {chop: number}; // one write; a write per frame; the same bytes N at a time
 
 export type Step =
   | {kind: 'write'; frames: Frame[]; mode: Mode}
-  | {kind: 'cuts'; frame: Frame; cuts: number[]; mark: string[]} // one frame, cut at payload offsets, a pause after each part
+  // One frame, cut at payload offsets, a pause after each part.
+  | {kind: 'cuts'; frame: Frame; cuts: number[]; mark: string[]}
   | {kind: 'pause'; ms: number; mark: string};
 
 export interface CloseExpected {

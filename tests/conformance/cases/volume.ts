@@ -122,7 +122,9 @@ function deflated(prefix: string, corpus: CorpusName, offers: Offer[], how: stri
     offers,
     corpus,
     binary: corpora.isBinary(corpus),
-    what: `permessage-deflate${how}: 1000 ${corpus} messages of ${named(size)}${fragment ? ` in fragments of ${named(fragment)}` : ''}`,
+    what:
+      `permessage-deflate${how}: 1000 ${corpus} messages of ${named(size)}` +
+      (fragment ? ` in fragments of ${named(fragment)}` : ''),
     message: (index) => corpora.slice(corpus, size, index),
   }));
 }

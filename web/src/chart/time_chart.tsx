@@ -49,7 +49,8 @@ export function TimeChart({
     const columns = stacked ? stack(series).reverse() : series.map((one) => one.values);
     return [times.map((ms) => ms / 1000), ...columns] as uPlot.AlignedData;
   }, [times, series, stacked]);
-  const shape = `${kind}|${theme}|${height}|${series.map((one) => `${one.label}${one.color}${one.dash ?? ''}${one.fill ?? ''}`).join('|')}`;
+  const lines = series.map((one) => `${one.label}${one.color}${one.dash ?? ''}${one.fill ?? ''}`).join('|');
+  const shape = `${kind}|${theme}|${height}|${lines}`;
 
   useLayoutEffect(() => {
     if (!box.current || width === 0) return;

@@ -1,7 +1,9 @@
 // The few pictograms the page needs, drawn with the text's own colour. They decorate; the control carries the name.
 const PATHS = {
   search: 'M7 12.2a5.2 5.2 0 1 0 0-10.4 5.2 5.2 0 0 0 0 10.4Zm3.8-1.4 3.7 3.7',
-  sun: 'M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM8 1v1.6M8 13.4V15M1 8h1.6M13.4 8H15M3 3l1.2 1.2M11.8 11.8 13 13M13 3l-1.2 1.2M4.2 11.8 3 13',
+  sun:
+    'M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM8 1v1.6' +
+    'M8 13.4V15M1 8h1.6M13.4 8H15M3 3l1.2 1.2M11.8 11.8 13 13M13 3l-1.2 1.2M4.2 11.8 3 13',
   moon: 'M13.5 9.8A6 6 0 0 1 6.2 2.5a6 6 0 1 0 7.3 7.3Z',
   auto: 'M8 14.2A6.2 6.2 0 1 0 8 1.8a6.2 6.2 0 0 0 0 12.4ZM8 1.8v12.4M8 5h4.9M8 8h6M8 11h4.9',
   down: 'm4 6 4 4 4-4',

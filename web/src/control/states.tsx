@@ -57,9 +57,14 @@ export function NothingReceived() {
       <div className="state left">
         <strong>Nothing received yet</strong>
         <p>Put the proxy in front of a WebSocket server and point it here. Its sessions appear within a second:</p>
-        <code className="command">{`sockeye proxy --listen 127.0.0.1:8080 --upstream ws://127.0.0.1:9000 \\\n  --otlp http://${host}:4318 --console ${window.location.origin}`}</code>
+        <code className="command">
+          {'sockeye proxy --listen 127.0.0.1:8080 --upstream ws://127.0.0.1:9000 \\\n' +
+            `  --otlp http://${host}:4318 --console ${window.location.origin}`}
+        </code>
         <p>Traces of any OpenTelemetry SDK come in the same way (OTLP over HTTP on 4318, gRPC on 4317):</p>
-        <code className="command">{`OTEL_EXPORTER_OTLP_ENDPOINT=http://${host}:4318 OTEL_SERVICE_NAME=my-service my-service`}</code>
+        <code className="command">
+          {`OTEL_EXPORTER_OTLP_ENDPOINT=http://${host}:4318 OTEL_SERVICE_NAME=my-service my-service`}
+        </code>
         <p>
           Only want to look around? <code>./dev demo</code> starts a small voice fleet with one frozen client.
         </p>

@@ -1,4 +1,5 @@
-// A text field whose value lives in the address: what is typed is kept here and handed on after a short pause or at Enter.
+// A text field whose value lives in the address: what is typed is kept here and handed on after a short pause or at
+// Enter.
 import {useEffect, useId, useRef, useState, type HTMLInputTypeAttribute} from 'react';
 import {Icon} from './icon';
 

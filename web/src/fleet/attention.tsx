@@ -32,11 +32,15 @@ export function Attention({
     ...(instance ? {instance} : {}),
   });
   const dying = trouble?.sessions ?? [];
-  // The stream tells the latest ends at once but only twenty of any kind; the store fills in the bad ones of the last hour.
+  // The stream tells the latest ends at once but only twenty of any kind; the store fills in the bad ones of the last
+  // hour.
   const stored = useAsk<SessionPage>(
     ['attention', route, instance],
-    () =>
-      `/sessions${parameters({state: 'ended', abnormal: true, sort: 'ended', from_ms: Math.round(clock() - 3_600_000), to_ms: Math.round(clock()), route, instance, limit: SHOWN})}`,
+    () => {
+      const to_ms = Math.round(clock());
+      const latest = {state: 'ended', abnormal: true, sort: 'ended', limit: SHOWN};
+      return `/sessions${parameters({...latest, from_ms: to_ms - 3_600_000, to_ms, route, instance})}`;
+    },
     {refreshMs: 10_000},
   );
   const known = new Map((stored.data?.sessions ?? []).map((one) => [one.id, one]));
@@ -103,7 +107,11 @@ export function Attention({
               session={one}
               level="bad"
               title={explainEnd(one, [], now).headline}
-              what={`${reasonLabel(one.end_reason) || 'abnormal'}${one.close_code ? ` ${one.close_code}` : ''}${one.initiator && one.initiator !== 'network' ? ` · by ${one.initiator}` : ''}`}
+              what={
+                (reasonLabel(one.end_reason) || 'abnormal') +
+                (one.close_code ? ` ${one.close_code}` : '') +
+                (one.initiator && one.initiator !== 'network' ? ` · by ${one.initiator}` : '')
+              }
               when={one.ended_ms ? <Stamp ms={one.ended_ms} /> : null}
             />
           ))}

@@ -17,14 +17,14 @@ export function Proxies({
     (a, b) =>
       Number(a.connected) - Number(b.connected) || a.service.localeCompare(b.service) || a.host.localeCompare(b.host),
   );
+  const connected = ordered.filter((one) => one.connected).length;
   return (
     <div id="proxies" className="fleet-proxies">
       <Card
         title="Proxies"
         tools={
           <span className="faint num">
-            {ordered.filter((one) => one.connected).length} connected, {ordered.filter((one) => !one.connected).length}{' '}
-            lost
+            {connected} connected, {ordered.length - connected} lost
           </span>
         }
       >

@@ -32,8 +32,10 @@ export function IncidentsPage() {
     placeholderData: keepPreviousData,
     queryFn: ({pageParam, signal}) => {
       const {from, to} = bounds(range);
+      const span = {from_ms: Math.round(from), to_ms: Math.round(to)},
+        page = {limit: 500, cursor: String(pageParam)};
       return ask<SessionPage>(
-        `/sessions${parameters({state: 'ended', abnormal: true, sort: 'ended', from_ms: Math.round(from), to_ms: Math.round(to), limit: 500, cursor: String(pageParam)})}`,
+        `/sessions${parameters({state: 'ended', abnormal: true, sort: 'ended', ...span, ...page})}`,
         signal,
       );
     },
@@ -44,7 +46,8 @@ export function IncidentsPage() {
     ['closes', key],
     () => {
       const {from, to} = bounds(range);
-      return `/closes${parameters({from_ms: Math.round(from), to_ms: Math.round(to), step_seconds: stepFor(from, to)})}`;
+      const step_seconds = stepFor(from, to);
+      return `/closes${parameters({from_ms: Math.round(from), to_ms: Math.round(to), step_seconds})}`;
     },
     {refreshMs: live ? 10_000 : false},
   );
@@ -112,7 +115,7 @@ export function IncidentsPage() {
         <Group
           title="Not answering now"
           level="bad"
-          means="Open sessions with heartbeats left unanswered. The proxy closes them after the configured number of misses."
+          means="Open sessions with heartbeats left unanswered. The proxy closes them after as many as are configured."
           total={missing.length}
           sessions={missing}
           all={address('/sessions', {trouble: 'true'})}
@@ -225,7 +228,10 @@ function Group({
                   title={worst?.text}
                 >
                   {one.state === 'ended'
-                    ? `${one.close_code ?? ''}${one.initiator ? ` by ${one.initiator}` : ''}${one.close_reason ? ` “${one.close_reason}”` : ''}${one.misses ? `, ${plural(one.misses, 'miss', 'misses')}` : ''}`
+                    ? (one.close_code ?? '') +
+                      (one.initiator ? ` by ${one.initiator}` : '') +
+                      (one.close_reason ? ` “${one.close_reason}”` : '') +
+                      (one.misses ? `, ${plural(one.misses, 'miss', 'misses')}` : '')
                     : (worst?.short ?? 'a call is stuck')}
                 </span>
                 <span className="num soft incident-time">

@@ -131,7 +131,8 @@ class LiveSocket {
       this.notify();
       return;
     }
-    if (message.type !== 'fleet' && message.type !== 'sessions' && message.type !== 'session') return; // of a newer console
+    // Of a newer console.
+    if (message.type !== 'fleet' && message.type !== 'sessions' && message.type !== 'session') return;
     setClock(message.now_ms);
     (this.latest as Record<string, LiveMessage>)[message.type] = message;
     this.notify();

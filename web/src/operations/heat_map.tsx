@@ -1,5 +1,5 @@
-// How long calls took, over time: a column a step, a row a bucket, darker = more. A cell leads to its traces, by click or
-// with arrows and Enter.
+// How long calls took, over time: a column a step, a row a bucket, darker = more. A cell leads to its traces, by click
+// or with arrows and Enter.
 import {useLayoutEffect, useRef, useState, type KeyboardEvent, type PointerEvent} from 'react';
 import {tick} from '../chart/axis';
 import {useWidth} from '../control/use_width';
@@ -146,7 +146,14 @@ export function HeatMap({
           tabIndex={0}
           role="application"
           aria-roledescription="heat map"
-          aria-label={`${title}: ${grid.most ? `from ${duration(lower(low))} to ${duration(upper(high))}, at most ${plural(grid.most, 'call')} in a cell` : 'no calls'}. Arrows choose a cell, Enter opens its traces.`}
+          aria-label={
+            `${title}: ` +
+            (grid.most
+              ? `from ${duration(lower(low))} to ${duration(upper(high))}, ` +
+                `at most ${plural(grid.most, 'call')} in a cell`
+              : 'no calls') +
+            '. Arrows choose a cell, Enter opens its traces.'
+          }
           style={{width: '100%', height: HEIGHT}}
           onPointerMove={(event) => setAt(cellAt(event))}
           onPointerLeave={() => setAt(null)}

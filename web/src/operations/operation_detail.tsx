@@ -28,7 +28,8 @@ export function OperationDetail({service, operation}: {service: string; operatio
     ['latency', key, service, operation, measure],
     () => {
       const {from, to} = bounds(range);
-      return `/latency${parameters({from_ms: Math.round(from), to_ms: Math.round(to), service, operation, step_seconds: stepFor(from, to, 60), histogram: measure})}`;
+      const span = {from_ms: Math.round(from), to_ms: Math.round(to), step_seconds: stepFor(from, to, 60)};
+      return `/latency${parameters({...span, service, operation, histogram: measure})}`;
     },
     {refreshMs: live ? 15_000 : false},
   );

@@ -28,7 +28,8 @@ export function navigate(to: string, options: {replace?: boolean} = {}): void {
   lastPath = window.location.pathname;
   tell();
   const [, anchor] = to.split('#');
-  if (anchor) setTimeout(() => document.getElementById(anchor)?.scrollIntoView({block: 'start'}), 60); // once the page is drawn
+  // Once the page is drawn.
+  if (anchor) setTimeout(() => document.getElementById(anchor)?.scrollIntoView({block: 'start'}), 60);
 }
 let lastPath = window.location.pathname;
 

@@ -183,7 +183,8 @@ function Filters() {
   const {range, key} = useRange();
   const fleet = useAsk<Fleet>(['fleet-names', key], () => {
     const {from, to} = bounds(range);
-    return `/fleet${parameters({from_ms: Math.round(from), to_ms: Math.round(to), step_seconds: Math.max(10, Math.ceil((to - from) / 1000))})}`;
+    const step_seconds = Math.max(10, Math.ceil((to - from) / 1000));
+    return `/fleet${parameters({from_ms: Math.round(from), to_ms: Math.round(to), step_seconds})}`;
   });
   const past = filter.state !== 'open';
   return (

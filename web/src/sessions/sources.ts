@@ -85,7 +85,8 @@ export function useStoredRows(filter: SessionFilter | null, range: RangeState): 
     initialPageParam: '',
     queryFn: ({pageParam, signal}) =>
       ask<SessionPage>(
-        `/sessions${parameters({...sessionParameters(filter!, bounds(range.range)), limit: PAGE, cursor: String(pageParam)})}`,
+        '/sessions' +
+          parameters({...sessionParameters(filter!, bounds(range.range)), limit: PAGE, cursor: String(pageParam)}),
         signal,
       ),
     getNextPageParam: (page) => page.cursor || undefined,

@@ -17,7 +17,8 @@ export function describe(message: RecordedMessage, lost: boolean): string {
     : message.side === 0
       ? 'client'
       : 'server';
-  return `${who} · ${message.type}${lost ? ' (never answered)' : ''} · ${bytes(message.length)}${message.compressed ? ' compressed' : ''}`;
+  const size = `${bytes(message.length)}${message.compressed ? ' compressed' : ''}`;
+  return `${who} · ${message.type}${lost ? ' (never answered)' : ''} · ${size}`;
 }
 
 export function Timeline({
@@ -69,7 +70,8 @@ export function Timeline({
     function wheel(event: WheelEvent): void {
       const {view: now, model: its, onView: tell} = latest.current;
       const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey;
-      if (!sideways && !event.ctrlKey && !event.metaKey && document.activeElement !== element) return; // the page scrolls on
+      // The page scrolls on.
+      if (!sideways && !event.ctrlKey && !event.metaKey && document.activeElement !== element) return;
       event.preventDefault();
       const size = now.to - now.from;
       if (sideways) {
@@ -167,7 +169,15 @@ export function Timeline({
 
   const spoken = hover ?? chosen;
   const message = spoken !== null ? model.messages[spoken] : undefined;
-  const name = `Messages of the session on two lanes, ${plural(model.messages.length, 'message')}, shown from ${preciseTime(view.from)} to ${preciseTime(view.to)}${model.silences[0] ? `; the client was silent for the last ${duration((model.silences[0][1] - model.silences[0][0]) / 1000)}` : ''}${model.silences[1] ? `; the server was silent for the last ${duration((model.silences[1][1] - model.silences[1][0]) / 1000)}` : ''}${model.lost.size ? `; ${plural(model.lost.size, 'ping')} never answered` : ''}. The same is in the table of messages.`;
+  const silent = (side: 0 | 1, who: string): string => {
+    const found = model.silences[side];
+    return found ? `; the ${who} was silent for the last ${duration((found[1] - found[0]) / 1000)}` : '';
+  };
+  const name =
+    `Messages of the session on two lanes, ${plural(model.messages.length, 'message')}, ` +
+    `shown from ${preciseTime(view.from)} to ${preciseTime(view.to)}${silent(0, 'client')}${silent(1, 'server')}` +
+    (model.lost.size ? `; ${plural(model.lost.size, 'ping')} never answered` : '') +
+    '. The same is in the table of messages.';
   return (
     <div className="timeline">
       <div className="timeline-bar">

@@ -1,5 +1,5 @@
-// The messages of a session on two lanes, from the flight recorder and, where they exist, from spans of single messages.
-// No drawing here.
+// The messages of a session on two lanes, from the flight recorder and, where they exist, from spans of single
+// messages. No drawing here.
 import type {RecordedMessage, Session, Span} from '../api/types';
 import {lastWords, unanswered} from './words';
 

@@ -26,7 +26,9 @@ export function troubles(session: Session, now_ms: number): Trouble[] {
       found.push({
         level: 'bad',
         short: `${LEG[leg]} missed ${plural(missed, 'heartbeat')}`,
-        text: `The ${LEG[leg]} left ${plural(missed, 'heartbeat')} in a row unanswered${silent !== null && silent >= QUIET_SECONDS ? ` and last sent something ${duration(silent)} ago` : ''}.`,
+        text:
+          `The ${LEG[leg]} left ${plural(missed, 'heartbeat')} in a row unanswered` +
+          (silent !== null && silent >= QUIET_SECONDS ? ` and last sent something ${duration(silent)} ago.` : '.'),
       });
     }
   }
@@ -65,7 +67,7 @@ export function silence(session: Session, leg: 0 | 1, now_ms: number): number | 
   return Math.max(0, (now_ms - last) / 1000);
 }
 
-/** The longer of both silences, as the `silence` order of the live list means it: since anything was said by anybody. */
+/** The longer of both silences, as the `silence` order of the live list means it. */
 export function quiet(session: Session, now_ms: number): number | null {
   const both = [silence(session, 0, now_ms), silence(session, 1, now_ms)].filter((one): one is number => one !== null);
   return both.length ? Math.min(...both) : null;
@@ -167,8 +169,8 @@ export function lastWords(session: Session, recorder: readonly RecordedMessage[]
 export const PONG_TIMEOUT_MS = 10_000;
 
 /**
- * Indices of Sockeye's own pings that were left unanswered. The last one of a leg may still be under way: it counts when it
- * is old, or when the one before it was lost too and the session is over.
+ * Indices of Sockeye's own pings that were left unanswered. The last one of a leg may still be under way: it counts
+ * when it is old, or when the one before it was lost too and the session is over.
  */
 export function unanswered(recorder: readonly RecordedMessage[], end_ms: number, over = false): Set<number> {
   const last: [number, number] = [-1, -1];
@@ -225,7 +227,8 @@ export function explainEnd(session: Session, recorder: readonly RecordedMessage[
     const last = words[side];
     if (last !== null && last !== undefined)
       before.push(
-        `Last message from the ${LEG[side]} ${at - last < 1000 ? 'right before' : `${duration((at - last) / 1000)} before`}.`,
+        `Last message from the ${LEG[side]} ` +
+          (at - last < 1000 ? 'right before.' : `${duration((at - last) / 1000)} before.`),
       );
     else if (session.messages[side] === 0) before.push(`The ${LEG[side]} never sent a message.`);
   }
@@ -244,7 +247,9 @@ function headline(session: Session, lostBy: [number, number]): string {
       const leg = lostBy[0] >= lostBy[1] && lostBy[0] > 0 ? 0 : lostBy[1] > 0 ? 1 : null;
       const many = Math.max(session.misses, leg === null ? 0 : lostBy[leg]); // the recorder may have forgotten some
       const by = leg === null ? '' : ` by the ${LEG[leg]}`;
-      return `Sockeye closed it${code}: ${many === 1 ? 'a heartbeat was' : many > 1 ? `${count(many)} heartbeats in a row were` : 'heartbeats were'} left unanswered${by}.`;
+      const missed =
+        many === 1 ? 'a heartbeat was' : many > 1 ? `${count(many)} heartbeats in a row were` : 'heartbeats were';
+      return `Sockeye closed it${code}: ${missed} left unanswered${by}.`;
     }
     case 'stuck':
       return `${who ?? 'The proxy'} closed it${code}: a call had stopped moving${said}.`;

@@ -133,13 +133,17 @@ export function Table<T>({
           {items.map((item) => {
             const row = at(item.index);
             const id = row ? rowKey(row) : undefined;
+            const color = row ? tone?.(row) : undefined;
             return (
               <div
                 key={item.index}
                 role="row"
                 aria-rowindex={item.index + 2}
                 tabIndex={item.index === active ? 0 : -1}
-                className={`table-row${opens ? ' opens' : ''}${row && tone?.(row) ? ` tone-${tone(row)}` : ''}${id !== undefined && id === selected ? ' selected' : ''}`}
+                className={
+                  `table-row${opens ? ' opens' : ''}${color ? ` tone-${color}` : ''}` +
+                  (id !== undefined && id === selected ? ' selected' : '')
+                }
                 {...(selected !== undefined ? {'aria-selected': id === selected} : {})}
                 ref={(element) => {
                   if (element && wantFocus.current && item.index === active) {

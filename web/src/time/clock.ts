@@ -1,10 +1,11 @@
-// "Now" is the console's, not the laptop's: a session silent for 41 s must say so on a machine whose clock is minutes off.
+// "Now" is the console's, not the laptop's: a session silent for 41 s must say so on a machine whose clock is minutes
+// off.
 import {useSyncExternalStore} from 'react';
 
 let offset = 0;
 let known = false;
 
-/** Every answer that carries the console's clock corrects ours; small differences are the network's and are left alone. */
+/** Every answer that carries the console's clock corrects ours; small differences are the network's and stay. */
 export function setClock(now_ms: number): void {
   const difference = now_ms - Date.now();
   if (!known || Math.abs(difference - offset) > 1500) {

@@ -51,7 +51,7 @@ export interface RangeState {
 
 export function useRange(): RangeState {
   const [query, change] = useQueryState();
-  const text = `${query.get('range') ?? ''}|${query.get('from') ?? ''}|${query.get('to') ?? ''}|${query.get('live') ?? ''}`;
+  const text = ['range', 'from', 'to', 'live'].map((key) => query.get(key) ?? '').join('|');
   return useMemo(() => {
     const range = parseRange(query);
     return {

@@ -1,5 +1,5 @@
-// From spans in any state to rows of a waterfall: one pass after sorting, no recursion (5,000 levels are real), and every
-// span shown exactly once whatever its parents claim:
+// From spans in any state to rows of a waterfall: one pass after sorting, no recursion (5,000 levels are real), and
+// every span shown exactly once whatever its parents claim:
 //   - a parent that never came: its children stand under a note that says so;
 //   - a cycle of parents: cut at its earliest span, which becomes a root and says so;
 //   - the same span twice: shown once, counted;
@@ -212,7 +212,7 @@ function earliestOn(start: number, parentOf: Int32Array, spans: readonly Span[])
   return best;
 }
 
-/** The stretch of time most spans are in: gaps of more than a day part the spans into groups, the largest one counts. */
+/** The stretch of time most spans are in: gaps of more than a day part the spans into groups, the largest counts. */
 function axis(spans: readonly Span[], order: readonly number[]): {from: number; to: number; off: Uint8Array} {
   const off = new Uint8Array(spans.length);
   let best = {from: 0, to: 0, begin: 0, end: 0},

@@ -42,7 +42,10 @@ export function Scatter({traces, from, to}: {traces: readonly TraceSummary[]; fr
           width={width}
           height={HEIGHT}
           role="img"
-          aria-label={`${plural(traces.length, 'trace')}, ${count(errors)} with errors, over time and duration between ${duration(low)} and ${duration(high)}. The list below has the same.`}
+          aria-label={
+            `${plural(traces.length, 'trace')}, ${count(errors)} with errors, over time and duration ` +
+            `between ${duration(low)} and ${duration(high)}. The list below has the same.`
+          }
         >
           {Array.from({length: decades + 1}, (_, i) => low * 10 ** i)
             .filter((_, i) => decades < 5 || i % 2 === 0)
@@ -70,7 +73,11 @@ export function Scatter({traces, from, to}: {traces: readonly TraceSummary[]; fr
                 className={one.errors ? 'failed' : 'fine'}
                 onClick={() => navigate(`/traces/${encodeURIComponent(one.trace_id)}`)}
               >
-                <title>{`${one.root_operation || '(no name)'} · ${one.root_service}\n${duration(one.duration_seconds)} at ${time(one.start_ms)}${one.errors ? `\n${plural(one.errors, 'error')}` : ''}`}</title>
+                <title>
+                  {`${one.root_operation || '(no name)'} · ${one.root_service}\n` +
+                    `${duration(one.duration_seconds)} at ${time(one.start_ms)}` +
+                    (one.errors ? `\n${plural(one.errors, 'error')}` : '')}
+                </title>
               </circle>
             ))}
         </svg>

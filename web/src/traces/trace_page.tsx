@@ -37,6 +37,7 @@ export function TracePage({id}: {id: string}) {
   if (!root) return <Empty page title="The trace has no spans" />;
   const errors = layout.rows.reduce((sum, row) => sum + (row.span?.status === 'error' ? 1 : 0), 0);
   const session = trace.spans.find((one) => one.session !== null)?.session ?? null;
+  const length = duration((layout.to - layout.from) / 1000);
   return (
     <div className="trace">
       <nav className="crumbs" aria-label="Where">
@@ -49,7 +50,7 @@ export function TracePage({id}: {id: string}) {
           <span className="soft">{root.service}</span> {root.name || '(no name)'}
         </h1>
         <span className="about num">
-          <Stamp ms={layout.from} /> · <span className="strong">{duration((layout.to - layout.from) / 1000)}</span> ·{' '}
+          <Stamp ms={layout.from} /> · <span className="strong">{length}</span> ·{' '}
           {plural(trace.spans.length - layout.copies, 'span')}
           {errors > 0 && (
             <>
@@ -93,7 +94,8 @@ function Notes({layout, truncated, spans}: {layout: Layout; truncated: boolean; 
   if (truncated) notes.push(`Only the first ${count(spans)} spans are shown; there are more.`);
   if (layout.missing)
     notes.push(
-      `${plural(layout.missing, 'parent')} never arrived: not sampled, not exported yet, or of a service that sends its spans elsewhere.`,
+      `${plural(layout.missing, 'parent')} never arrived: not sampled, not exported yet, ` +
+        'or of a service that sends its spans elsewhere.',
     );
   if (layout.cycles) notes.push(`${plural(layout.cycles, 'cycle')} of parents cut open.`);
   if (layout.offClock)
@@ -117,7 +119,8 @@ function Neighbours({session, trace, at}: {session: string; trace: string; at: n
   const found = useAsk<Found>(
     ['neighbours', session, trace],
     () =>
-      `/traces${parameters({session, from_ms: Math.round(at - 43_200_000), to_ms: Math.round(at + 43_200_000), limit: 100})}`,
+      '/traces' +
+      parameters({session, from_ms: Math.round(at - 43_200_000), to_ms: Math.round(at + 43_200_000), limit: 100}),
   );
   const list = [...(found.data?.traces ?? [])].sort((a, b) => a.start_ms - b.start_ms),
     here = list.findIndex((one) => one.trace_id === trace);

@@ -56,7 +56,10 @@ export const WaterfallRow = memo(function WaterfallRow({
       aria-selected={chosen}
       {...(row.children > 0 ? {'aria-expanded': !folded} : {})}
       tabIndex={tabbable ? 0 : -1}
-      className={`wf-row${chosen ? ' chosen' : ''}${dim ? ' dim' : ''}${span ? '' : ' missing'}${span?.status === 'error' ? ' failed' : ''}`}
+      className={
+        `wf-row${chosen ? ' chosen' : ''}${dim ? ' dim' : ''}${span ? '' : ' missing'}` +
+        (span?.status === 'error' ? ' failed' : '')
+      }
       style={{transform: `translateY(${top}px)`}}
       ref={(element) => {
         if (element && focus?.current) {
@@ -197,7 +200,11 @@ function Bar({
           </>
         ) : (
           <span
-            className={`wf-bar${row.open ? ' open' : ''}${span.name === 'websocket.connection.segment' ? ' segment' : ''}`}
+            className={[
+              'wf-bar',
+              row.open ? 'open' : '',
+              span.name === 'websocket.connection.segment' ? 'segment' : '',
+            ].join(' ')}
             style={{left: `${left}%`, width: `max(2px, ${width}%)`, color: `var(${color})`}}
           />
         ))}

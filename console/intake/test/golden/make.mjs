@@ -1,5 +1,5 @@
-// Writes the requests beside this file: what the JavaScript OpenTelemetry SDK's exporters put on the wire for one trace,
-// three logs and five metrics, caught by a server. Run in tests/ (its node_modules are used):
+// Writes the requests beside this file: what the JavaScript OpenTelemetry SDK's exporters put on the wire for one
+// trace, three logs and five metrics, caught by a server. Run in tests/ (its node_modules are used):
 //   node ../console/intake/test/golden/make.mjs
 import {createServer} from 'node:http';
 import {createRequire} from 'node:module';
