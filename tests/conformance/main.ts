@@ -11,7 +11,7 @@ import {allCases, defaultCases, matches} from './cases/all.js';
 import {type PeerName, peerNames} from './peers.js';
 import {runProxyCases} from './proxy_cases.js';
 import {table, writeReport} from './report.js';
-import {type Direction, runSuite} from './suite.js';
+import {type Direction, runSuite, throughProxy} from './suite.js';
 
 const usage =
   'conformance [--all] [--case GLOB]... [--peer ws|python|beast]... [--direction client|server|proxy]... [--direct]';
@@ -77,7 +77,7 @@ for (const direction of directions) {
         ? `fuzzing client → proxy → ${peer} echo server`
         : `${peer} echo client → proxy → fuzzing server`;
     const started = Date.now();
-    const rows = await runSuite(direction, peer, cases, true, !values.direct, (done, of) =>
+    const rows = await runSuite(direction, peer, cases, values.direct ? undefined : throughProxy, (done, of) =>
       status(`${title}: ${done}/${of}`),
     );
     status('');

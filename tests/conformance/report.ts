@@ -1,31 +1,7 @@
 // Two verdicts a case, side by side: the peer alone, and the peer behind the proxy.
 import {mkdirSync, writeFileSync} from 'node:fs';
 import {dirname} from 'node:path';
-import type {Case, CloseVerdict, Verdict} from './cases/case.js';
-import type {Outcome} from './fuzzer.js';
-
-const rank: Record<Verdict, number> = {OK: 0, INFORMATIONAL: 0, 'NON-STRICT': 1, UNIMPLEMENTED: 2, FAILED: 3};
-const closeRank: Record<CloseVerdict, number> = {OK: 0, INFORMATIONAL: 0, 'WRONG CODE': 1, UNCLEAN: 2, FAILED: 3};
-
-export interface Row {
-  id: string;
-  what: string;
-  direct: Outcome;
-  proxied?: Outcome;
-  worse: string; // why the proxied verdict counts against the proxy; "" = it does not
-}
-
-export function compare(one: Case, direct: Outcome, proxied: Outcome | undefined): Row {
-  const row = {id: one.id, what: one.what, direct, proxied};
-  if (!proxied) return {...row, worse: ''};
-  const problems: string[] = [];
-  // The proxy enforces the rules itself, so behind it no case may fail, whatever the peer alone does.
-  if (rank[proxied.verdict] > rank[direct.verdict] || proxied.verdict === 'FAILED')
-    problems.push(`${proxied.verdict} behind the proxy, ${direct.verdict} direct`);
-  if (closeRank[proxied.close] > closeRank[direct.close])
-    problems.push(`close ${proxied.close} behind the proxy, ${direct.close} direct`);
-  return {...row, worse: problems.join('; ')};
-}
+import type {Again, Row} from './verdict.js';
 
 const counts = <T extends string>(values: T[]): string => {
   const table = new Map<T, number>();
@@ -37,6 +13,14 @@ export function writeReport(file: string, title: string, rows: Row[]): void {
   mkdirSync(dirname(file), {recursive: true});
   writeFileSync(file, `${JSON.stringify({title, cases: rows}, undefined, 1)}\n`);
 }
+
+const shares = (table: Record<string, number>): string =>
+  Object.entries(table)
+    .map(([verdict, n]) => `${n} × ${verdict}`)
+    .join('; ');
+
+const triedAgain = ({tries, differed, direct, proxied}: Again): string =>
+  `tried again ${tries} times, worse than ever without the proxy in ${differed}: direct ${shares(direct)}; proxied ${shares(proxied)}`;
 
 // The table of one direction and peer: a line a group, then every case that is not plainly good.
 export function table(title: string, rows: Row[]): string {
@@ -58,8 +42,9 @@ export function table(title: string, rows: Row[]): string {
     const odd = [row.direct, row.proxied].some(
       (one) => one && (one.verdict === 'FAILED' || !['OK', 'INFORMATIONAL'].includes(one.close)),
     );
-    if (!row.worse && !odd) continue;
+    if (!row.worse && !odd && !row.again) continue;
     lines.push(`  ${row.worse ? 'WORSE' : 'note '} ${row.id.padEnd(8)} ${row.what}`);
+    if (row.again) lines.push(`          ${triedAgain(row.again)}`);
     for (const [name, one] of [
       ['direct', row.direct],
       ['proxied', row.proxied],

@@ -19,6 +19,7 @@ const order = [
   'libraries',
   'browser',
   'http',
+  'conformance',
   'peers',
   'lifecycle',
   'console_input',
