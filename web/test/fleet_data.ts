@@ -1,6 +1,7 @@
 // A voice fleet: calls, realtime model sessions, chat, chargers. Among them a frozen client, a slow reader, one that
 // vanished, and one whose every string is hostile.
 import type {
+  Pair,
   EndReason,
   Fleet,
   Closes,
@@ -268,7 +269,7 @@ export function fleet(w: World, from: number, to: number, step: number): Fleet {
         const half = route.name === 'chat' ? 1 : 0.5;
         const active = Math.round(route.active * half * daily(time) * random.between(0.95, 1.05));
         const incident = proxy.host === 'bridge-b' && time > w.started - 1_500_000 && time < w.started - 1_100_000;
-        points.push({
+        const point = {
           time_ms: time,
           instance: proxy.instance,
           route: route.name,
@@ -280,11 +281,11 @@ export function fleet(w: World, from: number, to: number, step: number): Fleet {
           messages: [
             active * route.rate[0] * step * random.between(0.9, 1.1),
             active * route.rate[1] * step * random.between(0.7, 1.2),
-          ],
+          ] as Pair,
           bytes: [
             active * route.rate[0] * step * route.size[0],
             active * route.rate[1] * step * route.size[1] * random.between(0.7, 1.2),
-          ],
+          ] as Pair,
           misses: incident ? random.whole(1, 6) : random.next() < 0.03 ? 1 : 0,
           stuck: incident
             ? 2
@@ -294,8 +295,17 @@ export function fleet(w: World, from: number, to: number, step: number): Fleet {
           buffered_sessions: incident ? 3 : random.next() < 0.1 ? 1 : 0,
           buffered_bytes: incident ? random.between(1e5, 3e6) : random.next() < 0.1 ? random.between(1e3, 1e5) : 0,
           invocations_open: route.name === 'realtime' ? Math.round(active / 4) : 0,
-          rtt_p50_seconds: [random.tail(0.034, 0.1) * (incident ? 2.5 : 1), random.tail(0.0011, 0.1)],
-          rtt_p99_seconds: [random.tail(0.12, 0.2) * (incident ? 4 : 1), random.tail(0.004, 0.2)],
+          rtt_p50_seconds: [random.tail(0.034, 0.1) * (incident ? 2.5 : 1), random.tail(0.0011, 0.1)] as Pair,
+          rtt_p99_seconds: [random.tail(0.12, 0.2) * (incident ? 4 : 1), random.tail(0.004, 0.2)] as Pair,
+        };
+        points.push({
+          ...point,
+          active_min: Math.round(active * 0.94),
+          active_max: Math.round(active * 1.06),
+          stuck_max: point.stuck,
+          buffered_bytes_max: point.buffered_bytes * 1.5,
+          rtt_max_seconds: [point.rtt_p99_seconds[0] * 1.3, point.rtt_p99_seconds[1] * 1.2],
+          covered_seconds: Math.min(step, Math.max(0, (Date.now() - time) / 1000)),
         });
       }
   }

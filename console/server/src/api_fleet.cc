@@ -54,6 +54,10 @@ void write_point(base::Json& json, const store::FleetPoint& p) {
   json.key("buffered_bytes").number(p.buffered_bytes).key("invocations_open").number(p.invocations_open);
   pair(json, "rtt_p50_seconds", p.rtt_p50_seconds);
   pair(json, "rtt_p99_seconds", p.rtt_p99_seconds);
+  json.key("active_min").number(p.active_min).key("active_max").number(p.active_max);
+  json.key("stuck_max").number(p.stuck_max).key("buffered_bytes_max").number(p.buffered_bytes_max);
+  pair(json, "rtt_max_seconds", p.rtt_max_seconds);
+  seconds(json, "covered_seconds", static_cast<double>(p.covered_ms) / 1e3);
   json.close('}');
 }
 

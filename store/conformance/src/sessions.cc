@@ -332,6 +332,9 @@ void the_fleet_over_time(World& world) {
       point.opened = 1;
       point.bytes[1] = 100;
       point.rtt_p50_seconds[0] = i % 2 == 0 ? 0.25F : none;
+      point.stuck = i == 2 ? 3 : 0;
+      point.buffered_bytes = i == 4 ? 5000 : 10;
+      point.rtt_p99_seconds[0] = i == 3 ? 2.5F : i == 0 ? none : 0.5F;
       point.rtt_p99_seconds[1] = none;
       batch.fleet.push_back(point);
     }
@@ -343,6 +346,9 @@ void the_fleet_over_time(World& world) {
   EXPECT_EQ((*fine)[3].active, 13U);
   EXPECT_EQ((*fine)[3].interval_ms, 10'000U);
   EXPECT_TRUE(std::isnan((*fine)[3].rtt_p50_seconds[0]));
+  EXPECT_EQ((*fine)[3].active_min, 13U);
+  EXPECT_EQ((*fine)[3].active_max, 13U);
+  EXPECT_EQ((*fine)[3].covered_ms, 10'000U);
   store::FleetQuery query;
   query.step_ns = 60 * second;
   const auto coarse = world.store().fleet(query, soon());
@@ -358,6 +364,24 @@ void the_fleet_over_time(World& world) {
   EXPECT_NEAR(static_cast<double>(one.active), 12.5, 0.5);
   EXPECT_FLOAT_EQ(one.rtt_p50_seconds[0], 0.25F);
   EXPECT_TRUE(std::isnan(one.rtt_p99_seconds[1]));
+  // An average hides a peak; the peak is told beside it.
+  EXPECT_EQ(one.active_min, 10U);
+  EXPECT_EQ(one.active_max, 15U);
+  EXPECT_EQ(one.stuck, 1U);
+  EXPECT_EQ(one.stuck_max, 3U);
+  EXPECT_EQ(one.buffered_bytes_max, 5000U);
+  EXPECT_FLOAT_EQ(one.rtt_max_seconds[0], 2.5F);
+  EXPECT_TRUE(std::isnan(one.rtt_max_seconds[1]));
+  EXPECT_EQ(one.covered_ms, 60'000U);
+  // Of the last step only so much is known as was reported.
+  query.step_ns = 40 * second;
+  const auto partial = world.store().fleet(query, soon());
+  ASSERT_TRUE(partial);
+  ASSERT_EQ(partial->size(), 4U);
+  EXPECT_EQ((*partial)[2].interval_ms, 40'000U);
+  EXPECT_EQ((*partial)[0].covered_ms, 40'000U);
+  EXPECT_EQ((*partial)[2].covered_ms, 20'000U);
+  query.step_ns = 60 * second;
   query.time = {at(10), at(30)};
   query.route = "chat";
   EXPECT_EQ((*world.store().fleet(query, soon()))[0].opened, 2U);

@@ -120,12 +120,13 @@ base::Result<std::vector<store::SessionPoint>> points(Database& db, const base::
 
 namespace {
 
-// Sums of what is counted, means of what is measured.
+// Sums of what is counted, means of what is measured, and its peaks.
 struct Merged {
   store::FleetPoint sum;
   std::uint64_t points = 0;
   double rtt_sum[4] = {};
   std::uint64_t rtt_points[4] = {};
+  std::uint64_t covered_ms = 0;
 
   void add(const store::FleetPoint& p) {
     ++points;
@@ -141,6 +142,14 @@ struct Merged {
       add_rtt(2 + i, p.rtt_p99_seconds[i]);
     }
     sum.interval_ms = std::max(points == 1 ? 0 : sum.interval_ms, p.interval_ms);
+    covered_ms += p.interval_ms;
+    sum.active_min = points == 1 ? p.active : std::min(sum.active_min, p.active);
+    sum.active_max = std::max(sum.active_max, p.active);
+    sum.stuck_max = std::max(sum.stuck_max, p.stuck);
+    sum.buffered_bytes_max = std::max(sum.buffered_bytes_max, p.buffered_bytes);
+    for (int i = 0; i < 2; ++i)  // fmax: of a number and a NaN, the number
+      sum.rtt_max_seconds[i] =
+          points == 1 ? p.rtt_p99_seconds[i] : std::fmax(sum.rtt_max_seconds[i], p.rtt_p99_seconds[i]);
   }
   void add_rtt(int which, float value) {
     if (std::isnan(value)) return;
@@ -190,6 +199,7 @@ base::Result<std::vector<store::FleetPoint>> fleet(Database& db, const store::Fl
     const std::uint64_t step_ms = query.step_ns / 1'000'000;
     if (step_ms > to.interval_ms)
       to.interval_ms = static_cast<std::uint32_t>(std::min<std::uint64_t>(step_ms, UINT32_MAX));
+    to.covered_ms = static_cast<std::uint32_t>(std::min<std::uint64_t>(value.covered_ms, to.interval_ms));
   }
   return out;
 }

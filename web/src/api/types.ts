@@ -70,6 +70,12 @@ export interface FleetPoint {
   invocations_open: number;
   rtt_p50_seconds: MaybePair;
   rtt_p99_seconds: MaybePair;
+  active_min: number; // peaks within the step, where the figures above are means over it
+  active_max: number;
+  stuck_max: number;
+  buffered_bytes_max: number;
+  rtt_max_seconds: MaybePair; // highest rtt_p99_seconds
+  covered_seconds: number; // of the step: how long figures were reported
 }
 
 // GET /api/v1/closes?from_ms&to_ms[&step_seconds]

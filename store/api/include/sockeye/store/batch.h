@@ -145,6 +145,10 @@ struct FleetPoint {
   std::uint64_t messages[2] = {}, bytes[2] = {};                     // by sender, in it
   std::uint64_t misses = 0, stuck = 0, buffered_sessions = 0, buffered_bytes = 0, invocations_open = 0;
   float rtt_p50_seconds[2] = {}, rtt_p99_seconds[2] = {};  // by leg; NaN: no sample
+  // Of an answer alone, which puts points together over a step: what averages hide, and how much of the step is known.
+  std::uint64_t active_min = 0, active_max = 0, stuck_max = 0, buffered_bytes_max = 0;
+  float rtt_max_seconds[2] = {};  // highest rtt_p99_seconds
+  std::uint32_t covered_ms = 0;   // of interval_ms: how long figures were reported
 };
 
 struct Batch {

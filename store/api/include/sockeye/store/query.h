@@ -122,7 +122,7 @@ struct CloseCount {
 struct FleetQuery {
   TimeRange time;
   std::string instance, route;
-  std::uint64_t step_ns = 10'000'000'000;  // points are added up (rates) or averaged (gauges) over it
+  std::uint64_t step_ns = 10'000'000'000;  // points are added up (counts) or averaged (gauges, with their peaks beside)
 };
 
 struct StoreStats {
