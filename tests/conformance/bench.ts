@@ -155,7 +155,7 @@ export class Bench {
     await eventually(
       `one more ${kind} is counted`,
       async () => (await this.metrics()).sum('websocket_anomalies_total', labels) === before + 1,
-      3000,
+      10_000,
     );
   }
 

@@ -47,6 +47,24 @@ export async function eventually<T>(
 // For spans of time that are themselves what is tested (a pause between two fragments, a load's duration).
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+// How late a timer of this process was at most since it was made, in ms: what a busy machine adds to every time that is
+// measured here. A bound on a time that must hold on any machine is the promise plus this.
+export class Lateness {
+  private most = 0;
+  private last = performance.now();
+  private readonly timer = setInterval(() => this.look(), 10);
+  private look(): void {
+    const now = performance.now();
+    this.most = Math.max(this.most, now - this.last - 10);
+    this.last = now;
+  }
+  stop(): number {
+    this.look();
+    clearInterval(this.timer);
+    return this.most;
+  }
+}
+
 // Runs `tasks`, at most `width` at a time, in order.
 export async function pool(width: number, tasks: (() => Promise<void>)[]): Promise<void> {
   let next = 0;
