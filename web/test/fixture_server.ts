@@ -289,17 +289,20 @@ export async function start({
     peer.on('close', () => clearInterval(timer));
   }
 
+  const terminate = (): void => {
+    for (const one of sockets.clients) one.terminate();
+  };
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as {port: number}).port}`,
     world: w,
     asked,
-    dropLive: () => sockets.clients.forEach((one) => one.terminate()),
+    dropLive: terminate,
     refuseLive: (refuse) => void (refusing = refuse),
     fail: (path) => void (failing = path),
     close: async () => {
-      sockets.clients.forEach((one) => one.terminate());
+      terminate();
       server.closeAllConnections();
       server.close();
       await once(server, 'close');

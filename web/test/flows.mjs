@@ -86,6 +86,18 @@ await flow('tables: arrows move the focus, Enter opens', async (page) => {
   await page.waitForURL(/sessions\/[0-9a-f-]{36}$/);
 });
 
+await flow('the message list can be read to its oldest row', async (page) => {
+  await page.goto(`${full.url}/sessions/${full.world.vanished.id}`);
+  const table = page.getByRole('grid', {name: 'Messages of this session, latest first'});
+  await table.getByRole('row').nth(1).focus();
+  await page.keyboard.press('End');
+  const oldest = table.locator(`[aria-rowindex="${await table.getAttribute('aria-rowcount')}"]`);
+  await oldest.getByText(/^\d\d:\d\d:\d\d\.\d{3}$/).waitFor({timeout: 5000});
+  assert.equal(await oldest.locator('.skeleton').count(), 0);
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/message=0/);
+});
+
 await flow('help opens with ?, closes with Esc; g t goes to Traces; the theme is remembered', async (page) => {
   await page.goto(full.url);
   await page.getByRole('heading', {name: 'Fleet'}).waitFor();
@@ -120,8 +132,8 @@ await flow('a lost live connection is said and comes back by itself', async (pag
   full.refuseLive(true);
   full.dropLive();
   await page.getByText('No live connection.').waitFor();
-  full.refuseLive(false);
   await page.getByRole('button', {name: 'Try now'}).click();
+  full.refuseLive(false);
   await page.getByText('No live connection.').waitFor({state: 'detached'});
 });
 

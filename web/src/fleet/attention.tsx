@@ -109,10 +109,10 @@ export function Attention({
               title={explainEnd(one, [], now).headline}
               what={
                 (reasonLabel(one.end_reason) || 'abnormal') +
-                (one.close_code ? ` ${one.close_code}` : '') +
+                (one.close_code !== null ? ` ${one.close_code}` : '') +
                 (one.initiator && one.initiator !== 'network' ? ` · by ${one.initiator}` : '')
               }
-              when={one.ended_ms ? <Stamp ms={one.ended_ms} /> : null}
+              when={one.ended_ms !== null ? <Stamp ms={one.ended_ms} /> : null}
             />
           ))}
           {dead.length === 0 && (

@@ -92,7 +92,7 @@ export function Table<T>({
       move(steps[event.key]!);
     } else if (event.key === 'Enter' && (event.target as HTMLElement).getAttribute('role') === 'row') {
       const row = at(active);
-      if (row) {
+      if (row !== undefined) {
         event.preventDefault();
         open(row);
       }
@@ -131,10 +131,12 @@ export function Table<T>({
       ) : (
         <div className="table-body" role="rowgroup" style={{height: virtual.getTotalSize()}}>
           {items.map((item) => {
+            // A row may be any value, 0 and '' too: only undefined says that it is on its way.
             const row = at(item.index);
-            const id = row ? rowKey(row) : undefined;
-            const color = row ? tone?.(row) : undefined;
+            const id = row !== undefined ? rowKey(row) : undefined;
+            const color = row !== undefined ? tone?.(row) : undefined;
             return (
+              // biome-ignore lint/a11y/useKeyWithClickEvents: the grid around it hears the keys.
               <div
                 key={item.index}
                 role="row"
@@ -153,11 +155,11 @@ export function Table<T>({
                 }}
                 style={{...grid, transform: `translateY(${item.start}px)`, height: ROW}}
                 onFocus={() => setActive(item.index)}
-                onClick={row ? (event) => click(event, row, item.index) : undefined}
+                onClick={row !== undefined ? (event) => click(event, row, item.index) : undefined}
               >
                 {shown.map((column) => (
                   <div key={column.key} role="gridcell" className={`cell${column.end ? ' end' : ''}`}>
-                    {row ? column.cell(row) : <span className="skeleton">……</span>}
+                    {row !== undefined ? column.cell(row) : <span className="skeleton">……</span>}
                   </div>
                 ))}
               </div>
