@@ -4,11 +4,13 @@
 import {useEffect, useLayoutEffect, useMemo, useRef, useState} from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import {color, useThemeVersion} from '../shell/theme';
+import {useColors} from '../shell/theme';
 import {preciseTime, time, utc} from '../time/format';
 import {useWidth} from '../control/use_width';
 import {distinct, tick} from './axis';
 import {latest, lonely, stack, summary, type Series} from './series';
+
+const NONE: {time_ms: number; color: string}[] = [];
 
 export function TimeChart({
   title,
@@ -22,7 +24,7 @@ export function TimeChart({
   onSelect,
   onReset,
   legend = true,
-  marks = [],
+  marks = NONE,
 }: {
   title: string;
   times: number[]; // Unix ms
@@ -40,7 +42,7 @@ export function TimeChart({
 }) {
   const [box, width] = useWidth<HTMLDivElement>();
   const plot = useRef<uPlot | null>(null);
-  const theme = useThemeVersion();
+  const color = useColors();
   const [at, setAt] = useState<number | null>(null);
   const told = useRef({format, onSelect, onReset, from, to, marks});
   told.current = {format, onSelect, onReset, from, to, marks};
@@ -50,10 +52,13 @@ export function TimeChart({
     return [times.map((ms) => ms / 1000), ...columns] as uPlot.AlignedData;
   }, [times, series, stacked]);
   const lines = series.map((one) => `${one.label}${one.color}${one.dash ?? ''}${one.fill ?? ''}`).join('|');
-  const shape = `${kind}|${theme}|${height}|${lines}`;
+  const shape = `${kind}|${lines}`;
+  const visible = width > 0;
 
+  // The chart is made anew only when its kind, its lines (both in `shape`) or the colours change.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the rest comes through the effects below.
   useLayoutEffect(() => {
-    if (!box.current || width === 0) return;
+    if (!box.current || !visible) return;
     const ordered = stacked ? [...series].reverse() : series;
     const grid = {stroke: color('--grid'), width: 1};
     const axis = {stroke: color('--text-3'), font: '11px system-ui, sans-serif', grid, ticks: {show: false}};
@@ -143,9 +148,11 @@ export function TimeChart({
       chart.destroy();
       plot.current = null;
     };
-    // The rest reaches the chart through setData and setSize below.
-  }, [shape, width === 0]);
-  useEffect(() => plot.current?.setData(data), [data, from, to]);
+  }, [shape, visible, color]);
+  useEffect(() => plot.current?.setData(data), [data]);
+  useEffect(() => plot.current?.setScale('x', {min: from / 1000, max: to / 1000}), [from, to]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `draw` reads the marks where the last render left them.
+  useEffect(() => plot.current?.redraw(false), [marks]);
   useEffect(() => {
     if (width) plot.current?.setSize({width, height});
   }, [width, height]);

@@ -83,6 +83,7 @@ export function TextInput({
         <div className="search">
           <Icon name="search" />
           {input}
+          {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a kbd takes no focus. */}
           <kbd aria-hidden="true">/</kbd>
         </div>
       ) : (

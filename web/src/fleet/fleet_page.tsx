@@ -9,7 +9,7 @@ import {useLive} from '../live/socket';
 import {useQueryState} from '../route/location';
 import {useStatus} from '../shell/shell';
 import {bytes, count, duration, rate} from '../text/units';
-import {bounds, stepFor, useRange} from '../time/range';
+import {bounds, stepFor, useBounds, useRange} from '../time/range';
 import {closeLines, fleetLines, fleetNow} from './aggregate';
 import {Attention} from './attention';
 import {FleetCard, sumOf} from './fleet_card';
@@ -37,8 +37,7 @@ export function FleetPage() {
   const closes = useAsk<Closes>(['closes', key], () => `/closes${parameters(ends())}`, {refreshMs});
   const current = useLive('fleet', live);
 
-  // The window is the one at the time of the answer: axis and data move together.
-  const {from, to} = useMemo(() => bounds(range), [range, fleet.dataUpdatedAt]);
+  const {from, to} = useBounds(range, fleet.dataUpdatedAt);
   const step = fleet.data?.step_seconds ?? stepFor(from, to);
   const lines = useMemo(
     () => fleetLines(fleet.data?.points ?? [], step, from, to, route, instance),

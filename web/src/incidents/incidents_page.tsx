@@ -16,7 +16,7 @@ import {sessionHref} from '../sessions/columns';
 import {isAbnormal, REASONS, REASON_ORDER, reasonLabel, silence, troubles} from '../sessions/words';
 import {count, duration, plural, shortId} from '../text/units';
 import {useNow} from '../time/clock';
-import {bounds, stepFor, useRange} from '../time/range';
+import {bounds, stepFor, useBounds, useRange} from '../time/range';
 import {Stamp} from '../time/stamp';
 
 const EACH = 8;
@@ -51,7 +51,7 @@ export function IncidentsPage() {
     },
     {refreshMs: live ? 10_000 : false},
   );
-  const {from, to} = useMemo(() => bounds(range), [range, closes.dataUpdatedAt]);
+  const {from, to} = useBounds(range, closes.dataUpdatedAt);
   const lines = useMemo(() => {
     const all = closeLines(closes.data ?? {step_seconds: stepFor(from, to), closes: []}, from, to, '');
     return {

@@ -4,7 +4,7 @@ import {useLayoutEffect, useRef, useState, type KeyboardEvent, type PointerEvent
 import {tick} from '../chart/axis';
 import {useWidth} from '../control/use_width';
 import {axisStep} from '../sessions/timeline_model';
-import {color, useThemeVersion} from '../shell/theme';
+import {useColors} from '../shell/theme';
 import {duration, plural} from '../text/units';
 import {time} from '../time/format';
 import {lower, upper, WIDTH, type Grid} from './buckets';
@@ -34,7 +34,7 @@ export function HeatMap({
 }) {
   const [box, width] = useWidth<HTMLDivElement>();
   const canvas = useRef<HTMLCanvasElement>(null);
-  const theme = useThemeVersion();
+  const color = useColors();
   const [at, setAt] = useState<[number, number] | null>(null); // column, bucket
   const columns = grid.times.length,
     {low, high} = grid,
@@ -93,7 +93,7 @@ export function HeatMap({
         Math.max(3, cellHeight),
       );
     }
-  }, [width, grid, at, theme, cellWidth, cellHeight, columns, high, low, step_ms]);
+  }, [width, grid, at, color, cellWidth, cellHeight, columns, high, low, step_ms]);
 
   function cellAt(event: PointerEvent): [number, number] | null {
     const frame = canvas.current!.getBoundingClientRect();
@@ -140,6 +140,7 @@ export function HeatMap({
         )}
       </div>
       <div ref={box} style={{height: HEIGHT}}>
+        {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: arrows move through what it draws. */}
         <canvas
           ref={canvas}
           className="heat"

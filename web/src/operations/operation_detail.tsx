@@ -8,7 +8,7 @@ import {Segmented} from '../control/segmented';
 import {address, navigate, sharedQuery, useQueryState} from '../route/location';
 import {Link} from '../route/link';
 import {count, duration} from '../text/units';
-import {bounds, stepFor, useRange} from '../time/range';
+import {bounds, stepFor, useBounds, useRange} from '../time/range';
 import {heatGrid} from './buckets';
 import {HeatMap, type Cell} from './heat_map';
 
@@ -33,7 +33,7 @@ export function OperationDetail({service, operation}: {service: string; operatio
     },
     {refreshMs: live ? 15_000 : false},
   );
-  const {from, to} = useMemo(() => bounds(range), [range, answer.dataUpdatedAt]);
+  const {from, to} = useBounds(range, answer.dataUpdatedAt);
   const step = answer.data?.step_seconds || stepFor(from, to, 60),
     step_ms = step * 1000;
   const rows = useMemo(

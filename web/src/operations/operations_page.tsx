@@ -34,10 +34,8 @@ export function OperationsPage() {
   const search = (query.get('text') ?? '').toLowerCase(),
     sort = query.get('sort') ?? 'count',
     order = query.get('order') === 'asc' ? 'asc' : 'desc';
-  const seconds = useMemo(() => {
-    const {from, to} = bounds(range);
-    return (to - from) / 1000;
-  }, [range, rows.dataUpdatedAt]);
+  const {from, to} = bounds(range),
+    seconds = (to - from) / 1000;
   const shown = useMemo(() => {
     const value: Record<string, (row: LatencyRow) => number> = {
       count: (row) => row.count,

@@ -37,6 +37,7 @@ export function SessionCalls({
   now: number;
   waiting: boolean;
 }) {
+  const at = calls.length ? now : 0; // only open calls grow
   const rows = useMemo(() => {
     const open = calls.map(
       (one): Call => ({
@@ -46,11 +47,11 @@ export function SessionCalls({
         message: '',
         start_ms: one.opened_ms,
         first: one.first_chunk_ms === null ? null : (one.first_chunk_ms - one.opened_ms) / 1000,
-        total: Math.max(0, (now - one.opened_ms) / 1000),
+        total: Math.max(0, (at - one.opened_ms) / 1000),
         chunks: one.chunks,
         href: one.trace_id ? `/traces/${encodeURIComponent(one.trace_id)}` : null,
         open: true,
-        quiet: Math.max(0, (now - (one.last_chunk_ms ?? one.opened_ms)) / 1000),
+        quiet: Math.max(0, (at - (one.last_chunk_ms ?? one.opened_ms)) / 1000),
       }),
     );
     const ended = invocations
@@ -73,7 +74,7 @@ export function SessionCalls({
       })
       .sort((a, b) => b.start_ms - a.start_ms);
     return [...open, ...ended];
-  }, [calls, invocations, calls.length ? now : 0]);
+  }, [calls, invocations, at]);
   const longest = useMemo(() => rows.reduce((most, one) => Math.max(most, one.total), 0.001), [rows]);
   const columns = useMemo<Column<Call>[]>(
     () => [

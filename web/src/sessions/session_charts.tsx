@@ -39,7 +39,7 @@ export function SessionCharts({
     const list = [...model.lost].map((index) => ({time_ms: model.messages[index]!.time_ms, color: '--bad-mark'}));
     if (session.ended_ms !== null) list.push({time_ms: session.ended_ms, color: '--line-strong'});
     return list;
-  }, [model.lost.size, session.ended_ms]);
+  }, [model, session.ended_ms]);
   const shared = {times: lines.times, from: model.from, to: model.to, onSelect: onView, marks, height: 104};
   const note = waiting ? '' : points.length ? '' : <span className="faint">nothing was recorded</span>;
   return (

@@ -42,9 +42,10 @@ export function SessionPage({id}: {id: string}) {
     ['message-spans', id],
     () => `/sessions/${encodeURIComponent(id)}/spans${parameters({limit: 5000})}`,
   );
+  const until = ended ? 0 : second; // an ended session has its own end
   const model = useMemo(
-    () => session && timelineModel(session, recorder, spans.data?.spans ?? [], second),
-    [session, recorder, spans.data, ended ? 0 : second],
+    () => session && timelineModel(session, recorder, spans.data?.spans ?? [], until),
+    [session, recorder, spans.data, until],
   );
 
   if (!session || !model) {

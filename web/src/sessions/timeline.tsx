@@ -5,7 +5,7 @@ import {Button} from 'react-aria-components';
 import type {RecordedMessage} from '../api/types';
 import {Icon} from '../control/icon';
 import {useWidth} from '../control/use_width';
-import {useThemeVersion} from '../shell/theme';
+import {useColors} from '../shell/theme';
 import {bytes, count, duration, plural} from '../text/units';
 import {preciseTime, utc} from '../time/format';
 import {draw, HEIGHT, OVERVIEW} from './timeline_draw';
@@ -36,12 +36,13 @@ export function Timeline({
 }) {
   const [box, width] = useWidth<HTMLDivElement>();
   const canvas = useRef<HTMLCanvasElement>(null);
-  const theme = useThemeVersion();
+  const color = useColors();
   const [hover, setHover] = useState<number | null>(null);
   const [drag, setDrag] = useState<{mode: 'select' | 'pan' | 'overview'; from: number; to: number; view: View} | null>(
     null,
   );
   const view = asked ? clampView(asked, model) : firstView(model);
+  const {from, to} = view;
   const latest = useRef({model, view, onView});
   latest.current = {model, view, onView};
 
@@ -56,13 +57,14 @@ export function Timeline({
     }
     draw({
       context,
+      color,
       width,
       model,
-      view,
+      view: {from, to},
       chosen: hover ?? chosen,
       selecting: drag?.mode === 'select' ? [drag.from, drag.to] : null,
     });
-  }, [width, model, view.from, view.to, hover, chosen, drag, theme]);
+  }, [width, model, from, to, hover, chosen, drag, color]);
 
   useEffect(() => {
     const element = canvas.current;
@@ -207,6 +209,7 @@ export function Timeline({
         <span className="lane-name lane-server" aria-hidden="true">
           ◂ server
         </span>
+        {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: arrows move through what it draws. */}
         <canvas
           ref={canvas}
           tabIndex={0}

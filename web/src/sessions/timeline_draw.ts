@@ -1,7 +1,7 @@
 // Draws the two lanes. The client's messages rise above the middle line, the server's hang below it; height grows with
 // the logarithm of the length. Control frames sit at the outer edges, Sockeye's own are hollow. Silence before the end
 // is hatched, and says how long it was.
-import {color} from '../shell/theme';
+import type {Colors} from '../shell/theme';
 import {duration} from '../text/units';
 import {preciseTime, time} from '../time/format';
 import {after, axisStep, type TimelineModel, type View} from './timeline_model';
@@ -19,8 +19,12 @@ function barHeight(length: number): number {
   return Math.min(REACH, 4 + ((REACH - 4) * Math.log10(1 + length)) / 6); // a megabyte fills the lane
 }
 
-export interface Drawing {
+interface Pen {
   context: CanvasRenderingContext2D;
+  color: Colors;
+}
+
+export interface Drawing extends Pen {
   width: number;
   model: TimelineModel;
   view: View;
@@ -28,7 +32,8 @@ export interface Drawing {
   selecting: [number, number] | null; // px
 }
 
-export function draw({context, width, model, view, chosen, selecting}: Drawing): void {
+export function draw({context, color, width, model, view, chosen, selecting}: Drawing): void {
+  const pen = {context, color};
   const scale = devicePixelRatio || 1;
   context.setTransform(scale, 0, 0, scale, 0, 0);
   context.clearRect(0, 0, width, HEIGHT);
@@ -45,10 +50,10 @@ export function draw({context, width, model, view, chosen, selecting}: Drawing):
   if (model.forgotten !== null && model.forgotten > view.from) {
     context.fillRect(Math.max(0, x(model.from)), TOP, x(model.forgotten) - Math.max(0, x(model.from)), BOTTOM - TOP);
     if (x(model.forgotten) > 130)
-      label(context, 'not recorded any more', x(model.forgotten) - 6, MIDDLE - 4, '--text-3', 'right');
+      label(pen, 'not recorded any more', x(model.forgotten) - 6, MIDDLE - 4, '--text-3', 'right');
   }
 
-  axis(context, width, view);
+  axis(pen, width, view);
   context.fillStyle = color('--line-strong');
   context.fillRect(0, Math.round(MIDDLE) - 0.5, width, 1);
 
@@ -58,11 +63,11 @@ export function draw({context, width, model, view, chosen, selecting}: Drawing):
       to = Math.min(width, x(silence[1]));
     if (to - from < 2) return;
     const top = side === 0 ? TOP : MIDDLE + 1;
-    hatch(context, from, top, to - from, MIDDLE - TOP - 1);
+    hatch(pen, from, top, to - from, MIDDLE - TOP - 1);
     const text = `${side === 0 ? 'client' : 'server'} silent for ${duration((silence[1] - silence[0]) / 1000)}`;
     if (to - from > 120)
       label(
-        context,
+        pen,
         text,
         (from + to) / 2,
         side === 0 ? TOP + (MIDDLE - TOP) / 2 + 4 : MIDDLE + (BOTTOM - MIDDLE) / 2 + 4,
@@ -72,8 +77,8 @@ export function draw({context, width, model, view, chosen, selecting}: Drawing):
       );
   });
 
-  messages(context, width, model, view, x);
-  edge(context, x(model.from), 'opened', '--good-mark', width);
+  messages(pen, width, model, view, x);
+  edge(pen, x(model.from), 'opened', '--good-mark', width);
   if (chosen !== null && model.messages[chosen]) {
     const at = x(model.messages[chosen]!.time_ms);
     context.fillStyle = color('--accent');
@@ -85,11 +90,11 @@ export function draw({context, width, model, view, chosen, selecting}: Drawing):
     context.fillRect(Math.min(...selecting), TOP, Math.abs(selecting[1] - selecting[0]), BOTTOM - TOP);
     context.globalAlpha = 1;
   }
-  overview(context, width, model, view);
+  overview(pen, width, model, view);
 }
 
 function label(
-  context: CanvasRenderingContext2D,
+  {context, color}: Pen,
   text: string,
   x: number,
   y: number,
@@ -108,7 +113,7 @@ function label(
   context.textAlign = 'left';
 }
 
-function hatch(context: CanvasRenderingContext2D, left: number, top: number, width: number, height: number): void {
+function hatch({context, color}: Pen, left: number, top: number, width: number, height: number): void {
   context.save();
   context.beginPath();
   context.rect(left, top, width, height);
@@ -126,7 +131,8 @@ function hatch(context: CanvasRenderingContext2D, left: number, top: number, wid
   context.restore();
 }
 
-function axis(context: CanvasRenderingContext2D, width: number, view: View): void {
+function axis(pen: Pen, width: number, view: View): void {
+  const {context, color} = pen;
   const step = axisStep(view.to - view.from, Math.max(2, width / 110));
   for (let at = Math.ceil(view.from / step) * step; at <= view.to; at += step) {
     const x = ((at - view.from) / (view.to - view.from)) * width;
@@ -134,24 +140,20 @@ function axis(context: CanvasRenderingContext2D, width: number, view: View): voi
     context.fillRect(Math.round(x), TOP, 1, BOTTOM - TOP);
     const text = step < 1000 ? preciseTime(at).slice(-12) : step >= 86_400_000 ? time(at) : time(at).slice(-8);
     const half = context.measureText(text).width / 2;
-    if (x - half >= 0 && x + half <= width) label(context, text, x, HEIGHT - 7, '--text-3', 'center');
+    if (x - half >= 0 && x + half <= width) label(pen, text, x, HEIGHT - 7, '--text-3', 'center');
   }
 }
 
-function edge(context: CanvasRenderingContext2D, x: number, text: string, name: string, width: number): void {
+function edge(pen: Pen, x: number, text: string, name: string, width: number): void {
+  const {context, color} = pen;
   if (x < 0 || x > width) return;
   context.fillStyle = color(name);
   context.fillRect(Math.round(x) - 1, TOP, 2, BOTTOM - TOP);
-  label(context, text, x + 5, BOTTOM - 4, '--text-2', 'left');
+  label(pen, text, x + 5, BOTTOM - 4, '--text-2', 'left');
 }
 
-function messages(
-  context: CanvasRenderingContext2D,
-  width: number,
-  model: TimelineModel,
-  view: View,
-  x: (ms: number) => number,
-): void {
+function messages(pen: Pen, width: number, model: TimelineModel, view: View, x: (ms: number) => number): void {
+  const {context, color} = pen;
   const list = model.messages,
     first = after(list, view.from),
     end = after(list, view.to);
@@ -185,13 +187,13 @@ function messages(
     const one = list[i]!,
       at = x(one.time_ms),
       y = one.side === 0 ? TOP + EDGE : BOTTOM - EDGE;
-    if (one.type === 'ping') ping(context, at, y, one.injected, model.lost.has(i));
-    else if (one.type === 'pong') pong(context, at, one.side === 0 ? y + 10 : y - 10);
+    if (one.type === 'ping') ping(pen, at, y, one.injected, model.lost.has(i));
+    else if (one.type === 'pong') pong(pen, at, one.side === 0 ? y + 10 : y - 10);
     else if (one.type === 'close') {
       context.fillStyle = color('--bad-mark');
       context.fillRect(Math.round(at) - 1, one.side === 0 ? TOP : MIDDLE, 2, MIDDLE - TOP);
       label(
-        context,
+        pen,
         one.injected ? 'Close (Sockeye)' : 'Close',
         at - 5,
         one.side === 0 ? TOP + 10 : BOTTOM - 4,
@@ -203,7 +205,7 @@ function messages(
   }
 }
 
-function ping(context: CanvasRenderingContext2D, x: number, y: number, injected: boolean, lost: boolean): void {
+function ping({context, color}: Pen, x: number, y: number, injected: boolean, lost: boolean): void {
   context.lineWidth = 1.5;
   context.strokeStyle = context.fillStyle = color(lost ? '--bad-mark' : injected ? '--series-3' : '--text-3');
   context.beginPath();
@@ -223,14 +225,14 @@ function ping(context: CanvasRenderingContext2D, x: number, y: number, injected:
   context.stroke();
 }
 
-function pong(context: CanvasRenderingContext2D, x: number, y: number): void {
+function pong({context, color}: Pen, x: number, y: number): void {
   context.fillStyle = color('--text-3');
   context.beginPath();
   context.arc(x, y, 3.2, 0, 7);
   context.fill();
 }
 
-function overview(context: CanvasRenderingContext2D, width: number, model: TimelineModel, view: View): void {
+function overview({context, color}: Pen, width: number, model: TimelineModel, view: View): void {
   const x = (ms: number) => ((ms - model.from) / (model.to - model.from)) * width;
   context.fillStyle = color('--sunken');
   context.fillRect(0, 0, width, OVERVIEW);

@@ -40,6 +40,7 @@ export function Shell({title, children}: {title: string; children: ReactNode}) {
   }, [title]);
   return (
     <>
+      {/* biome-ignore lint/a11y/useValidAnchor: a link to a place of this page, which must not enter the address. */}
       <a
         className="skip"
         href="#main"

@@ -1,8 +1,9 @@
 // Light, dark or as the system says; remembered. All colours are light-dark() pairs, so the whole change is one
-// property on the root. Canvas charts listen for `theme` and draw again.
+// property on the root. Canvas charts take their colours from useColors() and draw again when they change.
 import {useSyncExternalStore} from 'react';
 
 export type Theme = 'auto' | 'light' | 'dark';
+export type Colors = (name: string) => string;
 const KEY = 'sockeye.theme';
 const listeners = new Set<() => void>();
 
@@ -15,11 +16,12 @@ function read(): Theme {
   }
 }
 let theme = read();
-let version = 0;
+let colors: Colors;
+let probe: HTMLElement | undefined;
 
 function apply(): void {
   document.documentElement.style.colorScheme = theme === 'auto' ? 'light dark' : theme;
-  version++;
+  colors = resolver();
   for (const listener of [...listeners]) listener();
 }
 window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', apply);
@@ -40,28 +42,26 @@ const subscribe = (listener: () => void) => {
   return () => void listeners.delete(listener);
 };
 export const useTheme = () => useSyncExternalStore(subscribe, () => theme);
-/** Changes whenever colours do. */
-export const useThemeVersion = () => useSyncExternalStore(subscribe, () => version);
+/** What `--name` is, as a colour a canvas understands. Another function whenever colours change. */
+export const useColors = (): Colors => useSyncExternalStore(subscribe, () => colors);
 
-let probe: HTMLElement | undefined;
-let resolvedFor = -1;
-const resolved = new Map<string, string>();
+function resolver(): Colors {
+  const resolved = new Map<string, string>();
+  return (name) => {
+    let value = resolved.get(name);
+    if (value === undefined) {
+      probe ??= hidden();
+      probe.style.color = `var(${name})`;
+      value = getComputedStyle(probe).color;
+      resolved.set(name, value);
+    }
+    return value;
+  };
+}
 
-/** What `--name` is now, as a colour a canvas understands. */
-export function color(name: string): string {
-  if (resolvedFor !== version) {
-    resolved.clear();
-    resolvedFor = version;
-  }
-  const known = resolved.get(name);
-  if (known) return known;
-  if (!probe) {
-    probe = document.createElement('i');
-    probe.hidden = true;
-    document.body.append(probe);
-  }
-  probe.style.color = `var(${name})`;
-  const value = getComputedStyle(probe).color;
-  resolved.set(name, value);
-  return value;
+function hidden(): HTMLElement {
+  const element = document.createElement('i');
+  element.hidden = true;
+  document.body.append(element);
+  return element;
 }

@@ -13,7 +13,9 @@ export function setClock(now_ms: number): void {
     known = true;
   }
 }
-export const now = (): number => Date.now() + offset;
+/** A moment of this machine's clock, told by the console's. */
+export const consoleTime = (local_ms: number): number => local_ms + offset;
+export const now = (): number => consoleTime(Date.now());
 
 // One timer for everything on the page that counts seconds.
 const listeners = new Set<() => void>();

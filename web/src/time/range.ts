@@ -1,7 +1,7 @@
 // The time range of a view, as it stands in the address: `range=1h` moves with the clock, `from`/`to` (Unix ms) do not.
 import {useMemo} from 'react';
 import {useQueryState} from '../route/location';
-import {now} from './clock';
+import {consoleTime, now} from './clock';
 
 export interface Range {
   /** Seconds back from now; null when the range is fixed. */
@@ -22,20 +22,24 @@ export const CHOICES: {key: string; label: string; seconds: number}[] = [
 ];
 export const DEFAULT = '1h';
 
-export function parseRange(query: URLSearchParams): Range {
-  const from = Number(query.get('from') ?? NaN),
-    to = Number(query.get('to') ?? NaN);
+/** From the address: `range`, `from` and `to` as they stand there. */
+export function parseRange(key: string | null, from_ms: string | null, to_ms: string | null): Range {
+  const from = Number(from_ms ?? NaN),
+    to = Number(to_ms ?? NaN);
   if (Number.isFinite(from) && Number.isFinite(to) && to > from && from >= 0) return {last: null, from, to};
-  const key = query.get('range') ?? DEFAULT;
   const seconds = (CHOICES.find((one) => one.key === key) ?? CHOICES.find((one) => one.key === DEFAULT)!).seconds;
   return {last: seconds, from: 0, to: 0};
 }
 
-/** Ends of the range at this moment. */
-export function bounds(range: Range): {from: number; to: number} {
+/** Ends of the range at a moment: now, unless another is given. */
+export function bounds(range: Range, to = now()): {from: number; to: number} {
   if (range.last === null) return {from: range.from, to: range.to};
-  const to = now();
   return {from: to - range.last * 1000, to};
+}
+
+/** Ends of the range when an answer came (`dataUpdatedAt` of its query; 0 = not yet): axis and data move together. */
+export function useBounds(range: Range, answered: number): {from: number; to: number} {
+  return useMemo(() => bounds(range, answered ? consoleTime(answered) : now()), [range, answered]);
 }
 
 export interface RangeState {
@@ -51,19 +55,22 @@ export interface RangeState {
 
 export function useRange(): RangeState {
   const [query, change] = useQueryState();
-  const text = ['range', 'from', 'to', 'live'].map((key) => query.get(key) ?? '').join('|');
+  const last = query.get('range'),
+    from = query.get('from'),
+    to = query.get('to'),
+    held = query.get('live');
   return useMemo(() => {
-    const range = parseRange(query);
+    const range = parseRange(last, from, to);
     return {
       range,
       key: range.last === null ? `${range.from}-${range.to}` : `${range.last}`,
-      live: range.last !== null && query.get('live') !== '0',
+      live: range.last !== null && held !== '0',
       setLast: (key) => change({range: key === DEFAULT ? null : key, from: null, to: null}),
       setFixed: (from, to) => change({range: null, from: Math.round(from), to: Math.round(to), live: null}),
       setLive: (live) =>
         change({live: live ? null : '0', ...(range.last === null && live ? {from: null, to: null, range: null} : {})}),
     };
-  }, [text, change]);
+  }, [last, from, to, held, change]);
 }
 
 /** A step that gives a chart of some 150 points, in seconds: never below `least`, always a round number. */

@@ -1,7 +1,7 @@
 // The whole trace in one strip: a line a span. Drag to choose the time in view; double click to see all.
 import {useLayoutEffect, useRef, useState, type PointerEvent} from 'react';
 import {useWidth} from '../control/use_width';
-import {color, useThemeVersion} from '../shell/theme';
+import {useColors} from '../shell/theme';
 import type {Layout} from './layout';
 import type {Window} from './waterfall';
 
@@ -20,7 +20,7 @@ export function Minimap({
 }) {
   const [box, width] = useWidth<HTMLDivElement>();
   const canvas = useRef<HTMLCanvasElement>(null);
-  const theme = useThemeVersion();
+  const color = useColors();
   const [drag, setDrag] = useState<[number, number] | null>(null);
   const {from, to, rows} = layout,
     total = to - from;
@@ -46,7 +46,7 @@ export function Minimap({
         line,
       );
     });
-  }, [width, rows, colors, from, total, theme]);
+  }, [width, rows, colors, from, total, color]);
 
   const at = (event: PointerEvent) =>
     Math.min(1, Math.max(0, (event.clientX - box.current!.getBoundingClientRect().left) / width));

@@ -65,6 +65,7 @@ export function Scatter({traces, from, to}: {traces: readonly TraceSummary[]; fr
           {[...traces]
             .sort((a, b) => Math.sign(a.errors) - Math.sign(b.errors))
             .map((one) => (
+              // biome-ignore lint/a11y/noStaticElementInteractions: the list below has the same, for keys.
               <circle
                 key={one.trace_id}
                 cx={x(one.start_ms)}

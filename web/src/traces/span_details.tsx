@@ -51,6 +51,7 @@ export function SpanDetails({
           <Icon name="close" size={12} />
         </Button>
       </header>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keys must reach what scrolls. */}
       <div className="details-body" tabIndex={0} role="region" aria-label="Details of the span">
         {span.status === 'error' && (
           <p className="details-error break">

@@ -17,7 +17,7 @@ import type {Column} from '../table/columns';
 import {Table} from '../table/table';
 import {count, duration, plural, shortId} from '../text/units';
 import {Stamp} from '../time/stamp';
-import {bounds, useRange} from '../time/range';
+import {bounds, useBounds, useRange} from '../time/range';
 import {Scatter} from './scatter';
 import {readTraceFilter, traceParameters} from './search_filter';
 
@@ -47,7 +47,7 @@ export function TracesPage() {
     () => `/operations${parameters({service: filter.service})}`,
   );
   const status = useStatus().data;
-  const {from, to} = useMemo(() => bounds(range), [range, found.dataUpdatedAt]);
+  const {from, to} = useBounds(range, found.dataUpdatedAt);
   const all = useMemo(() => found.data?.pages.flatMap((page) => page.traces) ?? [], [found.data]);
   const sort = query.get('sort') ?? 'start',
     order = query.get('order') === 'asc' ? 'asc' : 'desc';

@@ -97,7 +97,7 @@ export function Waterfall({trace, layout}: {trace: Trace; layout: Layout}) {
   });
   const position = useMemo(() => {
     const map = new Map<number, number>();
-    seen.forEach((row, at) => map.set(row, at));
+    for (const [at, row] of seen.entries()) map.set(row, at);
     return map;
   }, [seen]);
   const go = useCallback(

@@ -49,6 +49,7 @@ export const WaterfallRow = memo(function WaterfallRow({
 }: Properties) {
   const span = row.span;
   return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the grid around it hears the keys.
     <div
       role="row"
       aria-level={row.depth + 1}
