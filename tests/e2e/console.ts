@@ -124,6 +124,17 @@ export class Console {
     assert.equal(answer.status, 200, `${path}: ${answer.text}`);
     return answer.json;
   }
+  // All of a list that comes in pages.
+  async pages(path: string, list: string): Promise<Json[]> {
+    const found: Json[] = [];
+    for (let cursor = '', page = 0; page === 0 || cursor; ++page) {
+      assert.ok(page < 2000, 'the cursor ends');
+      const answer = await this.api(`${path}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+      found.push(...answer[list]);
+      ({cursor} = answer);
+    }
+    return found;
+  }
   async jaeger(path: string): Promise<Json> {
     const answer = await this.ask(`/api${path}`);
     assert.equal(answer.status, 200, `${path}: ${answer.text}`);

@@ -18,6 +18,7 @@ const order = [
   'dialects',
   'libraries',
   'browser',
+  'truth',
   'http',
   'conformance',
   'peers',
