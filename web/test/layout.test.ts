@@ -3,7 +3,7 @@ import {it} from 'node:test';
 import type {Span} from '../src/api/types';
 import {criticalPath} from '../src/traces/critical_path';
 import {layoutTrace, visibleRows, type Row} from '../src/traces/layout';
-import {streaming} from '../src/traces/streaming';
+import {chunkTimes, streaming} from '../src/traces/streaming';
 import {Random} from './random';
 import {span as make} from './trace_data';
 
@@ -203,6 +203,7 @@ it('reads chunks from events, or spreads them at the mean interval and says so',
     count: 5,
     chunks: [0.5, 0.75, 1, 1.25, 1.5],
     even: true,
+    every: 1,
     longestGap: null,
     gap: null,
   });
@@ -231,4 +232,35 @@ it('reads chunks from events, or spreads them at the mean interval and says so',
     [[0.5, 0.6, 1.3, 1.4, 1.5], [0.6, 1.3], true],
   );
   assert.equal(streaming(span('a', '', 0, 10)), null);
+});
+
+it('puts chunk marks where the proxy saw the chunks', () => {
+  assert.deepEqual(chunkTimes('210400,40012,0,39988'), [0.2104, 0.250412, 0.250412, 0.2904]);
+  for (const wrong of ['', '1,', 'a', '-1', '1,,2', null, 12]) assert.deepEqual(chunkTimes(wrong), [], String(wrong));
+  const call = (values: Record<string, string | number>) =>
+    streaming(
+      make({
+        trace_id: 't',
+        id: 'a',
+        name: 'a',
+        service: 's',
+        start_ms: 0,
+        seconds: 2,
+        values: {
+          'websocket.time_to_first_chunk': 0.5,
+          'websocket.time_to_last_chunk': 2,
+          'websocket.chunk.count': 4,
+          ...values,
+        },
+      }),
+    )!;
+  const known = call({'websocket.chunk.times': '500000,100000,1200000,200000'});
+  assert.deepEqual([known.chunks, known.even, known.every, known.gap], [[0.5, 0.6, 1.8, 2], false, 1, [0.6, 1.8]]);
+  const thinned = call({
+    'websocket.chunk.count': 1000,
+    'websocket.chunk.times': '500000,500000',
+    'websocket.chunk.times.every': 512,
+  });
+  assert.deepEqual([thinned.chunks, thinned.even, thinned.every, thinned.gap], [[0.5, 1, 2], false, 512, null]);
+  assert.equal(call({}).even, true);
 });

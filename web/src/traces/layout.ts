@@ -5,6 +5,7 @@
 //   - the same span twice: shown once, counted;
 //   - a clock far off (days from where most of the trace is): shown, marked, and left out of the time axis.
 import type {Span} from '../api/types';
+import {nanoseconds} from './nanoseconds';
 
 export interface Row {
   /** null: the note over the children of a parent that is not there. */
@@ -55,7 +56,10 @@ export function layoutTrace(spans: readonly Span[]): Layout {
   const order = unique
     .map((_, i) => i)
     .sort(
-      (a, b) => unique[a]!.start_ms - unique[b]!.start_ms || unique[b]!.duration_ns - unique[a]!.duration_ns || a - b,
+      (a, b) =>
+        unique[a]!.start_ms - unique[b]!.start_ms ||
+        nanoseconds(unique[b]!.duration_ns) - nanoseconds(unique[a]!.duration_ns) ||
+        a - b,
     );
   const {from, to, off} = axis(unique, order);
 
@@ -101,7 +105,7 @@ export function layoutTrace(spans: readonly Span[]): Layout {
 
   function row(i: number, depth: number, parent: number): number {
     const span = unique[i]!,
-      length = span.duration_ns / 1e6,
+      length = nanoseconds(span.duration_ns) / 1e6,
       at = rows.length;
     placed[i] = 1;
     rows.push({
@@ -220,7 +224,7 @@ function axis(spans: readonly Span[], order: readonly number[]): {from: number; 
   order.forEach((i, position) => {
     const span = spans[i]!,
       start = span.start_ms,
-      end = start + Math.max(0, span.duration_ns / 1e6);
+      end = start + Math.max(0, nanoseconds(span.duration_ns) / 1e6);
     if (position === 0 || start - current.to > FAR)
       current = {from: start, to: end, begin: position, end: position + 1};
     else current = {...current, to: Math.max(current.to, end), end: position + 1};

@@ -8,7 +8,9 @@ import {count, duration, percent, shortId} from '../text/units';
 import {preciseTime, utc} from '../time/format';
 import type {Stretch} from './critical_path';
 import type {Layout, Row} from './layout';
+import {nanoseconds} from './nanoseconds';
 import {streaming} from './streaming';
+import {chunkWords} from './waterfall_row';
 
 export function SpanDetails({
   row,
@@ -24,7 +26,8 @@ export function SpanDetails({
   layout: Layout;
   color: string;
   stretches: Stretch[] | undefined;
-  onClose: () => void;
+  /** null: the details stay open. */
+  onClose: (() => void) | null;
   onGo: (row: number) => void;
 }) {
   const span = row.span!;
@@ -41,15 +44,17 @@ export function SpanDetails({
       className="card details"
       aria-label={`Span ${span.name}`}
       onKeyDown={(event) => {
-        if (event.key === 'Escape') onClose();
+        if (event.key === 'Escape') onClose?.();
       }}
     >
       <header>
         <i className="swatch box" style={{color: `var(${color})`}} />
         <h2 className="break grow">{span.name || '(no name)'}</h2>
-        <Button className="button quiet small icon" aria-label="Close the details" onPress={onClose}>
-          <Icon name="close" size={12} />
-        </Button>
+        {onClose && (
+          <Button className="button quiet small icon" aria-label="Close the details" onPress={onClose}>
+            <Icon name="close" size={12} />
+          </Button>
+        )}
       </header>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keys must reach what scrolls. */}
       <div className="details-body" tabIndex={0} role="region" aria-label="Details of the span">
@@ -72,12 +77,11 @@ export function SpanDetails({
               <span className="faint num">{its.count !== null ? `${count(its.count)} chunks` : ''}</span>
             </div>
             <div>
-              <span className="faint">Longest gap</span>
+              <span className="faint">Longest pause</span>
               <strong className="num">{duration(its.longestGap)}</strong>
-              <span className="faint">
-                {its.gap ? `after ${duration(its.gap[0])}` : its.even ? 'ticks at the mean interval' : ''}
-              </span>
+              <span className="faint">{its.gap ? `after ${duration(its.gap[0])}` : ''}</span>
             </div>
+            <p className="faint">{chunkWords(its)}.</p>
           </div>
         )}
         <dl className="facts">
@@ -94,7 +98,7 @@ export function SpanDetails({
           </dd>
           <dt>Duration</dt>
           <dd className="num">
-            {duration(span.duration_ns / 1e9)}
+            {duration(nanoseconds(span.duration_ns) / 1e9)}
             {own > 0 && <span className="faint"> · {duration(own / 1000)} of it on the critical path</span>}
           </dd>
           {span.session && (
@@ -141,7 +145,7 @@ export function SpanDetails({
             <ul className="details-events">
               {span.events.slice(0, 200).map((event, i) => (
                 <li key={i}>
-                  <span className="num faint">+{duration(event.offset_ns / 1e9)}</span>{' '}
+                  <span className="num faint">+{duration(nanoseconds(event.offset_ns) / 1e9)}</span>{' '}
                   <span className="break strong">{event.name || '(no name)'}</span>
                   {event.attributes.length > 0 && <Values list={event.attributes} />}
                 </li>

@@ -7,6 +7,7 @@ import {Button, ToggleButton} from 'react-aria-components';
 import type {Trace} from '../api/types';
 import {Icon} from '../control/icon';
 import {TextInput} from '../control/text_input';
+import {useWidth} from '../control/use_width';
 import {useQueryState} from '../route/location';
 import {count, duration} from '../text/units';
 import {criticalPath} from './critical_path';
@@ -15,10 +16,12 @@ import {matches} from './match';
 import {Minimap} from './minimap';
 import {serviceColors} from './service_color';
 import {SpanDetails} from './span_details';
+import {streaming} from './streaming';
 import {WaterfallRow} from './waterfall_row';
 import {Scale} from './scale';
 
 export const ROW_HEIGHT = 26;
+const ALONE_HEIGHT = 64;
 const MOST_FOLDED = 80; // in the address
 
 export interface Window {
@@ -29,7 +32,7 @@ export interface Window {
 export function Waterfall({trace, layout}: {trace: Trace; layout: Layout}) {
   const [query, change] = useQueryState();
   const {rows} = layout;
-  const box = useRef<HTMLDivElement>(null);
+  const [box, width] = useWidth<HTMLDivElement>();
   const colors = useMemo(() => serviceColors(trace.spans.map((one) => one.service)), [trace]);
   const path = useMemo(() => criticalPath(rows), [rows]);
   const logs = useMemo(() => {
@@ -85,14 +88,17 @@ export function Waterfall({trace, layout}: {trace: Trace; layout: Layout}) {
   const found = useMemo(() => (search ? matches(rows, search) : null), [rows, search]);
   const critical = query.get('critical') !== '0';
   const spanId = query.get('span');
-  const chosen = spanId !== null ? (layout.byId.get(spanId) ?? null) : null;
+  // A span that is alone has the page to itself: its details are open.
+  const alone = rows.length === 1 && rows[0]!.span !== null;
+  const chosen = alone ? 0 : spanId !== null ? (layout.byId.get(spanId) ?? null) : null;
+  const schematic = useMemo(() => rows.some((row) => row.span && streaming(row.span)?.even), [rows]);
   const [active, setActive] = useState(chosen ?? 0); // row with the keyboard focus
   const wantFocus = useRef(false);
 
   const virtual = useVirtualizer({
     count: seen.length,
     getScrollElement: () => box.current,
-    estimateSize: () => ROW_HEIGHT,
+    estimateSize: () => (alone ? ALONE_HEIGHT : ROW_HEIGHT),
     overscan: 10,
   });
   const position = useMemo(() => {
@@ -208,71 +214,75 @@ export function Waterfall({trace, layout}: {trace: Trace; layout: Layout}) {
 
   const scaleWidth = query.get('span') ? 'with-details' : '';
   return (
-    <div className={`waterfall ${chosen !== null ? 'with-details' : ''}`}>
+    <div className={`waterfall ${alone ? 'alone' : chosen !== null ? 'with-details' : ''}`}>
       <div className="card waterfall-main">
-        <div className="waterfall-tools">
-          <TextInput
-            search
-            hideLabel
-            className="grow"
-            label="Search in this trace"
-            placeholder="Name, service, attribute …"
-            value={search}
-            onChange={(q) => change({q}, {replace: true})}
-          />
-          {found && (
-            <span className="num faint" role="status">
-              {count(found.list.length)} {found.list.length === 1 ? 'match' : 'matches'}
-            </span>
-          )}
-          {found && found.list.length > 0 && (
-            <Button className="button small" onPress={() => jump(found.list, 1)}>
-              Next
-            </Button>
-          )}
-          {errors.length > 0 && (
-            <Button className="button small" onPress={() => jump(errors, 1)}>
-              <span className="dot bad" />
-              Next error
-            </Button>
-          )}
-          <ToggleButton
-            className="button small"
-            isSelected={critical}
-            onChange={(on) => change({critical: on ? null : '0'}, {replace: true})}
-          >
-            Critical path
-          </ToggleButton>
-          <Button
-            className="button small"
-            onPress={() =>
-              fold(
-                hidden.size
-                  ? new Set()
-                  : new Set(rows.flatMap((row, i) => (row.children > 0 && row.depth >= 1 ? [i] : []))),
-              )
-            }
-          >
-            {hidden.size ? 'Unfold all' : 'Fold'}
-          </Button>
-          <span className="row waterfall-zoom">
-            <Button className="button small icon" aria-label="Zoom in" onPress={() => zoom(0.5)}>
-              <Icon name="plus" size={12} />
-            </Button>
-            <Button className="button small icon" aria-label="Zoom out" onPress={() => zoom(2)}>
-              <Icon name="minus" size={12} />
-            </Button>
-            <Button
-              className="button small icon"
-              aria-label="Show the whole trace"
-              isDisabled={size >= total}
-              onPress={() => setWindow(null)}
-            >
-              <Icon name="fit" size={12} />
-            </Button>
-          </span>
-        </div>
-        <Minimap layout={layout} colors={colors} view={window_} onView={setWindow} />
+        {!alone && (
+          <>
+            <div className="waterfall-tools">
+              <TextInput
+                search
+                hideLabel
+                className="grow"
+                label="Search in this trace"
+                placeholder="Name, service, attribute …"
+                value={search}
+                onChange={(q) => change({q}, {replace: true})}
+              />
+              {found && (
+                <span className="num faint" role="status">
+                  {count(found.list.length)} {found.list.length === 1 ? 'match' : 'matches'}
+                </span>
+              )}
+              {found && found.list.length > 0 && (
+                <Button className="button small" onPress={() => jump(found.list, 1)}>
+                  Next
+                </Button>
+              )}
+              {errors.length > 0 && (
+                <Button className="button small" onPress={() => jump(errors, 1)}>
+                  <span className="dot bad" />
+                  Next error
+                </Button>
+              )}
+              <ToggleButton
+                className="button small"
+                isSelected={critical}
+                onChange={(on) => change({critical: on ? null : '0'}, {replace: true})}
+              >
+                Critical path
+              </ToggleButton>
+              <Button
+                className="button small"
+                onPress={() =>
+                  fold(
+                    hidden.size
+                      ? new Set()
+                      : new Set(rows.flatMap((row, i) => (row.children > 0 && row.depth >= 1 ? [i] : []))),
+                  )
+                }
+              >
+                {hidden.size ? 'Unfold all' : 'Fold'}
+              </Button>
+              <span className="row waterfall-zoom">
+                <Button className="button small icon" aria-label="Zoom in" onPress={() => zoom(0.5)}>
+                  <Icon name="plus" size={12} />
+                </Button>
+                <Button className="button small icon" aria-label="Zoom out" onPress={() => zoom(2)}>
+                  <Icon name="minus" size={12} />
+                </Button>
+                <Button
+                  className="button small icon"
+                  aria-label="Show the whole trace"
+                  isDisabled={size >= total}
+                  onPress={() => setWindow(null)}
+                >
+                  <Icon name="fit" size={12} />
+                </Button>
+              </span>
+            </div>
+            <Minimap layout={layout} colors={colors} view={window_} onView={setWindow} />
+          </>
+        )}
         <div
           className="waterfall-scroll"
           ref={box}
@@ -295,7 +305,9 @@ export function Waterfall({trace, layout}: {trace: Trace; layout: Layout}) {
                   from={window_.from}
                   to={window_.to}
                   color={colors.get(rows[index]!.span?.service ?? '') ?? '--series-7'}
-                  stretches={critical ? path.get(index) : undefined}
+                  room={Math.round((width * (alone ? 0.72 : 0.6)) / 40) * 40}
+                  alone={alone}
+                  stretches={critical && !alone ? path.get(index) : undefined}
                   logs={rows[index]!.span ? logs.get(rows[index]!.span!.span_id) : undefined}
                   folded={hidden.has(index)}
                   chosen={index === chosen}
@@ -310,6 +322,11 @@ export function Waterfall({trace, layout}: {trace: Trace; layout: Layout}) {
             })}
           </div>
         </div>
+        {!alone && schematic && (
+          <p className="waterfall-foot faint">
+            Faint marks are schematic: those spans do not say when each chunk came.
+          </p>
+        )}
       </div>
       {chosen !== null && rows[chosen]!.span && (
         <SpanDetails
@@ -318,8 +335,8 @@ export function Waterfall({trace, layout}: {trace: Trace; layout: Layout}) {
           trace={trace}
           layout={layout}
           color={colors.get(rows[chosen]!.span!.service) ?? '--series-7'}
-          stretches={path.get(chosen)}
-          onClose={() => choose(null)}
+          stretches={alone ? undefined : path.get(chosen)}
+          onClose={alone ? null : () => choose(null)}
           onGo={(row) => {
             go(row);
             choose(row);

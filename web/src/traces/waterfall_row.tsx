@@ -1,10 +1,11 @@
 // A row: the name at its depth, the bar at its time. Inside the bar of a streamed call: hatched until the first chunk,
-// solid while streaming, a tick a chunk. Under it, dark, what of it is on the critical path.
+// solid while streaming, a mark a chunk, and the pause in words. Under it, dark, what of it is on the critical path.
 import {memo, type MutableRefObject} from 'react';
-import {duration} from '../text/units';
+import {duration, plural} from '../text/units';
 import type {Stretch} from './critical_path';
 import type {Row} from './layout';
-import {streaming} from './streaming';
+import {nanoseconds} from './nanoseconds';
+import {streaming, type Streaming} from './streaming';
 
 interface Properties {
   row: Row;
@@ -14,6 +15,8 @@ interface Properties {
   from: number;
   to: number;
   color: string;
+  room: number; // px the bars have, roughly
+  alone: boolean; // the only row
   stretches: Stretch[] | undefined;
   logs: number[] | undefined;
   folded: boolean;
@@ -36,6 +39,8 @@ export const WaterfallRow = memo(function WaterfallRow({
   from,
   to,
   color,
+  room,
+  alone,
   stretches,
   logs,
   folded,
@@ -124,7 +129,16 @@ export const WaterfallRow = memo(function WaterfallRow({
             {row.start < from ? 'behind' : 'ahead'}
           </span>
         ) : (
-          <Bar row={row} from={from} to={to} color={color} stretches={stretches} logs={logs} />
+          <Bar
+            row={row}
+            from={from}
+            to={to}
+            color={color}
+            room={room}
+            alone={alone}
+            stretches={stretches}
+            logs={logs}
+          />
         )}
       </div>
     </div>
@@ -142,6 +156,8 @@ function Bar({
   from,
   to,
   color,
+  room,
+  alone,
   stretches,
   logs,
 }: {
@@ -149,6 +165,8 @@ function Bar({
   from: number;
   to: number;
   color: string;
+  room: number; // px the bars have, roughly
+  alone: boolean; // the only row
   stretches: Stretch[] | undefined;
   logs: number[] | undefined;
 }) {
@@ -161,9 +179,12 @@ function Bar({
   const span = row.span;
   if (!span) return <span className="wf-bracket" style={{left: `${left}%`, width: `max(2px, ${width}%)`}} />;
   const inSight = row.end >= from && row.start <= to;
-  const text = duration(span.duration_ns / 1e9);
+  const text = duration(nanoseconds(span.duration_ns) / 1e9);
   const its = streaming(span);
   const second = (seconds: number) => row.start + seconds * 1000;
+  const paused = its?.gap ? `paused ${duration(its.gap[1] - its.gap[0])}` : '';
+  const written = its?.gap ? ((at(second(its.gap[1])) - at(second(its.gap[0]))) / 100) * room > 92 : false;
+  const after = `${text}${paused && !written ? ` · ${paused}` : ''}${row.open ? ' · still open' : ''}`;
   return (
     <>
       {inSight &&
@@ -177,7 +198,9 @@ function Bar({
               className="wf-waiting"
               style={{left: `${left}%`, width: `${at(second(its.first)) - left}%`, color: `var(${color})`}}
               title={`${duration(its.first)} to the first chunk`}
-            />
+            >
+              <span className="wf-inside num">{duration(its.first)} to the first chunk</span>
+            </span>
             <span
               className="wf-streaming"
               style={{
@@ -185,7 +208,7 @@ function Bar({
                 width: `max(2px, ${at(second(its.last)) - at(second(its.first))}%)`,
                 color: `var(${color})`,
               }}
-              title={`streaming for ${duration(its.last - its.first)}${its.count ? `, ${its.count} chunks` : ''}`}
+              title={`streaming for ${duration(its.last - its.first)}, ${chunkWords(its)}`}
             />
             {its.gap && (
               <span
@@ -195,7 +218,9 @@ function Bar({
                   width: `${at(second(its.gap[1])) - at(second(its.gap[0]))}%`,
                 }}
                 title={`nothing came for ${duration(its.gap[1] - its.gap[0])}`}
-              />
+              >
+                {written && <span className="wf-inside num">{paused}</span>}
+              </span>
             )}
             <Chunks chunks={its.chunks} start={row.start} from={from} size={size} even={its.even} />
           </>
@@ -221,14 +246,14 @@ function Bar({
           ),
       )}
       {span.events.slice(0, 60).map((event, i) => {
-        const time = row.start + event.offset_ns / 1e6;
+        const time = row.start + nanoseconds(event.offset_ns) / 1e6;
         if (time < from || time > to || event.name === 'chunk' || event.name === 'chunk_gap') return null;
         return (
           <i
             key={i}
             className={`wf-event ${EVENTS[event.name] ?? ''}`}
             style={{left: `${at(time)}%`}}
-            title={`${event.name} after ${duration(event.offset_ns / 1e9)}`}
+            title={`${event.name} after ${duration(nanoseconds(event.offset_ns) / 1e9)}`}
           />
         );
       })}
@@ -242,18 +267,15 @@ function Bar({
       {inSight &&
         (right < 86 ? (
           <span className="wf-text num" style={{left: `calc(${right}% + 6px)`}}>
-            {text}
-            {row.open ? ' · still open' : ''}
+            {after}
           </span>
         ) : left > 14 ? (
           <span className="wf-text num" style={{right: `calc(${100 - left}% + 6px)`}}>
-            {text}
-            {row.open ? ' · still open' : ''}
+            {after}
           </span>
         ) : (
-          <span className="wf-text inside num" style={{left: `calc(${Math.max(0, left)}% + 6px)`}}>
-            {text}
-            {row.open ? ' · still open' : ''}
+          <span className="wf-text inside num" style={alone ? {right: 8} : {left: `calc(${Math.max(0, left)}% + 6px)`}}>
+            {after}
           </span>
         ))}
       {!inSight && <span className="wf-off faint">{row.end < from ? '◂' : '▸'}</span>}
@@ -263,7 +285,15 @@ function Bar({
 
 const EVENTS: Record<string, string> = {first_chunk: 'first-chunk', interrupted: 'interrupted', exception: 'exception'};
 
-/** Ticks as one path, however many; closer than three pixels' worth they would be a smear and are thinned out. */
+/** "35 chunks, each marked when it came", or that the marks are schematic. */
+export function chunkWords({count, even, every, chunks}: Streaming): string {
+  const many = count === null ? 'chunks' : plural(count, 'chunk');
+  if (chunks.length < 2) return many;
+  if (even) return `${many}; marks are schematic, the span does not say when each came`;
+  return every > 1 ? `${many}, one mark for ${every}` : `${many}, each marked when it came`;
+}
+
+/** Marks as one path, however many; closer than three pixels' worth they would be a smear and are thinned out. */
 function Chunks({
   chunks,
   start,
