@@ -106,6 +106,11 @@ class Notes final : public dialect::Listener {
   std::vector<dialect::Effect> effects;
   std::vector<model::Invocation> finished;
   std::vector<std::string> remarks;  // for people
+  bool undecided = false;            // which dialect this is: the message may still tell, with others
+  bool is_piece = false;             // of something whose rest is still to come
+  bool is_late = false;              // a reply to what its opener had ended
+  bool unmatched = false;
+  bool invalid = false;
   std::array<std::uint64_t, static_cast<std::size_t>(dialect::Oddity::count_)> odds{};
 
   void clear() {
@@ -113,6 +118,7 @@ class Notes final : public dialect::Listener {
     effects.clear();
     finished.clear();
     remarks.clear();
+    undecided = is_piece = is_late = unmatched = invalid = false;
   }
   [[nodiscard]] std::uint64_t count(dialect::Oddity o) const { return odds[static_cast<std::size_t>(o)]; }
 
@@ -138,7 +144,14 @@ class Notes final : public dialect::Listener {
   void error(Side, std::string_view type, Time) override { remarks.push_back("error " + std::string(type)); }
   void odd(dialect::Oddity kind, Side, std::uint64_t n, Time) override {
     odds[static_cast<std::size_t>(kind)] += n;
-    if (kind != dialect::Oddity::unmatched) remarks.push_back(std::string(model::name(kind)));
+    unmatched = unmatched || kind == dialect::Oddity::unmatched;
+    invalid = invalid || kind == dialect::Oddity::invalid;
+    if (kind != dialect::Oddity::unmatched) remarks.emplace_back(model::name(kind));
+  }
+  void partial() override { is_piece = true; }
+  void late() override {
+    is_late = true;
+    remarks.emplace_back("late, what it answers has been ended");
   }
 };
 
@@ -198,6 +211,9 @@ void print_json(std::size_t line, const Sample& sample, const Notes& notes) {
     json.text(notes.rules.front());
   json.key("effects").open('[');
   for (const dialect::Effect effect : notes.effects) json.text(dialect::name(effect));
+  if (notes.is_late) json.text("late");
+  if (notes.is_piece) json.text("partial");
+  if (notes.undecided) json.text("undecided");
   std::cout << json.close(']').close('}').take() << '\n';
 }
 
@@ -227,13 +243,22 @@ void print_text(const model::Invocation& i) {
   }
 }
 
+// What a message is that does nothing.
+std::string_view no_effect(const Notes& notes) {
+  if (notes.undecided) return "undecided: which dialect this is, the next messages may tell";
+  if (notes.is_piece) return "partial: its rest is still to come";
+  if (notes.unmatched) return "no rule knows this message";
+  if (notes.invalid) return "not in the dialect's form";
+  return "nothing";
+}
+
 void print_text(std::size_t line, const Sample& sample, const Notes& notes) {
   std::cout.width(5);
   std::cout << line << ' ' << model::direction(sample.from) << "  ";
   if (notes.rules.empty()) std::cout << "-";
   for (std::size_t i = 0; i < notes.rules.size(); ++i) std::cout << (i == 0 ? "" : " + ") << notes.rules[i];
   std::cout << " →";
-  if (notes.effects.empty()) std::cout << (notes.rules.empty() ? " no rule knows this message" : " nothing");
+  if (notes.effects.empty()) std::cout << ' ' << no_effect(notes);
   for (const dialect::Effect effect : notes.effects) std::cout << ' ' << dialect::name(effect);
   for (std::size_t i = 0; i < notes.remarks.size(); ++i) std::cout << (i == 0 ? "  (" : ", ") << notes.remarks[i];
   std::cout << (notes.remarks.empty() ? "" : ")") << '\n';
@@ -345,11 +370,11 @@ class Test {
     return 0;
   }
 
-  void begin(dialect::ProgramRef program) {
+  void begin(dialect::ProgramRef program, dialect::Intake* begun = nullptr) {
     if (detector_ && !json_)
       std::cout << "dialect: " << dialect::name(*program) << " (" << dialect::name(detector_->decision().basis)
                 << ")\n";
-    session_.emplace(std::move(program), facts_, dialect::Limits{}, workspace_, notes_, 1);
+    session_.emplace(std::move(program), facts_, dialect::Limits{}, workspace_, notes_, 1, begun);
   }
 
   void feed(std::size_t number, const Sample& sample) {
@@ -361,8 +386,12 @@ class Test {
     std::copy(sample.bytes.begin(), sample.bytes.end(), room.begin());
     const dialect::Payload payload{
         .bytes = room.first(sample.bytes.size()), .readable = room.size(), .on_wire = sample.bytes.size()};
-    if (detector_ && detector_->open() && detector_->message(sample.from, opcode, payload))
-      begin(detector_->decision().program);
+    if (detector_ && detector_->open()) {
+      if (detector_->message(sample.from, opcode, payload))
+        begin(detector_->decision().program, detector_->begun());
+      else
+        notes_.undecided = detector_->open();
+    }
     session_->message(sample.from, opcode, payload, now_);
     json_ ? print_json(number, sample, notes_) : print_text(number, sample, notes_);
     for (const auto& each : notes_.finished) json_ ? print_json(each) : print_text(each);

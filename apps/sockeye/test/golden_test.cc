@@ -124,6 +124,21 @@ TEST(Golden, EveryExchangeIsDetectedAsItsOwnDialect) {
   }
 }
 
+// Nothing is unknown while it is not known what is spoken.
+TEST(Golden, AMessageThatMayStillTellTheDialectIsUndecided) {
+  const std::vector<std::string> said = lines(run("auto", dialects / "golden" / "jsonrpc~content-length.jsonl"));
+  EXPECT_EQ(said.front(), R"({"line":2,"dir":"c2s","rule":null,"effects":["undecided"]})");
+  EXPECT_NE(said.back().find(R"("unmatched":0)"), std::string::npos) << said.back();
+  // Until there have been enough that did not.
+  const fs::path folder = fs::path(::testing::TempDir());
+  std::ofstream out(folder / "undecided.jsonl");
+  for (int i = 0; i < 9; ++i) out << R"({"dir":"c2s","text":"{}"})" << '\n';
+  out.close();
+  const std::vector<std::string> nothing = lines(run("auto", folder / "undecided.jsonl"));
+  EXPECT_EQ(nothing[6], R"({"line":7,"dir":"c2s","rule":null,"effects":["undecided"]})");
+  EXPECT_EQ(nothing[7], R"({"line":8,"dir":"c2s","rule":null,"effects":[]})");
+}
+
 // Rules that read another protocol's messages and see invocations in them, because both use the same words.
 struct Shared {
   std::string_view dialect;  // whose rules

@@ -79,16 +79,22 @@ void Compiler::document(const Node& root) {
         [&](const Node& v) { list(v, "detect", [&](const Node& item) { out_.detect.push_back(sign(item)); }); }},
        {"decode",
         [&](const Node& v) {
-          constexpr std::array<std::pair<std::string_view, Decode>, 6> kinds{{{"json", Decode::json},
-                                                                              {"records", Decode::records},
-                                                                              {"socket.io", Decode::socket_io},
-                                                                              {"stomp", Decode::stomp},
-                                                                              {"mqtt", Decode::mqtt},
-                                                                              {"none", Decode::none}}};
+          constexpr std::array<std::pair<std::string_view, Decode>, 8> kinds{
+              {{"json", Decode::json},
+               {"content-length", Decode::content_length},
+               {"records", Decode::records},
+               {"socket.io", Decode::socket_io},
+               {"phoenix", Decode::phoenix},
+               {"stomp", Decode::stomp},
+               {"mqtt", Decode::mqtt},
+               {"none", Decode::none}}};
           const std::string wanted = text(v, "decode");
           for (const auto& [spelled, kind] : kinds)
             if (spelled == wanted) return void(out_.decode = kind);
-          problem(where(v), "decode must be json, records (JSON that ends with 0x1e), socket.io, stomp, mqtt or none");
+          problem(
+              where(v),
+              "decode must be json, content-length (JSON, behind a Content-Length header where there is one), records "
+              "(JSON that ends with 0x1e), socket.io, phoenix, stomp, mqtt or none");
         }},
        {"binary",
         [&](const Node& v) {
@@ -131,6 +137,8 @@ void Compiler::document(const Node& root) {
     if (!given_.contains(asked))
       problem(at, "no rule gives the key '" + out_.key_names[asked] +
                       "' that this looks for: see `keys` of open, accept, bind");
+  if (out_.timeout == base::Duration::zero())
+    for (const Where at : endless_) problem(at, "reply: optional needs a timeout, here or the dialect's");
   if (out_.decode == Decode::none)
     for (const Rule& r : out_.rules)
       if (!r.is.empty()) return problem({}, "decode: none reads no document, so no rule can have `is`");
@@ -219,6 +227,7 @@ base::Result<ProgramRef> compile(std::string_view yaml, std::string_view file) {
   }
   if (!compiler.problems().empty()) return base::fail(compiler.problems());
   compiler.plan();
+  compiler.find_ends();
   return ProgramRef(std::move(program));
 }
 

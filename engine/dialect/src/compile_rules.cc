@@ -8,7 +8,6 @@ namespace sockeye::dialect {
 namespace {
 
 constexpr std::size_t most_verbs = 16;
-constexpr std::size_t most_key_names = 16;
 
 }  // namespace
 
@@ -98,19 +97,27 @@ Verb Compiler::verb(Effect effect, const Node& node) {
   const Entry parent{"parent", [&](const Node& n) { v.parent = selectors(n); }};
   const Entry timeout{"timeout", [&](const Node& n) { v.timeout = duration(n); }};
   const Entry settle{"settle", [&](const Node& n) { v.settle = duration(n); }};
+  const Entry reply{"reply", [&](const Node& n) {
+                      const std::string how = text(n, "reply");
+                      v.may_stay_unanswered = how == "optional";
+                      if (how != "optional" && how != "required")
+                        problem(where(n), "reply must be required or optional (the protocol may leave it unanswered)");
+                    }};
   const Entry status{"status", [&](const Node& n) { v.status = extractor(n, Bare::constant); }};
   const auto must = [&](bool there, std::string_view key) {
     if (!there) problem(where(node), what + " needs `" + std::string(key) + "`");
   };
   switch (effect) {
     case Effect::open:
-      map(node, what, {op, lane, keys_entry, attrs, start, trigger, parent, timeout, settle});
+      map(node, what, {op, lane, keys_entry, attrs, start, trigger, parent, timeout, settle, reply});
       must(static_cast<bool>(v.operation), "op");
+      if (v.may_stay_unanswered && v.timeout == base::Duration::zero()) endless_.push_back(where(node));
       break;
     case Effect::accept:
-      map(node, what, {to, op, lane, keys_entry, attrs, start, trigger, parent, timeout, settle});
+      map(node, what, {to, op, lane, keys_entry, attrs, start, trigger, parent, timeout, settle, reply});
       must(static_cast<bool>(v.operation), "op");
       must(!v.to.empty(), "to");
+      if (v.may_stay_unanswered && v.timeout == base::Duration::zero()) endless_.push_back(where(node));
       break;
     case Effect::bind:
       map(node, what, {to, optional, keys_entry, attrs, {"drop", [&](const Node& n) {

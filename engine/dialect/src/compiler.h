@@ -37,6 +37,8 @@ class Compiler {
 
   void document(const Node& root);
   void plan();
+  // What each `open` must have so that something can end it.
+  void find_ends();
   [[nodiscard]] const std::string& problems() const { return problems_; }
   void problem(Where at, const std::string& what) {
     if (count_++ >= most_problems) return;
@@ -96,6 +98,7 @@ class Compiler {
   bool in_each_ = false;
   std::unordered_set<std::uint16_t> given_;                 // key names that some rule gives
   std::vector<std::pair<std::uint16_t, Where>> looked_up_;  // and those that selectors ask for
+  std::vector<Where> endless_;                              // may stay unanswered, and have no timeout of their own
 };
 
 }  // namespace sockeye::dialect

@@ -113,6 +113,10 @@ std::unique_ptr<Decoder> make_decoder(Decode decode) {
       return make_stomp_decoder();
     case Decode::mqtt:
       return make_mqtt_decoder();
+    case Decode::content_length:
+      return make_content_length_decoder();
+    case Decode::phoenix:
+      return make_phoenix_decoder();
     case Decode::json:
     case Decode::none:
       break;

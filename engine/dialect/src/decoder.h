@@ -30,6 +30,7 @@ class Documents {
     text_.clear();
     documents_.clear();
     dropped_ = 0;
+    wrapping_ = Wrapping::none;
   }
   // A document: begin(), append to text(), finish().
   void begin() { begun_ = text_.size(); }
@@ -50,11 +51,17 @@ class Documents {
   [[nodiscard]] std::string_view operator[](const Document& d) const { return {text_.data() + d.begin, d.size}; }
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
+  // What is round the documents may say something itself.
+  enum class Wrapping : std::uint8_t { none, open, heartbeat, close };
+  void said(Wrapping what) { wrapping_ = what; }
+  [[nodiscard]] Wrapping said() const { return wrapping_; }
+
  private:
   std::string text_;
   std::vector<Document> documents_;
   std::size_t begun_ = 0;
   std::uint64_t dropped_ = 0;
+  Wrapping wrapping_ = Wrapping::none;
 };
 
 // Appends `text` as a JSON string, quotes included: escapes what RFC 8259 §7 requires; bytes that are not well-formed
@@ -77,14 +84,21 @@ class Decoder {
 inline constexpr char record_separator = '\x1e';
 
 enum class Decode : std::uint8_t {
-  json,       // the message is the document; a top-level array is a batch where the dialect says so
-  records,    // JSON documents that each end with 0x1e (SignalR)
-  socket_io,  // Engine.IO 4 carrying Socket.IO 5 packets
-  stomp,      // STOMP 1.2 frames
-  mqtt,       // MQTT 3.1.1 and 5 control packets
-  none        // binary or text that no rule looks into
+  json,            // the message is the document; a top-level array is a batch where the dialect says so
+  content_length,  // likewise, or behind a Content-Length header (language servers), however cut into messages
+  records,         // JSON documents that each end with 0x1e (SignalR)
+  socket_io,       // Engine.IO 4 carrying Socket.IO 5 packets
+  phoenix,         // text messages are documents, binary ones Phoenix's binary frames
+  stomp,           // STOMP 1.2 frames
+  mqtt,            // MQTT 3.1.1 and 5 control packets
+  none             // binary or text that no rule looks into
 };
 // Null for json and none: there is nothing to decode.
 [[nodiscard]] std::unique_ptr<Decoder> make_decoder(Decode);
+
+// A text message may be a document as it is: nothing has to be decoded, or not always.
+[[nodiscard]] constexpr bool plain_text(Decode decode) {
+  return decode == Decode::json || decode == Decode::content_length || decode == Decode::phoenix;
+}
 
 }  // namespace sockeye::dialect

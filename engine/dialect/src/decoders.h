@@ -14,6 +14,10 @@ namespace sockeye::dialect {
 [[nodiscard]] std::unique_ptr<Decoder> make_socket_io_decoder();
 [[nodiscard]] std::unique_ptr<Decoder> make_stomp_decoder();
 [[nodiscard]] std::unique_ptr<Decoder> make_mqtt_decoder();
+[[nodiscard]] std::unique_ptr<Decoder> make_content_length_decoder();
+[[nodiscard]] std::unique_ptr<Decoder> make_phoenix_decoder();
+// What is inside SockJS's frames goes to `inner`; null: each of its messages is a document.
+[[nodiscard]] std::unique_ptr<Decoder> make_sockjs_decoder(std::unique_ptr<Decoder> inner);
 
 void append_number(std::string& out, std::uint64_t number);
 

@@ -82,7 +82,7 @@ struct Selector {
   std::uint16_t name = 0;  // of the key; 0 is "id"
   Extractor key;
   Opener side = Opener::any;           // who opened it, seen from the sender of this message
-  std::string lane;                    // of open's lane, or its operation; "" any
+  std::string lane;                    // of open's lane, or, where it has none, its operation; "" any
   std::vector<std::uint16_t> unbound;  // it has no key of these names
   std::vector<std::uint16_t> bound;    // and has one of each of these
   std::vector<AttributeRule> with;     // it has these attributes; absent here: it has none of that name
@@ -108,8 +108,10 @@ struct Verb {
   std::string_view start;      // immortal: open, accept take it
   std::string_view trigger;    // immortal
   std::vector<Selector> parent;
-  base::Duration timeout{};  // open: 0 none
-  base::Duration settle{};   // open: chunks stop for so long, and that was all; 0 never
+  base::Duration timeout{};          // open: 0 none
+  base::Duration settle{};           // open: chunks stop for so long, and that was all; 0 never
+  bool may_stay_unanswered = false;  // open
+  std::uint16_t ended_by = 0;  // open: names of keys, by bit: without one of these nothing could end it; 0: no need
 };
 
 struct Rule {
@@ -125,6 +127,7 @@ struct Rule {
 };
 
 inline constexpr std::size_t most_places = 8;
+inline constexpr std::size_t most_key_names = 16;  // a bit each in Verb::ended_by
 
 // Where trace context may sit in a message.
 struct TracePlace {

@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "embedded_rules.h"
+#include "intake.h"
 #include "program_parts.h"
 #include "reading.h"
 
@@ -61,6 +62,15 @@ ProgramRef find(std::span<const ProgramRef> known, std::string_view wanted) {
   return nullptr;
 }
 
+// What reads the messages for each that is waiting, as their programs' sessions do.
+struct Detector::Trials {
+  struct Trial {
+    Intake now;
+    Intake before;  // the last message: what a session begins with that gets that message first
+  };
+  std::vector<Trial> all;
+};
+
 Detector::Detector(std::span<const ProgramRef> known, const Facts& facts, Workspace& workspace)
     : known_(known), workspace_(&workspace), decision_{.program = none()} {
   Contest contest;
@@ -93,7 +103,7 @@ Detector::Detector(std::span<const ProgramRef> known, const Facts& facts, Worksp
   waiting_.shrink_to_fit();  // a connection may be silent for days
 }
 
-Detector::Fit Detector::fits(const Candidate& candidate, Decoder* decoder, model::Side from, model::Opcode opcode,
+Detector::Fit Detector::fits(const Candidate& candidate, Intake& intake, model::Side from, model::Opcode opcode,
                              const Payload& payload) {
   Workspace::Parts& parts = workspace_->parts();
   const Program& program = *known_[candidate.program];
@@ -105,6 +115,7 @@ Detector::Fit Detector::fits(const Candidate& candidate, Decoder* decoder, model
     });
   };
   const bool wrong_side = sign.from && *sign.from != from;
+  Decoder* const decoder = intake.of(from, opcode, payload.bytes);
   if (decoder == nullptr) {
     if (wrong_side || (opcode == model::Opcode::binary && !program.binary_is_text)) return Fit::no;
     return holds(base::as_text(payload.bytes), payload.readable) ? Fit::yes : Fit::no;
@@ -120,18 +131,21 @@ Detector::Fit Detector::fits(const Candidate& candidate, Decoder* decoder, model
 
 void Detector::give_up() {
   waiting_.clear();
-  decoders_.clear();
+  trials_.reset();
 }
 
 bool Detector::cares(model::Opcode opcode, std::optional<base::Byte> first, std::uint64_t size) const {
   if (size > longest) return false;
   const bool document =
       !first || std::string_view("{[ \t\r\n").find(static_cast<char>(*first)) != std::string_view::npos;
-  return std::any_of(waiting_.begin(), waiting_.end(), [&](const Candidate& candidate) {
-    const Program& program = *known_[candidate.program];
-    if (program.decode != Decode::json) return true;  // its decoder knows
-    return document && (opcode == model::Opcode::text || program.binary_is_text);
-  });
+  const bool sockjs = opcode == model::Opcode::text && size == 1 && first == 'o';
+  for (std::size_t i = 0; i < waiting_.size(); ++i) {
+    const Program& program = *known_[waiting_[i].program];
+    if (!plain_text(program.decode) || (trials_ && trials_->all[i].now.decodes(opcode))) return true;  // that knows
+    const bool header = program.decode == Decode::content_length && first && begins_header(*first);
+    if ((document || header || sockjs) && (opcode == model::Opcode::text || program.binary_is_text)) return true;
+  }
+  return false;
 }
 
 void Detector::passed() {
@@ -149,27 +163,46 @@ bool Detector::reads_header(std::string_view name) const {
 
 bool Detector::message(model::Side from, model::Opcode opcode, const Payload& payload) {
   if (waiting_.empty()) return false;
-  if (decoders_.empty())
-    for (const Candidate& candidate : waiting_) decoders_.push_back(make_decoder(known_[candidate.program]->decode));
+  if (!trials_) {
+    trials_ = std::make_shared<Trials>();
+    trials_->all.reserve(waiting_.size());
+    for (const Candidate& candidate : waiting_) {
+      const Decode decode = known_[candidate.program]->decode;
+      trials_->all.push_back({.now = Intake(decode), .before = Intake(decode)});
+    }
+  }
+  std::vector<Trials::Trial>& trials = trials_->all;
   Contest contest;
+  std::size_t winner = 0;
   for (std::size_t i = 0; i < waiting_.size();) {
     const ProgramRef& program = known_[waiting_[i].program];
     const Sign& sign = program->detect[waiting_[i].sign];
-    const Fit fit = fits(waiting_[i], decoders_[i].get(), from, opcode, payload);
-    if (fit == Fit::yes) contest.enter(program, {.signs = sign.first.size() + sign.handshake.size()});
+    const Fit fit = fits(waiting_[i], trials[i].now, from, opcode, payload);
+    if (fit == Fit::yes) {
+      contest.enter(program, {.signs = sign.first.size() + sign.handshake.size()});
+      if (contest.winner == &program) winner = i;
+    }
     if (fit == Fit::never) {
       waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
-      decoders_.erase(decoders_.begin() + static_cast<std::ptrdiff_t>(i));
+      trials.erase(trials.begin() + static_cast<std::ptrdiff_t>(i));
     } else {
       ++i;
     }
   }
   if (contest.winner != nullptr && !contest.tie) {
     decision_ = {*contest.winner, Basis::first_message};
+    begun_ = std::make_shared<Intake>(std::move(trials[winner].before));
     give_up();
     return true;
   }
   if (contest.tie) decision_.basis = Basis::ambiguous;
+  Documents& unread = workspace_->parts().documents;
+  for (Trials::Trial& each : trials) {
+    Decoder* const decoder = each.before.of(from, opcode, payload.bytes);
+    if (decoder == nullptr) continue;
+    unread.clear();
+    static_cast<void>(decoder->decode(from, opcode, payload.bytes, unread));
+  }
   passed();
   return false;
 }

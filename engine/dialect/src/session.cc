@@ -25,17 +25,19 @@ base::MutableBytes Workspace::stage(std::size_t size) {
 }
 
 Session::Session(ProgramRef program, const Facts& facts, const Limits& limits, Workspace& workspace, Listener& listener,
-                 std::uint64_t seed)
-    : state_(std::make_unique<State>(std::move(program), facts, limits, workspace, listener, seed)) {}
+                 std::uint64_t seed, Intake* begun)
+    : state_(std::make_unique<State>(std::move(program), facts, limits, workspace, listener, seed)) {
+  if (begun != nullptr) state_->intake = std::move(*begun);
+}
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 
 bool Session::wants(Side from, Opcode opcode) const {
   const State& s = *state_;
-  if (s.decoder) return true;
+  if (s.intake.decodes(opcode)) return true;
   const Program::Plans& plans = s.program->plans[model::index(from)];
-  return plans.any && s.program->decode == Decode::json && (opcode == Opcode::text || s.program->binary_is_text);
+  return plans.any && plain_text(s.program->decode) && (opcode == Opcode::text || s.program->binary_is_text);
 }
 
 void Session::message(Side from, Opcode opcode, const Payload& payload, Time now) {
@@ -52,15 +54,15 @@ void Session::unread(Side from, Opcode opcode, std::uint64_t, Time now) {
 
 bool Session::inserts(Side from, Opcode opcode, bool tolerated) const {
   const Program& program = *state_->program;
-  if (program.decode != Decode::json && program.decode != Decode::records) return false;
-  if (opcode == Opcode::binary && !program.binary_is_text && program.decode == Decode::json) return false;
+  if (state_->intake.wrapped() || (!plain_text(program.decode) && program.decode != Decode::records)) return false;
+  if (opcode == Opcode::binary && !program.binary_is_text && program.decode != Decode::records) return false;
   for (std::size_t i = 0; i < program.places.size(); ++i)
     if (state_->may_fill(i, from, tolerated)) return true;
   return false;
 }
 
 bool Session::insert(base::Bytes message, const TraceText& context, bool tolerated, std::string& out) {
-  if (state_->opened_by_message != 1) return false;
+  if (state_->opened_by_message != 1 || state_->intake.wrapped()) return false;
   const Program& program = *state_->program;
   const std::string_view text = base::as_text(message);
   std::string_view document = text;

@@ -64,7 +64,8 @@ bool Session::State::fits(const Reading& r, const Selector& s, const Open& open)
   const Side opener = open.invocation.opened_by;
   if (s.side == Opener::same && opener != r.from) return false;
   if (s.side == Opener::other && opener == r.from) return false;
-  if (!s.lane.empty() && open.lane != s.lane && open.invocation.operation != s.lane) return false;
+  if (!s.lane.empty() && s.lane != (open.lane.empty() ? std::string_view(open.invocation.operation) : open.lane))
+    return false;
   const auto bound = [&](std::uint16_t name) { return open.bound(name); };
   if (std::any_of(s.unbound.begin(), s.unbound.end(), bound)) return false;
   if (!std::all_of(s.bound.begin(), s.bound.end(), bound)) return false;
@@ -96,20 +97,53 @@ std::uint32_t Session::State::select(const Reading& r, const Selector& s) const 
 }
 
 void Session::State::act(const Reading& r, const Rule& rule, const Verb& verb) {
-  if (verb.to.empty()) return act_on(r, rule, verb, Table::none);
+  if (verb.to.empty()) return verb.effect == Effect::open ? create(r, rule, verb) : act_on(r, rule, verb, Table::none);
   for (const Selector& selector : verb.to) {
     const std::uint32_t found = select(r, selector);
     if (found == Table::none) continue;
+    if (verb.effect == Effect::end && selector.by_key() && is_owed(r, verb, found)) return listener.late();
     if (!selector.all || verb.effect == Effect::accept) return act_on(r, rule, verb, found);
     std::vector<std::uint32_t> every;  // first: acting on one may end it
     table.for_each([&](std::uint32_t i) {
       if (fits(r, selector, table[i])) every.push_back(i);
     });
+    std::sort(every.begin(), every.end(), [&](std::uint32_t a, std::uint32_t b) {
+      return table[a].invocation.number < table[b].invocation.number;
+    });
     for (const std::uint32_t slot : every) act_on(r, rule, verb, slot);
     return;
   }
-  if (verb.effect == Effect::accept) return act_on(r, rule, verb, Table::none);
+  if (verb.effect == Effect::accept) return create(r, rule, verb);
+  if (is_late(r, verb)) return listener.late();
   if (!verb.optional) listener.odd(Oddity::orphan, r.from, 1, r.now);
+}
+
+void Session::State::create(const Reading& r, const Rule& rule, const Verb& verb) {
+  if (lacks_key(r, verb)) return listener.odd(Oddity::invalid, r.from, 1, r.now);
+  act_on(r, rule, verb, Table::none);
+}
+
+bool Session::State::lacks_key(const Reading& r, const Verb& verb) const {
+  return verb.ended_by != 0 && std::none_of(verb.keys.begin(), verb.keys.end(), [&](const KeyRule& key) {
+           return ((verb.ended_by >> key.name) & 1U) != 0 && value(r, key.value).scalar();
+         });
+}
+
+bool Session::State::is_owed(const Reading& r, const Verb& verb, std::uint32_t slot) {
+  Open& open = table[slot];
+  if (r.now > open.owed || open.invocation.opened_by == r.from || open.invocation.chunks.count != 0) return false;
+  const Value status = value(r, verb.status, &open.invocation);
+  if (status.scalar() && status.text != "ok" && status.text != "cancelled") return false;  // it refuses the new one
+  open.owed = Time::min();
+  return true;
+}
+
+bool Session::State::is_late(const Reading& r, const Verb& verb) const {
+  return std::any_of(verb.to.begin(), verb.to.end(), [&](const Selector& s) {
+    if (!s.by_key() || s.side == Opener::same) return false;
+    const Value key = value(r, s.key);
+    return key.scalar() && table.late(table.hash(model::other(r.from), s.name, key), r.now);
+  });
 }
 
 void Session::State::act_on(const Reading& r, const Rule& rule, const Verb& verb, std::uint32_t slot) {
@@ -204,6 +238,7 @@ void Session::State::begin(const Reading& r, const Rule& rule, const Verb& verb)
   if (rule.reads_trace) read_trace(r, table[slot].invocation);
   table[slot].timeout = verb.timeout > base::Duration::zero() ? verb.timeout : program->timeout;
   table[slot].settle = verb.settle;
+  table[slot].may_stay_unanswered = verb.may_stay_unanswered;
   if (table[slot].timeout > base::Duration::zero()) expect(slot, r.now + table[slot].timeout);
   listener.opened(table[slot].invocation);
 }
@@ -221,9 +256,15 @@ void Session::State::bind_keys(const Reading& r, std::uint32_t slot, const Verb&
     if (!v.scalar()) continue;
     const std::uint64_t hash = table.hash(table[slot].invocation.opened_by, key.name, v);
     if (const std::uint32_t before = table.find(hash); before != Table::none && before != slot) {
-      listener.odd(Oddity::duplicate, r.from, 1, r.now);
-      // The newer one is what the peers mean by the key from now on.
-      if (fresh) end(before, model::InvocationEnd::evicted, r.now);
+      // The newer one is what the peers mean by the key from now on. After a cancel it may be used again: an end that
+      // is on its way is still the older one's.
+      if (fresh && table[before].invocation.cancel_requested) {
+        table[slot].owed = table[before].cancelled + limits.cancel_grace;
+        give_up(before);
+      } else {
+        listener.odd(Oddity::duplicate, r.from, 1, r.now);
+        if (fresh) end(before, model::InvocationEnd::evicted, r.now);
+      }
     }
     table.bind(slot, key.name, hash);
   }
@@ -259,7 +300,7 @@ void Session::State::request_cancel(const Reading& r, std::uint32_t slot, const 
   }
   invocation.cancel_requested = true;
   if (verb.at_once)
-    end(slot, model::InvocationEnd::cancel, r.now);
+    end(slot, model::InvocationEnd::cancel, r.now, r.from == invocation.opened_by);
   else
     expect(slot, r.now + limits.cancel_grace);
 }
@@ -283,18 +324,30 @@ void Session::State::end_by_message(const Reading& r, std::uint32_t slot, const 
     // A status the dialect does not know is no success, and what it was called is the best there is to say.
     if (invocation.error_type.empty() && status.text != "error") invocation.error_type = kept_text(status.text);
   }
-  end(slot, model::InvocationEnd::reply, r.now);
+  // What was ended under it, and need not have been answered.
+  const bool unanswered = invocation.status == incomplete && table[slot].may_stay_unanswered;
+  end(slot, unanswered ? model::InvocationEnd::unanswered : model::InvocationEnd::reply, r.now,
+      r.from == invocation.opened_by);
 }
 
-void Session::State::end(std::uint32_t slot, model::InvocationEnd how, Time now) {
-  Invocation ended = std::move(table[slot].invocation);
+void Session::State::end(std::uint32_t slot, model::InvocationEnd how, Time now, bool by_opener) {
+  using enum model::InvocationEnd;
+  Open& open = table[slot];
+  if (by_opener || how == cancel) table.remember_late(slot, now + limits.cancel_grace);
+  if (open.may_stay_unanswered && (how == timeout || how == connection_lost || how == evicted)) how = unanswered;
+  Invocation ended = std::move(open.invocation);
   table.remove(slot);
   ended.ended = now;
   ended.end = how;
-  if (how == model::InvocationEnd::cancel)
+  if (how == unanswered) {
+    ended.ended = ended.chunks.count == 0 ? ended.opened : ended.chunks.last;
+    ended.status = model::InvocationStatus::ok;
+    ended.error_type.clear();
+  } else if (how == cancel) {
     ended.status = model::InvocationStatus::cancelled;
-  else if (how != model::InvocationEnd::reply)
+  } else if (how != reply) {
     ended.status = model::InvocationStatus::incomplete;
+  }
   listener.ended(std::move(ended));
 }
 

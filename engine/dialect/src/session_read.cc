@@ -37,30 +37,52 @@ bool is_last(const Value& index, const Value& count) {
 
 void Session::State::message(Side from, Opcode opcode, const Payload& payload, Time now) {
   const Program::Plans& plans = program->plans[model::index(from)];
-  Reading r{.from = from, .now = now, .bytes = payload.on_wire, .binary = opcode == Opcode::binary};
+  const Reading r{.from = from, .now = now, .bytes = payload.on_wire, .binary = opcode == Opcode::binary};
   parts.scratch.clear();
   opened_by_message = 0;
   last_read = r;
-  if (decoder) {
-    parts.documents.clear();
-    if (!decoder->decode(from, opcode, payload.bytes, parts.documents)) listener.odd(Oddity::invalid, from, 1, now);
-    if (parts.documents.dropped() != 0) listener.odd(Oddity::too_large, from, parts.documents.dropped(), now);
-    // All documents lie in one buffer: what is behind one is readable, and the last is followed by padding.
-    std::string& text = parts.documents.text();
-    if (text.capacity() < text.size() + padding) text.reserve(2 * text.size() + padding);
-    const std::size_t end = text.size() + padding;
-    for (const Documents::Document& each : parts.documents.documents()) {
-      r.bytes = each.wire_bytes;
-      parts.scratch.clear();
-      document(r, parts.documents[each], end - each.begin);
-    }
-    return;
-  }
+  if (Decoder* const decoder = intake.of(from, opcode, payload.bytes)) return decoded(r, *decoder, opcode, payload);
   if (!plans.any) return;
-  if (program->decode == Decode::json && (!r.binary || program->binary_is_text)) {
+  if (plain_text(program->decode) && (!r.binary || program->binary_is_text)) {
     text_message(r, base::as_text(payload.bytes), payload.readable);
   } else if (r.binary) {
     follow(r, plans.binary);
+  }
+}
+
+void Session::State::decoded(Reading r, Decoder& decoder, Opcode opcode, const Payload& payload) {
+  Documents& documents = parts.documents;
+  documents.clear();
+  const bool good = decoder.decode(r.from, opcode, payload.bytes, documents);
+  if (!good) listener.odd(Oddity::invalid, r.from, 1, r.now);
+  if (documents.dropped() != 0) listener.odd(Oddity::too_large, r.from, documents.dropped(), r.now);
+  switch (documents.said()) {
+    case Documents::Wrapping::none:
+      if (good && documents.documents().empty() && documents.dropped() == 0) listener.partial();
+      break;
+    case Documents::Wrapping::open:
+      listener.matched("SockJS open");
+      listener.effect(Effect::ignore);
+      break;
+    case Documents::Wrapping::heartbeat:
+      listener.matched("SockJS heartbeat");
+      listener.effect(Effect::beat);
+      listener.beat(r.from, "heartbeat", std::nullopt, r.now);
+      break;
+    case Documents::Wrapping::close:
+      listener.matched("SockJS close");
+      listener.effect(Effect::event);
+      listener.event("close", r.from, r.now);
+      break;
+  }
+  // All documents lie in one buffer: what is behind one is readable, and the last is followed by padding.
+  std::string& text = documents.text();
+  if (text.capacity() < text.size() + padding) text.reserve(2 * text.size() + padding);
+  const std::size_t end = text.size() + padding;
+  for (const Documents::Document& each : documents.documents()) {
+    r.bytes = each.wire_bytes;
+    parts.scratch.clear();
+    text_message(r, documents[each], end - each.begin);
   }
 }
 
@@ -96,7 +118,7 @@ void Session::State::document(Reading r, std::string_view text, std::size_t read
 
 void Session::State::beginning(Side from, Opcode opcode, const Payload& payload, Time now) {
   const std::string_view text = base::as_text(payload.bytes);
-  if (decoder || text.size() <= Harvest::view || (program->batch && text.front() == '[')) return;
+  if (intake.decodes(opcode) || text.size() <= Harvest::view || (program->batch && text.front() == '[')) return;
   const Reading r{.from = from,
                   .now = now,
                   .bytes = payload.on_wire,

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "intake.h"
 #include "reading.h"
 #include "sockeye/dialect/session.h"
 #include "table.h"
@@ -30,7 +31,7 @@ struct Session::State {
         parts(w.parts()),
         listener(heard),
         table(l.open, seed),
-        decoder(make_decoder(program->decode)),
+        intake(program->decode),
         asked_for(read_handshake(*program, facts)),
         last_sequence(program->sequences.size()) {
     for (std::size_t i = 0; i < program->places.size(); ++i) {
@@ -80,6 +81,7 @@ struct Session::State {
     if (((places >> i) & 1U) == 0 || (place.from && *place.from != from)) return false;
     return place.insert == TracePlace::Insert::reserved || (tolerated && place.insert == TracePlace::Insert::tolerated);
   }
+  void decoded(Reading r, Decoder& decoder, Opcode opcode, const Payload& payload);
   void text_message(const Reading& r, std::string_view text, std::size_t readable);
   void document(Reading r, std::string_view text, std::size_t readable);
   void follow(const Reading& r, const std::vector<std::uint16_t>& rules);
@@ -88,6 +90,7 @@ struct Session::State {
   void run(const Reading& r, const Rule& rule);
   void run_verbs(const Reading& r, const Rule& rule);
   void act(const Reading& r, const Rule& rule, const Verb& verb);
+  void create(const Reading& r, const Rule& rule, const Verb& verb);
   void act_on(const Reading& r, const Rule& rule, const Verb& verb, std::uint32_t slot);
 
   [[nodiscard]] Value value(const Reading& r, const Extractor& e, const Invocation* about = nullptr) const;
@@ -104,7 +107,13 @@ struct Session::State {
   static void add_note(Invocation& invocation, std::string_view what, Time now);
   void request_cancel(const Reading& r, std::uint32_t slot, const Verb& verb);
   void end_by_message(const Reading& r, std::uint32_t slot, const Verb& verb);
-  void end(std::uint32_t slot, model::InvocationEnd how, Time now);
+  // By its opener: what is under way may still come, and belongs to nothing any more.
+  void end(std::uint32_t slot, model::InvocationEnd how, Time now, bool by_opener = false);
+  // What it opens must have a key that can end it, and the message has none.
+  [[nodiscard]] bool lacks_key(const Reading& r, const Verb& verb) const;
+  // It ends what had this one's key before, and was given up.
+  [[nodiscard]] bool is_owed(const Reading& r, const Verb& verb, std::uint32_t slot);
+  [[nodiscard]] bool is_late(const Reading& r, const Verb& verb) const;
   // It was cancelled and nobody answered, as some protocols have it: it was over when it was cancelled, or with the
   // last that came of it.
   void give_up(std::uint32_t slot);
@@ -125,7 +134,7 @@ struct Session::State {
   Workspace::Parts& parts;
   Listener& listener;
   Table table;
-  std::unique_ptr<Decoder> decoder;
+  Intake intake;
   HandshakeValues asked_for;
   model::Attributes attributes;  // of the session
   struct Anchor {

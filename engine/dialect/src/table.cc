@@ -1,5 +1,6 @@
 #include "table.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace sockeye::dialect {
@@ -108,6 +109,22 @@ void Table::unbind(std::uint32_t slot, std::uint16_t name) {
     erase(open.keys[i].hash);
     open.keys[i] = open.keys[--open.key_count];
   }
+}
+
+void Table::remember_late(std::uint32_t slot, base::Time until) {
+  const Open& open = slots_[slot];
+  for (std::size_t i = 0; i < open.key_count; ++i) {
+    const Late late{open.keys[i].hash, until};
+    if (late_.size() < most_late)
+      late_.push_back(late);
+    else
+      late_[next_late_++ % most_late] = late;
+  }
+}
+
+bool Table::late(std::uint64_t hash, base::Time now) const {
+  return std::any_of(late_.begin(), late_.end(),
+                     [&](const Late& each) { return each.hash == hash && now <= each.until; });
 }
 
 std::uint32_t Table::oldest() const {

@@ -29,10 +29,12 @@ struct Open {
   std::array<Key, most_keys> keys{};
   std::uint8_t key_count = 0;
   bool live = false;
-  base::Duration timeout{};           // of silence; 0: none
-  base::Duration settle{};            // of silence behind a chunk, that says it was the last; 0: none
-  base::Time deadline = base::never;  // when it is given up
-  base::Time cancelled{};             // where that was asked for
+  base::Duration timeout{};             // of silence; 0: none
+  base::Duration settle{};              // of silence behind a chunk, that says it was the last; 0: none
+  base::Time deadline = base::never;    // when it is given up
+  base::Time cancelled{};               // where that was asked for
+  base::Time owed = base::Time::min();  // until then an end may be that of the one that had its key before
+  bool may_stay_unanswered = false;
   [[nodiscard]] bool bound(std::uint16_t name) const {
     for (std::size_t i = 0; i < key_count; ++i)
       if (keys[i].name == name) return true;
@@ -67,6 +69,12 @@ class Table {
   }
   [[nodiscard]] std::uint32_t oldest() const;
 
+  // Its keys stay known for a while: what comes of them was under way when its opener ended it. The last `most_late`
+  // keys.
+  void remember_late(std::uint32_t slot, base::Time until);
+  [[nodiscard]] bool late(std::uint64_t hash, base::Time now) const;
+  static constexpr std::size_t most_late = 64;
+
  private:
   struct Entry {
     std::uint64_t hash = 0;
@@ -78,9 +86,16 @@ class Table {
     return static_cast<std::size_t>(hash) & (index_.size() - 1);
   }
 
+  struct Late {
+    std::uint64_t hash = 0;
+    base::Time until{};
+  };
+
   std::vector<Open> slots_;
   std::vector<std::uint32_t> free_;
   std::vector<Entry> index_;  // open addressing, a power of two, at most half full
+  std::vector<Late> late_;    // a ring, once it is full
+  std::size_t next_late_ = 0;
   std::size_t entries_ = 0;
   std::size_t live_ = 0;
   std::uint32_t most_;

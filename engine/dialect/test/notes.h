@@ -45,6 +45,8 @@ class Notes final : public Listener {
   void odd(Oddity kind, model::Side, std::uint64_t count, base::Time) override {
     lines.push_back(std::string(name(kind)) + (count == 1 ? "" : " " + std::to_string(count)));
   }
+  void partial() override { lines.emplace_back("partial"); }
+  void late() override { lines.emplace_back("late"); }
 
  private:
   static std::string title(const model::Invocation& i) { return "#" + std::to_string(i.number) + " " + i.operation; }

@@ -65,8 +65,8 @@ constexpr std::array<std::string_view, 4> initiators{"client", "server", "proxy"
 constexpr std::array<std::string_view, 8> reasons{
     "normal", "heartbeat_timeout", "stuck", "protocol_error", "reset", "limit", "drain", "idle"};
 constexpr std::array<std::string_view, 4> invocation_statuses = {"ok", "error", "cancelled", "incomplete"};
-constexpr std::array<std::string_view, 5> invocation_ends = {"reply", "cancel", "timeout", "connection_lost",
-                                                             "evicted"};
+constexpr std::array<std::string_view, 6> invocation_ends = {"reply",           "cancel",  "timeout",
+                                                             "connection_lost", "evicted", "unanswered"};
 constexpr std::array<std::string_view, 7> oddities = {"invalid", "unmatched", "orphan",   "duplicate",
                                                       "evicted", "gap",       "too_large"};
 static_assert(oddities.size() == static_cast<std::size_t>(MessageOddity::count_));

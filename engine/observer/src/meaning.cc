@@ -76,7 +76,8 @@ std::unique_ptr<Meaning> Meaning::of(const RouteOptions& options, Environment& e
 void Meaning::start_session(const dialect::Facts& facts) {
   const dialect::Limits limits;
   dialect::Listener& hears = *this;
-  session_.emplace(decision_.program, facts, limits, environment_.workbench->workspace, hears, environment_.random());
+  session_.emplace(decision_.program, facts, limits, environment_.workbench->workspace, hears, environment_.random(),
+                   detector_ ? detector_->begun() : nullptr);
 }
 
 void Meaning::begin(const Opening& opening, Time now) {

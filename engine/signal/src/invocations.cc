@@ -159,6 +159,7 @@ std::string_view why_incomplete(InvocationEnd end) {
       return "given up: too many were open, or its key was used again";
     case InvocationEnd::reply:
     case InvocationEnd::cancel:
+    case InvocationEnd::unanswered:
       break;
   }
   return "the reply is incomplete";

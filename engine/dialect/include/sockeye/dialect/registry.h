@@ -40,7 +40,7 @@ struct Decision {
   Basis basis = Basis::undecided;
 };
 
-class Decoder;
+class Intake;
 
 // For one connection of a route whose dialect is auto.
 class Detector {
@@ -59,8 +59,10 @@ class Detector {
   // bytes, as far as known. If not, it is passed().
   [[nodiscard]] bool cares(model::Opcode, std::optional<base::Byte> first, std::uint64_t size) const;
   void passed();
-  // The next data message. True when it decided: it is the first that the dialect's session should get.
+  // The next data message. True when it decided: it is the first that the dialect's session should get, with begun().
   bool message(model::Side from, model::Opcode, const Payload&);
+  // What the messages before that one were the beginning of, for the session; null: nothing.
+  [[nodiscard]] Intake* begun() const { return begun_.get(); }
 
  private:
   struct Candidate {
@@ -72,13 +74,13 @@ class Detector {
     no,
     never  // the peer speaks in another form
   };
-  Fit fits(const Candidate&, Decoder*, model::Side from, model::Opcode, const Payload&);
+  struct Trials;
+  Fit fits(const Candidate&, Intake&, model::Side from, model::Opcode, const Payload&);
   std::span<const ProgramRef> known_;
   void give_up();
   std::vector<Candidate> waiting_;
-  // Theirs, as the programs' sessions have; null where the message is the document. Made when a message comes: many a
-  // connection never sends one.
-  std::vector<std::shared_ptr<Decoder>> decoders_;
+  std::shared_ptr<Trials> trials_;  // theirs. Made when a message comes: many a connection never sends one
+  std::shared_ptr<Intake> begun_;   // the winner's
   Workspace* workspace_;
   Decision decision_;
   unsigned seen_ = 0;

@@ -59,12 +59,17 @@ class Listener {
   // For `sockeye dialect test`: a rule matched, and then did this.
   virtual void matched(std::string_view /*rule*/) {}
   virtual void effect(Effect) {}
+  // A piece of something whose rest is still to come; a reply or chunk that was under way when its opener ended what it
+  // belongs to.
+  virtual void partial() {}
+  virtual void late() {}
 };
 
 struct Limits {
-  std::uint32_t open = 256;                                // invocations of one session; the oldest gives way
-  std::size_t text = 1U << 20U;                            // bytes of one message that are looked into
-  base::Duration cancel_grace = std::chrono::seconds(10);  // a cancelled one that nobody ends
+  std::uint32_t open = 256;      // invocations of one session; the oldest gives way
+  std::size_t text = 1U << 20U;  // bytes of one message that are looked into
+  // A cancelled one that nobody ends; what is under way when its opener ends one.
+  base::Duration cancel_grace = std::chrono::seconds(10);
 };
 
 // What the handshake said. Read during the call only.
@@ -100,10 +105,13 @@ struct TraceText {
   std::string_view traceparent, tracestate;
 };
 
+class Intake;
+
 class Session {
  public:
   // Borrows the workspace and the listener. `seed` is secret to this process: keys of open invocations are kept hashed.
-  Session(ProgramRef, const Facts&, const Limits&, Workspace&, Listener&, std::uint64_t seed);
+  // `begun`: Detector::begun(), of what was said before the first message; it is moved from.
+  Session(ProgramRef, const Facts&, const Limits&, Workspace&, Listener&, std::uint64_t seed, Intake* begun = nullptr);
   ~Session();
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;

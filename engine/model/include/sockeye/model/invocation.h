@@ -25,7 +25,8 @@ enum class InvocationEnd : std::uint8_t {
   cancel,           // the opener gave up and no reply came: cancelled
   timeout,          // nothing for the dialect's limit: incomplete
   connection_lost,  // the session ended under it: incomplete
-  evicted           // the table was full and it was the oldest: incomplete
+  evicted,          // the table was full and it was the oldest: incomplete
+  unanswered        // no reply came, as its protocol allows: ok, as of its last sign
 };
 [[nodiscard]] std::string_view name(InvocationEnd);
 
