@@ -113,20 +113,32 @@ function shown(span: ReadableSpan): Json {
     kind: kinds[span.kind],
     status: ['unset', 'ok', 'error'][span.status.code],
     status_message: span.status.message ?? '',
+    flags: 0, // this SDK's exporters send none
+    trace_state: span.spanContext().traceState?.serialize() ?? '',
     start_unix_ns: String(start),
     duration_ns: Number(end - start),
     attributes: listed(span.attributes),
     resource: listed(span.resource.attributes),
-    scope: `${span.instrumentationLibrary.name} ${span.instrumentationLibrary.version}`,
+    resource_schema_url: '',
+    scope: {
+      name: span.instrumentationLibrary.name,
+      version: span.instrumentationLibrary.version ?? '',
+      attributes: [],
+      schema_url: '',
+    },
     events: span.events.map((event) => ({
       name: event.name,
       offset_ns: Number(ns(event.time) - start),
       attributes: listed(event.attributes ?? {}),
+      dropped_attributes: event.droppedAttributesCount ?? 0,
     })),
     links: span.links.map((link) => ({
       trace_id: link.context.traceId,
       span_id: link.context.spanId,
+      trace_state: link.context.traceState?.serialize() ?? '',
+      flags: 0,
       attributes: listed(link.attributes ?? {}),
+      dropped_attributes: link.droppedAttributesCount ?? 0,
     })),
     dropped: {attributes: span.droppedAttributesCount, events: span.droppedEventsCount, links: span.droppedLinksCount},
   };
@@ -601,6 +613,23 @@ it("Jaeger's API tells the same", async () => {
   assert.deepEqual(await asked('operation=checkout&minDuration=2ms'), []);
   assert.deepEqual(await asked(`start=${start / 1000n - 1_000_000n}&end=${start / 1000n + 1_000_000n}`), [id]);
   assert.deepEqual(await asked(`end=${start / 1000n - 1_000_000n}`), []);
+  // What stands beside attributes is asked for as Jaeger names it.
+  for (const tags of [
+    {'span.kind': 'SERVER'},
+    {'otel.status_code': 'error'},
+    {'otel.library.name': 'by hand'},
+    {'otel.scope.version': '1'},
+    {event: 'tried', k: 'v'},
+  ])
+    assert.deepEqual(await asked(tagged({marker, ...tags})), [id], JSON.stringify(tags));
+  for (const tags of [{'span.kind': 'sever'}, {'otel.status_code': 'OK'}, {event: 'trie'}])
+    assert.deepEqual(await asked(tagged({marker, ...tags})), [], JSON.stringify(tags));
+  assert.deepEqual(await asked(`operation=checkout&raw=true&prettyPrint=true&limit=1500`), [id]);
+  assert.equal((await one.jaeger(`/traces/${id.toUpperCase()}`))[0].traceID, id);
+  const {json: third} = await one.ask(`/api/v3/traces/${id}`);
+  const [resource] = third.result.resourceSpans;
+  assert.equal(resource.resource.attributes[0].value.stringValue, 'jaeger test');
+  assert.equal(resource.scopeSpans[0].spans[0].traceId, id);
   const missing = await one.ask(`/api/traces/${traceId()}`);
   assert.deepEqual([missing.status, missing.json.data, missing.json.errors[0].code], [404, null, 404]);
 });

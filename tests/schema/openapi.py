@@ -45,8 +45,10 @@ def parameters(document):
 def asked():
     """Names of all parameters the code asks for."""
     text = "".join(read(os.path.relpath(name, ROOT)) for name in glob.glob(os.path.join(ROOT, "console/server/src/*.cc")))
-    names = set(re.findall(r'with\.(?:text|texts|number|integer|flag|word|time|duration)\("(\w+)"', text))
-    return names | {"minDuration", "maxDuration"}  # jaeger.cc: a loop over both
+    names = set(re.findall(r'with\.(?:text|texts|number|integer|flag|word|time|duration)\("([\w.]+)"', text))
+    names |= set(re.findall(r'time_of\(with, "([\w.]+)"', text))
+    # Loops over both of two.
+    return names | {"minDuration", "maxDuration", "query.duration_min", "query.duration_max"}
 
 
 def interfaces():

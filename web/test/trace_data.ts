@@ -1,5 +1,5 @@
 // Traces as they come: a streamed answer with a gap, 10,000 spans, 5,000 levels, and one in which nothing is right.
-import type {Attribute, Json, LatencyRow, Span, Trace, TraceSummary} from '../src/api/types';
+import type {Attribute, Json, LatencyRow, Log, Span, Trace, TraceSummary} from '../src/api/types';
 import {HOSTILE, TRACES, type World} from './fleet_data';
 import {Random} from './random';
 
@@ -23,6 +23,8 @@ export interface Draft {
   links?: {trace_id: string; span_id: string}[];
 }
 
+const SCOPE = {name: 'sockeye', version: '0.4.0', attributes: [], schema_url: ''};
+
 export function span(draft: Draft): Span {
   return {
     trace_id: draft.trace_id,
@@ -34,6 +36,8 @@ export function span(draft: Draft): Span {
     status: draft.status ?? 'unset',
     status_message: draft.message ?? '',
     start_ms: draft.start_ms,
+    flags: 1,
+    trace_state: '',
     start_unix_ns: String(BigInt(Math.round(draft.start_ms)) * 1_000_000n),
     duration_ns: Math.round(draft.seconds * 1e9),
     session: draft.session ?? null,
@@ -49,10 +53,26 @@ export function span(draft: Draft): Span {
       offset_ns: Math.round(one.at * 1e9),
       attributes: attributes(one.values ?? {}),
     })),
-    links: (draft.links ?? []).map((one) => ({...one, attributes: []})),
+    links: (draft.links ?? []).map((one) => ({...one, trace_state: '', flags: 0, attributes: []})),
     resource: attributes({'service.name': draft.service, 'host.name': 'bridge-a', 'service.version': '0.4.0'}),
-    scope: 'sockeye 0.4.0',
+    resource_schema_url: '',
+    scope: SCOPE,
     dropped: {attributes: 0, events: 0, links: 0},
+  };
+}
+
+type Said = Pick<Log, 'time_ms' | 'span_id' | 'severity' | 'severity_text' | 'body' | 'service' | 'attributes'>;
+
+function log(said: Said): Log {
+  return {
+    ...said,
+    time_unix_ns: String(BigInt(Math.round(said.time_ms)) * 1_000_000n),
+    flags: 1,
+    event_name: '',
+    dropped_attributes: 0,
+    resource: attributes({'service.name': said.service}),
+    resource_schema_url: '',
+    scope: SCOPE,
   };
 }
 
@@ -246,7 +266,7 @@ function slow(w: World): Trace {
     trace_id: t,
     spans,
     logs: [
-      {
+      log({
         time_ms: at + 2240,
         span_id: '07'.repeat(8),
         severity: 13,
@@ -254,8 +274,8 @@ function slow(w: World): Trace {
         body: 'orders.lookup took 1720 ms (budget 300 ms)',
         service: 'mcp-gateway',
         attributes: attributes({tool: 'orders.lookup'}),
-      },
-      {
+      }),
+      log({
         time_ms: at + 6018,
         span_id: '0b'.repeat(8),
         severity: 17,
@@ -263,7 +283,7 @@ function slow(w: World): Trace {
         body: {message: 'could not save the turn', cause: HOSTILE},
         service: 'agent-node',
         attributes: [],
-      },
+      }),
     ],
     truncated: false,
   };

@@ -19,6 +19,8 @@ inline void check(const store::Batch& batch, store::Range list) {
     check(each.value.text.size() <= store::longest_value);
     // Escaped at most: \u00xx of one byte.
     check(to_json(each.value, 64).size() <= 6 * each.value.text.size() + 64);
+    // {"key":"","value":{}} of two bytes.
+    check(to_otlp_json(each.value).size() <= 16 * each.value.text.size() + 64);
   }
 }
 

@@ -27,10 +27,10 @@ namespace request {
 constexpr auto of_resource = message(1);
 }
 namespace of_resource {
-constexpr auto resource = message(1), of_scope = message(2);
+constexpr auto resource = message(1), of_scope = message(2), schema_url = bytes(3);
 }
 namespace of_scope {
-constexpr auto scope = message(1), record = message(2);
+constexpr auto scope = message(1), record = message(2), schema_url = bytes(3);
 }
 namespace resource {
 constexpr auto attribute = message(1);
@@ -66,8 +66,8 @@ constexpr auto message = bytes(2), code = varint(3);
 }
 namespace log {
 constexpr auto time = fixed64(1), severity = varint(2), severity_text = bytes(3), body = message(5),
-               attribute = message(6), dropped_attributes = varint(7), trace_id = bytes(9), span_id = bytes(10),
-               observed_time = fixed64(11), event_name = bytes(12);
+               attribute = message(6), dropped_attributes = varint(7), flags = fixed32(8), trace_id = bytes(9),
+               span_id = bytes(10), observed_time = fixed64(11), event_name = bytes(12);
 }
 namespace metric {
 constexpr auto gauge = message(5), sum = message(7), histogram = message(9), exponential_histogram = message(10),

@@ -43,6 +43,9 @@ store::Log read_log(store::Batch& batch, AttributeList& list, std::string_view m
       case fields::log::span_id:
         out.span_id = read_id<store::SpanId>(view_of(reader));
         break;
+      case fields::log::flags:
+        out.flags = reader.get_fixed32();
+        break;
       case fields::log::event_name:
         out.event_name = take_text(batch, view_of(reader));
         break;

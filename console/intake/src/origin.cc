@@ -46,13 +46,15 @@ Origins::Origins(store::Batch& batch, AttributeList& list) : batch_(batch), list
     known_[hash(batch.origins[i])] = static_cast<std::uint32_t>(i);
 }
 
-void Origins::enter_resource(std::string_view message) {
+void Origins::enter_resource(std::string_view message, std::string_view schema_url) {
   resource_ = message;
+  resource_schema_ = schema_url;
   resource_read_ = false;
 }
 
-void Origins::enter_scope(std::string_view message) {
+void Origins::enter_scope(std::string_view message, std::string_view schema_url) {
   scope_ = message;
+  scope_schema_ = schema_url;
   place_.reset();
 }
 
@@ -94,6 +96,7 @@ void Origins::read_resource() {
   const Value* const service = store::find(batch_.of(origin_.resource), "service.name");
   const bool named = service != nullptr && service->type == Value::Type::text && !service->text.empty();
   origin_.service = named ? service->text : unnamed_service;
+  origin_.resource_schema_url = take_text(batch_, resource_schema_);
 }
 
 void Origins::read_scope() {
@@ -114,6 +117,7 @@ void Origins::read_scope() {
         reader.skip();
     }
   origin_.scope = list_.end();
+  origin_.scope_schema_url = take_text(batch_, scope_schema_);
 }
 
 std::size_t Origins::hash(const store::Origin& origin) const {
@@ -124,6 +128,8 @@ std::size_t Origins::hash(const store::Origin& origin) const {
   };
   add(origin.scope_name);
   add(origin.scope_version);
+  add(origin.resource_schema_url);
+  add(origin.scope_schema_url);
   for (const store::Range list : {origin.resource, origin.scope})
     for (const Attribute& each : batch_.of(list)) {
       add(each.key);
@@ -134,6 +140,7 @@ std::size_t Origins::hash(const store::Origin& origin) const {
 
 bool Origins::same(const store::Origin& a, const store::Origin& b) const {
   return a.service == b.service && a.scope_name == b.scope_name && a.scope_version == b.scope_version &&
+         a.resource_schema_url == b.resource_schema_url && a.scope_schema_url == b.scope_schema_url &&
          same_list(batch_.of(a.resource), batch_.of(b.resource)) && same_list(batch_.of(a.scope), batch_.of(b.scope));
 }
 

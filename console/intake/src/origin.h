@@ -15,8 +15,10 @@ class Origins {
  public:
   explicit Origins(store::Batch& batch, AttributeList& list);
 
-  void enter_resource(std::string_view message);  // a serialized Resource; "" = the request names none
-  void enter_scope(std::string_view message);     // a serialized InstrumentationScope, of the resource entered last
+  // A serialized Resource ("" = the request names none), and the URL of the schema that its attributes follow.
+  void enter_resource(std::string_view message, std::string_view schema_url);
+  // The same of a serialized InstrumentationScope and its records, of the resource entered last.
+  void enter_scope(std::string_view message, std::string_view schema_url);
   // Its place. Appends to batch.attributes, once for each scope: not to be called within a list of attributes.
   [[nodiscard]] std::uint32_t current();
 
@@ -28,7 +30,7 @@ class Origins {
 
   store::Batch& batch_;
   AttributeList& list_;
-  std::string_view resource_, scope_;
+  std::string_view resource_, scope_, resource_schema_, scope_schema_;
   store::Origin origin_;
   bool resource_read_ = false;
   std::optional<std::uint32_t> place_;

@@ -42,7 +42,8 @@ void each_record(std::string_view body, Origins& origins, Record record) {
       continue;
     }
     const std::string_view of_resource = view_of(request);
-    origins.enter_resource(find_field(of_resource, fields::of_resource::resource));
+    origins.enter_resource(find_field(of_resource, fields::of_resource::resource),
+                           find_field(of_resource, fields::of_resource::schema_url));
     protozero::pbf_reader scopes = reader_of(of_resource);
     while (scopes.next()) {
       if (scopes.tag_and_type() != fields::of_resource::of_scope) {
@@ -50,7 +51,8 @@ void each_record(std::string_view body, Origins& origins, Record record) {
         continue;
       }
       const std::string_view of_scope = view_of(scopes);
-      origins.enter_scope(find_field(of_scope, fields::of_scope::scope));
+      origins.enter_scope(find_field(of_scope, fields::of_scope::scope),
+                          find_field(of_scope, fields::of_scope::schema_url));
       protozero::pbf_reader records = reader_of(of_scope);
       while (records.next())
         if (records.tag_and_type() == fields::of_scope::record) {

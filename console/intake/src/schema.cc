@@ -65,10 +65,12 @@ constexpr Field span_fields[] = {{"trace_id", 1, Kind::id},
                                  {"status", 15, Kind::message, &status},
                                  {"flags", 16, Kind::fixed32}};
 constexpr Message span{span_fields};
-constexpr Field scope_spans_fields[] = {{"scope", 1, Kind::message, &scope}, {"spans", 2, Kind::message, &span, true}};
+constexpr Field scope_spans_fields[] = {
+    {"scope", 1, Kind::message, &scope}, {"spans", 2, Kind::message, &span, true}, {"schema_url", 3, Kind::text}};
 constexpr Message scope_spans{scope_spans_fields};
 constexpr Field resource_spans_fields[] = {{"resource", 1, Kind::message, &resource},
-                                           {"scope_spans", 2, Kind::message, &scope_spans, true}};
+                                           {"scope_spans", 2, Kind::message, &scope_spans, true},
+                                           {"schema_url", 3, Kind::text}};
 constexpr Message resource_spans{resource_spans_fields};
 constexpr Field traces_fields[] = {{"resource_spans", 1, Kind::message, &resource_spans, true}};
 constexpr Message traces{traces_fields};
@@ -90,16 +92,18 @@ constexpr Field log_fields[] = {{"time_unix_nano", 1, Kind::fixed64},
                                 {"body", 5, Kind::message, &any_value},
                                 {"attributes", 6, Kind::message, &key_value, true},
                                 {"dropped_attributes_count", 7, Kind::uint32},
+                                {"flags", 8, Kind::fixed32},
                                 {"trace_id", 9, Kind::id},
                                 {"span_id", 10, Kind::id},
                                 {"observed_time_unix_nano", 11, Kind::fixed64},
                                 {"event_name", 12, Kind::text}};
 constexpr Message log{log_fields};
-constexpr Field scope_logs_fields[] = {{"scope", 1, Kind::message, &scope},
-                                       {"log_records", 2, Kind::message, &log, true}};
+constexpr Field scope_logs_fields[] = {
+    {"scope", 1, Kind::message, &scope}, {"log_records", 2, Kind::message, &log, true}, {"schema_url", 3, Kind::text}};
 constexpr Message scope_logs{scope_logs_fields};
 constexpr Field resource_logs_fields[] = {{"resource", 1, Kind::message, &resource},
-                                          {"scope_logs", 2, Kind::message, &scope_logs, true}};
+                                          {"scope_logs", 2, Kind::message, &scope_logs, true},
+                                          {"schema_url", 3, Kind::text}};
 constexpr Message resource_logs{resource_logs_fields};
 constexpr Field logs_fields[] = {{"resource_logs", 1, Kind::message, &resource_logs, true}};
 constexpr Message logs{logs_fields};

@@ -37,7 +37,7 @@ span 5b8efff798038103d269b633813fc60c eee19b7ec3c1b170 0000000000000000 0 2 2 17
 
 constexpr const char* logs =
     R"(origin checkout audit 0.1 {service.name=text "checkout";telemetry.sdk.language=text "nodejs";telemetry.sdk.name=text "opentelemetry";telemetry.sdk.version=text "1.30.1";service.instance.id=text "c-1";process.pid=integer 4242;}{}
-log 1700000000012000007 5b8efff798038103d269b633813fc60c eee19b7ec3c1b170 17 [ERROR] [] 0 0 text "refused"{card.kind=text "visa";}
+log 1700000000012000007 5b8efff798038103d269b633813fc60c eee19b7ec3c1b170 17 [ERROR] [] 0 0 flags 1 text "refused"{card.kind=text "visa";}
 log 1700000000014000007 00000000000000000000000000000000 0000000000000000 9 [] [] 0 0 map {"user":"u1","tries":[1,2,{"deep":true}],"raw":"AP+A"}{}
 log 1700000000016000007 00000000000000000000000000000000 0000000000000000 0 [] [] 0 0 integer 42{}
 )";

@@ -82,8 +82,8 @@ TEST(Hostile, every_type_of_value_arrives) {
   });
   EXPECT_EQ(
       show(batch).substr(show(batch).find('{', show(batch).find("span"))),
-      "{text=text \"a\";empty text=text \"\";yes=boolean true;no=boolean false;least=integer -9223372036854775808;"
-      "most=integer 9223372036854775807;real=real -2.5e-300;nan=real \"NaN\";inf=real \"-Infinity\";"
+      "{text=text \"a\";empty text=text \"\";yes=boolean true;no=boolean false;least=integer \"-9223372036854775808\";"
+      "most=integer \"9223372036854775807\";real=real -2.5e-300;nan=real \"NaN\";inf=real \"-Infinity\";"
       "bytes=bytes \"AP+A\";array=array [\"x\",1,null,[]];map=map {\"k\":\"v\",\"m\":{}};empty=empty null;}\n");
 }
 

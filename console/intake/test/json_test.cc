@@ -36,7 +36,7 @@ std::string attribute(const std::string& value) { return R"("attributes":[{"key"
 TEST(Json, stores_the_same_as_protobuf) {
   Batch json;
   ASSERT_TRUE(decode_json(
-      R"({"resourceSpans":[{"schemaUrl":"x","resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}}]},
+      R"({"resourceSpans":[{"unknown":"x","resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}}]},
         "scopeSpans":[{"scope":{"name":"lib","version":"2","attributes":[]},"spans":[{
         "traceId":"5B8EFFF798038103D269B633813FC60C","spanId":"eee19b7ec3c1b174","parentSpanId":"","traceState":"a=b",
         "name":"n\u00fc\ud83c\udf40","kind":"SPAN_KIND_CLIENT","startTimeUnixNano":"1700000000000000007",
@@ -281,6 +281,41 @@ TEST(Json, logs_have_names_and_names_of_severities) {
             "log 7 00000000000000000000000000000000 0000000000000000 14 [W] [e.n] 0 1 map {\"a\":1}{}\n"
             "log 6 5b8efff798038103d269b633813fc60c 0000000000000000 0 [] [] 0 0 empty null{}\n");
   EXPECT_EQ(tally->rejected, 1U);
+}
+
+TEST(Json, logs_keep_their_flags_and_schemas) {
+  Batch batch;
+  ASSERT_TRUE(decode_json(R"({"resourceLogs":[{"schemaUrl":"r","scopeLogs":[{"schemaUrl":"s","logRecords":[
+        {"timeUnixNano":"6","flags":1,"traceId":"5B8EFFF798038103D269B633813FC60C"}]}]}]})",
+                          batch, Signal::logs));
+  EXPECT_EQ(show(batch),
+            "origin unknown_service   {}{} resource schema r scope schema s\n"
+            "log 6 5b8efff798038103d269b633813fc60c 0000000000000000 0 [] [] 0 0 flags 1 empty null{}\n");
+}
+
+// One rule at every depth, and every value back as OTLP/JSON spells it.
+TEST(Json, values_are_exact_at_every_depth) {
+  const std::string inner =
+      R"({"values":[{"intValue":"9007199254740991"},{"intValue":"9007199254740992"},{"intValue":"-9007199254740993"},)"
+      R"({"doubleValue":"NaN"},{"doubleValue":"-Infinity"},{"doubleValue":0.5},{"bytesValue":"AP+A"},)"
+      R"({"boolValue":true},{"stringValue":"\"x"},{}]})";
+  const std::string plain =
+      R"([9007199254740991,"9007199254740992","-9007199254740993","NaN","-Infinity",0.5,"AP+A",true,"\"x",null])";
+  const std::string array = "{\"arrayValue\":" + inner + "}";
+  const std::string map = R"({"kvlistValue":{"values":[{"key":"k","value":)" + array + "}]}}";
+  for (const auto& [value, shown] :
+       {std::pair(array, plain), std::pair(map, R"({"k":)" + plain + "}"),
+        std::pair(std::string(R"({"intValue":"-9223372036854775808"})"), std::string("\"-9223372036854775808\"")),
+        std::pair(std::string(R"({"bytesValue":"AP+A"})"), std::string("\"AP+A\""))}) {
+    const Batch batch = good(attribute(value));
+    EXPECT_EQ(to_json(batch.attributes.at(0).value), shown);
+    EXPECT_EQ(to_otlp_json(batch.attributes.at(0).value), value);
+  }
+  std::string deepest = R"({"stringValue":"core"})";
+  for (int i = 0; i < 32; ++i) deepest = R"({"arrayValue":{"values":[)" + deepest + "]}}";
+  const Batch batch = good(attribute(deepest));
+  EXPECT_EQ(to_json(batch.attributes.at(0).value), std::string(32, '[') + "\"core\"" + std::string(32, ']'))
+      << "what is kept is shown";
 }
 
 }  // namespace

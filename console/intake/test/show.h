@@ -29,6 +29,8 @@ inline std::string show(const store::Batch& batch) {
     out << "origin " << each.service << ' ' << each.scope_name << ' ' << each.scope_version << ' ';
     show(out, batch, each.resource);
     show(out, batch, each.scope);
+    if (!each.resource_schema_url.empty()) out << " resource schema " << each.resource_schema_url;
+    if (!each.scope_schema_url.empty()) out << " scope schema " << each.scope_schema_url;
     out << '\n';
   }
   for (const auto& each : batch.spans) {
@@ -53,6 +55,7 @@ inline std::string show(const store::Batch& batch) {
     out << "log " << each.time_unix_ns << ' ' << base::to_hex(each.trace_id) << ' ' << base::to_hex(each.span_id) << ' '
         << int{each.severity} << " [" << each.severity_text << "] [" << each.event_name << "] " << each.origin << ' '
         << each.dropped_attributes << ' ';
+    if (each.flags != 0) out << "flags " << each.flags << ' ';
     show(out, each.body);
     show(out, batch, each.attributes);
     out << '\n';

@@ -102,5 +102,30 @@ TEST(Traces, a_whole_span_arrives) {
   EXPECT_EQ(store::find(batch.of(o.scope), "of")->text, "scope");
 }
 
+TEST(Traces, schemas_are_of_their_origin) {
+  const auto sent = [](const char* resource_schema, const char* scope_schema) {
+    return message([&](pbf_writer& w) {
+      pbf_writer of_resource(w, 1);
+      {
+        pbf_writer of_scope(of_resource, 2);
+        of_scope.add_message(2, span());
+        of_scope.add_string(3, scope_schema);
+      }
+      of_resource.add_string(3, resource_schema);
+    });
+  };
+  Batch batch;
+  for (const auto& [resource_schema, scope_schema] : {std::pair("https://opentelemetry.io/schemas/1.30.0", ""),
+                                                      {"", "https://opentelemetry.io/schemas/1.30.0"},
+                                                      {"https://opentelemetry.io/schemas/1.30.0", ""}})
+    ASSERT_TRUE(decode_copy(Signal::traces, sent(resource_schema, scope_schema), batch));
+  ASSERT_EQ(batch.origins.size(), 2U);
+  EXPECT_EQ(batch.origins[0].resource_schema_url, "https://opentelemetry.io/schemas/1.30.0");
+  EXPECT_EQ(batch.origins[0].scope_schema_url, "");
+  EXPECT_EQ(batch.origins[1].resource_schema_url, "");
+  EXPECT_EQ(batch.origins[1].scope_schema_url, "https://opentelemetry.io/schemas/1.30.0");
+  EXPECT_EQ(batch.spans[2].origin, 0U);
+}
+
 }  // namespace
 }  // namespace sockeye::intake

@@ -30,6 +30,10 @@ constexpr std::array table{
     Entry{"/api/traces", false, ask_jaeger_traces},
     Entry{"/api/traces/", true, ask_jaeger_trace},
     Entry{"/api/dependencies", false, ask_jaeger_dependencies},
+    Entry{"/api/v3/services", false, ask_jaeger_v3_services},
+    Entry{"/api/v3/operations", false, ask_jaeger_v3_operations},
+    Entry{"/api/v3/traces", false, ask_jaeger_v3_traces},
+    Entry{"/api/v3/traces/", true, ask_jaeger_v3_trace},
 };
 
 }  // namespace

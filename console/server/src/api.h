@@ -43,13 +43,17 @@ Response ask_trace(Api&, std::string_view, Parameters&);
 Response ask_services(Api&, std::string_view, Parameters&);
 Response ask_operations(Api&, std::string_view, Parameters&);
 Response ask_latency(Api&, std::string_view, Parameters&);
-// Jaeger's query API, the part that data sources use: /api/services, /api/operations, /api/traces.
+// Jaeger's query API, the part that its page and data sources use, and its third version over HTTP.
 Response ask_jaeger_services(Api&, std::string_view, Parameters&);
 Response ask_jaeger_service(Api&, std::string_view, Parameters&);  // /services/NAME/operations
 Response ask_jaeger_operations(Api&, std::string_view, Parameters&);
 Response ask_jaeger_traces(Api&, std::string_view, Parameters&);
 Response ask_jaeger_trace(Api&, std::string_view, Parameters&);
 Response ask_jaeger_dependencies(Api&, std::string_view, Parameters&);
+Response ask_jaeger_v3_services(Api&, std::string_view, Parameters&);
+Response ask_jaeger_v3_operations(Api&, std::string_view, Parameters&);
+Response ask_jaeger_v3_traces(Api&, std::string_view, Parameters&);
+Response ask_jaeger_v3_trace(Api&, std::string_view, Parameters&);
 
 // What questions have in common.
 [[nodiscard]] store::TimeRange time_range(Parameters& with);

@@ -151,29 +151,6 @@ Response ask_closes(Api& api, std::string_view, Parameters& with) {
   return json_response(json.take());
 }
 
-Response ask_services(Api& api, std::string_view, Parameters& with) {
-  if (auto no = refused(with)) return *std::move(no);
-  const auto services = api.store.services(api.deadline());
-  if (!services) return store_failed(services.error());
-  base::Json json;
-  json.open('{').key("services").open('[');
-  for (const auto& service : *services) json.text(service);
-  json.close(']').close('}');
-  return json_response(json.take());
-}
-
-Response ask_operations(Api& api, std::string_view, Parameters& with) {
-  const auto service = with.text("service");
-  if (auto no = refused(with)) return *std::move(no);
-  const auto operations = api.store.operations(service, api.deadline());
-  if (!operations) return store_failed(operations.error());
-  base::Json json;
-  json.open('{').key("operations").open('[');
-  for (const auto& operation : *operations) json.text(operation);
-  json.close(']').close('}');
-  return json_response(json.take());
-}
-
 Response ask_latency(Api& api, std::string_view, Parameters& with) {
   store::OperationsQuery query;
   query.time = bounded(with);

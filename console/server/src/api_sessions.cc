@@ -4,6 +4,7 @@
 
 #include "api.h"
 #include "clock.h"
+#include "read_ids.h"
 #include "write.h"
 
 namespace sockeye::console {
@@ -193,7 +194,7 @@ Response ask_sessions(Api& api, std::string_view, Parameters& with) {
 
 Response ask_session(Api& api, std::string_view rest, Parameters& with) {
   const auto slash = std::min(rest.find('/'), rest.size());
-  const auto id = base::parse_session_id(rest.substr(0, slash));
+  const auto id = read_session_id(rest.substr(0, slash));
   if (!id) return error_response(400, "expected /api/v1/sessions/ID, with an id as the list shows them");
   const std::string_view what = rest.substr(slash);
   if (what == "/points") return ask_points(api, *id, with);

@@ -1,4 +1,5 @@
 #include "api.h"
+#include "read_ids.h"
 #include "write.h"
 
 namespace sockeye::console {
@@ -16,7 +17,7 @@ Response ask_traces(Api& api, std::string_view, Parameters& with) {
   query.max_duration_ns = with.duration("max_duration_seconds").value_or(UINT64_MAX);
   query.attributes = attribute_filters(with);
   if (const auto session = with.text("session"); !session.empty()) {
-    query.session = base::parse_session_id(session);
+    query.session = read_session_id(session);
     if (!query.session) with.wrong("session", "a session's id");
   }
   query.limit = with.integer("limit", 20, 1, 200);
@@ -32,8 +33,8 @@ Response ask_traces(Api& api, std::string_view, Parameters& with) {
 }
 
 Response ask_trace(Api& api, std::string_view rest, Parameters& with) {
-  const auto id = base::parse_trace_id(rest);
-  if (!id) return error_response(400, "expected /api/v1/traces/ID, 32 hex digits in lower case");
+  const auto id = read_trace_id(rest);
+  if (!id) return error_response(400, "expected /api/v1/traces/ID, an id of at most 32 hex digits");
   const auto limit = with.integer("limit", 20'000, 1, 50'000);
   if (auto no = refused(with)) return *std::move(no);
   const auto trace = api.store.trace(*id, limit + 1, api.deadline());
@@ -41,7 +42,7 @@ Response ask_trace(Api& api, std::string_view rest, Parameters& with) {
   if (trace->spans.empty() && trace->logs.empty())
     return error_response(404, "no span of this trace is stored (any more)");
   base::Json json;
-  json.open('{').key("trace_id").text(rest).key("spans").open('[');
+  json.open('{').key("trace_id").text(base::to_hex(*id)).key("spans").open('[');
   for (std::size_t i = 0; i < std::min<std::size_t>(trace->spans.size(), limit); ++i)
     write_span(json, *trace, trace->spans[i]);
   json.close(']').key("logs").open('[');

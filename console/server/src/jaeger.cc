@@ -1,15 +1,16 @@
 // Jaeger's HTTP query API, as its own page and Grafana's data source use it: times are Unix microseconds, answers are
 // {"data": …, "total": …, "limit": 0, "offset": 0, "errors": null}. Source: Jaeger 1.x, cmd/query/app/http_handler.go
-// and model/json.
-#include <simdjson.h>
+// and model/json. What an answer leaves out it names as Jaeger does: by trace in `errors`, by span in `warnings`. Lists
+// have a `cursor` besides, which Jaeger has not.
+#include "jaeger.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <map>
+#include <set>
 
 #include "api.h"
 #include "clock.h"
+#include "read_ids.h"
 #include "write.h"
 
 namespace sockeye::console {
@@ -17,16 +18,30 @@ namespace {
 
 using base::Json;
 
-Response data(Json&& json, std::size_t total) {
+struct Left {
+  std::string message;
+  std::optional<store::TraceId> trace;
+};
+
+// `cursor`: none where the list is always whole.
+Response data(Json&& json, std::size_t total, const std::vector<Left>& left = {},
+              const std::optional<std::string>& cursor = std::nullopt) {
   Json out;
-  out.open('{')
-      .key("data")
-      .raw(json.take())
-      .key("total")
-      .number(std::uint64_t{total})
-      .key("limit")
-      .number(std::uint64_t{0});
-  out.key("offset").number(std::uint64_t{0}).key("errors").null().close('}');
+  out.open('{').key("data").raw(json.take()).key("total").number(std::uint64_t{total});
+  out.key("limit").number(std::uint64_t{0}).key("offset").number(std::uint64_t{0}).key("errors");
+  if (left.empty()) {
+    out.null();
+  } else {
+    out.open('[');
+    for (const Left& each : left) {
+      out.open('{').key("msg").text(each.message);
+      if (each.trace) out.key("traceID").text(base::to_hex(*each.trace));
+      out.close('}');
+    }
+    out.close(']');
+  }
+  if (cursor) out.key("cursor").text(*cursor);
+  out.close('}');
   return json_response(out.take());
 }
 
@@ -54,30 +69,45 @@ void tag(Json& json, std::string_view key, const store::Value& value) {
   json.open('{').key("key").text(key).key("type");
   switch (value.type) {
     case Type::boolean:
-      json.text("bool").key("value").boolean(value.boolean);
+      json.text("bool");
       break;
     case Type::integer:
-      json.text("int64").key("value").number(value.integer);
+      json.text("int64");
       break;
     case Type::real:
-      json.text("float64").key("value").number(value.real);
+      json.text("float64");
+      break;
+    case Type::bytes:
+      json.text("binary");
       break;
     case Type::text:
-      json.text("string").key("value").text(value.text);
+      json.text("string");
       break;
-    default: {
+    default: {  // Jaeger knows no nested values
       Json inner;
       write_value(inner, value);
-      json.text("string").key("value").text(inner.take());
+      json.text("string").key("value").text(inner.take()).close('}');
+      return;
     }
   }
+  json.key("value");
+  write_value(json, value);
   json.close('}');
 }
 
 void text_tag(Json& json, std::string_view key, std::string_view text) {
+  if (text.empty()) return;
   store::Value value;
   value.type = store::Value::Type::text;
   value.text = text;
+  tag(json, key, value);
+}
+
+void count_tag(Json& json, std::string_view key, std::uint32_t count) {
+  if (count == 0) return;
+  store::Value value;
+  value.type = store::Value::Type::integer;
+  value.integer = count;
   tag(json, key, value);
 }
 
@@ -90,8 +120,17 @@ void reference(Json& json, std::string_view type, const store::TraceId& trace, c
   json.key("spanID").text(base::to_hex(span)).close('}');
 }
 
-void write_jaeger_span(Json& json, const store::Batch& batch, const store::Span& span) {
+void write_warning(Json& json, std::string_view warning) {
+  json.key("warnings");
+  if (warning.empty())
+    json.null();
+  else
+    json.open('[').text(warning).close(']');
+}
+
+void write_jaeger_span(Json& json, const store::Batch& batch, const store::Span& span, std::string_view warning) {
   json.open('{').key("traceID").text(base::to_hex(span.trace_id)).key("spanID").text(base::to_hex(span.span_id));
+  json.key("flags").number(std::uint64_t{span.flags & 0xFFU});
   json.key("operationName").text(span.name).key("references").open('[');
   if (!span.parent_id.is_zero()) reference(json, "CHILD_OF", span.trace_id, span.parent_id);
   for (const auto& link : batch.links_of(span)) reference(json, "FOLLOWS_FROM", link.trace_id, link.span_id);
@@ -108,10 +147,16 @@ void write_jaeger_span(Json& json, const store::Batch& batch, const store::Span&
     tag(json, "error", yes);
   }
   if (!span.status_message.empty()) text_tag(json, "otel.status_description", span.status_message);
+  text_tag(json, "w3c.tracestate", span.trace_state);
   if (span.origin < batch.origins.size()) {
-    text_tag(json, "otel.scope.name", batch.origins[span.origin].scope_name);
-    text_tag(json, "otel.scope.version", batch.origins[span.origin].scope_version);
+    const store::Origin& origin = batch.origins[span.origin];
+    text_tag(json, "otel.scope.name", origin.scope_name);
+    text_tag(json, "otel.scope.version", origin.scope_version);
+    tags(json, batch.of(origin.scope));
   }
+  count_tag(json, "otel.dropped_attributes_count", span.dropped_attributes);
+  count_tag(json, "otel.dropped_events_count", span.dropped_events);
+  count_tag(json, "otel.dropped_links_count", span.dropped_links);
   json.close(']').key("logs").open('[');
   for (const auto& event : batch.events_of(span)) {
     json.open('{').key("timestamp").number(event.time_unix_ns / 1000).key("fields").open('[');
@@ -119,13 +164,21 @@ void write_jaeger_span(Json& json, const store::Batch& batch, const store::Span&
     tags(json, batch.of(event.attributes));
     json.close(']').close('}');
   }
-  json.close(']').key("processID").text("p" + std::to_string(span.origin)).key("warnings").null().close('}');
+  json.close(']').key("processID").text("p" + std::to_string(span.origin));
+  write_warning(json, warning);
+  json.close('}');
 }
 
-bool write_jaeger_trace(Json& json, const store::Batch& batch) {
-  if (batch.spans.empty()) return false;
+// `batch` holds one span more than `most` where the trace has more.
+void write_jaeger_trace(Json& json, const store::Batch& batch, std::size_t most) {
+  const std::size_t count = std::min(batch.spans.size(), most);
+  const std::string warning =
+      count == batch.spans.size()
+          ? ""
+          : "only the earliest " + std::to_string(count) + " spans of this trace are here: /api/v1/traces/ID has more";
   json.open('{').key("traceID").text(base::to_hex(batch.spans.front().trace_id)).key("spans").open('[');
-  for (const auto& span : batch.spans) write_jaeger_span(json, batch, span);
+  for (std::size_t i = 0; i < count; ++i)
+    write_jaeger_span(json, batch, batch.spans[i], i == 0 ? warning : std::string_view());
   json.close(']').key("processes").open('{');
   for (std::size_t i = 0; i < batch.origins.size(); ++i) {
     const std::string key = "p" + std::to_string(i);
@@ -134,70 +187,19 @@ bool write_jaeger_trace(Json& json, const store::Batch& batch) {
       if (each.key != "service.name") tag(json, each.key, each.value);
     json.close(']').close('}');
   }
-  json.close('}').key("warnings").null().close('}');
-  return true;
+  json.close('}');
+  write_warning(json, warning);
+  json.close('}');
 }
 
-// "1.5ms", "2m3s": Go's time.ParseDuration.
-std::optional<std::uint64_t> go_duration(std::string_view text) {
-  static const std::map<std::string_view, double> units = {{"ns", 1},  {"us", 1e3}, {"µs", 1e3},  {"ms", 1e6},
-                                                           {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
-  double total = 0;
-  if (text.empty()) return std::nullopt;
-  while (!text.empty()) {
-    const auto digits = std::min(text.find_first_not_of("0123456789."), text.size());
-    const auto next = std::min(text.find_first_of("0123456789.", digits), text.size());
-    const auto unit = units.find(text.substr(digits, next - digits));
-    if (digits == 0 || digits > 18 || unit == units.end()) return std::nullopt;
-    double number = 0;
-    const auto [at, error] = std::from_chars(text.data(), text.data() + digits, number);
-    if (error != std::errc() || at != text.data() + digits) return std::nullopt;
-    total += number * unit->second;
-    text.remove_prefix(next);
-  }
-  return total < 9e18 ? std::optional(static_cast<std::uint64_t>(total)) : std::nullopt;
+// What Jaeger's page sends besides and what changes nothing here: no trace is adjusted, so every one is raw.
+void take_presentation(Parameters& with) {
+  static_cast<void>(with.text("raw"));
+  static_cast<void>(with.text("prettyPrint"));
+  static_cast<void>(with.text("lookback"));
 }
 
-// {"key":"value"} as Grafana sends them, or key:value.
-void read_tags(Parameters& with, store::SpanQuery& query) {
-  for (const auto& text : with.texts("tag")) {
-    const auto colon = text.find(':');
-    if (colon == std::string::npos || colon == 0)
-      with.wrong("tag", "key:value");
-    else
-      query.attributes.emplace_back(text.substr(0, colon), text.substr(colon + 1));
-  }
-  for (const auto& text : with.texts("tags")) {
-    if (text.empty()) continue;
-    simdjson::dom::parser parser;
-    simdjson::dom::object object;
-    if (text.size() > 16'384 || parser.parse(text).get(object) != simdjson::SUCCESS) {
-      with.wrong("tags", R"({"key":"value"})");
-      continue;
-    }
-    for (const auto& [key, value] : object) {
-      std::string_view word;
-      if (value.get(word) == simdjson::SUCCESS)
-        query.attributes.emplace_back(key, word);
-      else
-        query.attributes.emplace_back(key, simdjson::minify(value));
-    }
-  }
-  // Jaeger's own words for what OpenTelemetry keeps beside the attributes.
-  std::erase_if(query.attributes, [&](const auto& each) {
-    if (each.first == "error" && each.second == "true") {
-      query.status = 2;
-      return true;
-    }
-    if (each.first == "span.kind") {
-      for (std::uint8_t kind = 1; kind <= 5; ++kind)
-        if (kind_name(kind) == each.second) query.kind = kind;
-      return true;
-    }
-    return false;
-  });
-  if (query.attributes.size() > 16) with.wrong("tags", "at most 16 of them");
-}
+constexpr std::size_t most_names = 100'000;
 
 }  // namespace
 
@@ -208,35 +210,68 @@ Response ask_jaeger_services(Api& api, std::string_view, Parameters&) {
 Response ask_jaeger_service(Api& api, std::string_view rest, Parameters&) {
   constexpr std::string_view tail = "/operations";
   if (!rest.ends_with(tail)) return failed(404, "expected /api/services/NAME/operations");
-  return names(api.store.operations(std::string(rest.substr(0, rest.size() - tail.size())), api.deadline()));
-}
-
-Response ask_jaeger_operations(Api& api, std::string_view, Parameters& with) {
-  const auto list = api.store.operations(with.text("service"), api.deadline());
-  if (!list) return failed(500, list.error().message);
+  store::OperationNamesQuery query;
+  query.service = rest.substr(0, rest.size() - tail.size());
+  query.limit = most_names;
+  const auto page = api.store.operations(query, api.deadline());
+  if (!page) return failed(500, page.error().message);
   Json json;
   json.open('[');
-  for (const auto& each : *list) json.open('{').key("name").text(each).key("spanKind").text("").close('}');
+  for (const auto& each : page->items) json.text(each.operation);
   json.close(']');
-  return data(std::move(json), list->size());
+  return data(std::move(json), page->items.size(), {}, page->cursor);
+}
+
+// One entry for each kind of span that an operation has.
+Response ask_jaeger_operations(Api& api, std::string_view, Parameters& with) {
+  store::OperationNamesQuery query;
+  query.service = with.text("service");
+  query.cursor = with.text("cursor");
+  query.limit = most_names;
+  const auto asked = with.text("spanKind");
+  query.kind = kind_of(asked);
+  store::Page<store::OperationName> page;
+  if (asked.empty() || query.kind) {
+    auto found = api.store.operations(query, api.deadline());
+    if (!found) return failed(found.error().message == store::bad_cursor ? 400 : 500, found.error().message);
+    page = *std::move(found);
+  }
+  Json json;
+  json.open('[');
+  std::size_t count = 0;
+  const auto write = [&](const std::string& name, std::string_view kind) {
+    json.open('{').key("name").text(name).key("spanKind").text(kind).close('}');
+    ++count;
+  };
+  for (const auto& each : page.items) {
+    if (each.kinds == 0) write(each.operation, "");
+    for (std::uint8_t kind = 0; kind <= 5; ++kind)
+      if ((each.kinds >> kind & 1U) != 0 && (!query.kind || query.kind == kind))
+        write(each.operation, kind == 0 ? "" : kind_name(kind));
+  }
+  json.close(']');
+  return data(std::move(json), count, {}, page.cursor);
 }
 
 Response ask_jaeger_traces(Api& api, std::string_view, Parameters& with) {
-  store::SpanQuery query;
+  JaegerSearch search;
+  auto& query = search.query;
   std::vector<store::TraceId> ids;
   for (const auto& text : with.texts("traceID")) {
-    if (const auto id = base::parse_trace_id(text))
+    if (const auto id = read_trace_id(text))
       ids.push_back(*id);
     else
-      with.wrong("traceID", "32 hex digits");
+      with.wrong("traceID", "at most 32 hex digits");
   }
+  const bool named = !ids.empty();
   query.service = with.text("service");
   query.operation = with.text("operation");
   if (query.operation == "all") query.operation.clear();
   query.time.from_unix_ns = with.integer("start", 0, 0, UINT64_MAX / 1000) * 1000;
   query.time.to_unix_ns = with.integer("end", UINT64_MAX / 1000, 0, UINT64_MAX / 1000) * 1000;
-  static_cast<void>(with.text("lookback"));
-  query.limit = std::min<std::uint64_t>(with.integer("limit", 20, 1, 1500), 200);
+  query.limit = with.integer("limit", 20, 1, most_jaeger_traces);
+  query.cursor = with.text("cursor");
+  take_presentation(with);
   for (const auto& [name, into] : {std::pair<std::string_view, std::uint64_t&>{"minDuration", query.min_duration_ns},
                                    {"maxDuration", query.max_duration_ns}}) {
     const auto text = with.text(name);
@@ -246,47 +281,77 @@ Response ask_jaeger_traces(Api& api, std::string_view, Parameters& with) {
     else
       with.wrong(name, "a duration such as 1.5ms or 2s");
   }
-  read_tags(with, query);
+  add_tags(search, with, "tags", with.texts("tag"), with.texts("tags"));
   if (auto good = with.check(); !good) return failed(400, good.error().message);
   const auto deadline = api.deadline();
-  if (ids.empty()) {
+  std::vector<Left> left;
+  std::string cursor;
+  if (!named && search.possible) {
     const auto page = api.store.traces(query, deadline);
-    if (!page) return failed(500, page.error().message);
+    if (!page) return failed(page.error().message == store::bad_cursor ? 400 : 500, page.error().message);
     for (const auto& each : page->items) ids.push_back(each.trace_id);
+    cursor = page->cursor;
+    if (!page->complete) left.push_back({"the search took too long and was cut short: ask on with the cursor", {}});
   }
   Json json;
   json.open('[');
   std::size_t total = 0;
   std::size_t spans = 0;
   for (const auto& id : ids) {
-    if (spans > 50'000) break;  // bounded cost: what is missing is asked for by id
-    const auto trace = api.store.trace(id, 10'000, deadline);
+    if (spans >= most_jaeger_spans) {
+      left.push_back({"left out, for the answer has 50,000 spans already: ask for it by its id", id});
+      continue;
+    }
+    const auto trace = api.store.trace(id, most_jaeger_trace_spans + 1, deadline);
     if (!trace) return failed(500, trace.error().message);
+    if (trace->spans.empty()) {
+      left.push_back({"trace not found", id});
+      continue;
+    }
     spans += trace->spans.size();
-    total += write_jaeger_trace(json, *trace) ? 1 : 0;
+    write_jaeger_trace(json, *trace, most_jaeger_trace_spans);
+    ++total;
   }
   json.close(']');
-  return data(std::move(json), total);
+  return data(std::move(json), total, left, cursor);
 }
 
 Response ask_jaeger_trace(Api& api, std::string_view rest, Parameters&) {
-  std::string text(rest);
-  if (text.size() < 32) text.insert(0, 32 - text.size(), '0');
-  const auto id = base::parse_trace_id(text);
-  if (!id) return failed(400, "expected /api/traces/ID, hex digits in lower case");
-  const auto trace = api.store.trace(*id, 50'000, api.deadline());
+  const auto id = read_trace_id(rest);
+  if (!id) return failed(400, "expected /api/traces/ID, at most 32 hex digits");
+  const auto trace = api.store.trace(*id, most_jaeger_spans + 1, api.deadline());
   if (!trace) return failed(500, trace.error().message);
+  if (trace->spans.empty()) return failed(404, "trace not found");
   Json json;
   json.open('[');
-  const bool there = write_jaeger_trace(json, *trace);
+  write_jaeger_trace(json, *trace, most_jaeger_spans);
   json.close(']');
-  return there ? data(std::move(json), 1) : failed(404, "trace not found");
+  return data(std::move(json), 1);
 }
 
-Response ask_jaeger_dependencies(Api&, std::string_view, Parameters&) {
+// `endTs` and `lookback` in milliseconds.
+Response ask_jaeger_dependencies(Api& api, std::string_view, Parameters& with) {
+  constexpr std::uint64_t day_ms = 86'400'000, most_ms = 9'200'000'000'000;
+  const std::uint64_t end_ms = with.integer("endTs", unix_now_ns() / 1'000'000 + 1, 0, most_ms);
+  const std::uint64_t lookback_ms = with.integer("lookback", day_ms, 0, most_ms);
+  const std::string service = with.text("service");
+  if (auto good = with.check(); !good) return failed(400, good.error().message);
+  const store::TimeRange range{(end_ms - std::min(lookback_ms, end_ms)) * 1'000'000, end_ms * 1'000'000};
+  const auto page = api.store.dependencies(range, api.deadline());
+  if (!page) return failed(500, page.error().message);
+  std::vector<Left> left;
+  if (!page->complete) left.push_back({"counting took too long: only the latest spans are in it; ask for less", {}});
   Json json;
-  json.open('[').close(']');
-  return data(std::move(json), 0);
+  std::size_t total = 0;
+  json.open('[');
+  for (const auto& each : page->items) {
+    if (!service.empty() && each.parent != service && each.child != service) continue;
+    json.open('{').key("parent").text(each.parent).key("child").text(each.child);
+    json.key("callCount").number(each.calls).close('}');
+    ++total;
+  }
+  json.close(']');
+  return data(std::move(json), total, left);
 }
 
 }  // namespace sockeye::console

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "read_ids.h"
+
 namespace sockeye::console {
 namespace {
 
@@ -108,7 +110,7 @@ base::Result<Subscription> read_subscription(std::string_view json) {
     } else if (key == "session") {
       std::string id;
       read.text(key, value, id);
-      out.session = base::parse_session_id(id);
+      out.session = read_session_id(id);
       if (!out.session) read.wrong(key, "a session's id");
     } else {
       read.wrong(key, "nothing of that name; there are fleet, sessions and session");

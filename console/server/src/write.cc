@@ -14,7 +14,6 @@ using base::Json;
 constexpr std::array<std::string_view, 6> kinds = {"unspecified", "internal", "server",
                                                    "client",      "producer", "consumer"};
 constexpr std::array<std::string_view, 3> statuses = {"unset", "ok", "error"};
-constexpr std::int64_t largest_exact = 9'007'199'254'740'991;  // 2^53 - 1: what a page's numbers hold
 
 double ms(std::uint64_t unix_ns) {
   const std::uint64_t microseconds = unix_ns / 1000;
@@ -99,52 +98,46 @@ void time_ms(Json& json, std::string_view key, std::uint64_t unix_ns) {
 
 void seconds(Json& json, std::string_view key, double value) { json.key(key).number(value); }
 
-void write_value(Json& json, const store::Value& value) {
+void write_value(Json& json, const store::Value& value) { json.raw(intake::to_json(value)); }
+
+namespace {
+
+// What a value is whose JSON is text without being a string's; "" where the JSON says it.
+std::string_view type_in_text(const store::Value& value) {
   using Type = store::Value::Type;
-  switch (value.type) {
-    case Type::empty:
-      json.null();
-      break;
-    case Type::boolean:
-      json.boolean(value.boolean);
-      break;
-    case Type::integer:
-      if (value.integer > largest_exact || value.integer < -largest_exact)
-        json.text(std::to_string(value.integer));
-      else
-        json.number(value.integer);
-      break;
-    case Type::real:
-      if (std::isfinite(value.real))
-        json.number(value.real);
-      else
-        json.text(std::isnan(value.real) ? "NaN" : value.real > 0 ? "Infinity" : "-Infinity");
-      break;
-    case Type::text:
-      json.text(value.text);
-      break;
-    case Type::bytes: {
-      constexpr std::string_view hex = "0123456789abcdef";
-      std::string text;
-      for (const char c : value.text) {
-        text += hex[static_cast<unsigned char>(c) >> 4U];
-        text += hex[static_cast<unsigned char>(c) & 15U];
-      }
-      json.text(text);
-      break;
-    }
-    case Type::array:
-    case Type::map:
-      json.raw(intake::to_json(value));
-      break;
-  }
+  const auto exact = [](std::int64_t n) {
+    return n <= base::largest_exact_integer && n >= -base::largest_exact_integer;
+  };
+  if (value.type == Type::bytes) return "bytes";
+  if (value.type == Type::integer && !exact(value.integer)) return "int";
+  if (value.type == Type::real && !std::isfinite(value.real)) return "double";
+  return {};
 }
+
+void write_dropped(Json& json, std::uint32_t attributes) {
+  json.key("dropped_attributes").number(std::uint64_t{attributes});
+}
+
+// Who sent it: `service`, `resource`, and the `scope` that spoke.
+void write_origin(Json& json, const store::Batch& batch, std::uint32_t place) {
+  static const store::Origin nobody;
+  const store::Origin& origin = place < batch.origins.size() ? batch.origins[place] : nobody;
+  json.key("service").text(origin.service);
+  write_attributes(json, "resource", batch.of(origin.resource));
+  json.key("resource_schema_url").text(origin.resource_schema_url);
+  json.key("scope").open('{').key("name").text(origin.scope_name).key("version").text(origin.scope_version);
+  write_attributes(json, "attributes", batch.of(origin.scope));
+  json.key("schema_url").text(origin.scope_schema_url).close('}');
+}
+
+}  // namespace
 
 void write_attributes(Json& json, std::string_view key, std::span<const store::Attribute> attributes) {
   json.key(key).open('[');
   for (const auto& each : attributes) {
     json.open('{').key("key").text(each.key).key("value");
     write_value(json, each.value);
+    if (const auto type = type_in_text(each.value); !type.empty()) json.key("type").text(type);
     if (each.value.truncated) json.key("truncated").boolean(true);
     json.close('}');
   }
@@ -152,17 +145,16 @@ void write_attributes(Json& json, std::string_view key, std::span<const store::A
 }
 
 void write_span(Json& json, const store::Batch& batch, const store::Span& span) {
-  const store::Origin* const origin = span.origin < batch.origins.size() ? &batch.origins[span.origin] : nullptr;
   const auto offset = [&](std::uint64_t at) { return static_cast<std::int64_t>(at - span.start_unix_ns); };
   json.open('{');
   trace_id(json, span.trace_id);
   json.key("span_id").text(base::to_hex(span.span_id));
   json.key("parent_id").text(span.parent_id.is_zero() ? "" : base::to_hex(span.parent_id));
   json.key("name").text(span.name);
-  json.key("service").text(origin != nullptr ? origin->service : "");
   json.key("kind").text(kind_name(span.kind));
   json.key("status").text(status_name(span.status));
   json.key("status_message").text(span.status_message);
+  json.key("flags").number(std::uint64_t{span.flags}).key("trace_state").text(span.trace_state);
   json.key("start_ms").number(ms(span.start_unix_ns));
   json.key("start_unix_ns").text(std::to_string(span.start_unix_ns));
   json.key("duration_ns").number(static_cast<std::int64_t>(span.end_unix_ns - span.start_unix_ns));
@@ -173,6 +165,7 @@ void write_span(Json& json, const store::Batch& batch, const store::Span& span) 
     json.open('{').key("name").text(event.name).key("time_ms").number(ms(event.time_unix_ns));
     json.key("offset_ns").number(offset(event.time_unix_ns));
     write_attributes(json, "attributes", batch.of(event.attributes));
+    write_dropped(json, event.dropped_attributes);
     json.close('}');
   }
   json.close(']').key("links").open('[');
@@ -180,18 +173,13 @@ void write_span(Json& json, const store::Batch& batch, const store::Span& span) 
     json.open('{');
     trace_id(json, link.trace_id);
     json.key("span_id").text(base::to_hex(link.span_id));
+    json.key("trace_state").text(link.trace_state).key("flags").number(std::uint64_t{link.flags});
     write_attributes(json, "attributes", batch.of(link.attributes));
+    write_dropped(json, link.dropped_attributes);
     json.close('}');
   }
   json.close(']');
-  write_attributes(json, "resource",
-                   origin != nullptr ? batch.of(origin->resource) : std::span<const store::Attribute>());
-  std::string scope;
-  if (origin != nullptr) {
-    scope = origin->scope_name;
-    if (!origin->scope_version.empty()) scope.append(" ").append(origin->scope_version);
-  }
-  json.key("scope").text(scope);
+  write_origin(json, batch, span.origin);
   json.key("dropped").open('{').key("attributes").number(std::uint64_t{span.dropped_attributes});
   json.key("events").number(std::uint64_t{span.dropped_events}).key("links").number(std::uint64_t{span.dropped_links});
   json.close('}').close('}');
@@ -199,11 +187,16 @@ void write_span(Json& json, const store::Batch& batch, const store::Span& span) 
 
 void write_log(Json& json, const store::Batch& batch, const store::Log& log) {
   json.open('{').key("time_ms").number(ms(log.time_unix_ns));
+  json.key("time_unix_ns").text(std::to_string(log.time_unix_ns));
   json.key("span_id").text(log.span_id.is_zero() ? "" : base::to_hex(log.span_id));
+  json.key("flags").number(std::uint64_t{log.flags}).key("event_name").text(log.event_name);
   json.key("severity").number(std::uint64_t{log.severity}).key("severity_text").text(log.severity_text).key("body");
   write_value(json, log.body);
-  json.key("service").text(log.origin < batch.origins.size() ? batch.origins[log.origin].service : "");
+  if (const auto type = type_in_text(log.body); !type.empty()) json.key("body_type").text(type);
+  if (log.body.truncated) json.key("body_truncated").boolean(true);
   write_attributes(json, "attributes", batch.of(log.attributes));
+  write_dropped(json, log.dropped_attributes);
+  write_origin(json, batch, log.origin);
   json.close('}');
 }
 

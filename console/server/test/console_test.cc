@@ -137,7 +137,8 @@ TEST_F(ConsoleTest, answers_questions) {
   EXPECT_EQ(client.get("/api/v1/sessions/nonsense").status, 400);
   EXPECT_EQ(client.get("/api/v1/sessions/0190163d-8694-739b-aea5-966c26f8ad91").status, 404);
   EXPECT_EQ(client.get("/api/v1/traces/5b8efff798038103d269b633813fc60c").status, 404);
-  EXPECT_EQ(client.get("/api/v1/traces/5B8EFFF798038103D269B633813FC60C").status, 400);
+  EXPECT_EQ(client.get("/api/v1/traces/5b8efff798038103d269b633813fc60c0").status, 400);
+  EXPECT_EQ(client.get("/api/v1/traces/nonsense").status, 400);
   for (const auto* path :
        {"/api/v1/fleet", "/api/v1/closes", "/api/v1/sessions", "/api/v1/traces", "/api/v1/services",
         "/api/v1/operations", "/api/v1/latency?histogram=duration&step_seconds=60", "/api/services",
@@ -212,14 +213,20 @@ TEST_F(ConsoleTest, takes_spans_and_shows_the_trace) {
   Client client(api());
   answer = client.get("/api/v1/traces/5b8efff798038103d269b633813fc60c");
   EXPECT_EQ(answer.status, 200);
-  for (const auto* part : {R"("name":"POST /checkout","service":"shop","kind":"server","status":"error")",
+  EXPECT_EQ(client.get("/api/v1/traces/5B8EFFF798038103D269B633813FC60C").body, answer.body) << "ids of either case";
+  for (const auto* part : {R"("name":"POST /checkout","kind":"server","status":"error")",
+                           R"("service":"shop","resource":[{"key":"service.name","value":"shop"}])",
+                           R"("scope":{"name":"lib","version":"","attributes":[],"schema_url":""})",
                            R"("start_unix_ns":"1700000000000000007","duration_ns":30000000)",
-                           R"({"key":"n","value":"9007199254740993"})", R"("truncated":false)"})
+                           R"({"key":"n","value":"9007199254740993","type":"int"})", R"("truncated":false)"})
     EXPECT_TRUE(has(answer.body, part)) << part << " in " << answer.body;
   EXPECT_TRUE(has(client.get("/api/v1/traces?service=shop").body, R"("root_operation":"POST /checkout")"));
   EXPECT_EQ(client.get("/api/v1/traces?service=other").body, R"({"traces":[],"cursor":"","complete":true})");
   EXPECT_EQ(client.get("/api/v1/services").body, R"({"services":["shop"]})");
-  EXPECT_EQ(client.get("/api/v1/operations?service=shop").body, R"({"operations":["POST /checkout"]})");
+  for (const auto* query : {"", "?service=shop", "?search=check"})
+    EXPECT_EQ(client.get("/api/v1/operations" + std::string(query)).body,
+              R"({"operations":["POST /checkout"],"entries":[{"service":"shop","operation":"POST /checkout",)"
+              R"("kinds":["server"]}],"cursor":"","complete":true})");
 
   answer = client.get("/api/traces/5b8efff798038103d269b633813fc60c");
   for (const auto* part : {R"("startTime":1700000000000000,"duration":30000)", R"("serviceName":"shop")",

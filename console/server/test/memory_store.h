@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
@@ -107,13 +108,31 @@ class MemoryStore final : public store::Store {
       for (const auto& origin : batch.origins) out.emplace(origin.service);
     return std::vector<std::string>(out.begin(), out.end());
   }
-  base::Result<std::vector<std::string>> operations(const std::string& service, store::Deadline) override {
+  base::Result<store::Page<store::OperationName>> operations(const store::OperationNamesQuery& query,
+                                                             store::Deadline) override {
     const std::lock_guard lock(mutex_);
-    std::set<std::string> out;
+    std::map<std::pair<std::string, std::string>, std::uint8_t> kinds;
     for (const auto& batch : batches_)
-      for (const auto& span : batch.spans)
-        if (service.empty() || batch.origins.at(span.origin).service == service) out.emplace(span.name);
-    return std::vector<std::string>(out.begin(), out.end());
+      for (const auto& span : batch.spans) {
+        const std::string service(batch.origins.at(span.origin).service);
+        if (!query.service.empty() && service != query.service) continue;
+        if (query.kind && span.kind != *query.kind) continue;
+        kinds[{service, std::string(span.name)}] |= static_cast<std::uint8_t>(1U << span.kind);
+      }
+    store::Page<store::OperationName> out;
+    for (const auto& [names, bits] : kinds) out.items.push_back({names.first, names.second, bits});
+    return out;
+  }
+  base::Result<store::Page<store::Dependency>> dependencies(store::TimeRange range, store::Deadline) override {
+    const std::lock_guard lock(mutex_);
+    store::Page<store::Dependency> out;
+    if (range.from_unix_ns <= 1 && range.to_unix_ns > 1) out.items.push_back({"gate", "shop", 7});
+    asked_dependencies_ = range;
+    return out;
+  }
+  store::TimeRange asked_dependencies() const {
+    const std::lock_guard lock(mutex_);
+    return asked_dependencies_;
   }
   base::Result<std::vector<store::OperationPoint>> latency(const store::OperationsQuery&, store::Deadline) override {
     return std::vector<store::OperationPoint>();
@@ -163,6 +182,9 @@ class MemoryStore final : public store::Store {
     if (!query.service.empty() && batch.origins.at(span.origin).service != query.service) return false;
     if (!query.operation.empty() && span.name != query.operation) return false;
     if (query.session && span.session != query.session) return false;
+    if (query.status && span.status != *query.status) return false;
+    if (query.not_error && span.status == 2) return false;
+    if (query.kind && span.kind != *query.kind) return false;
     for (const auto& [key, value] : query.attributes) {
       const auto* found = store::find(batch.of(span.attributes), key);
       if (found == nullptr || (!value.empty() && found->text != value)) return false;
@@ -205,6 +227,7 @@ class MemoryStore final : public store::Store {
   std::condition_variable wake_;
   std::deque<store::Batch> batches_;
   store::Refusal refusal_ = store::Refusal::none;
+  store::TimeRange asked_dependencies_;
   bool held_ = false;
   int waiting_ = 0;
 };

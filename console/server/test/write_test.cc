@@ -55,7 +55,7 @@ TEST(WriteValue, every_type) {
   EXPECT_EQ(json_of(integer(-7)), "-7");
   EXPECT_EQ(json_of(real(0.1)), "0.1");
   EXPECT_EQ(json_of(texts(Type::text, "a\"b")), R"("a\"b")");
-  EXPECT_EQ(json_of(texts(Type::bytes, "\x00\xFFz"s)), R"("00ff7a")");
+  EXPECT_EQ(json_of(texts(Type::bytes, "\x00\xFFz"s)), R"("AP96")");
   // ArrayValue{values: [{int_value: 5}, {string_value: "x"}]}
   EXPECT_EQ(json_of(texts(Type::array, "\x0A\x02\x18\x05\x0A\x03\x0A\x01x"s)), R"([5,"x"])");
   // KeyValueList{values: [{key: "k", value: {bool_value: true}}]}
@@ -69,6 +69,41 @@ TEST(WriteValue, integers_that_a_page_cannot_hold_are_text) {
   EXPECT_EQ(json_of(integer(-9'007'199'254'740'991)), "-9007199254740991");
   EXPECT_EQ(json_of(integer(9'007'199'254'740'992)), "\"9007199254740992\"");
   EXPECT_EQ(json_of(integer(std::numeric_limits<std::int64_t>::min())), "\"-9223372036854775808\"");
+  // ArrayValue{values: [{int_value: 2^53}]}
+  EXPECT_EQ(json_of(texts(Type::array, "\x0A\x09\x18\x80\x80\x80\x80\x80\x80\x80\x10"s)), "[\"9007199254740992\"]");
+}
+
+// The rule is of every integer in an answer: counters and durations, too.
+TEST(Write, integers_of_figures_follow_the_same_rule) {
+  store::Session session;
+  session.bytes[0] = 9'007'199'254'740'991;
+  session.bytes[1] = UINT64_MAX;
+  base::Json json;
+  write_session(json, session, std::nullopt);
+  EXPECT_NE(json.take().find(R"("bytes":[9007199254740991,"18446744073709551615"])"), std::string::npos);
+  store::Batch batch;
+  store::Span span;
+  span.end_unix_ns = 1ULL << 62U;
+  base::Json longest;
+  write_span(longest, batch, span);
+  EXPECT_NE(longest.take().find(R"("duration_ns":"4611686018427387904")"), std::string::npos);
+}
+
+TEST(WriteAttributes, say_what_their_text_is) {
+  store::Batch batch;
+  batch.attributes = {{"text", texts(Type::text, "AP96")},
+                      {"bytes", texts(Type::bytes, "\x00\xFFz"s)},
+                      {"int", integer(INT64_MAX)},
+                      {"double", real(std::nan(""))},
+                      {"small", integer(7)}};
+  base::Json json;
+  json.open('{');
+  write_attributes(json, "attributes", batch.of({0, 5}));
+  json.close('}');
+  EXPECT_EQ(json.take(),
+            R"({"attributes":[{"key":"text","value":"AP96"},{"key":"bytes","value":"AP96","type":"bytes"},)"
+            R"({"key":"int","value":"9223372036854775807","type":"int"},)"
+            R"({"key":"double","value":"NaN","type":"double"},{"key":"small","value":7}]})");
 }
 
 TEST(WriteValue, reals_that_json_has_not_are_words) {
@@ -125,11 +160,13 @@ TEST(WriteSpan, has_every_field_of_a_span) {
   span.name = "GET";
   span.kind = 200;
   span.status = 2;
-  batch.origins.push_back({"shop", {}, "lib", "1.2", {}});
+  batch.origins.push_back({"shop", {}, "lib", "1.2", {0, 1}, "https://r/1", "https://s/2"});
   batch.attributes = {{"k", integer(1)}, {"cut", texts(Type::text, "x")}};
   batch.attributes[1].value.truncated = true;
-  batch.events.push_back({span.start_unix_ns - 1000, "e", {0, 1}, 0});
-  batch.links.push_back({span.trace_id, span.span_id, "", 0, {1, 1}, 0});
+  batch.events.push_back({span.start_unix_ns - 1000, "e", {0, 1}, 3});
+  batch.links.push_back({span.trace_id, span.span_id, "l=1", 0x100, {1, 1}, 2});
+  span.flags = 0x301;
+  span.trace_state = "a=b";
   span.attributes = {0, 2};
   span.events = {0, 1};
   span.links = {0, 1};
@@ -139,12 +176,16 @@ TEST(WriteSpan, has_every_field_of_a_span) {
   EXPECT_EQ(
       json.take(),
       R"({"trace_id":"ab000000000000000000000000000000","span_id":"0000000000000001","parent_id":"","name":"GET",)"
-      R"("service":"shop","kind":"unspecified","status":"error","status_message":"","start_ms":1700000000123.456,)"
+      R"("kind":"unspecified","status":"error","status_message":"","flags":769,"trace_state":"a=b",)"
+      R"("start_ms":1700000000123.456,)"
       R"("start_unix_ns":"1700000000123456789","duration_ns":-5,"session":null,)"
       R"("attributes":[{"key":"k","value":1},{"key":"cut","value":"x","truncated":true}],)"
-      R"("events":[{"name":"e","time_ms":1700000000123.455,"offset_ns":-1000,"attributes":[{"key":"k","value":1}]}],)"
+      R"("events":[{"name":"e","time_ms":1700000000123.455,"offset_ns":-1000,"attributes":[{"key":"k","value":1}],)"
+      R"("dropped_attributes":3}],)"
       R"("links":[{"trace_id":"ab000000000000000000000000000000","span_id":"0000000000000001",)"
-      R"("attributes":[{"key":"cut","value":"x","truncated":true}]}],"resource":[],"scope":"lib 1.2",)"
+      R"("trace_state":"l=1","flags":256,"attributes":[{"key":"cut","value":"x","truncated":true}],"dropped_attributes":2}],)"
+      R"("service":"shop","resource":[],"resource_schema_url":"https://r/1",)"
+      R"("scope":{"name":"lib","version":"1.2","attributes":[{"key":"k","value":1}],"schema_url":"https://s/2"},)"
       R"("dropped":{"attributes":0,"events":4,"links":0}})");
 }
 

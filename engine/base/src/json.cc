@@ -71,14 +71,12 @@ Json& Json::text(std::string_view value) {
   return *this;
 }
 Json& Json::number(std::uint64_t value) {
-  separate();
-  out_ += std::to_string(value);
-  return *this;
+  const std::string digits = std::to_string(value);
+  return value > static_cast<std::uint64_t>(largest_exact_integer) ? text(digits) : raw(digits);
 }
 Json& Json::number(std::int64_t value) {
-  separate();
-  out_ += std::to_string(value);
-  return *this;
+  const std::string digits = std::to_string(value);
+  return value > largest_exact_integer || value < -largest_exact_integer ? text(digits) : raw(digits);
 }
 Json& Json::number(double value) {
   if (!std::isfinite(value)) return null();

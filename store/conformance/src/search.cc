@@ -200,19 +200,6 @@ void anything_beside_reading_everything(World& world) {
   EXPECT_GT(answered, 10'000U);
 }
 
-void services_and_operations(World& world) {
-  EXPECT_TRUE(world.store().services(soon())->empty());
-  world.must_write(batch_of({{.id = 1, .service = "b", .name = "y"},
-                             {.id = 2, .service = "a", .name = "z"},
-                             {.id = 3, .service = "b", .name = "x"},
-                             {.id = 4, .service = "b", .name = "y"},
-                             {.id = 5, .service = "ab", .name = "x"}}));
-  using Names = std::vector<std::string>;
-  EXPECT_EQ(*world.store().services(soon()), (Names{"a", "ab", "b"}));
-  EXPECT_EQ(*world.store().operations("b", soon()), (Names{"x", "y"}));
-  EXPECT_EQ(*world.store().operations("c", soon()), Names{});
-}
-
 void traces_by_their_latest_match(World& world) {
   const auto at = [](std::uint64_t s) { return noon + s * second; };
   world.must_write(
@@ -264,7 +251,6 @@ std::vector<Case> search_cases() {
   return {{"EveryCondition", every_condition},
           {"AttributesByTheirText", attributes_by_their_text},
           {"AnythingBesideReadingEverything", anything_beside_reading_everything},
-          {"ServicesAndOperations", services_and_operations},
           {"TracesByTheirLatestMatch", traces_by_their_latest_match}};
 }
 

@@ -83,6 +83,8 @@ void everything_of_a_span(World& world) {
   span.dropped_links = UINT32_MAX;
   batch.origins[0].scope_name = "scope";
   batch.origins[0].scope_version = "1.2.3";
+  batch.origins[0].resource_schema_url = "https://opentelemetry.io/schemas/1.30.0";
+  batch.origins[0].scope_schema_url = "https://opentelemetry.io/schemas/1.31.0";
   store::Event event{.time_unix_ns = UINT64_MAX, .name = "first_chunk", .attributes = {}, .dropped_attributes = 5};
   event.attributes = add_attributes(batch, {{"lane", text("audio")}, {"n", integer(2)}});
   batch.events = {{.time_unix_ns = 0, .name = "", .attributes = {}, .dropped_attributes = 0}, event};
@@ -119,6 +121,8 @@ void everything_of_a_span(World& world) {
   EXPECT_EQ(is.origins[got.origin].service, "shop");
   EXPECT_EQ(is.origins[got.origin].scope_name, "scope");
   EXPECT_EQ(is.origins[got.origin].scope_version, "1.2.3");
+  EXPECT_EQ(is.origins[got.origin].resource_schema_url, "https://opentelemetry.io/schemas/1.30.0");
+  EXPECT_EQ(is.origins[got.origin].scope_schema_url, "https://opentelemetry.io/schemas/1.31.0");
   ASSERT_EQ(is.events_of(got).size(), 2U);
   EXPECT_EQ(is.events_of(got)[0].time_unix_ns, 0U);
   EXPECT_EQ(is.events_of(got)[1].time_unix_ns, UINT64_MAX);
@@ -199,9 +203,10 @@ void strings_that_mean_something_elsewhere(World& world) {
     EXPECT_EQ(world.all_spans({.service = strings[i]}), only);
     EXPECT_EQ(world.all_spans({.operation = strings[i]}), only);
     EXPECT_EQ(world.all_spans({.attributes = {{strings[i], strings[i]}}}), only);
-    const auto operations = world.store().operations(strings[i], soon());
+    const auto operations = world.store().operations({.service = strings[i]}, soon());
     ASSERT_TRUE(operations);
-    EXPECT_EQ(*operations, std::vector{strings[i]});
+    ASSERT_EQ(operations->items.size(), 1U);
+    EXPECT_EQ(operations->items[0].operation, strings[i]);
   }
 }
 

@@ -19,7 +19,8 @@ base::Result<store::Batch> trace(Database& db, const base::TraceId& id, std::siz
 base::Result<store::SpanPage> spans(Database& db, const store::SpanQuery& query);
 base::Result<store::Page<store::TraceSummary>> traces(Database& db, const store::SpanQuery& query);
 base::Result<std::vector<std::string>> services(Database& db);
-base::Result<std::vector<std::string>> operations(Database& db, const std::string& service);
+base::Result<store::Page<store::OperationName>> operations(Database& db, const store::OperationNamesQuery& query);
+base::Result<store::Page<store::Dependency>> dependencies(Database& db, store::TimeRange range);
 base::Result<std::vector<store::OperationPoint>> latency(Database& db, const store::OperationsQuery& query);
 
 base::Result<store::Page<store::Session>> sessions(Database& db, const store::SessionQuery& query);

@@ -250,23 +250,4 @@ base::Result<store::Page<store::TraceSummary>> traces(Database& db, const store:
   return out;
 }
 
-base::Result<std::vector<std::string>> services(Database& db) {
-  std::vector<std::string> out;
-  // From one to the next by the index, past all operations of each.
-  std::string last;
-  while (true) {
-    Query next(db, "SELECT service FROM operation WHERE service > ?1 ORDER BY service LIMIT 1", std::string_view(last));
-    if (!next.next()) return out;
-    last = out.emplace_back(next.text(0));
-  }
-}
-
-base::Result<std::vector<std::string>> operations(Database& db, const std::string& service) {
-  std::vector<std::string> out;
-  constexpr std::size_t most = 100'000;
-  Query rows(db, "SELECT name FROM operation WHERE service = ?1 ORDER BY name", std::string_view(service));
-  while (out.size() < most && rows.next()) out.emplace_back(rows.text(0));
-  return out;
-}
-
 }  // namespace sockeye::sqlite::ask

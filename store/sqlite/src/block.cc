@@ -25,6 +25,22 @@ void Block::add_attributes(std::span<const store::Attribute> attributes) {
   }
 }
 
+void Block::add_text(std::string_view key, std::string_view value) {
+  if (value.empty()) return;
+  terms_.add(key_term(key));
+  terms_.add(value_term(key_term(key), value));
+}
+
+// What a search with `fields` looks at besides (store::SpanQuery).
+void Block::add_fields(const store::Batch& batch, const store::Span& span) {
+  add_text(field_key::status_description, span.status_message);
+  add_text(field_key::trace_state, span.trace_state);
+  for (const auto& event : batch.events_of(span)) {
+    add_text(field_key::event, event.name);
+    add_attributes(batch.of(event.attributes));
+  }
+}
+
 void Block::add(const store::Batch& batch, const store::Span& span, std::int64_t id, std::int64_t operation,
                 std::int64_t origin, std::size_t size, std::int64_t now_ms) {
   if (spans_++ == 0) {
@@ -39,10 +55,13 @@ void Block::add(const store::Batch& batch, const store::Span& span, std::int64_t
   max_duration_ = std::max(max_duration_, span.duration_ns());
 
   add_attributes(batch.of(span.attributes));
+  add_fields(batch, span);
   const store::Origin& from = batch.origins[span.origin];
   if (origins_.add(static_cast<Term>(origin) + 1)) {
     add_attributes(batch.of(from.resource));
     add_attributes(batch.of(from.scope));
+    add_text(field_key::scope_name, from.scope_name);
+    add_text(field_key::scope_version, from.scope_version);
   }
   const unsigned power = duration_power(span.duration_ns());
   const Term shape = (static_cast<Term>(operation) << 16U) | (Term{power} << 8U) | (Term{span.kind} << 4U) |
@@ -60,8 +79,8 @@ void Block::add(const store::Batch& batch, const store::Span& span, std::int64_t
 void Block::finish(std::int64_t now_ms) {
   if (spans_ == 0) return;
   Query(db_,
-        "INSERT INTO block(id, first, last, spans, arrived, min_start, max_start, max_duration) "
-        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO block(id, first, last, spans, arrived, min_start, max_start, max_duration, fields) "
+        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1)",
         next_, first_, last_, spans_, now_ms, min_start_, max_start_, column_time(max_duration_))
       .run();
   for (unsigned slice = 0; slice < filter_slices; ++slice) {

@@ -29,6 +29,8 @@ class Block {
  private:
   void clear();
   void add_attributes(std::span<const store::Attribute>);
+  void add_text(std::string_view key, std::string_view value);
+  void add_fields(const store::Batch&, const store::Span&);
 
   Database& db_;
   TermSet terms_, origins_, shapes_;  // shapes: of spans whose terms are in already, but for their attributes

@@ -35,7 +35,8 @@ namespace link_field {
 constexpr Tag trace_id = 1, span_id = 2, trace_state = 3, attributes = 4, dropped = 5, flags = 6;
 }
 namespace log_field {
-constexpr Tag severity_text = 3, body = 5, attributes = 6, dropped = 7, time = 1, event_name = 12, cut = 1001;
+constexpr Tag severity_text = 3, body = 5, attributes = 6, dropped = 7, time = 1, flags = 8, event_name = 12,
+              cut = 1001;
 }
 
 void put_text(pbf_writer& to, Tag tag, std::string_view text) {
@@ -256,6 +257,7 @@ void encode_log(const Batch& batch, const store::Log& log, std::string& out) {
   put_attributes(to, log_field::attributes, batch.of(log.attributes));
   put_count(to, log_field::dropped, log.dropped_attributes);
   put_text(to, log_field::event_name, log.event_name);
+  if (log.flags != 0) to.add_fixed32(log_field::flags, log.flags);
   if (log.body.truncated) to.add_bool(log_field::cut, true);
 }
 
@@ -266,11 +268,17 @@ void encode_origin(const Batch& batch, const store::Origin& origin, std::string&
     pbf_writer resource(to, 1);
     put_attributes(resource, 1, batch.of(origin.resource));
   }
-  pbf_writer scope_spans(to, 2);
-  pbf_writer scope(scope_spans, 1);
-  put_text(scope, 1, origin.scope_name);
-  put_text(scope, 2, origin.scope_version);
-  put_attributes(scope, 3, batch.of(origin.scope));
+  {
+    pbf_writer scope_spans(to, 2);
+    {
+      pbf_writer scope(scope_spans, 1);
+      put_text(scope, 1, origin.scope_name);
+      put_text(scope, 2, origin.scope_version);
+      put_attributes(scope, 3, batch.of(origin.scope));
+    }
+    put_text(scope_spans, 3, origin.scope_schema_url);
+  }
+  put_text(to, 3, origin.resource_schema_url);
 }
 
 void decode_span(std::string_view body, Batch& to, store::Span& span) {
@@ -341,6 +349,9 @@ void decode_log(std::string_view body, Batch& to, store::Log& log) {
         case log_field::event_name:
           log.event_name = view(from);
           break;
+        case log_field::flags:
+          log.flags = from.get_fixed32();
+          break;
         case log_field::cut:
           cut = from.get_bool();
           break;
@@ -360,7 +371,15 @@ void decode_origin(std::string_view body, Batch& to, store::Origin& origin) {
         origin.resource = get_attributes(from.get_message(), 1, to);
       } else if (from.tag() == 2) {
         pbf_reader scope_spans = from.get_message();
-        while (scope_spans.next(1)) {
+        while (scope_spans.next()) {
+          if (scope_spans.tag() == 3) {
+            origin.scope_schema_url = view(scope_spans);
+            continue;
+          }
+          if (scope_spans.tag() != 1) {
+            scope_spans.skip();
+            continue;
+          }
           pbf_reader scope = scope_spans.get_message();
           origin.scope = get_attributes(scope, 3, to);
           while (scope.next()) {
@@ -373,6 +392,8 @@ void decode_origin(std::string_view body, Batch& to, store::Origin& origin) {
             }
           }
         }
+      } else if (from.tag() == 3) {
+        origin.resource_schema_url = view(from);
       } else {
         from.skip();
       }
@@ -427,19 +448,59 @@ std::uint64_t matched(const Attribute& each, const std::vector<std::pair<std::st
 }
 }  // namespace
 
+std::uint64_t text_matched(std::string_view key, std::string_view value,
+                           const std::vector<std::pair<std::string, std::string>>& wanted) {
+  std::uint64_t out = 0;
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    if (!value.empty() && wanted[i].first == key && (wanted[i].second.empty() || wanted[i].second == value))
+      out |= 1ULL << i;
+  return out;
+}
+
+namespace {
+
+std::uint64_t list_matched(pbf_reader from, Tag tag, const std::vector<std::pair<std::string, std::string>>& wanted) {
+  std::uint64_t out = 0;
+  while (from.next(tag)) {
+    const pbf_reader attribute = from.get_message();
+    pbf_reader head = attribute;  // most keys are not asked for: their values need not be read
+    if (!head.next(key_value::key)) continue;
+    const std::string_view key = view(head);
+    if (std::any_of(wanted.begin(), wanted.end(), [&](const auto& each) { return each.first == key; }))
+      out |= matched(get_attribute(attribute), wanted);
+  }
+  return out;
+}
+
+std::uint64_t fields_matched(pbf_reader from, const std::vector<std::pair<std::string, std::string>>& wanted) {
+  std::uint64_t out = 0;
+  while (from.next()) {
+    if (from.tag() == span_field::trace_state) {
+      out |= text_matched(field_key::trace_state, view(from), wanted);
+    } else if (from.tag() == span_field::status) {
+      pbf_reader status = from.get_message();
+      while (status.next(2)) out |= text_matched(field_key::status_description, view(status), wanted);
+    } else if (from.tag() == span_field::events) {
+      const pbf_reader event = from.get_message();
+      out |= list_matched(event, event_field::attributes, wanted);
+      pbf_reader named = event;
+      while (named.next(event_field::name)) out |= text_matched(field_key::event, view(named), wanted);
+    } else {
+      from.skip();
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
 std::uint64_t attributes_matched(std::string_view span_body,
-                                 const std::vector<std::pair<std::string, std::string>>& wanted) {
+                                 const std::vector<std::pair<std::string, std::string>>& wanted, bool fields) {
   std::uint64_t out = 0;
   guarded([&] {
-    pbf_reader from(span_body.data(), span_body.size());
-    while (from.next(span_field::attributes)) {
-      const pbf_reader attribute = from.get_message();
-      pbf_reader head = attribute;  // most keys are not asked for: their values need not be read
-      if (!head.next(key_value::key)) continue;
-      const std::string_view key = view(head);
-      if (std::any_of(wanted.begin(), wanted.end(), [&](const auto& each) { return each.first == key; }))
-        out |= matched(get_attribute(attribute), wanted);
-    }
+    const pbf_reader from(span_body.data(), span_body.size());
+    out = list_matched(from, span_field::attributes, wanted);
+    if (fields) out |= fields_matched(from, wanted);
   });
   return out;
 }

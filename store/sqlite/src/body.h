@@ -32,9 +32,20 @@ struct ValueText {
 };
 [[nodiscard]] bool value_text(const store::Value&, ValueText& scratch, std::string_view& out);
 
-// Which of `wanted` (key and value; an empty value: the key alone) a body's own attributes have, as bits.
+// What OpenTelemetry keeps beside attributes, by the names it gives them where there are only attributes
+// (opentelemetry.io/docs/specs/otel/common/mapping-to-non-otlp), and Jaeger's for the name of an event.
+namespace field_key {
+inline constexpr std::string_view event = "event", scope_name = "otel.scope.name", scope_version = "otel.scope.version",
+                                  status_description = "otel.status_description", trace_state = "w3c.tracestate";
+}  // namespace field_key
+
+// Which of `wanted` (key and value; an empty value: the key alone) a body's own attributes have, as bits; with `fields`
+// also its events' and what of the above is of a span.
 [[nodiscard]] std::uint64_t attributes_matched(std::string_view span_body,
-                                               const std::vector<std::pair<std::string, std::string>>& wanted);
+                                               const std::vector<std::pair<std::string, std::string>>& wanted,
+                                               bool fields);
+[[nodiscard]] std::uint64_t text_matched(std::string_view key, std::string_view value,
+                                         const std::vector<std::pair<std::string, std::string>>& wanted);
 // The same of attributes already decoded.
 [[nodiscard]] std::uint64_t attributes_matched(std::span<const store::Attribute>,
                                                const std::vector<std::pair<std::string, std::string>>& wanted);

@@ -24,20 +24,28 @@ void Dictionary::keep(Cache& cache, std::uint64_t key, Entry entry) {
   cache.insert_or_assign(key, std::move(entry));
 }
 
-std::int64_t Dictionary::operation(std::string_view service, std::string_view name, std::int64_t now_ms) {
+std::int64_t Dictionary::operation(std::string_view service, std::string_view name, std::uint8_t kind,
+                                   std::int64_t now_ms) {
   const std::uint64_t key = of_operation(service, name);
+  const auto bit = static_cast<std::uint8_t>(1U << (kind & 7U));
   Entry* entry = find(operations_, key, service, name);
-  if (entry != nullptr && now_ms - entry->seen < refresh_ms) return entry->id;
+  if (entry != nullptr && now_ms - entry->seen < refresh_ms && (entry->kinds & bit) != 0) return entry->id;
   Query upsert(db_,
-               "INSERT INTO operation(seen, service, name) VALUES(?1, ?2, ?3) "
-               "ON CONFLICT(service, name) DO UPDATE SET seen = excluded.seen RETURNING id",
-               now_ms, service, name);
+               "INSERT INTO operation(seen, service, name, kinds) VALUES(?1, ?2, ?3, ?4) "
+               "ON CONFLICT(service, name) DO UPDATE SET seen = excluded.seen, kinds = kinds | excluded.kinds "
+               "RETURNING id, kinds",
+               now_ms, service, name, bit);
   std::int64_t id = 0;
-  while (upsert.next()) id = upsert.integer(0);
+  std::uint8_t kinds = 0;
+  while (upsert.next()) {
+    id = upsert.integer(0);
+    kinds = static_cast<std::uint8_t>(upsert.integer(1));
+  }
   if (entry != nullptr) {
     entry->seen = now_ms;
+    entry->kinds = kinds;
   } else {
-    keep(operations_, key, {std::string(service), std::string(name), id, now_ms});
+    keep(operations_, key, {std::string(service), std::string(name), id, now_ms, kinds});
   }
   return id;
 }

@@ -18,7 +18,8 @@ class Dictionary {
  public:
   explicit Dictionary(Database& db) : db_(db) {}
 
-  std::int64_t operation(std::string_view service, std::string_view name, std::int64_t now_ms);
+  // Notes that it has spans of this kind.
+  std::int64_t operation(std::string_view service, std::string_view name, std::uint8_t kind, std::int64_t now_ms);
   std::int64_t origin(std::string_view service, std::string_view body, std::int64_t now_ms);
   // After a rollback, and when rows were removed: what is cached may not be there.
   void forget();
@@ -27,6 +28,7 @@ class Dictionary {
   struct Entry {
     std::string first, second;
     std::int64_t id = 0, seen = 0;
+    std::uint8_t kinds = 0;  // noted in the table
   };
   using Cache = std::unordered_map<std::uint64_t, Entry>;
   Entry* find(Cache& cache, std::uint64_t key, std::string_view first, std::string_view second);

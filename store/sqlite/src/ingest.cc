@@ -96,7 +96,8 @@ void Ingest::add(const store::Batch& batch, std::int64_t now_ms, Counted& counte
 
 void Ingest::add_span(const store::Batch& batch, const store::Span& span, std::int64_t now_ms, Counted& counted) {
   const std::int64_t from = origin(batch, span.origin, now_ms);
-  const std::int64_t operation = dictionary_.operation(batch.origins[span.origin].service, span.name, now_ms);
+  const std::int64_t operation =
+      dictionary_.operation(batch.origins[span.origin].service, span.name, span.kind, now_ms);
   encode_span(batch, span, body_);
   const std::uint64_t duration = span.end_unix_ns - span.start_unix_ns;  // modulo 2^64, and back the same way
   const base::SessionId session = span.session.value_or(base::SessionId{});

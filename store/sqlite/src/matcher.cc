@@ -74,6 +74,9 @@ std::uint64_t Matcher::origin_has(std::int64_t id) {
     decode_origin(row.bytes(0), batch, origin);
     has = attributes_matched(batch.of(origin.resource), query_.attributes) |
           attributes_matched(batch.of(origin.scope), query_.attributes);
+    if (query_.fields)
+      has |= text_matched(field_key::scope_name, origin.scope_name, query_.attributes) |
+             text_matched(field_key::scope_version, origin.scope_version, query_.attributes);
   }
   origins_.emplace(id, has);
   return has;
@@ -85,11 +88,13 @@ bool Matcher::row(Query& row) {
   if (duration < query_.min_duration_ns || duration > query_.max_duration_ns) return false;
   if (query_.kind && row.integer(3) != *query_.kind) return false;
   if (query_.status && row.integer(4) != *query_.status) return false;
+  if (query_.not_error && row.integer(4) == 2) return false;
   if ((!query_.service.empty() || !query_.operation.empty()) && !operation_fits(row.integer(5))) return false;
   if (query_.session && row.id<base::SessionId>(7) != *query_.session) return false;
   if (all_attributes_ == 0) return true;
   const std::uint64_t has = origin_has(row.integer(6));
-  return has == all_attributes_ || (has | attributes_matched(row.bytes(8), query_.attributes)) == all_attributes_;
+  return has == all_attributes_ ||
+         (has | attributes_matched(row.bytes(8), query_.attributes, query_.fields)) == all_attributes_;
 }
 
 }  // namespace sockeye::sqlite

@@ -43,6 +43,8 @@ class Matcher {
   // A block can have a match only if, of each group, it may hold a term. Those of one group lie in the same slice.
   using Groups = std::vector<std::vector<Term>>;
   [[nodiscard]] const Groups& groups() const { return groups_; }
+  // How many of them, from the first on, say nothing of a block whose filter is without fields.
+  [[nodiscard]] std::size_t groups_of_fields() const { return query_.fields ? query_.attributes.size() : 0; }
 
  private:
   [[nodiscard]] bool operation_fits(std::int64_t id);

@@ -34,10 +34,10 @@ std::optional<Cursor> parse_cursor(std::string_view text) {
 }
 
 void Search::read_blocks() {
-  Query rows(db_, "SELECT id, first, last, min_start, max_start, max_duration FROM block ORDER BY id");
+  Query rows(db_, "SELECT id, first, last, min_start, max_start, max_duration, fields FROM block ORDER BY id");
   while (rows.next())
-    blocks_.push_back(
-        {rows.integer(0), rows.integer(1), rows.integer(2), rows.integer(3), rows.integer(4), rows.number(5)});
+    blocks_.push_back({rows.integer(0), rows.integer(1), rows.integer(2), rows.integer(3), rows.integer(4),
+                       rows.number(5), rows.integer(6) != 0});
   if (db_.late()) blocks_.clear();  // half a list is none
 }
 
@@ -53,6 +53,7 @@ bool Search::may_hold_match(Block& block, std::size_t first_group) {
       (block.max_duration == static_cast<std::uint64_t>(INT64_MAX) || block.max_duration >= matcher_.min_duration());
   const auto& groups = matcher_.groups();
   for (std::size_t i = first_group; may && i < groups.size(); ++i) {
+    if (!tells(block, i)) continue;
     Query filter(db_, "SELECT bits FROM filter WHERE slice = ?1 AND block = ?2", slice_of(groups[i].front()), block.id);
     if (filter.next()) may = group_may(groups[i], filter.bytes(0), block);
   }
@@ -135,7 +136,7 @@ Search::End Search::read_candidates(Collector& to) {
     while (filters.next()) {
       while (block != blocks_.end() && block->id < filters.integer(0)) ++block;
       if (block == blocks_.end()) break;
-      if (block->id == filters.integer(0) && block->verdict == Block::Verdict::unknown &&
+      if (block->id == filters.integer(0) && block->verdict == Block::Verdict::unknown && tells(*block, 0) &&
           !group_may(group, filters.bytes(1), *block))
         block->verdict = Block::Verdict::not_there;
     }

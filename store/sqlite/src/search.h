@@ -52,11 +52,16 @@ class Search {
   struct Block {
     std::int64_t id, first, last, min_start, max_start;
     std::uint64_t max_duration;
+    bool fields;  // are in its filter
     enum class Verdict : std::uint8_t { unknown, may, not_there } verdict = Verdict::unknown;
   };
   enum class End : std::uint8_t { all, enough, late, tired };
 
   void read_blocks();
+  // Whether the block's filter tells of the group at all.
+  [[nodiscard]] bool tells(const Block& block, std::size_t group) const {
+    return block.fields || group >= matcher_.groups_of_fields();
+  }
   [[nodiscard]] bool group_may(const std::vector<Term>& group, std::string_view bits, const Block& block) const;
   [[nodiscard]] bool may_hold_match(Block& block, std::size_t first_group = 0);
   [[nodiscard]] bool worth_reading(std::int64_t id);

@@ -102,8 +102,13 @@ class SqliteStore final : public store::Store {
   base::Result<std::vector<std::string>> services(Deadline deadline) override {
     return answer<std::vector<std::string>>(deadline, [&](Database& db) { return ask::services(db); });
   }
-  base::Result<std::vector<std::string>> operations(const std::string& service, Deadline deadline) override {
-    return answer<std::vector<std::string>>(deadline, [&](Database& db) { return ask::operations(db, service); });
+  base::Result<store::Page<store::OperationName>> operations(const store::OperationNamesQuery& query,
+                                                             Deadline deadline) override {
+    return answer<store::Page<store::OperationName>>(deadline,
+                                                     [&](Database& db) { return ask::operations(db, query); });
+  }
+  base::Result<store::Page<store::Dependency>> dependencies(TimeRange range, Deadline deadline) override {
+    return answer<store::Page<store::Dependency>>(deadline, [&](Database& db) { return ask::dependencies(db, range); });
   }
   base::Result<std::vector<store::OperationPoint>> latency(const store::OperationsQuery& query,
                                                            Deadline deadline) override {

@@ -227,32 +227,65 @@ export interface Span {
   status_message: string;
   start_ms: number;
   start_unix_ns: string; // exact
-  duration_ns: number;
+  flags: number; // W3C trace flags in the lowest eight bits; above them OTLP's own
+  trace_state: string;
+  duration_ns: number; // beyond 2^53 - 1 a text, as every integer: it is only ever divided, which reads both
   session: string | null;
   attributes: Attribute[];
-  events: {name: string; time_ms: number; offset_ns: number; attributes: Attribute[]}[]; // offset: since span start
-  links: {trace_id: string; span_id: string; attributes: Attribute[]}[];
+  // offset: since span start
+  events: {name: string; time_ms: number; offset_ns: number; attributes: Attribute[]; dropped_attributes?: number}[];
+  links: {
+    trace_id: string;
+    span_id: string;
+    trace_state: string;
+    flags: number;
+    attributes: Attribute[];
+    dropped_attributes?: number;
+  }[];
   resource: Attribute[];
-  scope: string; // name and version
+  resource_schema_url: string;
+  scope: Scope;
   dropped: {attributes: number; events: number; links: number};
+}
+export interface Scope {
+  name: string;
+  version: string;
+  attributes: Attribute[];
+  schema_url: string;
 }
 export interface Attribute {
   key: string;
-  value: Json; // int64 beyond 2^53 and bytes (hex) as text
+  value: Json; // at every depth: integers beyond 2^53 - 1, NaN and infinities as text, bytes as base64
+  type?: 'int' | 'double' | 'bytes'; // of a value that is text without being a string
   truncated?: true;
 }
 export interface Log {
   time_ms: number;
+  time_unix_ns: string; // exact
   span_id: string;
+  flags: number;
+  event_name: string;
   severity: number;
   severity_text: string;
   body: Json;
+  body_type?: Attribute['type'];
+  body_truncated?: true;
   service: string;
   attributes: Attribute[];
+  dropped_attributes: number;
+  resource: Attribute[];
+  resource_schema_url: string;
+  scope: Scope;
 }
 
 // GET /api/v1/services  →  {"services": string[]}
-// GET /api/v1/operations?service=NAME  →  {"operations": string[]}
+// GET /api/v1/operations[?service=NAME][&search=PART][&limit≤10000][&cursor]
+export interface Operations {
+  operations: string[]; // the names of this page, each once
+  entries: {service: string; operation: string; kinds: Span['kind'][]}[]; // by service and name
+  cursor: string;
+  complete: boolean;
+}
 
 // GET /api/v1/latency?from_ms&to_ms[&service][&operation][&step_seconds][&limit]
 // Without a step one row an operation, most called first; with one (a multiple of 60) a row each step. `histogram` is

@@ -129,10 +129,18 @@ export function SpanDetails({
               </dd>
             </>
           )}
-          {span.scope && (
+          {span.scope.name && (
             <>
               <dt>Scope</dt>
-              <dd>{span.scope}</dd>
+              <dd>
+                {span.scope.name} <span className="faint">{span.scope.version}</span>
+              </dd>
+            </>
+          )}
+          {span.trace_state && (
+            <>
+              <dt>Trace state</dt>
+              <dd className="mono break">{span.trace_state}</dd>
             </>
           )}
         </dl>
@@ -193,6 +201,7 @@ export function SpanDetails({
             </ul>
           </section>
         )}
+        <Attributes title="Scope attributes" list={span.scope.attributes} />
         <Attributes title="Resource" list={span.resource} />
         {dropped.length > 0 && (
           <p className="faint">
@@ -230,6 +239,7 @@ function Values({list}: {list: readonly Attribute[]}) {
           <dt className="break">{one.key}</dt>
           <dd>
             <Value value={one.value} />
+            {one.type === 'bytes' && <span className="badge">base64</span>}
             {one.truncated && <span className="badge warn">cut</span>}
           </dd>
         </div>

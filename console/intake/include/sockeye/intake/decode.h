@@ -33,7 +33,11 @@ struct Tally {
 // google.rpc.Status, for what is refused. `code` as in google.rpc.Code. `retry_after_ms` > 0 adds RetryInfo.
 [[nodiscard]] std::string status(Format, int code, std::string_view message, std::uint64_t retry_after_ms = 0);
 
-// AnyValue's arrays and maps are kept serialized (store::Value); these show them: JSON text, at most `depth` levels.
-[[nodiscard]] std::string to_json(const store::Value&, int depth = 16);
+// A value as plain JSON, by one rule at every depth: integers beyond 2^53 - 1 of either sign are text, and so are NaN,
+// Infinity and -Infinity; bytes are base64 (standard alphabet, padded). Arrays and maps, which are kept serialized
+// (store::Value), are shown down to `depth` levels: by default all that decode() keeps.
+[[nodiscard]] std::string to_json(const store::Value&, int depth = 33);
+// The same as OTLP/JSON spells an AnyValue: {"intValue":"5"}; {} for the empty one.
+[[nodiscard]] std::string to_otlp_json(const store::Value&);
 
 }  // namespace sockeye::intake

@@ -7,12 +7,15 @@
 
 namespace sockeye::base {
 
+inline constexpr std::int64_t largest_exact_integer = 9'007'199'254'740'991;  // 2^53 - 1, of either sign
+
 class Json {
  public:
   Json& open(char bracket);  // '{' or '['
   Json& close(char bracket);
   Json& key(std::string_view name);  // a literal of ours: not escaped
   Json& text(std::string_view value);
+  // An integer that a double does not hold exactly is text, as protobuf's JSON has 64-bit integers.
   Json& number(std::uint64_t value);
   Json& number(std::int64_t value);
   Json& number(double value);  // null when not finite

@@ -56,6 +56,8 @@ struct Origin {
   Range resource;            // attributes, service.name among them
   std::string_view scope_name, scope_version;
   Range scope;
+  std::string_view resource_schema_url = {},
+                   scope_schema_url = {};  // of the conventions that each follows; "" = unsaid
 };
 
 struct Event {
@@ -98,6 +100,7 @@ struct Log {
   std::uint64_t time_unix_ns = 0;  // observed time where the record has none
   TraceId trace_id;                // zero: belongs to no trace
   SpanId span_id;
+  std::uint32_t flags = 0;    // W3C trace flags in the lowest eight bits
   std::uint8_t severity = 0;  // OpenTelemetry's 1 … 24; 0 unknown
   std::string_view severity_text, event_name;
   Value body;

@@ -29,6 +29,11 @@ struct SpanQuery {
   // Key and value of a span, resource or scope attribute. Values as text: 17, 2.5, true as their text reads; an empty
   // value asks only that the key is there.
   std::vector<std::pair<std::string, std::string>> attributes;
+  // They may stand in an event of the span, too, or be what OpenTelemetry keeps beside attributes, by the names it
+  // gives them where there are only attributes: event (an event's name), otel.scope.name, otel.scope.version,
+  // otel.status_description, w3c.tracestate.
+  bool fields = false;
+  bool not_error = false;  // any status but error
   std::optional<SessionId> session;
   std::size_t limit = 20;
   std::string cursor;  // from the answer before; "" = begin with the latest
@@ -97,6 +102,25 @@ struct OperationsQuery {
 struct OperationPoint {
   std::uint64_t time_unix_ns = 0;  // beginning of the step; the range's beginning when step_ns is 0
   OperationStats stats;
+};
+
+struct OperationName {
+  std::string service, operation;
+  std::uint8_t kinds = 0;  // bit k: it has spans of kind k; 0: not known (last seen by a version that did not note it)
+};
+
+struct OperationNamesQuery {
+  std::string service;               // "" = of all services
+  std::string contains;              // in the name, whatever the case of ASCII letters
+  std::optional<std::uint8_t> kind;  // those of which no kind is known fit as well
+  std::size_t limit = 10'000;
+  std::string cursor;
+};
+
+// Spans of one service whose parent is a span of another.
+struct Dependency {
+  std::string parent, child;
+  std::uint64_t calls = 0;
 };
 
 struct SessionQuery {

@@ -45,8 +45,11 @@ class Store {
   virtual base::Result<SpanPage> spans(const SpanQuery&, Deadline) = 0;
   // Traces with a matching span, by that span's start, latest first.
   virtual base::Result<Page<TraceSummary>> traces(const SpanQuery&, Deadline) = 0;
-  virtual base::Result<std::vector<std::string>> services(Deadline) = 0;  // sorted
-  virtual base::Result<std::vector<std::string>> operations(const std::string& service, Deadline) = 0;
+  virtual base::Result<std::vector<std::string>> services(Deadline) = 0;                           // sorted
+  virtual base::Result<Page<OperationName>> operations(const OperationNamesQuery&, Deadline) = 0;  // by service, name
+  // Between services, of spans that start within; by parent and child. The latest are counted first; there is no
+  // cursor.
+  virtual base::Result<Page<Dependency>> dependencies(TimeRange, Deadline) = 0;
   virtual base::Result<std::vector<OperationPoint>> latency(const OperationsQuery&, Deadline) = 0;
 
   virtual base::Result<Page<Session>> sessions(const SessionQuery&, Deadline) = 0;  // recorder left out
