@@ -20,7 +20,8 @@ const shares = (table: Record<string, number>): string =>
     .join('; ');
 
 const triedAgain = ({tries, differed, direct, proxied}: Again): string =>
-  `tried again ${tries} times, worse than ever without the proxy in ${differed}: direct ${shares(direct)}; proxied ${shares(proxied)}`;
+  `tried again ${tries} times, worse than ever without the proxy in ${differed}: ` +
+  `direct ${shares(direct)}; proxied ${shares(proxied)}`;
 
 // The table of one direction and peer: a line a group, then every case that is not plainly good.
 export function table(title: string, rows: Row[]): string {

@@ -1,10 +1,10 @@
 // Whether a verdict counts against the proxy.
 //
-// A peer may answer one case in more than one way: python3-websockets drops an echo that still waits to be sent when it reads
-// a Close or a violation, or sends it, as its event loop has it. So one verdict of the peer alone is no measure. A difference
-// is tried again: the peer alone and the peer behind the proxy, in turn. What the peer alone has ever done excuses the proxy;
-// otherwise the difference counts once it was seen often enough, which a proxy that is always wrong reaches at once and one
-// that is wrong now and then within the bound.
+// A peer may answer one case in more than one way: python3-websockets drops an echo that still waits to be sent when it
+// reads a Close or a violation, or sends it, as its event loop has it. So one verdict of the peer alone is no measure.
+// A difference is tried again: the peer alone and the peer behind the proxy, in turn. What the peer alone has ever done
+// excuses the proxy; otherwise the difference counts once it was seen often enough, which a proxy that is always wrong
+// reaches at once and one that is wrong now and then within the bound.
 import type {Case, CloseVerdict, Verdict} from './cases/case.js';
 import type {Outcome} from './fuzzer.js';
 
@@ -34,8 +34,9 @@ export interface Again {
 const worst = <T extends string>(ranks: Record<T, number>, seen: T[]): T =>
   seen.reduce((a, b) => (ranks[b] > ranks[a] ? b : a));
 
-// What of `proxied` is worse than all the peer alone did; "" = nothing. The proxy enforces the rules itself, so behind it no
-// case may fail because the peer always does; where the peer fails at random, it may do so behind the proxy as well.
+// What of `proxied` is worse than all the peer alone did; "" = nothing. The proxy enforces the rules itself, so behind
+// it no case may fail because the peer always does; where the peer fails at random, it may do so behind the proxy as
+// well.
 export function difference(direct: Outcome[], proxied: Outcome): string {
   const problems: string[] = [];
   const verdict = worst(
@@ -56,7 +57,7 @@ export function difference(direct: Outcome[], proxied: Outcome): string {
 
 export interface Bounds {
   tries: number; // of each, at most
-  sure: number; // differences behind the proxy that end the trying: a peer that is at random would have shown it by itself
+  sure: number; // differences behind the proxy that end the trying: a peer at random would have shown it by itself
   least: number; // differences that count when all tries are over
   ms: number; // no further try after this long
 }

@@ -1,5 +1,5 @@
-// The conformance suite itself: a peer that is at random costs no verdict, and a proxy that is wrong, always or now and then,
-// is found.
+// The conformance suite itself: a peer that is at random costs no verdict, and a proxy that is wrong, always or now and
+// then, is found.
 import assert from 'node:assert/strict';
 import {connect, createServer, type Socket} from 'node:net';
 import {once} from 'node:events';
