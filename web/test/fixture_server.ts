@@ -6,7 +6,7 @@ import {readFile} from 'node:fs/promises';
 import {extname, join, normalize} from 'node:path';
 import {WebSocketServer, type WebSocket} from 'ws';
 import type {LiveMessage, Session, Status, Subscribe} from '../src/api/types';
-import {calls, closes, fleet, liveRoutes, points, recorder, world, type World} from './fleet_data';
+import {calls, closes, fleet, liveRoutes, points, recorder, unheard, world, type World} from './fleet_data';
 import {invocations, latency, operations, ordinary, services, span, summaries, trace} from './trace_data';
 
 export const CSP =
@@ -109,7 +109,7 @@ export async function start({
         .filter(equal('instance'))
         .filter(equal('dialect'))
         .filter(equal('end_reason'))
-        .filter((one) => !query.get('abnormal') || !['normal', 'idle', 'drain'].includes(one.end_reason ?? 'normal'))
+        .filter((one) => !query.get('abnormal') || one.abnormal)
         .filter(
           (one) =>
             !query.get('text') ||
@@ -119,10 +119,23 @@ export async function start({
           (one) =>
             ((one.ended_ms ?? Date.now()) - one.opened_ms) / 1000 >= Number(query.get('min_duration_seconds') ?? 0),
         );
-      if (query.get('sort') === 'ended') list.sort((a, b) => (b.ended_ms ?? 0) - (a.ended_ms ?? 0));
-      else list.sort((a, b) => b.opened_ms - a.opened_ms);
-      const page = paged(list);
-      return {sessions: page.list, cursor: page.cursor, complete: true};
+      const within = (key: string, value: number | null) =>
+        (!query.has(`${key}_from_ms`) || (value ?? -1) >= Number(query.get(`${key}_from_ms`))) &&
+        (!query.has(`${key}_to_ms`) || (value ?? Infinity) < Number(query.get(`${key}_to_ms`)));
+      const fits = list.filter((one) => within('ended', one.ended_ms) && within('opened', one.opened_ms));
+      const value: Record<string, (one: Session) => number> = {
+        opened: (one) => one.opened_ms,
+        ended: (one) => one.ended_ms ?? 0,
+        duration: (one) => (one.ended_ms ?? Date.now()) - one.opened_ms,
+        messages: (one) => one.messages[0] + one.messages[1],
+        bytes: (one) => one.bytes[0] + one.bytes[1],
+        misses: (one) => one.misses,
+      };
+      const of = value[query.get('sort') ?? 'opened']!,
+        sign = query.get('order') === 'asc' ? 1 : -1;
+      fits.sort((a, b) => sign * (of(a) - of(b)));
+      const page = paged(fits);
+      return {sessions: page.list, total: fits.length, cursor: page.cursor, complete: true};
     }
     const one = /^\/sessions\/([^/]+)(\/points|\/spans)?$/.exec(path);
     if (one) {
@@ -242,7 +255,14 @@ export async function start({
     const answer = () => {
       const now_ms = Date.now();
       if (wish.fleet)
-        send({type: 'fleet', now_ms, proxies: w.proxies, routes: liveRoutes(w), ended: w.ended.slice(0, 20)});
+        send({
+          type: 'fleet',
+          now_ms,
+          proxies: w.proxies,
+          unheard: unheard(w),
+          routes: liveRoutes(w),
+          ended: w.ended.slice(0, 20),
+        });
       if (wish.sessions) {
         const s = wish.sessions;
         for (const each of w.open)

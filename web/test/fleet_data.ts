@@ -11,6 +11,7 @@ import type {
   RecordedMessage,
   Session,
   SessionPoints,
+  Unheard,
 } from '../src/api/types';
 import {Random} from './random';
 
@@ -51,6 +52,14 @@ const ROUTES = [
   },
 ] as const;
 
+const WHY: Partial<Record<EndReason, string>> = {
+  heartbeat_timeout: 'heartbeat timeout',
+  reset: 'reset',
+  protocol_error: '1002 protocol error',
+  limit: '1009 message too big',
+  lost: 'proxy lost',
+};
+
 export interface World {
   now: () => number;
   started: number;
@@ -59,6 +68,11 @@ export interface World {
   ended: Session[];
   frozen: Session;
   vanished: Session;
+  /** When the console was away. */
+  outage: {from: number; to: number};
+  /** Nothing is wrong any more, and nothing was; all proxies are heard, or all but one. */
+  heal: () => void;
+  lose: (instance: string) => void;
   slowTrace: string;
   empty: boolean;
 }
@@ -80,7 +94,9 @@ export function world(empty: boolean, started = Date.now()): World {
       host: 'bridge-a',
       version: '0.4.0',
       connected: true,
+      state: 'connected',
       since_ms: started - 7.2e6,
+      heard_ms: started,
       started_ms: started - 7.3e6,
       sessions: 214,
     },
@@ -90,7 +106,9 @@ export function world(empty: boolean, started = Date.now()): World {
       host: 'bridge-b',
       version: '0.4.0',
       connected: true,
+      state: 'connected',
       since_ms: started - 3.1e6,
+      heard_ms: started,
       started_ms: started - 9.9e6,
       sessions: 170,
     },
@@ -100,8 +118,22 @@ export function world(empty: boolean, started = Date.now()): World {
       host: 'edge-1',
       version: '0.3.2',
       connected: false,
+      state: 'unheard',
       since_ms: started - 190_000,
+      heard_ms: started - 190_000,
       started_ms: started - 8.6e7,
+      sessions: 65,
+    },
+    {
+      instance: '0197-edge-0',
+      service: 'chat-edge',
+      host: 'edge-0',
+      version: '0.3.2',
+      connected: false,
+      state: 'drained',
+      since_ms: started - 5.4e6,
+      heard_ms: started - 5.4e6,
+      started_ms: started - 9.1e7,
       sessions: 0,
     },
   ];
@@ -132,6 +164,10 @@ export function world(empty: boolean, started = Date.now()): World {
       end_reason: null,
       initiator: null,
       close_reason: '',
+      abnormal: false,
+      abnormal_why: '',
+      heard_ms: ended === null ? (proxy.connected ? started : proxy.heard_ms) : null,
+      last_heard: ended === null && !proxy.connected,
       messages,
       bytes: [messages[0] * route.size[0], messages[1] * route.size[1]],
       misses: 0,
@@ -201,6 +237,8 @@ export function world(empty: boolean, started = Date.now()): World {
                           ? ['lost', 'network', 1006, '']
                           : ['drain', 'proxy', 1001, 'going away'];
         [one.end_reason, one.initiator, one.close_code, one.close_reason] = kind;
+        one.abnormal_why = WHY[kind[0]] ?? '';
+        one.abnormal = one.abnormal_why !== '';
         if (kind[0] === 'heartbeat_timeout') one.misses = 2;
         if (kind[0] === 'protocol_error') one.anomalies = 1;
         ended.push(one);
@@ -227,6 +265,8 @@ export function world(empty: boolean, started = Date.now()): World {
       initiator: 'proxy',
       close_code: 1011,
       close_reason: 'heartbeat timeout',
+      abnormal: true,
+      abnormal_why: 'heartbeat timeout',
       misses: 2,
       trace_id: TRACES.slow,
     });
@@ -252,23 +292,56 @@ export function world(empty: boolean, started = Date.now()): World {
   open.sort((a, b) => b.opened_ms - a.opened_ms);
   ended.sort((a, b) => b.ended_ms! - a.ended_ms!);
   if (empty) proxies.length = 0;
-  return {now: () => Date.now(), started, proxies, open, ended, frozen, vanished, slowTrace: TRACES.slow, empty};
+  const outage = {from: started - 1_830_000, to: started - 1_690_000};
+  const hear = (instance: string | null): void => {
+    for (const proxy of proxies) {
+      const away = proxy.instance === instance;
+      Object.assign(proxy, away ? {state: 'unheard', heard_ms: Date.now() - 4000} : {state: 'connected'});
+      proxy.connected = !away;
+    }
+    for (const one of open) {
+      const away = one.instance === instance;
+      Object.assign(one, {live: !away, last_heard: away, heard_ms: Date.now() - (away ? 4000 : 0)});
+    }
+  };
+  const heal = (): void => {
+    const well = {misses_now: [0, 0], misses: 0, anomalies: 0, buffered_bytes: [0, 0], buffered_since_ms: null};
+    for (const one of open) Object.assign(one, well);
+    for (const one of ended) Object.assign(one, {abnormal: false, abnormal_why: '', end_reason: 'normal'});
+    hear(null);
+  };
+  return {
+    heal,
+    lose: hear,
+    now: () => Date.now(),
+    started,
+    proxies,
+    open,
+    ended,
+    frozen,
+    vanished,
+    outage,
+    slowTrace: TRACES.slow,
+    empty,
+  };
 }
 
 const daily = (ms: number) => 0.7 + 0.3 * Math.sin((ms / 86_400_000) * 2 * Math.PI - 2);
 
 export function fleet(w: World, from: number, to: number, step: number): Fleet {
   const points: Fleet['points'] = [];
-  if (w.empty) return {step_seconds: step, routes: [], instances: [], points};
+  if (w.empty) return {step_seconds: step, routes: [], instances: [], points, coverage: []};
   for (let time = Math.floor(from / 1000 / step) * step * 1000; time <= to; time += step * 1000) {
     const random = new Random(time / 1000);
     for (const route of ROUTES)
       for (const proxy of w.proxies) {
         if ((route.name === 'chat') !== (proxy.service === 'chat-edge') || time < w.started - 5 * 86_400_000) continue;
-        if (!proxy.connected && time > proxy.since_ms) continue;
+        if (proxy.state === 'drained' || (!proxy.connected && time > proxy.since_ms)) continue;
+        if (time >= w.outage.from && time + step * 1000 <= w.outage.to) continue;
         const half = route.name === 'chat' ? 1 : 0.5;
         const active = Math.round(route.active * half * daily(time) * random.between(0.95, 1.05));
         const incident = proxy.host === 'bridge-b' && time > w.started - 1_500_000 && time < w.started - 1_100_000;
+        const seconds = covered(w, time, step);
         const point = {
           time_ms: time,
           instance: proxy.instance,
@@ -279,12 +352,12 @@ export function fleet(w: World, from: number, to: number, step: number): Fleet {
           reconnects: incident ? random.whole(2, 8) : random.next() < 0.05 ? 1 : 0,
           refused: random.next() < 0.02 ? 1 : 0,
           messages: [
-            active * route.rate[0] * step * random.between(0.9, 1.1),
-            active * route.rate[1] * step * random.between(0.7, 1.2),
+            active * route.rate[0] * seconds * random.between(0.9, 1.1),
+            active * route.rate[1] * seconds * random.between(0.7, 1.2),
           ] as Pair,
           bytes: [
-            active * route.rate[0] * step * route.size[0],
-            active * route.rate[1] * step * route.size[1] * random.between(0.7, 1.2),
+            active * route.rate[0] * seconds * route.size[0],
+            active * route.rate[1] * seconds * route.size[1] * random.between(0.7, 1.2),
           ] as Pair,
           misses: incident ? random.whole(1, 6) : random.next() < 0.03 ? 1 : 0,
           stuck: incident
@@ -305,7 +378,7 @@ export function fleet(w: World, from: number, to: number, step: number): Fleet {
           stuck_max: point.stuck,
           buffered_bytes_max: point.buffered_bytes * 1.5,
           rtt_max_seconds: [point.rtt_p99_seconds[0] * 1.3, point.rtt_p99_seconds[1] * 1.2],
-          covered_seconds: Math.min(step, Math.max(0, (Date.now() - time) / 1000)),
+          covered_seconds: seconds,
         });
       }
   }
@@ -314,6 +387,38 @@ export function fleet(w: World, from: number, to: number, step: number): Fleet {
     routes: ROUTES.map((one) => one.name),
     instances: w.proxies.map(({instance, service, host}) => ({instance, service, host})),
     points,
+    coverage: [
+      {what: 'console' as const, instance: null, from: w.outage.from, to: w.outage.to},
+      ...w.proxies
+        .filter((one) => one.state === 'unheard')
+        .map((one) => ({what: 'proxy' as const, instance: one.instance, from: one.heard_ms, to: Date.now()})),
+    ]
+      .map((one) => ({...one, from: Math.max(one.from, from), to: Math.min(one.to, to)}))
+      .filter((one) => one.to > one.from)
+      .map((one) => ({
+        from_ms: one.from,
+        to_ms: one.to,
+        what: one.what,
+        instance: one.instance,
+        missing_seconds: (one.to - one.from) / 1000,
+      })),
+  };
+}
+
+/** Of a step: what lies before now and outside the console's outage. */
+function covered(w: World, time: number, step: number): number {
+  const end = Math.min(time + step * 1000, Date.now()),
+    unseen = Math.max(0, Math.min(end, w.outage.to) - Math.max(time, w.outage.from));
+  return Math.max(0, end - time - unseen) / 1000;
+}
+
+export function unheard(w: World): Unheard | null {
+  const lost = w.open.filter((one) => one.last_heard);
+  if (lost.length === 0) return null;
+  return {
+    sessions: lost.length,
+    of: w.open.length,
+    since_ms: Math.min(...lost.map((one) => one.heard_ms ?? Infinity)),
   };
 }
 
@@ -322,7 +427,7 @@ export function closes(w: World, from: number, to: number, step: number): Closes
   for (const one of w.ended) {
     if (one.ended_ms! < from || one.ended_ms! > to) continue;
     const time_ms = Math.floor(one.ended_ms! / 1000 / step) * step * 1000;
-    const key = [time_ms, one.route, one.end_reason, one.initiator, one.close_code].join('|');
+    const key = [time_ms, one.route, one.end_reason, one.initiator, one.close_code, one.abnormal_why].join('|');
     const row = found.get(key);
     if (row) row.count++;
     else
@@ -333,6 +438,8 @@ export function closes(w: World, from: number, to: number, step: number): Closes
         initiator: one.initiator!,
         code: one.close_code!,
         count: 1,
+        abnormal: one.abnormal,
+        abnormal_why: one.abnormal_why,
       });
   }
   return {step_seconds: step, closes: [...found.values()]};

@@ -98,6 +98,21 @@ await flow('the message list can be read to its oldest row', async (page) => {
   await page.waitForURL(/message=0/);
 });
 
+await flow('keys reach a chart and hear what stands at each step', async (page) => {
+  await page.goto(full.url);
+  const chart = page.getByRole('slider', {name: /^Messages\. from clients: latest/});
+  await chart.focus();
+  await page.keyboard.press('Home');
+  const first = await chart.getAttribute('aria-valuetext');
+  assert.match(first, /^.*\d\d:\d\d:\d\d: from clients: .*\/s; from servers: .*\/s/);
+  assert.equal(await chart.getAttribute('aria-valuenow'), '0');
+  await page.keyboard.press('ArrowRight');
+  assert.equal(await chart.getAttribute('aria-valuenow'), '1');
+  assert.notEqual(await chart.getAttribute('aria-valuetext'), first);
+  await page.keyboard.press('End');
+  assert.match(await chart.getAttribute('aria-valuetext'), /not a whole step$/);
+});
+
 await flow('help opens with ?, closes with Esc; g t goes to Traces; the theme is remembered', async (page) => {
   await page.goto(full.url);
   await page.getByRole('heading', {name: 'Fleet'}).waitFor();
@@ -124,6 +139,65 @@ await flow('a token is asked for, a wrong one refused, the right one lets in', a
   await page.keyboard.press('Enter');
   await dialog.waitFor({state: 'detached'});
   await page.getByText(/sessions open now/).waitFor();
+});
+
+await flow('"all clear" is not said while a proxy is away, the stream is lost, or a question fails', async (page) => {
+  page.setDefaultTimeout(120_000); // on a busy machine an answer is old for a while, and the page says so
+  const calm = await start({root});
+  calm.world.heal();
+  const clear = page.getByText(/^All clear: nothing is wrong with the \d+ open sessions\.$/),
+    none = page.getByText('No session ended abnormally in this time range.');
+  await page.goto(calm.url);
+  await clear.waitFor();
+  await none.waitFor();
+  calm.world.lose('0197-bridge-b');
+  await page
+    .getByText(/^\d+ of \d+ open sessions have not been heard from since .*: how these are now/)
+    .first()
+    .waitFor();
+  assert.equal(await clear.count(), 0);
+  await page.goto(`${calm.url}/incidents`);
+  await page.getByText('Nothing is known to have gone wrong, but not everything is known').waitFor();
+  calm.world.heal();
+  await page.getByText('Nothing went wrong in this time range').waitFor();
+  await page.goto(calm.url);
+  await clear.waitFor();
+  calm.refuseLive(true);
+  calm.dropLive();
+  await page
+    .getByText(/^The console has not been heard from since/)
+    .first()
+    .waitFor();
+  assert.equal(await clear.count(), 0);
+  assert.equal(await none.count(), 0);
+  calm.refuseLive(false);
+  await clear.waitFor();
+  calm.fail('/sessions');
+  await page
+    .getByText(/^The question about the sessions that ended failed/)
+    .first()
+    .waitFor();
+  assert.equal(await clear.count(), 0);
+  await calm.close();
+});
+
+await flow('a fixed time range has nothing live in it, and every list keeps to it', async (page) => {
+  const to = Date.now() - 600_000,
+    range = `from=${to - 3_000_000}&to=${to}`;
+  await page.goto(`${full.url}/?${range}`);
+  await page.getByText('A fixed time range: nothing here is live.').waitFor();
+  await page.getByText('The time range does not move, so what happens now is not shown.').waitFor();
+  const asked = full.asked.filter((one) => one.startsWith('/sessions?state=ended&abnormal=true'));
+  assert.match(asked.at(-1), new RegExp(`ended_to_ms=${to}`));
+  assert.equal(await page.getByRole('link', {name: /client missed 2 heartbeats/}).count(), 0);
+  await page.getByRole('region', {name: 'Needs attention'}).getByRole('listitem').first().waitFor();
+  const row = page.getByRole('grid', {name: 'Routes'}).getByRole('row', {name: /^calls/});
+  const ended = await row.getByRole('gridcell').nth(3).textContent();
+  await row.getByRole('gridcell').nth(3).getByRole('link').click();
+  await page
+    .getByText(`${ended} of ${ended} sessions`)
+    .or(page.getByText(`200 of ${ended} sessions`))
+    .waitFor();
 });
 
 await flow('a lost live connection is said and comes back by itself', async (page) => {

@@ -4,11 +4,11 @@ import type {RecordedMessage, Session} from '../src/api/types';
 import {address} from '../src/route/address';
 import {closeLines, fleetLines} from '../src/fleet/aggregate';
 import {lower, upper, heatGrid} from '../src/operations/buckets';
-import {isLive, readFilter, sessionParameters} from '../src/sessions/filter';
+import {isLive, liveWish, readFilter, sessionParameters} from '../src/sessions/filter';
 import {axisStep, clampView, firstView, timelineModel, zoomView} from '../src/sessions/timeline_model';
-import {explainEnd, isAbnormal, troubles, unanswered} from '../src/sessions/words';
+import {endText, explainEnd, troubles, unanswered} from '../src/sessions/words';
 import {distinct} from '../src/chart/axis';
-import {lonely, stack, summary} from '../src/chart/series';
+import {figure, joined, lonely, reading, stack, summary} from '../src/chart/series';
 import {fitting, type Column} from '../src/table/columns';
 import {bytes, count, duration, parseDuration, rate, shortId} from '../src/text/units';
 import {fleet, recorder, world} from './fleet_data';
@@ -66,16 +66,35 @@ it('keeps the state of a view in its address', () => {
     new URLSearchParams('state=ended&min=2m&close_code=1011&attribute=a:b&attribute=nonsense&order=asc'),
   );
   assert.deepEqual(filter.attributes, ['a:b']);
-  assert.deepEqual(
-    [
-      isLive(filter),
-      isLive(readFilter(new URLSearchParams('trouble=true'))),
-      isLive(readFilter(new URLSearchParams('min=1s'))),
-    ],
-    [false, true, false],
-  );
-  const asked = sessionParameters(filter, {from: 1, to: 2});
+  const moving = {from: 1, to: 2000, fixed: false},
+    fixed = {...moving, fixed: true};
+  const read = (query: string) => readFilter(new URLSearchParams(query));
+  const asked = sessionParameters(filter, moving);
   assert.deepEqual([asked['min_duration_seconds'], asked['close_code'], asked['from_ms']], [120, '1011', 1]);
+  assert.deepEqual([asked['ended_from_ms'], asked['ended_to_ms'], asked['order']], [1, 2000, 'asc']);
+  // The stream and the store know the same filters, and what is live does not show in a range that is fixed.
+  const open = read('min=1s&max=1h&attribute=a:b&sort=bytes&order=asc&state=open');
+  assert.deepEqual(
+    [isLive(open, {live: true}), isLive(open, {live: false}), isLive(filter, {live: true})],
+    [true, false, false],
+  );
+  assert.deepEqual(liveWish(open), {
+    min_duration_seconds: 1,
+    max_duration_seconds: 3600,
+    attribute: ['a:b'],
+    sort: 'bytes',
+    order: 'asc',
+  });
+  const stored = sessionParameters(open, moving);
+  assert.deepEqual(
+    [stored['state'], stored['sort'], stored['order'], stored['attribute']],
+    ['open', 'bytes', 'asc', ['a:b']],
+  );
+  // Open in a fixed range: at its end.
+  const then = sessionParameters(open, fixed);
+  assert.deepEqual([then['state'], then['from_ms'], then['to_ms']], ['any', 1999, 2000]);
+  const opened = sessionParameters(read('state=any&when=opened'), fixed);
+  assert.deepEqual([opened['opened_from_ms'], opened['opened_to_ms'], opened['ended_to_ms']], [1, 2000, undefined]);
 });
 
 const noon = Date.UTC(2026, 0, 15, 12); // the made-up fleet has days and nights: a test must not depend on when it runs
@@ -134,11 +153,14 @@ it('explains an end in plain words', () => {
     say({end_reason: 'normal', initiator: 'client', close_code: 1000}).headline,
     /^The client closed it with 1000 \(normal\)\.$/,
   );
-  assert.equal(say({end_reason: 'normal', initiator: 'client', close_code: 1000}).level, 'good');
+  assert.equal(say({end_reason: 'normal', initiator: 'client', close_code: 1000, abnormal: false}).level, 'good');
   assert.match(say({end_reason: 'lost', initiator: null, close_code: null}).headline, /proxy that reported/);
-  assert.equal(isAbnormal({...base, end_reason: 'normal', close_code: 1011}), true);
-  assert.equal(isAbnormal({...base, end_reason: 'normal', close_code: 1000}), false);
-  assert.equal(isAbnormal({...base, end_reason: 'drain', close_code: 1001}), false);
+  // What is abnormal the console says, and nobody else.
+  assert.equal(say({end_reason: 'normal', close_code: 4001, abnormal: true}).level, 'bad');
+  assert.equal(say({end_reason: 'normal', close_code: 4001, abnormal: false}).level, 'good');
+  const text = (more: Partial<Session>) => endText({...base, initiator: 'server', ...more});
+  assert.equal(text({abnormal_why: '1011 server error', close_code: 1011}), '1011 server error, by the server');
+  assert.equal(text({end_reason: 'drain', abnormal_why: '', close_code: 1001}), 'Drained 1001, by the server');
 });
 
 it('tells what is wrong with a session that is open', () => {
@@ -183,26 +205,27 @@ it('adds fleets up, and leaves holes where nothing was reported', () => {
   const w = world(false, noon),
     to = w.started,
     from = to - 600_000,
-    lines = fleetLines(fleet(w, from, to, 10).points, 10, from, to, '', '');
+    lines = fleetLines(fleet(w, from, to, 10), from, to, '', '');
   assert.equal(lines.times.length, 61);
   assert.ok(lines.active.every((one) => one !== null && one > 200));
-  const one = fleetLines(fleet(w, from, to, 10).points, 10, from, to, 'chat', '');
+  const one = fleetLines(fleet(w, from, to, 10), from, to, 'chat', '');
   assert.equal(one.active[60], null); // its proxy is lost
   assert.ok(lines.rtt_p99[0].every((p99, i) => p99! >= lines.rtt_p50[0][i]!));
+  const reset = {end_reason: 'reset', initiator: '', code: 1006, abnormal: true, abnormal_why: 'reset'};
   assert.deepEqual(
     closeLines(
       {
         step_seconds: 10,
         closes: [
-          {time_ms: 20_000, route: 'a', end_reason: 'reset', initiator: '', code: 1006, count: 2},
-          {time_ms: 25_000, route: 'b', end_reason: 'reset', initiator: '', code: 1006, count: 3},
+          {...reset, time_ms: 20_000, route: 'a', count: 2},
+          {...reset, time_ms: 25_000, route: 'b', count: 3},
         ],
       },
       0,
       40_000,
       '',
     ).reasons,
-    [{reason: 'reset', values: [0, 0, 5, 0, 0], total: 5}],
+    [{reason: 'reset', values: [0, 0, 5, 0, 0], total: 5, abnormal: [0, 0, 5, 0, 0]}],
   );
   assert.deepEqual(lonely([1, null, 2, 3, null, null, 4]), [0, 6]);
   assert.deepEqual(lonely([1, 2]), []);
@@ -217,9 +240,25 @@ it('adds fleets up, and leaves holes where nothing was reported', () => {
       [2, null, 2],
     ],
   );
-  assert.equal(
-    summary('T', [{label: 'a', color: '', values: [1, null, 3]}], count),
-    'T. a: latest 3, lowest 1, highest 3.',
+  const banded = {label: 'a', color: '', values: [1, null, 3], band: {low: [0, null, 2], high: [5, null, 9]}};
+  assert.equal(summary('T', [banded], count), 'T. a: latest 3, lowest 0, highest 9.');
+  assert.equal(reading([banded], 2, count, true), 'a: 3, between 2 and 9; not a whole step');
+  assert.equal(reading([banded], 1, count, false), 'a: no data');
+  assert.deepEqual(
+    [figure(banded, null, true), figure(banded, null, false), figure({...banded, whole: null}, null, true)],
+    [4, 3, null],
+  );
+  assert.equal(figure({label: '', color: '', values: [null]}, null, true), null); // nothing is known: not none
+  assert.deepEqual(
+    joined([
+      {from: 5, to: 9},
+      {from: 1, to: 3},
+      {from: 2, to: 4},
+    ]),
+    [
+      {from: 1, to: 4},
+      {from: 5, to: 9},
+    ],
   );
 });
 

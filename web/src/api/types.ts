@@ -38,10 +38,12 @@ export interface Proxy {
   service: string;
   host: string;
   version: string;
-  connected: boolean;
-  since_ms: number; // connected, or lost
+  connected: boolean; // state is "connected"
+  state: 'connected' | 'unheard' | 'drained' | 'lost'; // unheard: it may come back; drained: it said that it stops
+  since_ms: number; // in this state
+  heard_ms: number; // its last report
   started_ms: number;
-  sessions: number;
+  sessions: number; // open ones, as it said last
 }
 
 // GET /api/v1/fleet?from_ms&to_ms[&step_seconds][&route][&instance]
@@ -51,6 +53,15 @@ export interface Fleet {
   routes: string[];
   instances: {instance: string; service: string; host: string}[];
   points: FleetPoint[];
+  coverage: Gap[]; // by their beginning
+}
+/** A time of which figures are missing: the console was away, or did not hear a proxy that was running. */
+export interface Gap {
+  from_ms: number;
+  to_ms: number;
+  what: 'console' | 'proxy';
+  instance: string | null; // of a proxy
+  missing_seconds: number;
 }
 export interface FleetPoint {
   time_ms: number;
@@ -81,14 +92,25 @@ export interface FleetPoint {
 // GET /api/v1/closes?from_ms&to_ms[&step_seconds]
 export interface Closes {
   step_seconds: number;
-  closes: {time_ms: number; route: string; end_reason: string; initiator: string; code: number; count: number}[];
+  closes: {
+    time_ms: number;
+    route: string;
+    end_reason: string;
+    initiator: string;
+    code: number;
+    count: number;
+    abnormal: boolean;
+    abnormal_why: string;
+  }[];
 }
 
 // GET /api/v1/sessions?state=open|ended|any [&from_ms&to_ms] [&route&instance&dialect&client&end_reason&close_code]
-//     [&text] [&abnormal=true] [&min_duration_seconds&max_duration_seconds] [&sort=opened|ended] [&limit≤500] [&cursor]
+//     [&text] [&abnormal=true] [&min_duration_seconds&max_duration_seconds] [&limit≤500] [&cursor]
+//     [&sort=opened|ended|duration|messages|bytes|misses] [&order=desc|asc]
 // `attribute=key:value` (repeatable) searches the attributes of the sessions' spans.
 export interface SessionPage {
   sessions: Session[];
+  total?: number | null; // that fit, where it was counted
   cursor: string; // '' = no more
   complete: boolean; // false: the search was cut short by its time limit; the cursor goes on
 }
@@ -124,6 +146,10 @@ export interface Session {
   end_reason: EndReason | null;
   initiator: string | null; // client, server, proxy, network
   close_reason: string;
+  abnormal: boolean; // as docs/signals.md, "Abnormal ends", defines; `abnormal=true` asks for these
+  abnormal_why: string; // '' = not; else few words: "heartbeat timeout", "1011 server error", "proxy lost"
+  heard_ms: number | null; // when a proxy spoke of it last; null once it ended
+  last_heard: boolean; // open as far as is known: its proxy is away, and all of this is of `heard_ms`
   messages: Pair;
   bytes: Pair;
   misses: number;
@@ -326,6 +352,10 @@ export interface Subscribe {
     dialect?: string;
     client?: string;
     text?: string;
+    abnormal?: boolean;
+    min_duration_seconds?: number;
+    max_duration_seconds?: number;
+    attribute?: string[]; // key:value, of the sessions' spans
     trouble?: boolean; // only those with heartbeats missed now, or bytes waiting for 5 s or longer
     sort?: 'opened' | 'messages' | 'bytes' | 'rtt' | 'misses' | 'buffered' | 'silence';
     order?: 'desc' | 'asc';
@@ -335,10 +365,23 @@ export interface Subscribe {
   session?: string;
 }
 export type LiveMessage =
-  | {type: 'fleet'; now_ms: number; proxies: Proxy[]; routes: LiveRoute[]; ended: Session[]} // ended lately, ≤ 20
+  | {
+      type: 'fleet';
+      now_ms: number;
+      proxies: Proxy[];
+      unheard: Unheard | null; // null: all proxies are heard
+      routes: LiveRoute[];
+      ended: Session[]; // lately, ≤ 20
+    }
   | {type: 'sessions'; now_ms: number; total: number; matched: number; sessions: Session[]} // the window, in order
   | {type: 'session'; now_ms: number; session: Session; recorder: RecordedMessage[]; calls: OpenCall[]}
   | {type: 'error'; message: string};
+/** Sessions of proxies that are not heard of, of all open ones. */
+export interface Unheard {
+  sessions: number;
+  of: number;
+  since_ms: number;
+}
 export interface LiveRoute {
   instance: string;
   route: string;

@@ -1,16 +1,19 @@
 // Series over time: uPlot on a canvas, with a legend of our own that shows the value under the cursor (all charts of a
-// page share the cursor) or else the latest one. Dragging chooses a time range. The canvas is an image to assistive
-// technology, with a sentence of numbers for a name.
-import {useEffect, useLayoutEffect, useMemo, useRef, useState} from 'react';
+// page share the cursor) or else the figure that stands for the whole. Dragging chooses a time range; arrows move the
+// cursor and say what stands there. To assistive technology it is a slider over time, with a sentence of numbers for a
+// name.
+import {useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent} from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import {useColors} from '../shell/theme';
 import {preciseTime, time, utc} from '../time/format';
 import {useWidth} from '../control/use_width';
 import {distinct, tick} from './axis';
-import {latest, lonely, stack, summary, type Series} from './series';
+import {paintBand, paintGap, paintPartial} from './paint';
+import {figure, lonely, reading, stack, summary, type Series, type Stretch} from './series';
 
-const NONE: {time_ms: number; color: string}[] = [];
+const NONE: never[] = [];
+const WHOLE: ReadonlySet<number> = new Set();
 
 export function TimeChart({
   title,
@@ -25,6 +28,8 @@ export function TimeChart({
   onReset,
   legend = true,
   marks = NONE,
+  partial = WHOLE,
+  gaps = NONE,
 }: {
   title: string;
   times: number[]; // Unix ms
@@ -38,14 +43,18 @@ export function TimeChart({
   onReset?: () => void;
   legend?: boolean;
   /** Vertical lines: moments worth knowing. */
-  marks?: {time_ms: number; color: string}[];
+  marks?: readonly {time_ms: number; color: string}[];
+  /** Places in `times` whose step is not whole: still under way, or partly unseen. */
+  partial?: ReadonlySet<number>;
+  /** Stretches of which figures are missing. */
+  gaps?: readonly Stretch[];
 }) {
   const [box, width] = useWidth<HTMLDivElement>();
   const plot = useRef<uPlot | null>(null);
   const color = useColors();
   const [at, setAt] = useState<number | null>(null);
-  const told = useRef({format, onSelect, onReset, from, to, marks});
-  told.current = {format, onSelect, onReset, from, to, marks};
+  const told = useRef({format, onSelect, onReset, from, to, marks, partial, gaps, series});
+  told.current = {format, onSelect, onReset, from, to, marks, partial, gaps, series};
   const stacked = kind === 'bars' || kind === 'area';
   const data = useMemo<uPlot.AlignedData>(() => {
     const columns = stacked ? stack(series).reverse() : series.map((one) => one.values);
@@ -81,7 +90,7 @@ export function TimeChart({
         },
         scales: {
           x: {time: true, range: () => [told.current.from / 1000, told.current.to / 1000]},
-          y: {range: (_, __, high) => [0, high > 0 ? high * 1.08 : 1]},
+          y: {range: (_, __, high) => [0, top(high, told.current.series)]},
         },
         axes: [
           {
@@ -128,8 +137,15 @@ export function TimeChart({
             },
           ],
           setCursor: [(u) => setAt(u.cursor.left !== undefined && u.cursor.left >= 0 ? (u.cursor.idx ?? null) : null)],
+          drawAxes: [
+            (u) => {
+              for (const gap of told.current.gaps) paintGap(u, gap, color);
+              for (const one of told.current.series) paintBand(u, one, color);
+            },
+          ],
           draw: [
             (u) => {
+              for (const index of told.current.partial) paintPartial(u, index, color);
               for (const mark of told.current.marks) {
                 const x = Math.round(u.valToPos(mark.time_ms / 1000, 'x', true));
                 if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
@@ -151,13 +167,42 @@ export function TimeChart({
   }, [shape, visible, color]);
   useEffect(() => plot.current?.setData(data), [data]);
   useEffect(() => plot.current?.setScale('x', {min: from / 1000, max: to / 1000}), [from, to]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `draw` reads the marks where the last render left them.
-  useEffect(() => plot.current?.redraw(false), [marks]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `draw` reads them where the last render left them.
+  useEffect(() => plot.current?.redraw(false), [marks, partial, gaps]);
   useEffect(() => {
     if (width) plot.current?.setSize({width, height});
   }, [width, height]);
 
   const index = at !== null && at < times.length ? at : null;
+  const last = times.length - 1;
+  const shown = index ?? lastKnown(series, last);
+  function move(next: number | null): void {
+    const chart = plot.current;
+    if (!chart) return;
+    if (next === null) return chart.setCursor({left: -10, top: -10});
+    const place = Math.max(0, Math.min(last, next));
+    chart.setCursor({left: chart.valToPos(times[place]! / 1000, 'x'), top: 0});
+    setAt(place);
+  }
+  function key(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey || last < 0) return;
+    const far = Math.max(2, Math.round(last / 10));
+    const steps: Record<string, number> = {
+      ArrowLeft: shown - (event.shiftKey ? far : 1),
+      ArrowDown: shown - 1,
+      ArrowRight: shown + (event.shiftKey ? far : 1),
+      ArrowUp: shown + 1,
+      PageDown: shown - far,
+      PageUp: shown + far,
+      Home: 0,
+      End: last,
+    };
+    if (event.key === 'Escape' && index !== null) move(null);
+    else if (event.key in steps) move(steps[event.key]!);
+    else return;
+    event.preventDefault();
+  }
+  const moment = (at: number) => (to - from < 120_000 ? preciseTime : time)(times[at]!);
   const name = useMemo(() => summary(title, series, format), [title, series, format]);
   return (
     <figure className="time-chart">
@@ -165,27 +210,59 @@ export function TimeChart({
         <figcaption className="legend">
           {(series.length > 1 || index !== null) &&
             series.map((one) => {
-              // Bars count what happened: their total says more than the last bar.
-              const value =
-                index !== null
-                  ? (one.values[index] ?? null)
-                  : kind === 'bars'
-                    ? one.values.reduce<number>((sum, each) => sum + (each ?? 0), 0)
-                    : latest(one.values);
+              const value = figure(one, index, kind === 'bars'),
+                low = index === null ? null : (one.band?.low[index] ?? null),
+                high = index === null ? null : (one.band?.high[index] ?? null);
               return (
                 <span key={one.label} className="legend-item">
                   <i className={`swatch${one.dash ? ' dashed' : ''}`} style={{color: `var(${one.color})`}} />
                   <span className="soft">{one.label}</span>
-                  <span className="num legend-value">{value === null ? '–' : format(value)}</span>
+                  <span className="num legend-value">
+                    {value === null ? '–' : format(value)}
+                    {low !== null && high !== null && low < high && (
+                      <span className="faint">
+                        {' '}
+                        {format(low)}–{format(high)}
+                      </span>
+                    )}
+                  </span>
                 </span>
               );
             })}
           <span className="legend-time num faint" title={index === null ? undefined : utc(times[index]!)}>
-            {index === null ? '' : (to - from < 120_000 ? preciseTime : time)(times[index]!)}
+            {index === null ? '' : `${moment(index)}${partial.has(index) ? ', not whole' : ''}`}
           </span>
         </figcaption>
       )}
-      <div ref={box} className="plot" role="img" aria-label={name} style={{height}} />
+      <div
+        ref={box}
+        className="plot"
+        style={{height}}
+        tabIndex={0}
+        role="slider"
+        aria-label={name}
+        aria-orientation="horizontal"
+        aria-valuemin={0}
+        aria-valuemax={Math.max(0, last)}
+        aria-valuenow={Math.max(0, shown)}
+        aria-valuetext={
+          last < 0 ? 'no data' : `${moment(shown)}: ${reading(series, shown, format, partial.has(shown))}`
+        }
+        onKeyDown={key}
+        onBlur={() => index !== null && move(null)}
+      />
     </figure>
   );
+}
+
+function lastKnown(series: readonly Series[], last: number): number {
+  for (let i = last; i > 0; i--) if (series.some((one) => (one.values[i] ?? null) !== null)) return i;
+  return Math.max(0, last);
+}
+
+/** Upper end of the axis: room for the highest line and the highest band. */
+function top(high: number | null, series: readonly Series[]): number {
+  let most = high ?? 0;
+  for (const one of series) for (const value of one.band?.high ?? []) most = Math.max(most, value ?? 0);
+  return most > 0 ? most * 1.08 : 1;
 }

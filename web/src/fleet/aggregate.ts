@@ -1,10 +1,15 @@
 // From points per (step, instance, route) to the lines of the charts. Counts add up. Percentiles do not: the p99 shown
-// for several routes is the worst of theirs, the p50 is weighted by their sessions.
-import type {Closes, FleetPoint, LiveRoute} from '../api/types';
+// for several routes is the worst of theirs, the p50 is weighted by their sessions. Lowest and highest of a sum are the
+// sums of the lowest and of the highest: bounds, which hold even if the extremes were not at the same time.
+import type {Closes, Fleet, Gap, LiveRoute} from '../api/types';
+import {joined, type Stretch} from '../chart/series';
+import {duration} from '../text/units';
 
 export interface FleetLines {
   times: number[];
   active: (number | null)[];
+  active_min: (number | null)[];
+  active_max: (number | null)[];
   opened: (number | null)[];
   ended: (number | null)[];
   reconnects: (number | null)[];
@@ -15,19 +20,25 @@ export interface FleetLines {
   stuck: (number | null)[];
   buffered_sessions: (number | null)[];
   buffered_bytes: (number | null)[];
+  stuck_max: (number | null)[];
+  buffered_bytes_max: (number | null)[];
   rtt_p50: [(number | null)[], (number | null)[]];
   rtt_p99: [(number | null)[], (number | null)[]];
+  rtt_max: [(number | null)[], (number | null)[]];
+  /** Steps that are not wholly covered: the one under way, and those of which a part went unseen. */
+  partial: Set<number>;
+  gaps: Stretch[];
 }
 
 export function fleetLines(
-  points: readonly FleetPoint[],
-  step: number,
+  fleet: Pick<Fleet, 'step_seconds' | 'points' | 'coverage'>,
   from: number,
   to: number,
   route: string,
   instance: string,
 ): FleetLines {
-  const step_ms = step * 1000;
+  const step = fleet.step_seconds,
+    step_ms = step * 1000;
   const first = Math.floor(from / step_ms),
     last = Math.floor(to / step_ms);
   const length = Math.max(0, Math.min(last - first + 1, 5000));
@@ -35,6 +46,8 @@ export function fleetLines(
   const lines: FleetLines = {
     times: Array.from({length}, (_, i) => (first + i) * step_ms),
     active: line(),
+    active_min: line(),
+    active_max: line(),
     opened: line(),
     ended: line(),
     reconnects: line(),
@@ -45,29 +58,46 @@ export function fleetLines(
     stuck: line(),
     buffered_sessions: line(),
     buffered_bytes: line(),
+    stuck_max: line(),
+    buffered_bytes_max: line(),
     rtt_p50: [line(), line()],
     rtt_p99: [line(), line()],
+    rtt_max: [line(), line()],
+    partial: new Set(),
+    gaps: gapsOf(fleet.coverage ?? [], instance),
   };
-  const weight = [new Float64Array(length), new Float64Array(length)] as const;
-  for (const point of points) {
+  const weight = [new Float64Array(length), new Float64Array(length)] as const,
+    covered = new Float64Array(length);
+  for (const point of fleet.points) {
     if ((route && point.route !== route) || (instance && point.instance !== instance)) continue;
     const i = Math.floor(point.time_ms / step_ms) - first;
     if (i < 0 || i >= length) continue;
     const add = (to_line: (number | null)[], value: number) => (to_line[i] = (to_line[i] ?? 0) + value);
-    add(lines.active, point.active);
+    covered[i] = Math.max(covered[i]!, point.covered_seconds);
+    // Counts are made good after a gap; how many there were during it nobody knows.
+    const seen = point.covered_seconds > 0;
+    if (seen) {
+      add(lines.active, point.active);
+      add(lines.active_min, point.active_min);
+      add(lines.active_max, point.active_max);
+      add(lines.stuck, point.stuck);
+      add(lines.stuck_max, point.stuck_max);
+      add(lines.buffered_sessions, point.buffered_sessions);
+      add(lines.buffered_bytes, point.buffered_bytes);
+      add(lines.buffered_bytes_max, point.buffered_bytes_max);
+    }
     add(lines.opened, point.opened);
     add(lines.ended, point.ended);
     add(lines.reconnects, point.reconnects);
     add(lines.refused, point.refused);
     add(lines.misses, point.misses);
-    add(lines.stuck, point.stuck);
-    add(lines.buffered_sessions, point.buffered_sessions);
-    add(lines.buffered_bytes, point.buffered_bytes);
     for (const leg of [0, 1] as const) {
-      add(lines.messages[leg], point.messages[leg] / step);
-      add(lines.bytes[leg], point.bytes[leg] / step);
+      // A rate is over the time that was covered, so that a step under way is not drawn as a fall.
+      add(lines.messages[leg], point.messages[leg] / (seen ? point.covered_seconds : step));
+      add(lines.bytes[leg], point.bytes[leg] / (seen ? point.covered_seconds : step));
       const p50 = point.rtt_p50_seconds[leg],
         p99 = point.rtt_p99_seconds[leg],
+        most = point.rtt_max_seconds[leg],
         share = Math.max(1, point.active);
       if (p50 !== null) {
         const before = weight[leg][i]!;
@@ -75,35 +105,93 @@ export function fleetLines(
         weight[leg][i] = before + share;
       }
       if (p99 !== null) lines.rtt_p99[leg][i] = Math.max(lines.rtt_p99[leg][i] ?? 0, p99);
+      if (most !== null) lines.rtt_max[leg][i] = Math.max(lines.rtt_max[leg][i] ?? 0, most);
     }
   }
+  for (let i = 0; i < length; i++)
+    if (lines.opened[i] !== null && covered[i]! < step - WHOLE_SECONDS) lines.partial.add(i);
   return lines;
 }
 
+/** Reports come once a second: a step that lacks no more than that is whole. */
+const WHOLE_SECONDS = 1.5;
+
+/** What went unseen of all that is shown; of one proxy among others a part only. */
+function gapsOf(coverage: readonly Gap[], instance: string): Stretch[] {
+  const whole = coverage.filter((one) => one.what === 'console' || one.instance === instance),
+    part = instance ? [] : coverage.filter((one) => one.what === 'proxy');
+  const stretch = (one: Gap): Stretch => ({from: one.from_ms, to: one.to_ms});
+  return [...joined(whole.map(stretch)), ...joined(part.map(stretch)).map((one) => ({...one, part: true}))];
+}
+
+/** "missing 22 s: the console was away 14:03:05 – 14:03:27", a line each; the longest first. */
+export function missingNotes(
+  coverage: readonly Gap[],
+  instance: string,
+  names: ReadonlyMap<string, string>,
+  moment: (ms: number) => string,
+): string[] {
+  const by = new Map<string, Gap[]>();
+  for (const one of coverage) {
+    if (one.what === 'proxy' && instance && one.instance !== instance) continue;
+    const who =
+      one.what === 'console'
+        ? 'the console was away'
+        : `${names.get(one.instance ?? '') ?? 'a proxy'} was not heard from`;
+    by.set(who, [...(by.get(who) ?? []), one]);
+  }
+  const sum = (gaps: readonly Gap[]) => gaps.reduce((all, one) => all + one.missing_seconds, 0);
+  return [...by]
+    .sort((a, b) => sum(b[1]) - sum(a[1]))
+    .map(([who, gaps]) => {
+      const [one] = gaps;
+      const when = gaps.length === 1 ? `${moment(one!.from_ms)} – ${moment(one!.to_ms)}` : `${gaps.length} times`;
+      return `missing ${duration(Math.round(sum(gaps)))}: ${who} ${when}`;
+    });
+}
+
+export interface CloseLine {
+  reason: string;
+  values: number[];
+  total: number;
+  /** Of these, the abnormal ones. */
+  abnormal: number[];
+}
+export interface CloseLines {
+  times: number[];
+  reasons: CloseLine[];
+  total: number;
+  abnormal: number;
+}
+
 /** Closes by reason on the same steps; reasons nobody gave are left out. */
-export function closeLines(
-  closes: Closes,
-  from: number,
-  to: number,
-  route: string,
-): {times: number[]; reasons: {reason: string; values: number[]; total: number}[]} {
+export function closeLines(closes: Closes, from: number, to: number, route: string): CloseLines {
   const step_ms = Math.max(1, closes.step_seconds) * 1000;
   const first = Math.floor(from / step_ms),
     length = Math.max(0, Math.min(Math.floor(to / step_ms) - first + 1, 5000));
-  const found = new Map<string, {reason: string; values: number[]; total: number}>();
+  const found = new Map<string, CloseLine>();
+  const zeros = () => new Array<number>(length).fill(0);
+  let total = 0,
+    abnormal = 0;
   for (const one of closes.closes) {
     if (route && one.route !== route) continue;
     const i = Math.floor(one.time_ms / step_ms) - first;
     if (i < 0 || i >= length) continue;
     let line = found.get(one.end_reason);
     if (!line)
-      found.set(one.end_reason, (line = {reason: one.end_reason, values: new Array<number>(length).fill(0), total: 0}));
+      found.set(one.end_reason, (line = {reason: one.end_reason, values: zeros(), total: 0, abnormal: zeros()}));
     line.values[i]! += one.count;
     line.total += one.count;
+    total += one.count;
+    if (!one.abnormal) continue;
+    line.abnormal[i]! += one.count;
+    abnormal += one.count;
   }
   return {
     times: Array.from({length}, (_, i) => (first + i) * step_ms),
     reasons: [...found.values()].sort((a, b) => b.total - a.total),
+    total,
+    abnormal,
   };
 }
 

@@ -1,16 +1,22 @@
-// "Needs attention": the dead and the dying, one click away, before any chart.
+// "Needs attention": the dead and the dying, one click away, before any chart. It says that nothing is wrong only when
+// nothing could say otherwise.
+import type {ReactNode} from 'react';
+import {Button} from 'react-aria-components';
 import {parameters, useAsk} from '../api/fetch';
 import type {LiveMessage, Session, SessionPage} from '../api/types';
-import {Icon} from '../control/icon';
+import {Doubts, Verdict} from '../live/doubts';
 import {useLive} from '../live/socket';
+import {useCertainty} from '../live/use_certainty';
 import {Link} from '../route/link';
 import {address, sharedQuery, useQueryState} from '../route/location';
-import {explainEnd, isAbnormal, reasonLabel, silence, troubles} from '../sessions/words';
-import {count, duration, shortId} from '../text/units';
-import {now as clock, useNow} from '../time/clock';
+import {endText, explainEnd, silence, troubles} from '../sessions/words';
+import {count, duration, plural, shortId} from '../text/units';
+import {useNow} from '../time/clock';
+import {bounds, useRange} from '../time/range';
 import {Stamp} from '../time/stamp';
 
-const SHOWN = 5;
+const SHOWN = 5,
+  EVERY = 10_000;
 
 export function Attention({
   route,
@@ -21,34 +27,49 @@ export function Attention({
   instance: string;
   current: Extract<LiveMessage, {type: 'fleet'}> | undefined;
 }) {
-  const now = useNow();
+  const {range, key, live, setLive} = useRange();
+  const now = useNow(live);
   const [query] = useQueryState();
-  const trouble = useLive('sessions', {
-    trouble: true,
-    sort: 'misses',
-    order: 'desc',
-    limit: SHOWN,
-    ...(route ? {route} : {}),
-    ...(instance ? {instance} : {}),
-  });
+  const trouble = useLive(
+    'sessions',
+    live
+      ? {
+          trouble: true,
+          sort: 'misses',
+          order: 'desc',
+          limit: SHOWN,
+          ...(route ? {route} : {}),
+          ...(instance ? {instance} : {}),
+        }
+      : null,
+  );
   const dying = trouble?.sessions ?? [];
-  // The stream tells the latest ends at once but only twenty of any kind; the store fills in the bad ones of the last
-  // hour.
+  // The stream tells the latest ends at once but only twenty of any kind; the store has all of the range.
   const stored = useAsk<SessionPage>(
-    ['attention', route, instance],
+    ['attention', key, route, instance],
     () => {
-      const to_ms = Math.round(clock());
+      const {from, to} = bounds(range);
+      const span = {ended_from_ms: Math.round(from), ended_to_ms: Math.round(to)};
       const latest = {state: 'ended', abnormal: true, sort: 'ended', limit: SHOWN};
-      return `/sessions${parameters({...latest, from_ms: to_ms - 3_600_000, to_ms, route, instance})}`;
+      const open = {from_ms: span.ended_from_ms, to_ms: span.ended_to_ms};
+      return `/sessions${parameters({...latest, ...open, ...span, route, instance})}`;
     },
-    {refreshMs: 10_000},
+    {refreshMs: live && EVERY},
   );
   const known = new Map((stored.data?.sessions ?? []).map((one) => [one.id, one]));
-  for (const one of current?.ended ?? [])
-    if ((!route || one.route === route) && (!instance || one.instance === instance)) known.set(one.id, one);
-  const dead = [...known.values()].filter(isAbnormal).sort((a, b) => (b.ended_ms ?? 0) - (a.ended_ms ?? 0));
-  const looked = current !== undefined || stored.data !== undefined;
-  const calm = trouble !== undefined && dying.length === 0 && dead.length === 0;
+  const earliest = bounds(range).from;
+  for (const one of live ? (current?.ended ?? []) : [])
+    if (
+      one.abnormal &&
+      (one.ended_ms ?? 0) >= earliest &&
+      (!route || one.route === route) &&
+      (!instance || one.instance === instance)
+    )
+      known.set(one.id, one);
+  const dead = [...known.values()].sort((a, b) => (b.ended_ms ?? 0) - (a.ended_ms ?? 0));
+  const sure = useCertainty(now, [{what: 'the sessions that ended', answer: stored, every_ms: EVERY}]);
+  const past = live ? sure : {waiting: stored.isPending, doubts: stored.error ? [stored.error.message] : []};
+  const wider = address('/sessions', {...sharedQuery(query), route, instance, trouble: 'true'});
   return (
     <section className="card attention" aria-label="Needs attention">
       <div className="attention-half">
@@ -56,48 +77,57 @@ export function Attention({
           <h2>Needs attention now</h2>
           {trouble && trouble.matched > 0 && <span className="badge bad num">{count(trouble.matched)}</span>}
           {(trouble?.matched ?? 0) > SHOWN && (
-            <Link
-              className="all"
-              href={address('/sessions', {...sharedQuery(query), route, instance, trouble: 'true'})}
-            >
+            <Link className="all" href={wider}>
               all {count(trouble!.matched)}
             </Link>
           )}
         </header>
-        <ul>
-          {dying.slice(0, SHOWN).map((one) => {
-            const wrong = troubles(one, now);
-            const worst = wrong[0];
-            return (
-              <Item
-                key={one.id}
-                session={one}
-                level={worst?.level ?? 'warn'}
-                title={worst?.text ?? ''}
-                what={worst?.short ?? 'a call is stuck'}
-                when={silenceText(one, now)}
+        {live ? (
+          <>
+            <ul>
+              {dying.slice(0, SHOWN).map((one) => {
+                const worst = troubles(one, now)[0];
+                return (
+                  <Item
+                    key={one.id}
+                    session={one}
+                    level={worst?.level ?? 'warn'}
+                    title={worst?.text ?? ''}
+                    what={worst?.short ?? 'a call is stuck'}
+                    when={silenceText(one, now)}
+                  />
+                );
+              })}
+            </ul>
+            {dying.length > 0 ? (
+              <Doubts certainty={sure} />
+            ) : (
+              <Verdict
+                certainty={trouble ? sure : {...sure, waiting: sure.doubts.length === 0}}
+                clear={
+                  dead.length === 0
+                    ? `All clear: nothing is wrong with the ${plural(trouble?.total ?? 0, 'open session')}.`
+                    : 'No open session is in trouble.'
+                }
+                known="No open session is known to be in trouble."
               />
-            );
-          })}
-          {dying.length === 0 && (
-            <li className="none faint">
-              {trouble ? (
-                <>
-                  <Icon name="check" />{' '}
-                  {calm ? `Nothing: all ${count(trouble.total)} sessions answer.` : 'No open session is in trouble.'}
-                </>
-              ) : (
-                ' '
-              )}
-            </li>
-          )}
-        </ul>
+            )}
+          </>
+        ) : (
+          <p className="verdict-line faint">
+            The time range does not move, so what happens now is not shown.{' '}
+            <Button className="button small" onPress={() => setLive(true)}>
+              Go live
+            </Button>
+          </p>
+        )}
       </div>
       <div className="attention-half">
         <header>
-          <h2>Ended badly of late</h2>
+          <h2>Ended abnormally</h2>
+          <span className="faint">in this time range</span>
           <Link className="all" href={address('/incidents', sharedQuery(query))}>
-            incidents
+            all incidents
           </Link>
         </header>
         <ul>
@@ -107,26 +137,18 @@ export function Attention({
               session={one}
               level="bad"
               title={explainEnd(one, [], now).headline}
-              what={
-                (reasonLabel(one.end_reason) || 'abnormal') +
-                (one.close_code !== null ? ` ${one.close_code}` : '') +
-                (one.initiator && one.initiator !== 'network' ? ` · by ${one.initiator}` : '')
-              }
-              when={one.ended_ms !== null ? <Stamp ms={one.ended_ms} /> : null}
+              what={endText(one)}
+              when={<Stamp ms={one.ended_ms} />}
             />
           ))}
-          {dead.length === 0 && (
-            <li className="none faint">
-              {looked ? (
-                <>
-                  <Icon name="check" /> No abnormal end in the last hour.
-                </>
-              ) : (
-                ' '
-              )}
-            </li>
-          )}
         </ul>
+        {dead.length === 0 && (
+          <Verdict
+            certainty={past}
+            clear="No session ended abnormally in this time range."
+            known="No abnormal end is known of this time range."
+          />
+        )}
       </div>
     </section>
   );
@@ -136,7 +158,7 @@ export function Attention({
 function silenceText(session: Session, now: number): string {
   const leg = (session.misses_now?.[1] ?? 0) > (session.misses_now?.[0] ?? 0) ? 1 : 0;
   const silent = silence(session, leg, now);
-  return silent !== null && silent >= 2 ? `silent ${duration(Math.round(silent))}` : '';
+  return silent !== null && silent >= 2 ? `silent for ${duration(Math.round(silent))}` : '';
 }
 
 function Item({
@@ -149,7 +171,7 @@ function Item({
   session: Session;
   level: 'bad' | 'warn';
   what: string;
-  when: React.ReactNode;
+  when: ReactNode;
   title: string;
 }) {
   return (
@@ -158,11 +180,22 @@ function Item({
         <span className={`dot ${level}`} />
         <span className="mono who">{shortId(session.id)}</span>
         <span className={`what clip ${level}`}>{what}</span>
-        <span className="clip where soft">
-          {session.route}
-          {session.client ? ` · ${session.client}` : ''}
-        </span>
         <span className="when num soft">{when}</span>
+        <span className="clip where soft" title={`${session.route} · ${session.client} · ${session.target}`}>
+          <bdi>{session.route}</bdi>
+          {session.client && (
+            <>
+              {' · '}
+              <bdi>{session.client}</bdi>
+            </>
+          )}
+          {session.target && (
+            <>
+              {' · '}
+              <bdi>{session.target}</bdi>
+            </>
+          )}
+        </span>
       </Link>
     </li>
   );

@@ -1,5 +1,5 @@
 import type {ReactNode} from 'react';
-import type {Series} from '../chart/series';
+import type {Series, Stretch} from '../chart/series';
 import {TimeChart} from '../chart/time_chart';
 import {Link} from '../route/link';
 import {useId} from 'react';
@@ -22,6 +22,8 @@ export function FleetCard({
   href?: string;
   loading: boolean;
   times: number[];
+  partial?: ReadonlySet<number>;
+  gaps?: readonly Stretch[];
   series: Series[];
   from: number;
   to: number;
@@ -48,8 +50,4 @@ export function FleetCard({
       )}
     </section>
   );
-}
-
-export function sumOf(values: readonly (number | null)[]): number {
-  return values.reduce<number>((sum, one) => sum + (one ?? 0), 0);
 }

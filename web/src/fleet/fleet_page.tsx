@@ -1,5 +1,5 @@
 // The fleet at a glance: what needs a person first, then how it was.
-import {useMemo} from 'react';
+import {useCallback, useMemo} from 'react';
 import './fleet.css';
 import {parameters, useAsk} from '../api/fetch';
 import type {Closes, Fleet, Status} from '../api/types';
@@ -7,19 +7,24 @@ import {Choice} from '../control/choice';
 import {Failed, NothingReceived, Renewing} from '../control/states';
 import {useLive} from '../live/socket';
 import {useQueryState} from '../route/location';
-import {useStatus} from '../shell/shell';
-import {bytes, count, duration, rate} from '../text/units';
+import {useStatus} from '../api/status';
+import {bytes, count, duration, plural, rate} from '../text/units';
+import {time} from '../time/format';
 import {bounds, stepFor, useBounds, useRange} from '../time/range';
-import {closeLines, fleetLines, fleetNow} from './aggregate';
+import {closeLines, fleetLines, fleetNow, missingNotes} from './aggregate';
 import {Attention} from './attention';
-import {FleetCard, sumOf} from './fleet_card';
+import {FleetCard} from './fleet_card';
 import {Proxies} from './proxies';
-import {latest} from '../chart/series';
+import {routeRows} from './routes';
+import {RoutesTable} from './routes_table';
+import {latest, total} from '../chart/series';
+import {unheardText} from '../live/certainty';
 import {REASON_COLORS} from './reasons';
 import {reasonLabel} from '../sessions/words';
 import {address, sharedQuery} from '../route/location';
 
 const REFRESH = 10_000;
+const WHOLE: ReadonlySet<number> = new Set();
 const seconds = (value: number) => duration(value);
 
 export function FleetPage() {
@@ -40,7 +45,7 @@ export function FleetPage() {
   const {from, to} = useBounds(range, fleet.dataUpdatedAt);
   const step = fleet.data?.step_seconds ?? stepFor(from, to);
   const lines = useMemo(
-    () => fleetLines(fleet.data?.points ?? [], step, from, to, route, instance),
+    () => fleetLines(fleet.data ?? {step_seconds: step, points: [], coverage: []}, from, to, route, instance),
     [fleet.data, step, from, to, route, instance],
   );
   const ended = useMemo(
@@ -48,6 +53,19 @@ export function FleetPage() {
     [closes.data, step, from, to, route],
   );
   const now = useMemo(() => (current ? fleetNow(current.routes, route, instance) : null), [current, route, instance]);
+
+  const rows = useMemo(
+    () => routeRows(fleet.data, closes.data, current?.routes ?? null, from, to, instance),
+    [fleet.data, closes.data, current, from, to, instance],
+  );
+  const sessionsOf = useCallback(
+    (extra: Record<string, string>) => address('/sessions', {...sharedQuery(query), route, instance, ...extra}),
+    [query, route, instance],
+  );
+  const ofRoute = useCallback(
+    (name: string, extra: Record<string, string>) => sessionsOf({...extra, route: name}),
+    [sessionsOf],
+  );
 
   const proxies = current?.proxies ?? status.data?.proxies ?? [];
   if (fleet.error && !fleet.data) return <Failed error={fleet.error} retry={() => void fleet.refetch()} />;
@@ -77,17 +95,38 @@ export function FleetPage() {
       </span>
     </>
   );
-  const sessionsOf = (extra: Record<string, string>) =>
-    address('/sessions', {...sharedQuery(query), route, instance, ...extra});
-  const shared = {times: lines.times, from, to, onSelect: setFixed, onReset: () => setLast('1h'), loading: !fleet.data};
+  const shared = {
+    times: lines.times,
+    partial: lines.partial,
+    gaps: lines.gaps,
+    from,
+    to,
+    onSelect: setFixed,
+    onReset: () => setLast('1h'),
+    loading: !fleet.data,
+  };
   const known = fleet.data;
+  const missing = missingNotes(
+    known?.coverage ?? [],
+    instance,
+    new Map((known?.instances ?? []).map((one) => [one.instance, `${one.service} on ${one.host}`])),
+    time,
+  );
   const worst = (values: (number | null)[]) => (values.some((one) => (one ?? 0) > 0) ? 'warn' : '');
 
   return (
     <>
       <div className="page-head">
         <h1>Fleet</h1>
-        <span className="about num">{now ? `${count(now.active)} sessions open now` : ''}</span>
+        <span className="about">
+          {now ? `${plural(now.active, 'session')} open now` : live ? '' : 'A fixed time range: nothing here is live.'}
+          {current?.unheard && (
+            <span className="warn">
+              {now ? '; ' : ''}
+              {unheardText(current.unheard)}
+            </span>
+          )}
+        </span>
         <div className="tools">
           <Choice
             label="Route"
@@ -111,16 +150,33 @@ export function FleetPage() {
         </div>
       </div>
       <Attention route={route} instance={instance} current={current} />
+      {missing.length > 0 && (
+        <ul className="coverage" aria-label="Figures that are missing">
+          {missing.map((one) => (
+            <li key={one}>
+              <span className="dot warn" /> {one}
+            </li>
+          ))}
+        </ul>
+      )}
       <Renewing on={fleet.isFetching && fleet.isPlaceholderData} />
       <div className="fleet-grid">
         <FleetCard
           {...shared}
-          title="Active sessions"
+          title="Open sessions"
           value={count(now?.active ?? last(lines.active))}
           format={count}
           href={sessionsOf({})}
-          series={[{label: 'active', color: '--series-1', values: lines.active, fill: true}]}
-          note={now ? `${rate(now.opened)} opened, ${rate(now.ended)} ended` : ''}
+          series={[
+            {
+              label: 'open',
+              color: '--series-1',
+              values: lines.active,
+              band: {low: lines.active_min, high: lines.active_max},
+              whole: now?.active ?? last(lines.active),
+            },
+          ]}
+          note={now ? `${rate(now.opened)} opened, ${rate(now.ended)} ended` : peakNote(lines.active_max, count)}
         />
         <FleetCard
           {...shared}
@@ -128,8 +184,8 @@ export function FleetPage() {
           value={both(now?.messages ?? pair(lines.messages), rate)}
           format={rate}
           series={[
-            {label: 'from clients', color: '--client', values: lines.messages[0]},
-            {label: 'from servers', color: '--server', values: lines.messages[1]},
+            {label: 'from clients', color: '--client', values: lines.messages[0], ...whole(now?.messages[0])},
+            {label: 'from servers', color: '--server', values: lines.messages[1], ...whole(now?.messages[1])},
           ]}
         />
         <FleetCard
@@ -138,43 +194,44 @@ export function FleetPage() {
           value={both(now?.bytes ?? pair(lines.bytes), (value) => rate(value, 'B'))}
           format={(value) => rate(value, 'B')}
           series={[
-            {label: 'from clients', color: '--client', values: lines.bytes[0]},
-            {label: 'from servers', color: '--server', values: lines.bytes[1]},
+            {label: 'from clients', color: '--client', values: lines.bytes[0], ...whole(now?.bytes[0])},
+            {label: 'from servers', color: '--server', values: lines.bytes[1], ...whole(now?.bytes[1])},
           ]}
         />
         <FleetCard
           {...shared}
           title="Ping round trip"
           value={both(now?.rtt_p50 ?? pair(lines.rtt_p50), duration)}
-          note="p50"
+          note={`median${live ? '' : `, ${peakNote([...lines.rtt_max[0], ...lines.rtt_max[1]], seconds)}`}`}
           format={seconds}
           series={[
-            {label: 'client p50', color: '--client', values: lines.rtt_p50[0]},
-            {label: 'p99', color: '--client', values: lines.rtt_p99[0], dash: true},
-            {label: 'server p50', color: '--server', values: lines.rtt_p50[1]},
-            {label: 'p99 ', color: '--server', values: lines.rtt_p99[1], dash: true},
+            {label: 'client p50', color: '--client', values: lines.rtt_p50[0], ...whole(now?.rtt_p50[0])},
+            {label: 'client p99', color: '--client', values: lines.rtt_p99[0], dash: true, ...whole(now?.rtt_p99[0])},
+            {label: 'server p50', color: '--server', values: lines.rtt_p50[1], ...whole(now?.rtt_p50[1])},
+            {label: 'server p99', color: '--server', values: lines.rtt_p99[1], dash: true, ...whole(now?.rtt_p99[1])},
           ]}
         />
         <FleetCard
           {...shared}
           title="Missed heartbeats"
-          value={count(sumOf(lines.misses))}
+          value={count(total(lines.misses))}
           note="in this range"
           tone={worst(lines.misses)}
           format={count}
           kind="bars"
-          href={sessionsOf({trouble: 'true'})}
           series={[{label: 'missed', color: '--bad-mark', values: lines.misses}]}
         />
         <FleetCard
           {...shared}
           times={ended.times}
-          title="Closes by reason"
-          value={count(ended.reasons.reduce((sum, one) => sum + one.total, 0))}
-          note="in this range"
+          partial={WHOLE}
+          title="Ended, by reason"
+          value={count(closes.data ? ended.total : null)}
+          note={`${instance ? 'all proxies' : 'in this range'}; ${closes.data ? count(ended.abnormal) : '–'} abnormal`}
+          tone={ended.abnormal > 0 ? 'warn' : ''}
           format={count}
           kind="bars"
-          href={sessionsOf({state: 'ended'})}
+          href={sessionsOf({state: 'ended', sort: 'ended'})}
           series={
             ended.reasons.length
               ? ended.reasons.map((one) => ({
@@ -188,7 +245,7 @@ export function FleetPage() {
         <FleetCard
           {...shared}
           title="Reconnects"
-          value={count(sumOf(lines.reconnects))}
+          value={count(total(lines.reconnects))}
           note="in this range"
           format={count}
           kind="bars"
@@ -199,35 +256,64 @@ export function FleetPage() {
         />
         <FleetCard
           {...shared}
-          title="Stuck and held up"
+          title="Stuck or held up"
           value={
             <>
               {count(now?.stuck ?? last(lines.stuck))} <span className="unit">stuck</span>{' '}
-              {count(now?.buffered_sessions ?? last(lines.buffered_sessions))} <span className="unit">buffered</span>
+              {count(now?.buffered_sessions ?? last(lines.buffered_sessions))} <span className="unit">held up</span>
             </>
           }
           tone={(now?.stuck ?? 0) > 0 ? 'bad' : ''}
           format={count}
           href={sessionsOf({trouble: 'true', sort: 'buffered'})}
           series={[
-            {label: 'stuck', color: '--bad-mark', values: lines.stuck},
-            {label: 'sessions with buffered bytes', color: '--warn-mark', values: lines.buffered_sessions},
+            {
+              label: 'stuck',
+              color: '--bad-mark',
+              values: lines.stuck,
+              band: {low: lines.stuck, high: lines.stuck_max},
+              ...whole(now?.stuck),
+            },
+            {
+              label: 'held up: bytes wait',
+              color: '--warn-mark',
+              values: lines.buffered_sessions,
+              ...whole(now?.buffered_sessions),
+            },
           ]}
         />
         <FleetCard
           {...shared}
           title="Buffered"
           value={bytes(now?.buffered_bytes ?? last(lines.buffered_bytes))}
+          note={live ? '' : peakNote(lines.buffered_bytes_max, bytes)}
           format={bytes}
           href={sessionsOf({trouble: 'true', sort: 'buffered'})}
           series={[
-            {label: 'waiting to be read by a peer', color: '--warn-mark', values: lines.buffered_bytes, fill: true},
+            {
+              label: 'waiting to be read by a peer',
+              color: '--warn-mark',
+              values: lines.buffered_bytes,
+              band: {low: lines.buffered_bytes, high: lines.buffered_bytes_max},
+              ...whole(now?.buffered_bytes),
+            },
           ]}
         />
       </div>
+      <RoutesTable rows={rows} live={live} sessions={ofRoute} />
       <Proxies proxies={proxies} chosen={instance} onChoose={(next) => change({instance: next})} />
     </>
   );
+}
+
+/** The headline's figure of now, so that the legend says the same; none when a fixed range is shown. */
+function whole(value: number | null | undefined): {whole?: number | null} {
+  return value === undefined ? {} : {whole: value};
+}
+
+function peakNote(highest: readonly (number | null)[], format: (value: number) => string): string {
+  const most = highest.reduce<number | null>((all, one) => (one === null ? all : Math.max(all ?? one, one)), null);
+  return most === null ? '' : `at most ${format(most)}`;
 }
 
 function nothing(status: Status | undefined): boolean {

@@ -1,8 +1,37 @@
 import type {Proxy} from '../api/types';
 import {Button} from 'react-aria-components';
 import {Card} from '../control/card';
-import {count} from '../text/units';
+import {plural} from '../text/units';
 import {Stamp} from '../time/stamp';
+
+const STATES: Record<Proxy['state'], {order: number; dot: string; word: string; tone: string; means: string}> = {
+  lost: {order: 0, dot: 'bad', word: 'lost, last heard from', tone: 'bad', means: 'Gone without a word; given up.'},
+  unheard: {
+    order: 1,
+    dot: 'bad',
+    word: 'not heard from since',
+    tone: 'bad',
+    means: 'It may come back; its sessions are shown as they were last heard of.',
+  },
+  connected: {order: 2, dot: 'good', word: 'connected since', tone: 'soft', means: 'It reports each second.'},
+  drained: {order: 3, dot: '', word: 'drained, stopped at', tone: 'soft', means: 'It was told to stop and said so.'},
+};
+
+const stateOf = (one: Proxy) => STATES[one.state] ?? (one.connected ? STATES.connected : STATES.lost);
+
+/** "2 connected, 1 not heard from, 1 drained" */
+export function proxyCounts(proxies: readonly Proxy[]): string {
+  const many = (state: Proxy['state']) => proxies.filter((one) => one.state === state).length;
+  return [
+    [many('connected'), 'connected'],
+    [many('unheard'), 'not heard from'],
+    [many('lost'), 'lost'],
+    [many('drained'), 'drained'],
+  ]
+    .filter(([number], at) => at === 0 || number !== 0)
+    .map(([number, word]) => `${number} ${word}`)
+    .join(', ');
+}
 
 export function Proxies({
   proxies,
@@ -14,49 +43,47 @@ export function Proxies({
   onChoose: (instance: string) => void;
 }) {
   const ordered = [...proxies].sort(
-    (a, b) =>
-      Number(a.connected) - Number(b.connected) || a.service.localeCompare(b.service) || a.host.localeCompare(b.host),
+    (a, b) => stateOf(a).order - stateOf(b).order || a.service.localeCompare(b.service) || a.host.localeCompare(b.host),
   );
-  const connected = ordered.filter((one) => one.connected).length;
   return (
     <div id="proxies" className="fleet-proxies">
-      <Card
-        title="Proxies"
-        tools={
-          <span className="faint num">
-            {connected} connected, {ordered.length - connected} lost
-          </span>
-        }
-      >
+      <Card title="Proxies now" tools={<span className="faint num">{proxyCounts(ordered)}</span>}>
         {ordered.length === 0 ? (
           <p className="body soft">
             None reports here. Start one with <code>--console {window.location.origin}</code> to see its sessions live.
           </p>
         ) : (
           <ul className="proxy-list">
-            {ordered.map((one) => (
-              <li key={one.instance} className={one.connected ? '' : 'lost'}>
-                <span className={`dot ${one.connected ? 'good' : 'bad'}`} />
-                <span className="strong clip" title={one.instance}>
-                  {one.service} <span className="faint">{one.host}</span>
-                </span>
-                <span className={one.connected ? 'soft' : 'bad'}>
-                  {one.connected ? 'connected' : 'lost'} since <Stamp ms={one.since_ms} />
-                </span>
-                <span className="num soft">{count(one.sessions)} sessions</span>
-                <span className="faint num">{one.version}</span>
-                <Button
-                  className="button small quiet"
-                  onPress={() => onChoose(one.instance === chosen ? '' : one.instance)}
-                >
-                  {one.instance === chosen ? 'Show all' : 'Show only'}
-                  <span className="unseen">
-                    {' '}
-                    {one.service} on {one.host}
+            {ordered.map((one) => {
+              const state = stateOf(one);
+              return (
+                <li key={one.instance} className={one.state === 'connected' ? '' : 'lost'}>
+                  <span className={`dot ${state.dot}`} />
+                  <span className="strong clip" title={one.instance}>
+                    {one.service} <span className="faint">{one.host}</span>
                   </span>
-                </Button>
-              </li>
-            ))}
+                  <span className={state.tone} title={state.means}>
+                    {state.word}{' '}
+                    <Stamp ms={one.state === 'lost' || one.state === 'unheard' ? one.heard_ms : one.since_ms} />
+                  </span>
+                  <span className="num soft">
+                    {plural(one.sessions, 'session')}
+                    {one.state === 'unheard' ? ' then' : ''}
+                  </span>
+                  <span className="faint num">{one.version}</span>
+                  <Button
+                    className="button small quiet"
+                    onPress={() => onChoose(one.instance === chosen ? '' : one.instance)}
+                  >
+                    {one.instance === chosen ? 'Show all' : 'Show only this'}
+                    <span className="unseen">
+                      {' '}
+                      {one.service} on {one.host}
+                    </span>
+                  </Button>
+                </li>
+              );
+            })}
           </ul>
         )}
       </Card>

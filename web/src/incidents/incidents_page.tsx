@@ -9,11 +9,13 @@ import {TimeChart} from '../chart/time_chart';
 import {Empty, Failed, Loading} from '../control/states';
 import {closeLines} from '../fleet/aggregate';
 import {REASON_COLORS} from '../fleet/reasons';
+import {Doubts} from '../live/doubts';
 import {useLive} from '../live/socket';
+import {useCertainty} from '../live/use_certainty';
 import {Link} from '../route/link';
 import {address, sharedQuery, useQueryState} from '../route/location';
 import {sessionHref} from '../sessions/columns';
-import {isAbnormal, REASONS, REASON_ORDER, reasonLabel, silence, troubles} from '../sessions/words';
+import {endText, REASONS, REASON_ORDER, reasonLabel, silence, troubles} from '../sessions/words';
 import {count, duration, plural, shortId} from '../text/units';
 import {useNow} from '../time/clock';
 import {bounds, stepFor, useBounds, useRange} from '../time/range';
@@ -25,14 +27,15 @@ export function IncidentsPage() {
   const [query] = useQueryState();
   const {range, key, live, setFixed, setLast} = useRange();
   const now = useNow(live);
-  const trouble = useLive('sessions', {trouble: true, sort: 'misses', order: 'desc', limit: 50});
+  const trouble = useLive('sessions', live ? {trouble: true, sort: 'misses', order: 'desc', limit: 50} : null);
   const ended = useInfiniteQuery<SessionPage>({
     queryKey: ['abnormal', key],
     initialPageParam: '',
     placeholderData: keepPreviousData,
     queryFn: ({pageParam, signal}) => {
       const {from, to} = bounds(range);
-      const span = {from_ms: Math.round(from), to_ms: Math.round(to)},
+      const ends = {ended_from_ms: Math.round(from), ended_to_ms: Math.round(to)},
+        span = {from_ms: ends.ended_from_ms, to_ms: ends.ended_to_ms, ...ends},
         page = {limit: 500, cursor: String(pageParam)};
       return ask<SessionPage>(
         `/sessions${parameters({state: 'ended', abnormal: true, sort: 'ended', ...span, ...page})}`,
@@ -57,18 +60,18 @@ export function IncidentsPage() {
     return {
       times: all.times,
       series: all.reasons
-        .filter((one) => (REASONS as Record<string, {abnormal: boolean} | undefined>)[one.reason]?.abnormal ?? true)
         .map((one) => ({
           label: reasonLabel(one.reason),
           color: REASON_COLORS[one.reason] ?? '--series-7',
-          values: one.values,
-        })),
+          values: one.abnormal,
+        }))
+        .filter((one) => one.values.some((many) => many > 0)),
+      totals: new Map(all.reasons.map((one) => [one.reason, one.abnormal.reduce((sum, many) => sum + many, 0)])),
     };
   }, [closes.data, from, to]);
   const groups = useMemo(() => {
     const by = new Map<string, Session[]>();
     for (const one of ended.data?.pages.flatMap((page) => page.sessions) ?? []) {
-      if (!isAbnormal(one)) continue;
       const reason = one.end_reason ?? 'unknown',
         list = by.get(reason);
       if (list) list.push(one);
@@ -80,19 +83,21 @@ export function IncidentsPage() {
     };
     return [...by].sort((a, b) => rank(a[0]) - rank(b[0]));
   }, [ended.data]);
+  const certain = useCertainty(now, [{what: 'the sessions that ended', answer: ended, every_ms: 10_000}]);
+  // What does not move needs no fresh answer.
+  const sure = live ? certain : {waiting: ended.isPending, doubts: ended.error ? [ended.error.message] : []};
   const current = trouble?.sessions ?? [];
   const missing = current.filter((one) => (one.misses_now?.[0] ?? 0) + (one.misses_now?.[1] ?? 0) > 0),
     other = current.filter((one) => !missing.includes(one));
   const total = groups.reduce((sum, [, list]) => sum + list.length, 0);
-  const more = ended.hasNextPage ? '+' : '';
 
   return (
     <div className="stack incidents">
       <div className="page-head">
         <h1>Incidents</h1>
         <span className="about">
-          Open sessions that miss heartbeats or are held up, and sessions that ended abnormally in the time range, by
-          reason.
+          {live ? 'Open sessions that miss heartbeats or are held up, and sessions' : 'Sessions'} that ended abnormally
+          in this time range, by reason.
         </span>
       </div>
       {lines.series.length > 0 && (
@@ -124,9 +129,9 @@ export function IncidentsPage() {
       )}
       {other.length > 0 && (
         <Group
-          title="Held up now"
+          title="Held up or not heard from now"
           level="warn"
-          means="Open sessions with bytes waiting to be read, or a call that stopped moving."
+          means="Open sessions with bytes waiting to be read, a call that stopped moving, or whose proxy is away."
           total={other.length}
           sessions={other}
           all={address('/sessions', {trouble: 'true', sort: 'buffered'})}
@@ -140,13 +145,13 @@ export function IncidentsPage() {
           title={reasonLabel(reason)}
           level="bad"
           means={(REASONS as Record<string, {means: string} | undefined>)[reason]?.means ?? ''}
-          total={list.length}
-          more={more}
+          total={Math.max(list.length, lines.totals.get(reason) ?? 0)}
           sessions={list}
           now={now}
           all={address('/sessions', {
             ...sharedQuery(query),
             state: 'ended',
+            abnormal: 'true',
             end_reason: reason === 'unknown' ? null : reason,
             sort: 'ended',
           })}
@@ -155,12 +160,21 @@ export function IncidentsPage() {
       {ended.isPending && <Loading />}
       {ended.data && total === 0 && current.length === 0 && (
         <div className="card">
-          <Empty title="Nothing went wrong in this time range">
-            <p>
-              No open session is in trouble and none ended abnormally. Choose a longer time range above to look further
-              back.
-            </p>
-          </Empty>
+          {sure.doubts.length === 0 ? (
+            <Empty title="Nothing went wrong in this time range">
+              <p>
+                {live ? 'No open session is in trouble, and none' : 'No session'} ended abnormally. Choose a longer time
+                range above to look further back.
+              </p>
+            </Empty>
+          ) : (
+            <Empty title="Nothing is known to have gone wrong, but not everything is known" />
+          )}
+        </div>
+      )}
+      {sure.doubts.length > 0 && (
+        <div className="card">
+          <Doubts certainty={sure} />
         </div>
       )}
       {ended.hasNextPage && (
@@ -179,7 +193,6 @@ function Group({
   level,
   means,
   total,
-  more = '',
   sessions,
   all,
   now,
@@ -188,7 +201,6 @@ function Group({
   level: 'bad' | 'warn';
   means: string;
   total: number;
-  more?: string;
   sessions: readonly Session[];
   all: string;
   now: number;
@@ -203,10 +215,7 @@ function Group({
       <header>
         <span className={`dot ${level}`} />
         <h2>{title}</h2>
-        <span className={`badge ${level} num`}>
-          {count(total)}
-          {more}
-        </span>
+        <span className={`badge ${level} num`}>{count(total)}</span>
         <span className="soft incident-means">{means}</span>
         <span className="faint num incident-routes">
           {peers.map(([route, many]) => `${route.slice(0, 40)} ${many}`).join(' · ')}
@@ -221,17 +230,19 @@ function Group({
               <Link href={sessionHref(one)}>
                 <span className="mono">{shortId(one.id)}</span>
                 <span className="clip">
-                  {one.route} <span className="faint">{one.client}</span>
+                  <bdi>{one.route}</bdi> · <bdi>{one.client}</bdi>{' '}
+                  <span className="faint">
+                    <bdi>{one.target}</bdi>
+                  </span>
                 </span>
                 <span
                   className={`clip ${one.state === 'ended' ? 'soft' : (worst?.level ?? 'warn')}`}
                   title={worst?.text}
                 >
                   {one.state === 'ended'
-                    ? (one.close_code ?? '') +
-                      (one.initiator ? ` by ${one.initiator}` : '') +
+                    ? endText(one) +
                       (one.close_reason ? ` “${one.close_reason}”` : '') +
-                      (one.misses ? `, ${plural(one.misses, 'miss', 'misses')}` : '')
+                      (one.misses ? `, ${plural(one.misses, 'heartbeat')} missed` : '')
                     : (worst?.short ?? 'a call is stuck')}
                 </span>
                 <span className="num soft incident-time">
@@ -255,10 +266,7 @@ function Group({
       </ul>
       {total > EACH && (
         <div className="table-foot">
-          <Link href={all}>
-            All {count(total)}
-            {more} sessions
-          </Link>
+          <Link href={all}>All {count(total)} sessions</Link>
         </div>
       )}
     </section>

@@ -18,6 +18,7 @@ class LiveSocket {
   private wishes = new Map<symbol, Subscribe>();
   private listeners = new Set<() => void>();
   private latest: {[K in Kind]?: Of<K>} = {};
+  private heard: {[K in Kind]?: number} = {};
   private sent = '';
   private scheduled = false;
   private pause = FIRST_PAUSE;
@@ -38,6 +39,10 @@ class LiveSocket {
   readonly retryAt = () => this.retry_at_;
   message<K extends Kind>(kind: K): Of<K> | undefined {
     return this.latest[kind] as Of<K> | undefined;
+  }
+  /** When the latest message of a kind came, by this machine's clock; 0: none yet. */
+  heardAt(kind: Kind): number {
+    return this.heard[kind] ?? 0;
   }
   readonly subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener);
@@ -68,7 +73,11 @@ class LiveSocket {
 
   private apply(): void {
     const wanted = this.wanted();
-    for (const kind of ['fleet', 'sessions', 'session'] as const) if (!wanted[kind]) delete this.latest[kind];
+    for (const kind of ['fleet', 'sessions', 'session'] as const) {
+      if (wanted[kind]) continue;
+      delete this.latest[kind];
+      delete this.heard[kind];
+    }
     if (!this.socket) {
       if (this.wishes.size > 0 && this.state_ === 'idle') this.open();
       return;
@@ -134,6 +143,7 @@ class LiveSocket {
     // Of a newer console.
     if (message.type !== 'fleet' && message.type !== 'sessions' && message.type !== 'session') return;
     setClock(message.now_ms);
+    this.heard[message.type] = Date.now();
     (this.latest as Record<string, LiveMessage>)[message.type] = message;
     this.notify();
   }

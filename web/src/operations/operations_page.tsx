@@ -7,7 +7,7 @@ import {Empty, Failed, Loading, NothingReceived, Renewing} from '../control/stat
 import {TextInput} from '../control/text_input';
 import {address, sharedQuery, useQueryState} from '../route/location';
 import {Link} from '../route/link';
-import {useStatus} from '../shell/shell';
+import {useStatus} from '../api/status';
 import type {Column} from '../table/columns';
 import {Table} from '../table/table';
 import {count, duration, percent, rate} from '../text/units';

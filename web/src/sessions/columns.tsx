@@ -3,12 +3,12 @@ import {Link} from '../route/link';
 import type {Column} from '../table/columns';
 import {bytes, count, duration, rate, shortId} from '../text/units';
 import {Stamp} from '../time/stamp';
-import {codeName, isAbnormal, quiet, reasonLabel, troubles} from './words';
+import {codeName, knownUntil, quiet, reasonLabel, troubles} from './words';
 
 export const sessionHref = (session: {id: string}) => `/sessions/${encodeURIComponent(session.id)}`;
 
 export function sessionTone(session: Session, now: number): 'bad' | 'warn' | '' {
-  if (session.state === 'ended') return isAbnormal(session) ? 'bad' : '';
+  if (session.state === 'ended') return session.abnormal ? 'bad' : '';
   return troubles(session, now)[0]?.level ?? '';
 }
 
@@ -20,8 +20,8 @@ const id: Column<Session> = {
   cell: (row) => (
     <span className="row">
       <span
-        className={`dot ${row.state === 'ended' ? (isAbnormal(row) ? 'bad' : '') : row.live ? 'good' : 'warn'}`}
-        title={row.state === 'ended' ? 'ended' : row.live ? 'open' : 'open when last heard of'}
+        className={`dot ${row.state === 'ended' ? (row.abnormal ? 'bad' : '') : row.last_heard ? 'warn' : 'good'}`}
+        title={row.state === 'ended' ? 'ended' : row.last_heard ? 'open when last heard from' : 'open'}
       />
       <Link className="mono" tabIndex={-1} href={sessionHref(row)} title={row.id}>
         {shortId(row.id)}
@@ -115,7 +115,9 @@ export function liveColumns(now: number): Column<Session>[] {
       width: 84,
       end: true,
       keep: 5,
-      cell: (row) => <span className="num">{duration(Math.max(0, (now - row.opened_ms) / 1000))}</span>,
+      cell: (row) => (
+        <span className="num">{duration(Math.max(0, (knownUntil(row, now) - row.opened_ms) / 1000))}</span>
+      ),
     },
     {
       key: 'silence',
@@ -208,8 +210,11 @@ export function pastColumns(now: number): Column<Session>[] {
       grow: 3,
       keep: 8,
       cell: (row) => {
-        if (row.state !== 'ended') return <span className="good">{row.state}</span>;
-        const bad = isAbnormal(row);
+        if (row.state !== 'ended') {
+          const worst = troubles(row, now)[0];
+          return <span className={worst?.level ?? 'good'}>{worst?.short ?? row.state}</span>;
+        }
+        const bad = row.abnormal;
         return (
           <span title={row.close_reason || undefined}>
             <span className={bad ? 'bad strong' : ''}>{reasonLabel(row.end_reason) || 'ended'}</span>
@@ -241,7 +246,7 @@ export function pastColumns(now: number): Column<Session>[] {
       end: true,
       keep: 6,
       cell: (row) => (
-        <span className="num">{duration(Math.max(0, ((row.ended_ms ?? now) - row.opened_ms) / 1000))}</span>
+        <span className="num">{duration(Math.max(0, (knownUntil(row, now) - row.opened_ms) / 1000))}</span>
       ),
     },
     {

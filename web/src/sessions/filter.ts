@@ -1,4 +1,5 @@
 // The filters of the sessions page, as they stand in the address, and which source can answer them.
+import type {Subscribe} from '../api/types';
 import {parseDuration} from '../text/units';
 
 export interface SessionFilter {
@@ -15,12 +16,13 @@ export interface SessionFilter {
   min: string;
   max: string;
   attributes: string[];
+  /** The time range is of their opening, not of all that was open in it. */
+  when: 'opened' | '';
   sort: string;
   order: 'asc' | 'desc';
 }
 
 export const LIVE_SORTS = ['opened', 'messages', 'bytes', 'rtt', 'misses', 'buffered', 'silence'] as const;
-export type LiveSort = (typeof LIVE_SORTS)[number];
 
 export function readFilter(query: URLSearchParams): SessionFilter {
   const state = query.get('state');
@@ -38,23 +40,50 @@ export function readFilter(query: URLSearchParams): SessionFilter {
     min: query.get('min') ?? '',
     max: query.get('max') ?? '',
     attributes: query.getAll('attribute').filter((one) => attributeTrouble(one) === '' && one !== ''),
+    when: query.get('when') === 'opened' ? 'opened' : '',
     sort: query.get('sort') ?? '',
     order: query.get('order') === 'asc' ? 'asc' : 'desc',
   };
 }
 
-/** The live stream knows open sessions only, and not their spans or durations. */
-export function isLive(filter: SessionFilter): boolean {
-  return filter.state === 'open' && !filter.min && !filter.max && filter.attributes.length === 0;
+export const PAST_SORTS = ['opened', 'ended', 'duration', 'messages', 'bytes', 'misses'] as const;
+
+/** The live stream knows what is open now; all else is asked of the store. */
+export function isLive(filter: SessionFilter, range: {live: boolean}): boolean {
+  return filter.state === 'open' && range.live;
+}
+
+/** What the stream is asked for, with the filters that the store knows too. */
+export function liveWish(filter: SessionFilter): NonNullable<Subscribe['sessions']> {
+  const sort = LIVE_SORTS.find((one) => one === filter.sort) ?? (filter.trouble ? 'misses' : 'opened');
+  const min = parseDuration(filter.min),
+    max = parseDuration(filter.max);
+  return {
+    ...(filter.route ? {route: filter.route} : {}),
+    ...(filter.instance ? {instance: filter.instance} : {}),
+    ...(filter.dialect ? {dialect: filter.dialect} : {}),
+    ...(filter.client ? {client: filter.client} : {}),
+    ...(filter.text ? {text: filter.text} : {}),
+    ...(filter.trouble ? {trouble: true} : {}),
+    ...(min !== null ? {min_duration_seconds: min} : {}),
+    ...(max !== null ? {max_duration_seconds: max} : {}),
+    ...(filter.attributes.length ? {attribute: filter.attributes} : {}),
+    sort,
+    order: filter.order,
+  };
 }
 
 export function sessionParameters(
   filter: SessionFilter,
-  range: {from: number; to: number},
+  range: {from: number; to: number; fixed: boolean},
 ): Record<string, string | number | boolean | string[] | null> {
-  const past = filter.state !== 'open';
+  const past = filter.state !== 'open',
+    from = Math.round(range.from),
+    to = Math.round(range.to);
+  // Open in a fixed range means open at its end, whatever became of them since.
+  const then = !past && range.fixed;
   return {
-    state: filter.state,
+    state: then ? 'any' : filter.state,
     route: filter.route,
     instance: filter.instance,
     dialect: filter.dialect,
@@ -66,9 +95,12 @@ export function sessionParameters(
     min_duration_seconds: filter.min ? parseDuration(filter.min) : null,
     max_duration_seconds: filter.max ? parseDuration(filter.max) : null,
     attribute: filter.attributes,
-    sort: filter.sort === 'ended' ? 'ended' : 'opened',
-    from_ms: past ? Math.round(range.from) : null,
-    to_ms: past ? Math.round(range.to) : null,
+    sort: PAST_SORTS.find((one) => one === filter.sort) ?? 'opened',
+    order: filter.order === 'asc' ? 'asc' : '',
+    from_ms: then ? to - 1 : past ? from : null,
+    to_ms: then || past ? to : null,
+    ...(filter.state === 'ended' ? {ended_from_ms: from, ended_to_ms: to} : {}),
+    ...(past && filter.when === 'opened' ? {opened_from_ms: from, opened_to_ms: to} : {}),
   };
 }
 
@@ -95,6 +127,7 @@ export function filtersOn(filter: SessionFilter): number {
       past && filter.end_reason,
       past && filter.close_code,
       !past && filter.trouble,
+      past && filter.when,
     ].filter(Boolean).length + filter.attributes.length
   );
 }

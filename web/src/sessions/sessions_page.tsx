@@ -12,13 +12,13 @@ import {Empty, Failed, Loading, NothingReceived} from '../control/states';
 import {TextInput} from '../control/text_input';
 import {AttributeFilter} from '../control/attribute_filter';
 import {useQueryState} from '../route/location';
-import {useStatus} from '../shell/shell';
+import {useStatus} from '../api/status';
 import {Table} from '../table/table';
-import {count} from '../text/units';
+import {count, plural} from '../text/units';
 import {useNow} from '../time/clock';
 import {bounds, useRange} from '../time/range';
 import {liveColumns, pastColumns, sessionHref, sessionTone} from './columns';
-import {durationTrouble, filtersOn, isLive, readFilter} from './filter';
+import {durationTrouble, filtersOn, isLive, LIVE_SORTS, PAST_SORTS, readFilter} from './filter';
 import {useLiveRows, useStoredRows} from './sources';
 import {REASON_ORDER, reasonLabel} from './words';
 
@@ -27,18 +27,18 @@ export function SessionsPage() {
   const text = query.toString();
   const filter = useMemo(() => readFilter(new URLSearchParams(text)), [text]);
   const range = useRange();
-  const fromStream = isLive(filter) && range.live;
+  const fromStream = isLive(filter, range);
+  const fixed = range.range.last === null;
   const streamed = useLiveRows(fromStream ? filter : null);
   const stored = useStoredRows(fromStream ? null : filter, range);
   const rows = fromStream ? streamed : stored;
   const now = useNow(range.live);
-  const past = filter.state !== 'open';
+  const past = filter.state !== 'open' || fixed;
   const columns = useMemo(() => (past ? pastColumns(now) : liveColumns(now)), [past, now]);
-  const sortable = useMemo(
-    () =>
-      fromStream ? columns : columns.map((one) => ({...one, sortable: one.key === 'opened' || one.key === 'ended'})),
-    [columns, fromStream],
-  );
+  const sortable = useMemo(() => {
+    const sorts: readonly string[] = fromStream ? LIVE_SORTS : PAST_SORTS;
+    return columns.map((one) => ({...one, sortable: sorts.includes(one.key)}));
+  }, [columns, fromStream]);
   const on = filtersOn(filter);
   const [open, setOpen] = useState(on > 0);
   const status = useStatus().data;
@@ -57,6 +57,7 @@ export function SessionsPage() {
       close_code: null,
       min: null,
       max: null,
+      when: null,
       attribute: null,
     });
   const nothingAtAll =
@@ -77,7 +78,7 @@ export function SessionsPage() {
           value={filter.state}
           onChange={(state) => change({state: state === 'open' ? null : state, sort: null, order: null})}
           options={[
-            {key: 'open', label: 'Open'},
+            {key: 'open', label: fixed ? 'Open at the end' : 'Open'},
             {key: 'ended', label: 'Ended'},
             {key: 'any', label: 'Both'},
           ]}
@@ -91,14 +92,14 @@ export function SessionsPage() {
           value={filter.text}
           onChange={(next) => change({text: next}, {replace: true})}
         />
-        {!past && (
+        {fromStream && (
           <CheckBox
             label="In trouble"
             value={filter.trouble}
             onChange={(next) => change({trouble: next ? 'true' : null})}
           />
         )}
-        {past && (
+        {filter.state !== 'open' && (
           <CheckBox
             label="Abnormal ends"
             value={filter.abnormal}
@@ -161,14 +162,17 @@ export function SessionsPage() {
             <span>
               {fromStream
                 ? `${count(rows.total)} of ${count(rows.of)} open sessions`
-                : `${count(rows.total)}${rows.more ? '+' : ''} ${rows.total === 1 ? 'session' : 'sessions'}`}
+                : rows.of !== null
+                  ? `${count(rows.total)} of ${plural(rows.of, 'session')}`
+                  : `${count(rows.total)}${rows.more ? '+' : ''} ${rows.total === 1 ? 'session' : 'sessions'}`}
             </span>
             {!rows.complete && (
               <span className="warn">The search was cut short by its time limit; scrolling goes on with it.</span>
             )}
-            {!past && !fromStream && (
-              <span>{range.live ? 'From the store: these filters are not of the live list.' : 'Not live.'}</span>
+            {filter.state === 'open' && !fromStream && (
+              <span>{fixed ? 'As they were at the end of the time range.' : 'Not live.'}</span>
             )}
+            {filter.when === 'opened' && <span>Those that opened in the time range.</span>}
           </div>
         </div>
       )}

@@ -3,10 +3,10 @@
 import {keepPreviousData, useInfiniteQuery} from '@tanstack/react-query';
 import {useCallback, useEffect, useMemo, useRef, useState} from 'react';
 import {ask, parameters} from '../api/fetch';
-import type {Session, SessionPage, Subscribe} from '../api/types';
+import type {Session, SessionPage} from '../api/types';
 import {useLive} from '../live/socket';
 import {bounds, type RangeState} from '../time/range';
-import {LIVE_SORTS, sessionParameters, type LiveSort, type SessionFilter} from './filter';
+import {liveWish, sessionParameters, type SessionFilter} from './filter';
 
 const WINDOW = 200,
   PAGE = 200;
@@ -14,7 +14,7 @@ const WINDOW = 200,
 export interface Rows {
   at: (index: number) => Session | undefined;
   total: number;
-  /** Of all open sessions; null when not known. */
+  /** Live: of all open sessions; stored: of all that fit. null when not known. */
   of: number | null;
   onRange: (first: number, last: number) => void;
   waiting: boolean;
@@ -28,27 +28,7 @@ export function useLiveRows(filter: SessionFilter | null): Rows {
   const [offset, setOffset] = useState(0);
   const timer = useRef<ReturnType<typeof setTimeout>>();
   useEffect(() => () => clearTimeout(timer.current), []);
-  const sort = (LIVE_SORTS as readonly string[]).includes(filter?.sort ?? '')
-    ? (filter!.sort as LiveSort)
-    : filter?.trouble
-      ? 'misses'
-      : 'opened';
-  const wish = useMemo<Subscribe['sessions'] | null>(
-    () =>
-      filter && {
-        ...(filter.route ? {route: filter.route} : {}),
-        ...(filter.instance ? {instance: filter.instance} : {}),
-        ...(filter.dialect ? {dialect: filter.dialect} : {}),
-        ...(filter.client ? {client: filter.client} : {}),
-        ...(filter.text ? {text: filter.text} : {}),
-        ...(filter.trouble ? {trouble: true} : {}),
-        sort,
-        order: filter.order,
-        offset,
-        limit: WINDOW,
-      },
-    [filter, sort, offset],
-  );
+  const wish = useMemo(() => filter && {...liveWish(filter), offset, limit: WINDOW}, [filter, offset]);
   const message = useLive('sessions', wish);
   const shownOffset = useRef(0);
   const previous = useRef(message);
@@ -79,14 +59,15 @@ export function useLiveRows(filter: SessionFilter | null): Rows {
 }
 
 export function useStoredRows(filter: SessionFilter | null, range: RangeState): Rows {
+  const fixed = range.range.last === null;
+  const ends = () => ({...bounds(range.range), fixed});
   const query = useInfiniteQuery<SessionPage>({
-    queryKey: ['sessions', filter, filter?.state === 'open' ? '' : range.key],
+    queryKey: ['sessions', filter, filter?.state === 'open' && !fixed ? '' : range.key],
     enabled: filter !== null,
     initialPageParam: '',
     queryFn: ({pageParam, signal}) =>
       ask<SessionPage>(
-        '/sessions' +
-          parameters({...sessionParameters(filter!, bounds(range.range)), limit: PAGE, cursor: String(pageParam)}),
+        `/sessions${parameters({...sessionParameters(filter!, ends()), limit: PAGE, cursor: String(pageParam)})}`,
         signal,
       ),
     getNextPageParam: (page) => page.cursor || undefined,
@@ -105,7 +86,7 @@ export function useStoredRows(filter: SessionFilter | null, range: RangeState): 
   return {
     at: (index) => rows[index],
     total: rows.length,
-    of: null,
+    of: query.data?.pages[0]?.total ?? null,
     onRange,
     waiting: query.isPending && filter !== null,
     error: query.data ? null : query.error,

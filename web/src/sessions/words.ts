@@ -1,6 +1,7 @@
 // What is wrong with a session, and why it ended, in words of somebody on call. No React here: tested by itself.
 import type {EndReason, RecordedMessage, Session} from '../api/types';
 import {bytes, count, duration, plural} from '../text/units';
+import {time} from '../time/format';
 
 export interface Trouble {
   level: 'bad' | 'warn';
@@ -15,8 +16,14 @@ const QUIET_SECONDS = 10;
 
 const BUFFERED_MS = 5000;
 
-/** What is wrong with a live session right now, worst first. */
-export function troubles(session: Session, now_ms: number): Trouble[] {
+/** Until when something is known of a session: its end, the last word of a proxy that is away, or now. */
+export function knownUntil(session: Session, now_ms: number): number {
+  return session.ended_ms ?? (session.last_heard ? (session.heard_ms ?? session.seen_ms) : now_ms);
+}
+
+/** What is wrong with a session that has not ended, worst first. */
+export function troubles(session: Session, clock_ms: number): Trouble[] {
+  const now_ms = knownUntil(session, clock_ms);
   const found: Trouble[] = [];
   if (session.state === 'ended') return found;
   for (const leg of [0, 1] as const) {
@@ -42,11 +49,11 @@ export function troubles(session: Session, now_ms: number): Trouble[] {
         text: `${bytes(waiting)} wait to be taken by the ${LEG[leg]}: it reads slower than it is sent to.`,
       });
   }
-  if (!session.live && session.state !== 'closing')
+  if (session.last_heard)
     found.push({
       level: 'warn',
-      short: 'proxy lost',
-      text: 'The proxy that reported this session is not connected now; what is shown is the last it said.',
+      short: `not heard from since ${time(session.heard_ms)}`,
+      text: `Its proxy has not been heard from since ${time(session.heard_ms)}: what is shown is of then.`,
     });
   if (session.anomalies > 0)
     found.push({
@@ -57,8 +64,9 @@ export function troubles(session: Session, now_ms: number): Trouble[] {
   return found;
 }
 
-/** Seconds since the leg last sent a message; null when it is not known. */
-export function silence(session: Session, leg: 0 | 1, now_ms: number): number | null {
+/** Seconds since the leg last sent a message, as far as the session is known; null when that is not. */
+export function silence(session: Session, leg: 0 | 1, clock_ms: number): number | null {
+  const now_ms = knownUntil(session, clock_ms);
   const last = session.last_message_ms?.[leg];
   if (last === null || last === undefined)
     return session.last_message_ms && session.messages[leg] === 0
@@ -73,36 +81,31 @@ export function quiet(session: Session, now_ms: number): number | null {
   return both.length ? Math.min(...both) : null;
 }
 
-export const REASONS: Record<EndReason, {label: string; abnormal: boolean; means: string}> = {
+export const REASONS: Record<EndReason, {label: string; means: string}> = {
   heartbeat_timeout: {
     label: 'Heartbeat timeout',
-    abnormal: true,
     means: 'Pings stayed unanswered; the proxy gave the connection up.',
   },
   stuck: {
     label: 'Stuck',
-    abnormal: true,
     means: 'A call or the data stopped moving though the connection looked alive.',
   },
   reset: {
     label: 'Reset',
-    abnormal: true,
     means: 'TCP broke off without a Close: a crash, a kill, a network that went away.',
   },
   lost: {
     label: 'Proxy lost',
-    abnormal: true,
     means: 'The proxy that reported the session went away; how it ended is not known.',
   },
-  protocol_error: {label: 'Protocol error', abnormal: true, means: 'One side broke RFC 6455 and was closed for it.'},
+  protocol_error: {label: 'Protocol error', means: 'One side broke RFC 6455 and was closed for it.'},
   limit: {
     label: 'Limit',
-    abnormal: true,
     means: 'A configured limit was reached: message size, buffer, number of sessions.',
   },
-  drain: {label: 'Drained', abnormal: false, means: 'The proxy was shutting down or reloading.'},
-  idle: {label: 'Idle', abnormal: false, means: 'Nothing was sent for the configured idle time.'},
-  normal: {label: 'Normal', abnormal: false, means: 'Closed with a Close handshake.'},
+  drain: {label: 'Drained', means: 'The proxy was shutting down or reloading.'},
+  idle: {label: 'Idle', means: 'Nothing was sent for the configured idle time.'},
+  normal: {label: 'Normal', means: 'Closed with a Close handshake.'},
 };
 export const REASON_ORDER = Object.keys(REASONS) as EndReason[];
 
@@ -111,14 +114,12 @@ export function reasonLabel(reason: string | null): string {
   return (REASONS as Record<string, {label: string} | undefined>)[reason]?.label ?? reason;
 }
 
-export function isAbnormal(session: Session): boolean {
-  if (session.state !== 'ended') return false;
-  if (session.end_reason === null)
-    return session.close_code !== null && session.close_code !== 1000 && session.close_code !== 1001;
-  const known = (REASONS as Record<string, {abnormal: boolean} | undefined>)[session.end_reason];
-  return known
-    ? known.abnormal || (session.close_code !== null && session.close_code >= 1002 && session.close_code !== 1005)
-    : true;
+/** Its end in few words: "Heartbeat timeout 1011, by the proxy". */
+export function endText(session: Session): string {
+  const why = session.abnormal_why || reasonLabel(session.end_reason).toLowerCase() || 'ended';
+  const code = session.close_code !== null && !/\d{4}/.test(why) ? ` ${session.close_code}` : '';
+  const by = session.initiator && session.initiator !== 'network' ? `, by the ${session.initiator}` : '';
+  return `${why.charAt(0).toUpperCase()}${why.slice(1)}${code}${by}`;
 }
 
 const WHO: Record<string, string> = {
@@ -215,7 +216,7 @@ export function explainEnd(session: Session, recorder: readonly RecordedMessage[
     if (wrong.length === 0)
       return {
         level: 'good',
-        headline: `Open for ${duration((now_ms - session.opened_ms) / 1000)}, and nothing is wrong with it.`,
+        headline: `Open for ${duration((now_ms - session.opened_ms) / 1000)}; nothing is wrong with it.`,
         before: [],
       };
     return {level: wrong[0]!.level, headline: wrong[0]!.text, before: wrong.slice(1).map((one) => one.text)};
@@ -235,7 +236,7 @@ export function explainEnd(session: Session, recorder: readonly RecordedMessage[
   const lost = unanswered(recorder, at, session.end_reason === 'heartbeat_timeout');
   const lostBy: [number, number] = [0, 0];
   for (const index of lost) lostBy[recorder[index]!.side === 1 ? 0 : 1]++; // the server's side pings the client
-  return {level: isAbnormal(session) ? 'bad' : 'good', headline: headline(session, lostBy), before};
+  return {level: session.abnormal ? 'bad' : 'good', headline: headline(session, lostBy), before};
 }
 
 function headline(session: Session, lostBy: [number, number]): string {

@@ -1,7 +1,7 @@
 // The frame around every page: navigation, time range, connection, theme.
 import {useEffect, useRef, type ReactNode} from 'react';
 import {Button} from 'react-aria-components';
-import {useAsk} from '../api/fetch';
+import {useStatus} from '../api/status';
 import type {Status} from '../api/types';
 import {Icon} from '../control/icon';
 import {Link} from '../route/link';
@@ -21,10 +21,6 @@ const PAGES = [
   ['/operations', 'Operations'],
   ['/incidents', 'Incidents'],
 ] as const;
-
-export function useStatus() {
-  return useAsk<Status>(['status'], () => '/status', {refreshMs: 10_000});
-}
 
 export function Shell({title, children}: {title: string; children: ReactNode}) {
   const {path, query} = useLocation();
@@ -88,21 +84,19 @@ export function Shell({title, children}: {title: string; children: ReactNode}) {
 
 function Proxies({status}: {status: Status | undefined}) {
   if (!status) return <span className="proxies" />;
-  const lost = status.proxies.filter((one) => !one.connected).length,
-    connected = status.proxies.length - lost;
+  const lost = status.proxies.filter((one) => one.state === 'unheard' || one.state === 'lost').length,
+    connected = status.proxies.filter((one) => one.state === 'connected').length;
   const text =
     status.proxies.length === 0
       ? 'no proxy'
       : lost
-        ? `${lost} of ${status.proxies.length} proxies lost`
+        ? `${lost} of ${lost + connected} proxies not heard from`
         : plural(connected, 'proxy', 'proxies');
   return (
     <Link
       className={`proxies${lost ? ' bad' : ''}`}
       href="/#proxies"
-      title={status.proxies
-        .map((one) => `${one.service} ${one.instance} on ${one.host}: ${one.connected ? 'connected' : 'lost'}`)
-        .join('\n')}
+      title={status.proxies.map((one) => `${one.service} ${one.instance} on ${one.host}: ${one.state}`).join('\n')}
     >
       <span className={`dot ${lost ? 'bad' : connected ? 'good' : ''}`} />
       <span className="wide">{text}</span>

@@ -12,7 +12,7 @@ import {TextInput} from '../control/text_input';
 import {Link} from '../route/link';
 import {navigate, useQueryState} from '../route/location';
 import {durationTrouble} from '../sessions/filter';
-import {useStatus} from '../shell/shell';
+import {useStatus} from '../api/status';
 import type {Column} from '../table/columns';
 import {Table} from '../table/table';
 import {count, duration, plural, shortId} from '../text/units';
