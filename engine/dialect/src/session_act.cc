@@ -333,7 +333,7 @@ void Session::State::end_by_message(const Reading& r, std::uint32_t slot, const 
 void Session::State::end(std::uint32_t slot, model::InvocationEnd how, Time now, bool by_opener) {
   using enum model::InvocationEnd;
   Open& open = table[slot];
-  if (by_opener || how == cancel) table.remember_late(slot, now + limits.cancel_grace);
+  if (by_opener) table.remember_late(slot, now + limits.cancel_grace);
   if (open.may_stay_unanswered && (how == timeout || how == connection_lost || how == evicted)) how = unanswered;
   Invocation ended = std::move(open.invocation);
   table.remove(slot);
@@ -354,6 +354,8 @@ void Session::State::end(std::uint32_t slot, model::InvocationEnd how, Time now,
 void Session::State::give_up(std::uint32_t slot) {
   const Invocation& invocation = table[slot].invocation;
   Time at = table[slot].cancelled;
+  // It was waited for, and for as long again it may still come.
+  table.remember_late(slot, at + 2 * limits.cancel_grace);
   if (invocation.chunks.count != 0) at = std::max(at, invocation.chunks.last);
   end(slot, model::InvocationEnd::cancel, at);
 }

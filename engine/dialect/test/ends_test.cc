@@ -155,6 +155,14 @@ TEST(Late, AnEndThatWasOwedIsTheOlderOnes) {
   EXPECT_EQ(talk.heard(), "end #8 sub ok");
 }
 
+TEST(Late, AReplyToWhatWasGivenUpIsNoOrphanForAsLongAgain) {
+  Talk talk(subscriptions);
+  talk.c2s(R"({"t":"sub","id":1})").c2s(R"({"t":"stop","id":1})").after(10s);
+  EXPECT_EQ(talk.heard(), "open #1 sub; end #1 sub cancelled by cancel");
+  talk.after(9s).s2c(R"({"t":"over","id":1})").after(2s).s2c(R"({"t":"over","id":1})");
+  EXPECT_EQ(talk.heard(), "late; orphan");
+}
+
 TEST(Late, RemembersABoundedNumber) {
   Talk talk(subscriptions);
   for (int i = 0; i < 100; ++i) {
