@@ -57,7 +57,7 @@ export const pause = (ms: number): Promise<void> => new Promise((resolve) => set
 export class Lateness {
   private most = 0;
   private last = performance.now();
-  private readonly timer = setInterval(() => this.look(), 10);
+  private readonly timer = setInterval(() => this.look(), 10).unref();
   private look(): void {
     const now = performance.now();
     this.most = Math.max(this.most, now - this.last - 10);
