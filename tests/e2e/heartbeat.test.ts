@@ -126,7 +126,13 @@ it('healthy idle sessions: no miss, no log line, and pings spread evenly', async
   const count = process.env.SOCKEYE_E2E_FULL ? 1000 : 200;
   const server = await backend();
   const one = await proxy({
-    routes: [{upstream: `ws://127.0.0.1:${server.port}`, heartbeat: {interval: '2s', timeout: '4s'}}],
+    routes: [
+      {
+        upstream: `ws://127.0.0.1:${server.port}`,
+        heartbeat: {interval: '2s', timeout: '4s'},
+        limits: {handshake_timeout: '1m'},
+      },
+    ],
   });
   const before = one.log.length;
   const pings: number[] = [];

@@ -89,19 +89,28 @@ describe('before the handshake', () => {
     assert.equal(await anomalies('handshake_timeout'), count + 300);
   });
 
+  // Sends a head that never ends; gives what it is answered with.
+  async function flood(line: string): Promise<string> {
+    const socket = await raw();
+    let got = '';
+    socket.on('data', (part: Buffer) => (got += part.toString()));
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n');
+    for (let n = 0; n < 5000 && socket.writable && !got; ++n)
+      if (!socket.write(line)) await Promise.race([once(socket, 'drain'), ended(socket)]);
+    await ended(socket);
+    return got || 'nothing';
+  }
   it('header floods: 431 after the limit, not after the flood', async () => {
     const count = await anomalies('header_too_large');
     await pool(
       20,
       Array.from({length: 60}, (_, i) => async () => {
-        const socket = await raw();
         let got = '';
-        socket.on('data', (part: Buffer) => (got += part.toString()));
-        socket.write('GET / HTTP/1.1\r\nHost: a\r\n');
-        const line = i % 2 ? `X: ${'y'.repeat(8000)}` : 'X: y\r\n';
-        for (let n = 0; n < 5000 && socket.writable && !got; ++n)
-          if (!socket.write(line)) await Promise.race([once(socket, 'drain'), ended(socket)]);
-        await ended(socket);
+        // One that a busy machine sends for longer than a head may take is no flood: 408 is right, and it is sent again.
+        for (let begun = -Infinity; !got || (got.startsWith('HTTP/1.1 408 ') && performance.now() - begun > 900); ) {
+          begun = performance.now();
+          got = await flood(i % 2 ? `X: ${'y'.repeat(8000)}` : 'X: y\r\n');
+        }
         assert.match(got, /^HTTP\/1\.1 431 /);
       }),
     );
