@@ -21,6 +21,8 @@ interface Call {
   chunks: number | null;
   href: string | null;
   open: boolean;
+  chunkTimes: number[]; // seconds since its start; [] when they are not known
+  schematic: boolean; // it streamed, but when is not known chunk by chunk
   quiet: number | null; // seconds since the last chunk of an open call
 }
 
@@ -49,6 +51,8 @@ export function SessionCalls({
         first: one.first_chunk_ms === null ? null : (one.first_chunk_ms - one.opened_ms) / 1000,
         total: Math.max(0, (at - one.opened_ms) / 1000),
         chunks: one.chunks,
+        chunkTimes: [],
+        schematic: one.chunks > 2,
         href: one.trace_id ? `/traces/${encodeURIComponent(one.trace_id)}` : null,
         open: true,
         quiet: Math.max(0, (at - (one.last_chunk_ms ?? one.opened_ms)) / 1000),
@@ -67,6 +71,8 @@ export function SessionCalls({
           first: its?.first ?? null,
           total: Math.max(0, span.duration_ns / 1e9),
           chunks: its?.count ?? null,
+          chunkTimes: its && !its.even ? its.chunks : [],
+          schematic: its?.even ?? false,
           href: `/traces/${encodeURIComponent(span.trace_id)}?span=${encodeURIComponent(span.span_id)}`,
           open: false,
           quiet: null,
@@ -147,16 +153,19 @@ export function SessionCalls({
       {
         key: 'bar',
         title: 'Waiting, then streaming',
+        hint: 'a mark a chunk where their times were recorded; a plain bar is schematic',
         width: 150,
         grow: 2.4,
         keep: 4,
         cell: (row) => (
-          <span className="call-bar" title={row.quiet !== null ? `last chunk ${duration(row.quiet)} ago` : undefined}>
+          <span className="call-bar" title={barTitle(row)}>
             {row.first !== null && <i className="waiting" style={{width: `${(100 * row.first) / longest}%`}} />}
             <i
-              className={row.first === null ? 'plain' : 'streaming'}
+              className={row.first === null ? 'plain' : row.chunkTimes.length ? 'streaming known' : 'streaming'}
               style={{width: `max(2px, ${(100 * (row.total - (row.first ?? 0))) / longest}%)`}}
-            />
+            >
+              {row.chunkTimes.length > 0 && <Marks row={row} />}
+            </i>
             {row.quiet !== null && row.quiet > 5 && <span className="bad"> no chunk for {duration(row.quiet)}</span>}
           </span>
         ),
@@ -204,4 +213,22 @@ export function SessionCalls({
       />
     </Card>
   );
+}
+
+/** A mark where each chunk came. */
+function Marks({row}: {row: Call}) {
+  const from = row.first ?? 0,
+    length = Math.max(1e-9, row.total - from);
+  const path = row.chunkTimes.map((at) => `M${((1000 * (at - from)) / length).toFixed(1)} 0V1`).join('');
+  return (
+    <svg viewBox="0 0 1000 1" preserveAspectRatio="none" aria-hidden="true">
+      <path d={path} vectorEffect="non-scaling-stroke" />
+    </svg>
+  );
+}
+
+function barTitle(row: Call): string | undefined {
+  if (row.quiet !== null) return `last chunk ${duration(row.quiet)} ago`;
+  if (row.schematic) return 'Schematic: when each chunk came was not recorded.';
+  return row.chunkTimes.length ? 'A mark where each chunk came.' : undefined;
 }

@@ -9,6 +9,7 @@ import {useLive} from '../live/socket';
 import {Link} from '../route/link';
 import {address, sharedQuery, useQueryState} from '../route/location';
 import {shortId} from '../text/units';
+import {time} from '../time/format';
 import {useNow} from '../time/clock';
 import {SessionCalls} from './session_calls';
 import {SessionCharts} from './session_charts';
@@ -16,6 +17,7 @@ import {SessionFacts} from './session_facts';
 import {SessionMessages} from './session_messages';
 import {SessionTraces} from './session_traces';
 import {Timeline} from './timeline';
+import {silentText} from './silence';
 import {timelineModel, type View} from './timeline_model';
 import {explainEnd, reasonLabel} from './words';
 
@@ -42,10 +44,11 @@ export function SessionPage({id}: {id: string}) {
     ['message-spans', id],
     () => `/sessions/${encodeURIComponent(id)}/spans${parameters({limit: 5000})}`,
   );
+  const connection = detail.data?.connection ?? null;
   const until = ended ? 0 : second; // an ended session has its own end
   const model = useMemo(
-    () => session && timelineModel(session, recorder, spans.data?.spans ?? [], until),
-    [session, recorder, spans.data, until],
+    () => session && timelineModel(session, recorder, spans.data?.spans ?? [], until, connection),
+    [session, recorder, spans.data, until, connection],
   );
 
   if (!session || !model) {
@@ -95,14 +98,14 @@ export function SessionPage({id}: {id: string}) {
               ? reasonLabel(session.end_reason) || 'Ended'
               : session.state === 'closing'
                 ? 'Closing'
-                : !session.live
-                  ? 'Open when last heard of'
+                : session.last_heard
+                  ? `Open when last heard from, ${time(session.heard_ms)}`
                   : end.level === 'good'
                     ? 'Open, live'
                     : 'Open, in trouble'}
           </span>
           <span className="about clip">
-            <bdi>{session.route}</bdi> · <bdi>{session.client}</bdi>
+            <bdi>{session.route}</bdi> · <bdi>{session.client}</bdi> → <bdi>{session.target}</bdi>
           </span>
         </div>
       </div>
@@ -110,12 +113,13 @@ export function SessionPage({id}: {id: string}) {
         <div className="verdict-words">
           <p className="verdict-headline">{end.headline}</p>
           <ul className="verdict-before">
+            {model.fell && <li className="fell-silent">{silentText(model.fell)}</li>}
             {end.before.map((one) => (
               <li key={one}>{one}</li>
             ))}
           </ul>
         </div>
-        <SessionFacts session={session} connection={detail.data?.connection ?? null} now={second} />
+        <SessionFacts session={session} connection={connection} now={second} />
       </section>
       <Card
         title="Messages, client and server"

@@ -9,6 +9,7 @@ import {useColors} from '../shell/theme';
 import {bytes, count, duration, plural} from '../text/units';
 import {preciseTime, utc} from '../time/format';
 import {draw, HEIGHT, OVERVIEW} from './timeline_draw';
+import {silentText} from './silence';
 import {after, clampView, firstView, zoomView, type TimelineModel, type View} from './timeline_model';
 
 export function describe(message: RecordedMessage, lost: boolean): string {
@@ -175,11 +176,12 @@ export function Timeline({
     const found = model.silences[side];
     return found ? `; the ${who} was silent for the last ${duration((found[1] - found[0]) / 1000)}` : '';
   };
+  const fell = model.fell ? ` ${silentText(model.fell)}` : '';
   const name =
     `Messages of the session on two lanes, ${plural(model.messages.length, 'message')}, ` +
     `shown from ${preciseTime(view.from)} to ${preciseTime(view.to)}${silent(0, 'client')}${silent(1, 'server')}` +
     (model.lost.size ? `; ${plural(model.lost.size, 'ping')} never answered` : '') +
-    '. The same is in the table of messages.';
+    `.${fell} The same is in the table of messages.`;
   return (
     <div className="timeline">
       <div className="timeline-bar">

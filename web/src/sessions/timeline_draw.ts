@@ -4,6 +4,7 @@
 import type {Colors} from '../shell/theme';
 import {duration} from '../text/units';
 import {preciseTime, time} from '../time/format';
+import type {FellSilent} from './silence';
 import {after, axisStep, type TimelineModel, type View} from './timeline_model';
 
 export const OVERVIEW = 26,
@@ -77,6 +78,7 @@ export function draw({context, color, width, model, view, chosen, selecting}: Dr
       );
   });
 
+  if (model.fell) fell(pen, model.fell, x, width);
   messages(pen, width, model, view, x);
   edge(pen, x(model.from), 'opened', '--good-mark', width);
   if (chosen !== null && model.messages[chosen]) {
@@ -142,6 +144,25 @@ function axis(pen: Pen, width: number, view: View): void {
     const half = context.measureText(text).width / 2;
     if (x - half >= 0 && x + half <= width) label(pen, text, x, HEIGHT - 7, '--text-3', 'center');
   }
+}
+
+/** On the lane of whom it was: between the last sign of life and the first ping without an answer. */
+function fell(pen: Pen, its: FellSilent, x: (ms: number) => number, width: number): void {
+  const {context, color} = pen;
+  const top = its.leg === 0 ? TOP : MIDDLE + 1,
+    height = MIDDLE - TOP - 1;
+  const from = Math.max(0, x(its.from)),
+    to = Math.min(width, Math.max(x(its.to), from + 2));
+  if (to < 0 || from > width) return;
+  context.globalAlpha = 0.25;
+  context.fillStyle = color('--warn-mark');
+  context.fillRect(from, top, to - from, height);
+  context.globalAlpha = 1;
+  const half = (its.to - its.from) / 2;
+  const text = `fell silent ${time(its.from + half)} ± ${duration(half / 1000)}`;
+  const room = context.measureText(text).width / 2 + 8,
+    middle = Math.min(Math.max((from + to) / 2, room), width - room);
+  label(pen, text, middle, its.leg === 0 ? top + 34 : top + height - 26, '--warn', 'center', true);
 }
 
 function edge(pen: Pen, x: number, text: string, name: string, width: number): void {

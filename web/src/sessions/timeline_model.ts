@@ -1,7 +1,8 @@
 // The messages of a session on two lanes, from the flight recorder and, where they exist, from spans of single
 // messages. No drawing here.
 import type {RecordedMessage, Session, Span} from '../api/types';
-import {lastWords, unanswered} from './words';
+import {fellSilent, type FellSilent} from './silence';
+import {knownUntil, lastWords, unanswered} from './words';
 
 export interface TimelineModel {
   /** By time. */
@@ -13,6 +14,8 @@ export interface TimelineModel {
   forgotten: number | null;
   /** By side: silent from .. to the end, when that is worth saying. */
   silences: ([number, number] | null)[];
+  /** When a peer that is pinged stopped answering. */
+  fell: FellSilent | null;
 }
 
 const WORTH_SAYING = 3000;
@@ -22,9 +25,10 @@ export function timelineModel(
   recorder: readonly RecordedMessage[],
   spans: readonly Span[],
   now: number,
+  connection: Span | null = null,
 ): TimelineModel {
   const from = session.opened_ms,
-    to = session.ended_ms ?? now;
+    to = knownUntil(session, now);
   const first = recorder[0]?.time_ms ?? Infinity;
   const early: RecordedMessage[] = [];
   for (const span of spans) {
@@ -40,6 +44,7 @@ export function timelineModel(
     to: Math.max(to, from + 1),
     lost: unanswered(messages, to, session.end_reason === 'heartbeat_timeout'),
     forgotten: messages.length > 0 && seen > messages.length ? messages[0]!.time_ms : null,
+    fell: fellSilent(session, messages, connection, to),
     silences: ([0, 1] as const).map((side) => {
       const last = words[side];
       return last !== null && last !== undefined && to - last >= WORTH_SAYING && to > last ? [last, to] : null;

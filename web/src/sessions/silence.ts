@@ -1,0 +1,83 @@
+// When a peer fell silent: not a moment that anybody saw, but one between its last sign of life and the first ping that
+// it left unanswered. No React here: tested by itself.
+import type {RecordedMessage, Session, Span} from '../api/types';
+import {duration} from '../text/units';
+import {preciseTime, time} from '../time/format';
+import {unanswered} from './words';
+
+export interface FellSilent {
+  leg: 0 | 1;
+  /** Unix ms: its last sign of life … */
+  from: number;
+  /** … and the first ping that it did not answer. */
+  to: number;
+  /** What the last sign was. */
+  sign: 'message' | 'pong' | 'byte';
+}
+
+const LEG = ['client', 'server'] as const;
+const SIGNS = {message: 'its last message', pong: 'the last ping it answered', byte: 'its last byte'};
+
+export function fellSilent(
+  session: Session,
+  recorder: readonly RecordedMessage[],
+  connection: Span | null,
+  end_ms: number,
+): FellSilent | null {
+  const lost = unanswered(recorder, end_ms, session.end_reason === 'heartbeat_timeout');
+  let found: FellSilent | null = null;
+  for (const leg of [0, 1] as const) {
+    const first = firstOfLastRow(recorder, lost, leg);
+    if (first === null) continue;
+    const sign = lastSign(recorder, first, leg, exact(connection, leg));
+    if (sign && (!found || sign.from > found.from)) found = {leg, ...sign, to: recorder[first]!.time_ms};
+  }
+  return found;
+}
+
+/** The leg is pinged from the other side's lane: our pings to the client stand with the server's messages. */
+const pings = (one: RecordedMessage, leg: 0 | 1): boolean => one.type === 'ping' && one.injected && one.side !== leg;
+
+/** Index of the first of the unanswered pings at the end; null when the last that can be told was answered. */
+function firstOfLastRow(recorder: readonly RecordedMessage[], lost: ReadonlySet<number>, leg: 0 | 1): number | null {
+  let first: number | null = null;
+  for (let i = recorder.length - 1; i >= 0; i--) {
+    if (!pings(recorder[i]!, leg)) continue;
+    if (lost.has(i)) first = i;
+    else if (recorder[i]!.answered) break;
+  }
+  return first;
+}
+
+function lastSign(
+  recorder: readonly RecordedMessage[],
+  before: number,
+  leg: 0 | 1,
+  byte_ms: number | null,
+): Pick<FellSilent, 'from' | 'sign'> | null {
+  const limit = recorder[before]!.time_ms;
+  if (byte_ms !== null && byte_ms <= limit) return {from: byte_ms, sign: 'byte'};
+  for (let i = before - 1; i >= 0; i--) {
+    const one = recorder[i]!;
+    if (pings(one, leg) && one.answered) return {from: one.time_ms, sign: 'pong'};
+    if (one.side === leg && !one.injected) return {from: one.time_ms, sign: 'message'};
+  }
+  return null;
+}
+
+/** The proxy's own word of it, in the connection's span. */
+function exact(connection: Span | null, leg: 0 | 1): number | null {
+  const value = (key: string) => connection?.attributes.find((one) => one.key === key)?.value;
+  if (value('websocket.silent.leg') !== (leg === 0 ? 'client' : 'upstream')) return null;
+  const since = value('websocket.silent.since');
+  return typeof since === 'number' ? since * 1000 : null;
+}
+
+/** "The client fell silent at 14:02:49 ± 15 s: between …" */
+export function silentText({leg, from, to, sign}: FellSilent): string {
+  const half = (to - from) / 2;
+  return (
+    `The ${LEG[leg]} fell silent at ${time(from + half)} ± ${duration(half / 1000)}: ` +
+    `between ${preciseTime(from)}, ${SIGNS[sign]}, and ${preciseTime(to)}, the first ping it did not answer.`
+  );
+}

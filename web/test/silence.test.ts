@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import {it} from 'node:test';
+import type {RecordedMessage, Span} from '../src/api/types';
+import {fellSilent, silentText} from '../src/sessions/silence';
+import {timelineModel} from '../src/sessions/timeline_model';
+import {preciseTime, time} from '../src/time/format';
+import {recorder, world} from './fleet_data';
+
+const noon = new Date(2026, 2, 1, 12, 0, 0).getTime();
+const w = world(false, noon);
+const message = (time_ms: number, side: 0 | 1, more: Partial<RecordedMessage> = {}): RecordedMessage => ({
+  time_ms: noon + time_ms,
+  side,
+  type: 'text',
+  length: 10,
+  compressed: false,
+  injected: false,
+  answered: false,
+  ...more,
+});
+const ping = (time_ms: number, side: 0 | 1, answered: boolean) =>
+  message(time_ms, side, {type: 'ping', injected: true, answered});
+const ended = {...w.vanished, ended_ms: noon + 75_000, end_reason: 'heartbeat_timeout' as const};
+
+it('tells when a peer fell silent: between its last sign of life and the first ping without an answer', () => {
+  // Our pings to the client stand on the server's side. The server, too, is pinged, and answers.
+  const heard = [
+    ping(0, 1, true),
+    message(4000, 0),
+    ping(5000, 0, true),
+    ping(30_000, 1, false),
+    message(31_000, 1),
+    ping(35_000, 0, true),
+    ping(60_000, 1, false),
+  ];
+  const found = fellSilent(ended, heard, null, ended.ended_ms)!;
+  assert.deepEqual(found, {leg: 0, from: noon + 4000, to: noon + 30_000, sign: 'message'});
+  assert.equal(
+    silentText(found),
+    `The client fell silent at ${time(noon + 17_000)} ± 13 s: between ${preciseTime(noon + 4000)}, its last message, ` +
+      `and ${preciseTime(noon + 30_000)}, the first ping it did not answer.`,
+  );
+  // A ping that was answered after the last message is the later sign.
+  const answered = [message(4000, 0), ping(10_000, 1, true), ping(30_000, 1, false), ping(60_000, 1, false)];
+  assert.deepEqual(fellSilent(ended, answered, null, ended.ended_ms), {
+    leg: 0,
+    from: noon + 10_000,
+    to: noon + 30_000,
+    sign: 'pong',
+  });
+  // The proxy saw the last byte itself.
+  const connection = {
+    attributes: [
+      {key: 'websocket.silent.leg', value: 'client'},
+      {key: 'websocket.silent.since', value: (noon + 12_000) / 1000},
+    ],
+  } as unknown as Span;
+  assert.deepEqual(fellSilent(ended, answered, connection, ended.ended_ms), {
+    leg: 0,
+    from: noon + 12_000,
+    to: noon + 30_000,
+    sign: 'byte',
+  });
+  // A miss that was made good later is no silence.
+  const recovered = [message(0, 0), ping(10_000, 1, false), message(20_000, 0), ping(40_000, 1, true)];
+  assert.equal(fellSilent({...ended, end_reason: 'normal'}, recovered, null, ended.ended_ms), null);
+  // The server's leg: pings to it stand on the client's side.
+  const server = [message(2000, 1), ping(9000, 0, false), ping(39_000, 0, false)];
+  assert.equal(fellSilent(ended, server, null, ended.ended_ms)!.leg, 1);
+});
+
+it('puts it into the timeline of a session that died', () => {
+  const model = timelineModel(w.vanished, recorder(w, w.vanished), [], noon);
+  assert.equal(model.fell?.leg, 0);
+  assert.ok(model.fell.from < model.fell.to && model.fell.to < w.vanished.ended_ms!);
+});
