@@ -153,7 +153,9 @@ std::vector<model::Span> spans_of(const Exchange& exchange, std::string_view dia
   observer::RouteOptions options;
   options.sampling.ratio = sampling_ratio;
   options.heartbeat.client = options.heartbeat.upstream = false;
-  options.dialect = {observer::DialectOptions::Mode::fixed, dialect::find(dialect::built_in(), dialect), nullptr};
+  using Mode = observer::DialectOptions::Mode;
+  options.dialect = {dialect == "auto" ? Mode::automatic : Mode::fixed, dialect::find(dialect::built_in(), dialect),
+                     nullptr};
   const auto metrics = std::make_unique<model::RouteMetrics>();
   Spans spans;
   observer::Environment environment{
@@ -267,6 +269,29 @@ TEST(GoldenSpans, AreThoseThatWereReviewed) {
       expected.erase(number);
     }
     for (const auto& [number, what] : expected) ADD_FAILURE() << path << " has no span of #" << number << ' ' << what;
+  }
+}
+
+// A dialect that the messages tell begins with what was half said before they did.
+TEST(GoldenSpans, AreTheSameWhereTheMessagesTellTheDialect) {
+  const auto said = [](const std::vector<model::Span>& spans) {
+    std::string out;
+    for (const model::Span& span : spans)
+      if (!attribute(span, "websocket.invocation.number").empty())
+        out += span.name + ' ' + attribute(span, "websocket.invocation.status") + ' ' +
+               attribute(span, "websocket.chunk.count") + '\n';
+    return out;
+  };
+  for (const auto& [dialect, name] :
+       {std::pair("jsonrpc", "jsonrpc~content-length"), std::pair("stomp", "stomp~sockjs"), std::pair("stomp", "stomp"),
+        std::pair("mqtt", "mqtt~pieces")}) {
+    Exchange exchange = read(golden / (std::string(name) + ".jsonl"));
+    exchange.subprotocol.clear();
+    for (const Way& way : ways) {
+      const std::string known = said(spans_of(exchange, dialect, way));
+      EXPECT_FALSE(known.empty()) << name;
+      EXPECT_EQ(said(spans_of(exchange, "auto", way)), known) << name << ", " << way.name;
+    }
   }
 }
 
