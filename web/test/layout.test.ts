@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {it} from 'node:test';
 import type {Span} from '../src/api/types';
+import {flagsText} from '../src/traces/flags';
 import {criticalPath} from '../src/traces/critical_path';
 import {layoutTrace, visibleRows, type Row} from '../src/traces/layout';
 import {chunkTimes, streaming} from '../src/traces/streaming';
@@ -263,4 +264,12 @@ it('puts chunk marks where the proxy saw the chunks', () => {
   });
   assert.deepEqual([thinned.chunks, thinned.even, thinned.every, thinned.gap], [[0.5, 1, 2], false, 512, null]);
   assert.equal(call({}).even, true);
+});
+
+it('reads the flags of a span', () => {
+  assert.deepEqual([1, 0x303, 0x100].map(flagsText), [
+    'sampled (0x1)',
+    'sampled, random trace id, parent is remote (0x303)',
+    'not sampled, parent is local (0x100)',
+  ]);
 });

@@ -4,7 +4,8 @@ import {Button} from 'react-aria-components';
 import type {Attribute, Json, Trace} from '../api/types';
 import {Icon} from '../control/icon';
 import {Link} from '../route/link';
-import {count, duration, percent, shortId} from '../text/units';
+import {count, duration, percent, plural, shortId} from '../text/units';
+import {flagsText} from './flags';
 import {preciseTime, utc} from '../time/format';
 import type {Stretch} from './critical_path';
 import type {Layout, Row} from './layout';
@@ -137,10 +138,28 @@ export function SpanDetails({
               </dd>
             </>
           )}
+          {span.scope.schema_url && (
+            <>
+              <dt>Scope schema</dt>
+              <dd className="break">{span.scope.schema_url}</dd>
+            </>
+          )}
+          {span.resource_schema_url && (
+            <>
+              <dt>Resource schema</dt>
+              <dd className="break">{span.resource_schema_url}</dd>
+            </>
+          )}
           {span.trace_state && (
             <>
               <dt>Trace state</dt>
               <dd className="mono break">{span.trace_state}</dd>
+            </>
+          )}
+          {span.flags !== 0 && (
+            <>
+              <dt>Flags</dt>
+              <dd>{flagsText(span.flags)}</dd>
             </>
           )}
         </dl>
@@ -156,6 +175,7 @@ export function SpanDetails({
                   <span className="num faint">+{duration(nanoseconds(event.offset_ns) / 1e9)}</span>{' '}
                   <span className="break strong">{event.name || '(no name)'}</span>
                   {event.attributes.length > 0 && <Values list={event.attributes} />}
+                  <Dropped many={event.dropped_attributes} />
                 </li>
               ))}
               {span.events.length > 200 && <li className="faint">and {count(span.events.length - 200)} more</li>}
@@ -195,7 +215,9 @@ export function SpanDetails({
                   >
                     {link.trace_id}
                   </Link>
+                  {link.trace_state && <span className="mono faint break"> {link.trace_state}</span>}
                   {link.attributes.length > 0 && <Values list={link.attributes} />}
+                  <Dropped many={link.dropped_attributes} />
                 </li>
               ))}
             </ul>
@@ -239,13 +261,19 @@ function Values({list}: {list: readonly Attribute[]}) {
           <dt className="break">{one.key}</dt>
           <dd>
             <Value value={one.value} />
-            {one.type === 'bytes' && <span className="badge">base64</span>}
+            {one.type && <span className="badge">{TYPES[one.type]}</span>}
             {one.truncated && <span className="badge warn">cut</span>}
           </dd>
         </div>
       ))}
     </dl>
   );
+}
+
+const TYPES = {int: 'integer', double: 'number', bytes: 'bytes, base64'};
+
+function Dropped({many}: {many: number | undefined}) {
+  return many ? <p className="faint">{plural(many, 'attribute')} dropped before it came here.</p> : null;
 }
 
 const LONG = 400;
