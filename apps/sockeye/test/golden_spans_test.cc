@@ -237,6 +237,17 @@ std::vector<std::pair<std::string, fs::path>> exchanges() {
   return out;
 }
 
+// As many marks as chunks (no exchange has so many that they are thinned), and the last one is the last chunk.
+void expect_times_of_chunks(const model::Span& span, const fs::path& path) {
+  std::istringstream list(attribute(span, "websocket.chunk.times"));
+  std::size_t marks = 0;
+  double sum = 0;
+  for (std::string number; std::getline(list, number, ','); ++marks) sum += std::stod(number) / 1e6;
+  EXPECT_EQ(std::to_string(marks), attribute(span, "websocket.chunk.count")) << path << ' ' << span.name;
+  if (marks == 0) return;
+  EXPECT_NEAR(sum, std::stod(attribute(span, "websocket.time_to_last_chunk")), 2e-6) << path << ' ' << span.name;
+}
+
 TEST(GoldenSpans, AreThoseThatWereReviewed) {
   for (const auto& [dialect, path] : exchanges()) {
     std::map<std::string, std::string> expected;  // by number
@@ -255,7 +266,9 @@ TEST(GoldenSpans, AreThoseThatWereReviewed) {
     }
     for (const model::Span& span : spans_of(read(path), dialect, ways[0])) {
       const std::string number = attribute(span, "websocket.invocation.number");
-      if (number.empty() || span.name == "websocket.invocation.interim") continue;
+      if (number.empty()) continue;
+      expect_times_of_chunks(span, path);
+      if (span.name == "websocket.invocation.interim") continue;
       const std::string is = span.name + ' ' + attribute(span, "websocket.invocation.opened_by") + ' ' +
                              attribute(span, "websocket.invocation.status") + ' ' +
                              attribute(span, "websocket.chunk.count");

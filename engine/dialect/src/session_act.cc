@@ -272,7 +272,7 @@ void Session::State::bind_keys(const Reading& r, std::uint32_t slot, const Verb&
 
 void Session::State::add_chunk(const Reading& r, std::uint32_t slot, const Verb& verb) {
   Invocation& invocation = table[slot].invocation;
-  const std::optional<base::Duration> since = invocation.chunks.add(r.now, r.bytes);
+  const std::optional<base::Duration> since = invocation.add_chunk(r.now, r.bytes);
   invocation.reply_bytes += r.bytes;
   if (!verb.lane.empty()) {
     for (model::Chunks& lane : invocation.lanes) {

@@ -228,10 +228,18 @@ bool Meaning::keeps(const Invocation& invocation) const {
   return sampling.keep_slow > base::Duration::zero() && invocation.ended - invocation.opened >= sampling.keep_slow;
 }
 
+// It has a span, or may yet have one by how it ends.
+bool Meaning::may_export(const Invocation& invocation) const {
+  const SamplingOptions& sampling = options_.sampling;
+  return environment_.spans != nullptr && ((invocation.trace_flags & 1U) != 0 || sampling.keep_errors ||
+                                           sampling.keep_stuck || sampling.keep_slow > base::Duration::zero());
+}
+
 void Meaning::opened(Invocation& invocation) {
   ++invocations_;
   invocation.message = messages_[model::index(invocation.opened_by)];
   place(invocation);
+  invocation.times_kept = may_export(invocation);
   signal::count_opened(*opening_->metrics, invocation);
   if (may_insert()) {
     Workbench& bench = *environment_.workbench;

@@ -99,6 +99,7 @@ class Meaning final : private dialect::Listener {
   void put_context(model::Side from, base::Bytes message);
   void place(model::Invocation&);
   [[nodiscard]] bool keeps(const model::Invocation&) const;
+  [[nodiscard]] bool may_export(const model::Invocation&) const;
   void remember_event(std::string_view what, std::string_view type, base::Time at);
   void end_burst(Burst&);
   void report_open(base::Time now);

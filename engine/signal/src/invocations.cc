@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string>
 
 #include "begin_span.h"
@@ -19,6 +20,7 @@ using model::InvocationStatus;
 using model::Span;
 
 constexpr std::string_view voice = "audio";
+constexpr std::size_t max_chunk_times = 2047;  // bytes; some stores of traces cut an attribute at 2,048
 
 // Attribute keys are literals, so lanes have some when they are in this table; of any other, the first_chunk event says
 // the same.
@@ -82,6 +84,37 @@ void put_perceived(Span& span, const Invocation& invocation) {
   put_text(span, "websocket.time_to_first_chunk.anchor", invocation.anchor_name);
 }
 
+// "FIRST,NEXT,…" in whole microseconds. Their sums are rounded, not they themselves, so that no error adds up.
+std::string spell(const model::ChunkTimes& times) {
+  std::string out;
+  double sum = 0;  // microseconds
+  std::int64_t told = 0;
+  for (const float mark : times.marks()) {
+    sum += static_cast<double>(mark) * 1e6;
+    const std::int64_t now = std::llround(sum);
+    if (!out.empty()) out += ',';
+    out += std::to_string(now - told);
+    told = now;
+  }
+  return out;
+}
+
+void put_chunk_times(Span& span, const model::ChunkTimes& times) {
+  if (times.marks().empty()) return;
+  std::string text = spell(times);
+  std::uint64_t every = times.every();
+  if (text.size() > max_chunk_times) {  // pauses of many seconds between hundreds of chunks
+    model::ChunkTimes fewer = times;
+    do {
+      fewer.thin();
+      text = spell(fewer);
+    } while (text.size() > max_chunk_times);
+    every = fewer.every();
+  }
+  put(span, "websocket.chunk.times", std::move(text));
+  if (every > 1) put_count(span, "websocket.chunk.times.every", every);
+}
+
 void put_progress(Span& span, const Invocation& invocation) {
   put_count(span, "websocket.invocation.request_bytes", invocation.request_bytes);
   put_count(span, "websocket.invocation.reply_bytes", invocation.reply_bytes);
@@ -95,6 +128,7 @@ void put_progress(Span& span, const Invocation& invocation) {
     put(span, "websocket.chunk.interval.mean", base::seconds(chunks.mean_interval()));
     put(span, "websocket.chunk.interval.max", base::seconds(chunks.longest_interval));
   }
+  put_chunk_times(span, invocation.chunk_times);
   for (const LaneKeys& keys : lane_keys) {
     const Chunks* const lane = invocation.lane(keys.lane);
     if (lane == nullptr) continue;

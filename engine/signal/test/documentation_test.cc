@@ -121,7 +121,8 @@ TEST(Documentation, ListsEverySpanAttribute) {
     invocation.trigger = invocation.anchor_name = "vad";
     invocation.cancel_requested = true;
     invocation.anchor = invocation.opened;
-    for (int i = 0; i < 3; ++i) invocation.chunks.add(invocation.opened + i * i * i * 1s, 1);  // a pause among them
+    invocation.times_kept = true;
+    for (int i = 0; i < 300; ++i) invocation.add_chunk(invocation.opened + (i < 200 ? i : i + 100) * 1s, 1);  // a pause
     invocation.lanes[0] = invocation.chunks;
     invocation.lanes[0].lane = lane;
     Belonging belonging;

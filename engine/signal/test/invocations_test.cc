@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <map>
+#include <sstream>
 #include <string>
+#include <vector>
 
 namespace sockeye::signal::invocations_test {
 namespace {
@@ -154,6 +157,73 @@ TEST(InvocationSpan, WithoutChunksOrAnchorThereIsNothingToSayOfThem) {
   for (const auto& [key, value] : all) EXPECT_EQ(key.find("time_to"), std::string::npos) << key;
   i.chunks.add(at(1s), 1);
   EXPECT_EQ(attribute(build(i), "websocket.chunk.interval.mean"), "(none)") << "one chunk has no interval";
+}
+
+// The offsets that a reader of websocket.chunk.times gets, in microseconds.
+std::vector<std::int64_t> offsets(const model::Span& span) {
+  std::vector<std::int64_t> out;
+  std::istringstream list(attribute(span, "websocket.chunk.times"));
+  std::int64_t sum = 0;
+  for (std::string number; std::getline(list, number, ',');) out.push_back(sum += std::stoll(number));
+  return out;
+}
+
+Invocation stream(std::size_t chunks, base::Duration interval) {
+  Invocation i;
+  i.operation = "stream";
+  i.opened = at(0s);
+  i.times_kept = true;
+  for (std::size_t n = 1; n <= chunks; ++n) i.add_chunk(at(static_cast<std::int64_t>(n) * interval), 1);
+  i.ended = i.chunks.last;
+  return i;
+}
+
+TEST(InvocationSpan, SaysWhenEachChunkCame) {
+  Invocation i = stream(0, 0s);
+  EXPECT_EQ(attribute(build(i), "websocket.chunk.times"), "(none)");
+  for (const base::Duration when : {210'400us, 250'412us, 250'412us, 290'400us}) i.add_chunk(at(when), 1);
+  EXPECT_EQ(attribute(build(i), "websocket.chunk.times"), "210400,40012,0,39988");
+  EXPECT_EQ(attribute(build(i), "websocket.chunk.times.every"), "(none)");
+  EXPECT_EQ(attribute(interim_span(facts, i, connection_id, 0, {}, at(2s), wall), "websocket.chunk.times"),
+            "210400,40012,0,39988");
+  i = Invocation();
+  i.add_chunk(at(1s), 1);
+  EXPECT_EQ(attribute(build(i), "websocket.chunk.times"), "(none)")
+      << "they are kept only where somebody may want them";
+}
+
+TEST(InvocationSpan, TimesOfChunksStayExactAfterHoursAndAThirdOfAMicrosecond) {
+  EXPECT_EQ(offsets(build(stream(256, 333ns))).back(), 85) << "256 * 0.333";
+  Invocation i = stream(3, 4h);
+  i.add_chunk(at(12h + 20ms), 1);
+  EXPECT_EQ(offsets(build(i)),
+            (std::vector<std::int64_t>{14'400'000'000, 28'800'000'000, 43'200'000'000, 43'200'020'000}));
+}
+
+TEST(InvocationSpan, TimesOfChunksAreThinnedEvenlyOverALongReply) {
+  for (const std::size_t chunks : {256U, 257U, 258U, 511U, 512U, 513U, 1000U, 1025U, 100'000U}) {
+    const auto span = build(stream(chunks, 20ms));
+    const std::string told = attribute(span, "websocket.chunk.times.every");
+    const std::size_t every = told == "(none)" ? 1 : std::stoul(told);
+    const auto marks = offsets(span);
+    EXPECT_EQ(every == 1, chunks == 256) << chunks;
+    ASSERT_EQ(marks.size(), (chunks - 1) / every + 1) << chunks << ": one for each 1 + n * every";
+    EXPECT_GE(marks.size(), 128U) << chunks;
+    EXPECT_LE(marks.size(), 256U) << chunks;
+    for (std::size_t mark = 0; mark < marks.size(); ++mark) {
+      const auto when = static_cast<double>(mark * every + 1) * 20'000;
+      ASSERT_NEAR(static_cast<double>(marks[mark]), when, 1 + when * 1e-7) << chunks << " #" << mark;
+    }
+  }
+}
+
+TEST(InvocationSpan, TimesOfChunksHaveABoundInBytes) {
+  const auto span = build(stream(256, 100s));  // nine digits each
+  EXPECT_LE(attribute(span, "websocket.chunk.times").size(), 2047U);
+  EXPECT_EQ(attribute(span, "websocket.chunk.times.every"), "2");
+  const auto marks = offsets(span);
+  ASSERT_EQ(marks.size(), 128U);
+  EXPECT_EQ(marks.back(), 255 * 100'000'000LL);
 }
 
 TEST(InvocationSpan, Status) {

@@ -11,6 +11,7 @@
 
 #include "sockeye/base/ids.h"
 #include "sockeye/base/time.h"
+#include "sockeye/model/chunk_times.h"
 #include "sockeye/model/frame.h"
 #include "sockeye/model/span.h"
 
@@ -97,7 +98,9 @@ struct Invocation {
   bool cancel_requested = false;
   std::string error_type;  // "" none
 
-  Chunks chunks;                          // all of them
+  Chunks chunks;            // all of them
+  bool times_kept = false;  // when each of them came is kept too: set by who builds spans
+  ChunkTimes chunk_times;
   std::array<Chunks, max_lanes> lanes{};  // the first ones named
   std::uint64_t request_bytes = 0;        // payload of the opening message
   std::uint64_t reply_bytes = 0;          // of chunks and the end
@@ -119,6 +122,12 @@ struct Invocation {
   std::uint16_t reports = 0;  // interim records so far
   std::uint16_t account = 0;  // of model::OperationTable, for who counts
 
+  // One more piece of the reply; as Chunks::add().
+  std::optional<base::Duration> add_chunk(base::Time now, std::uint64_t size) {
+    const auto since = chunks.add(now, size);
+    if (times_kept) chunk_times.add(since.value_or(now - opened));
+    return since;
+  }
   [[nodiscard]] const Chunks* lane(std::string_view which) const {
     for (const Chunks& each : lanes)
       if (each.count != 0 && each.lane == which) return &each;
