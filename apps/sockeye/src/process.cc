@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <array>
@@ -33,7 +34,7 @@ std::optional<double> stat_field(std::string_view stat, unsigned index) {
   const auto bracket = stat.rfind(')');
   if (bracket == std::string_view::npos) return std::nullopt;
   stat.remove_prefix(bracket + 1);
-  for (unsigned at = 2; at < index; ++at) {
+  for (unsigned at = 3; at < index; ++at) {
     const auto space = stat.find(' ', 1);
     if (space == std::string_view::npos) return std::nullopt;
     stat.remove_prefix(space);
@@ -44,21 +45,10 @@ std::optional<double> stat_field(std::string_view stat, unsigned index) {
   return value;
 }
 
-// Seconds since 1970 at which the machine booted.
-std::optional<double> boot_time() {
-  const int fd = ::open("/proc/stat", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return std::nullopt;
-  std::string text;
-  std::array<char, 16384> chunk{};
-  for (ssize_t got = 0; (got = ::read(fd, chunk.data(), chunk.size())) > 0;)
-    text.append(chunk.data(), static_cast<std::size_t>(got));
-  ::close(fd);
-  const auto at = text.find("\nbtime ");
-  if (at == std::string::npos) return std::nullopt;
-  double value = 0;
-  const char* begin = text.data() + at + 7;
-  if (std::from_chars(begin, text.data() + text.size(), value).ec != std::errc()) return std::nullopt;
-  return value;
+double clock_seconds(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
 std::optional<double> open_descriptors() {
@@ -94,7 +84,8 @@ std::vector<MetricFamily> process_families() {
   if (::getrusage(RUSAGE_SELF, &usage) == 0)
     cpu = static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
           static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-  static const std::optional<double> booted = boot_time();
+  // Once: when the clock is set later, the process does not begin at another time.
+  static const double booted = clock_seconds(CLOCK_REALTIME) - clock_seconds(CLOCK_BOOTTIME);
   const auto started = scaled(stat_field(stat, 22), 1 / hertz);
   rlimit limit{};
   std::optional<double> most;
@@ -107,9 +98,9 @@ std::vector<MetricFamily> process_families() {
   add(out, "process_open_fds", "Open file descriptors.", "", MetricType::gauge, open_descriptors());
   add(out, "process_max_fds", "Most file descriptors that may be open.", "", MetricType::gauge, most);
   add(out, "process_threads", "Threads.", "", MetricType::gauge, stat_field(stat, 20));
-  if (booted && started)
+  if (started)
     add(out, "process_start_time_seconds", "Unix time at which the process began.", "seconds", MetricType::gauge,
-        *booted + *started);
+        booted + *started);
   return out;
 }
 
