@@ -190,7 +190,7 @@ it('a client that froze: its misses show, then why it was closed and what came b
     'ended',
     15_000,
   );
-  assert.deepEqual([ended.end_reason, ended.initiator, ended.misses], ['heartbeat_timeout', 'network', 3]);
+  assert.deepEqual([ended.end_reason, ended.initiator, ended.misses], ['heartbeat_timeout', 'proxy', 3]);
   const detail = await one.api(`/sessions/${id}`);
   const pings = detail.recorder.filter((each: Json) => each.type === 'ping' && each.injected && each.side === 1);
   assert.ok(pings.length >= 3, JSON.stringify(detail.recorder));

@@ -1,7 +1,9 @@
 // H1 with peers that really freeze: SIGSTOP keeps their TCP alive and their application dead.
 import assert from 'node:assert/strict';
+import {once} from 'node:events';
+import type {AddressInfo} from 'node:net';
 import {describe, it} from 'node:test';
-import type {WebSocket} from 'ws';
+import {type WebSocket, WebSocketServer} from 'ws';
 import {eventually, Lateness, pause, pool} from '../lib/wait.js';
 import {
   backend,
@@ -45,7 +47,7 @@ describe('a frozen peer', () => {
       async () =>
         (await metrics(one)).sum('websocket_closes_total', {
           code: '1001',
-          initiator: 'network',
+          initiator: 'proxy',
           reason: 'heartbeat_timeout',
         }) === 1,
     );
@@ -119,6 +121,86 @@ describe('a frozen peer', () => {
     const counted = await metrics(one);
     assert.equal(counted.sum('websocket_pong_missed_total'), 0);
     assert.equal(counted.sum('websocket_connections_active'), 1);
+  });
+});
+
+describe('a busy peer that answers no ping', () => {
+  // Three seconds without a byte make a peer silent here.
+  const quick = {interval: '200ms', timeout: '1s', misses: 3};
+
+  // Speaks until told otherwise, and answers no ping.
+  const talking = async (route: object) => {
+    const server = await backend();
+    const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${server.port}`, heartbeat: route}]});
+    const client = await connected(`ws://127.0.0.1:${one.port}/`, {autoPong: false});
+    const timer = setInterval(() => client.send('busy'), 50);
+    cleanup(() => clearInterval(timer));
+    return {server, one, client, silence: () => clearInterval(timer)};
+  };
+
+  it('is alive: its pongs are late, it is not closed, and nobody says otherwise', async () => {
+    const {server, one, client, silence} = await talking({...quick, upstream: false});
+    const counter = async (name: string) => (await metrics(one)).sum(name, {leg: 'client'});
+    await eventually(
+      'more late pongs than misses',
+      async () => {
+        return (await counter('websocket_pong_late_total')) > quick.misses;
+      },
+      20_000,
+    );
+    assert.ok((await counter('websocket_pong_missed_total')) > quick.misses, 'missed all the same');
+    assert.equal(await counter('websocket_heartbeat_timeouts_total'), 0);
+    const [row] = (await one.sessions()).sessions;
+    assert.equal(row?.legs.client.silent, false);
+    assert.ok((row?.legs.client.late_total ?? 0) > quick.misses);
+    assert.equal(server.closes.length, 0);
+    assert.equal(logLines(one, /heartbeat|dead|silent/i).length, 0, one.log);
+    // Then it is silent indeed, and told so.
+    silence();
+    const end = await closed(client, 20_000);
+    assert.equal(end.code, 1001);
+    assert.match(end.reason, /^heartbeat timeout: nothing from the client for \d/);
+    assert.equal(await counter('websocket_heartbeat_timeouts_total'), 1);
+    const last = (await one.sessions()).ended[0]?.close;
+    assert.equal(last?.initiator, 'proxy');
+    assert.equal(last?.silent?.leg, 'client');
+  });
+
+  it('is alive on the other leg too', async () => {
+    const server = new WebSocketServer({host: '127.0.0.1', port: 0, autoPong: false});
+    cleanup(() => server.close());
+    server.on('connection', (socket) => {
+      const timer = setInterval(() => socket.send('busy'), 50);
+      socket.on('close', () => clearInterval(timer));
+      cleanup(() => socket.terminate());
+    });
+    await once(server, 'listening');
+    const {port} = server.address() as AddressInfo;
+    const one = await proxy({routes: [{upstream: `ws://127.0.0.1:${port}`, heartbeat: {...quick, client: false}}]});
+    const client = await connected(`ws://127.0.0.1:${one.port}/`);
+    const counter = async (name: string) => (await metrics(one)).sum(name, {leg: 'upstream'});
+    await eventually(
+      'more late pongs than misses',
+      async () => {
+        return (await counter('websocket_pong_late_total')) > quick.misses;
+      },
+      20_000,
+    );
+    assert.equal(await counter('websocket_heartbeat_timeouts_total'), 0);
+    assert.equal(client.readyState, client.OPEN);
+  });
+
+  it('is only reported once it is silent, where the route says so', async () => {
+    const {server, one, client, silence} = await talking({...quick, upstream: false, on_dead: 'report'});
+    silence();
+    const leg = async () => (await one.sessions()).sessions[0]?.legs.client;
+    await eventually('a miss more than allowed', async () => ((await leg())?.misses ?? 0) > quick.misses, 20_000);
+    assert.equal((await leg())?.silent, true);
+    assert.equal((await metrics(one)).sum('websocket_heartbeat_timeouts_total', {leg: 'client'}), 1);
+    assert.equal(logLines(one, /goes on: heartbeat timeout: nothing from the client/).length, 1, one.log);
+    assert.equal(server.closes.length, 0);
+    assert.equal(String(await roundTrip(client, 'still here')), 'still here');
+    assert.equal((await leg())?.silent, false);
   });
 });
 

@@ -63,7 +63,9 @@ void leg(Json& json, const observer::LegView& view, std::uint64_t buffered, base
   seconds(json, "rtt_seconds", view.rtt);
   seconds(json, "rtt_min_seconds", view.rtt_min);
   json.key("misses").number(std::uint64_t{view.misses});
+  json.key("silent").boolean(view.silent);
   json.key("missed_total").number(view.missed_total);
+  json.key("late_total").number(view.late_total);
   seconds(json, "peer_ping_interval_seconds", view.peer_ping_interval);
   seconds(json, "last_received_seconds", now - view.last_received);
   json.key("buffered_bytes").number(buffered);
@@ -130,6 +132,15 @@ void fields(Json& json, const SessionRow& row) {
   json.key("why").text(model::name(view.close->why));
   json.key("reason").text(view.close->reason);
   json.close('}');
+  json.key("silent");
+  if (const auto& close = *view.close; close.silent) {
+    const auto after = std::chrono::duration_cast<std::chrono::milliseconds>(close.silent_since - view.opened).count();
+    json.open('{').key("leg").text(model::leg_name(*close.silent));
+    json.key("since").text(iso8601(row.opened_unix_ms + static_cast<std::uint64_t>(std::max<std::int64_t>(after, 0))));
+    json.close('}');
+  } else {
+    json.null();
+  }
 }
 
 double rank(const SessionRow& row, SessionSort sort) {

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
+#include "sockeye/base/json.h"
+
 namespace sockeye::app {
 namespace {
 
@@ -34,6 +36,7 @@ class Sessions : public ::testing::Test {
     row.view.legs[0].rtt_min = 1ms;
     row.view.legs[0].misses = 1;
     row.view.legs[0].missed_total = 2;
+    row.view.legs[0].late_total = 1;
     row.buffered = {10, 32};
     row.age_ms = 90500;
     row.opened_unix_ms = now_ms - 90500;
@@ -93,7 +96,9 @@ TEST_F(Sessions, TellsAllOfARow) {
   EXPECT_EQ(double(client["rtt_seconds"]), 0.001235);
   EXPECT_EQ(double(client["rtt_min_seconds"]), 0.001);
   EXPECT_EQ(std::uint64_t(client["misses"]), 1U);
+  EXPECT_FALSE(bool(client["silent"]));
   EXPECT_EQ(std::uint64_t(client["missed_total"]), 2U);
+  EXPECT_EQ(std::uint64_t(client["late_total"]), 1U);
   EXPECT_EQ(double(client["last_received_seconds"]), 1.5);
   EXPECT_EQ(std::uint64_t(client["buffered_bytes"]), 10U);
   EXPECT_TRUE(s["legs"]["upstream"]["rtt_seconds"].is_null());
@@ -108,12 +113,16 @@ TEST_F(Sessions, EndedOnesSayHow) {
   gone.view.state = model::SessionState::closed;
   gone.view.close = model::CloseInfo{1001, model::Initiator::proxy, model::EndReason::heartbeat_timeout, "no pong"};
   const auto document = parse(sessions_json({}, {gone}, {}, now_ms));
+  gone.view.close->silent = model::Side::server;
+  gone.view.close->silent_since = gone.view.opened + 1500ms;
   const auto close = document["ended"].at(0)["close"];
   EXPECT_EQ(std::uint64_t(close["code"]), 1001U);
   EXPECT_EQ(std::string_view(close["initiator"]), "proxy");
   EXPECT_EQ(std::string_view(close["why"]), "heartbeat_timeout");
   EXPECT_EQ(std::string_view(close["reason"]), "no pong");
 }
+  EXPECT_EQ(std::string_view(close["silent"]["leg"]), "upstream");
+  EXPECT_EQ(std::string_view(close["silent"]["since"]), base::iso8601(gone.opened_unix_ms + 1500));
 
 TEST_F(Sessions, WhatPeersSendCannotBreakTheJson) {
   auto one = row(1);

@@ -181,7 +181,7 @@ void LiveConnection::feed(Side from, Bytes bytes, Time now) {
   };
 
   Batch batch(s.counts, *opening_.metrics, model::index(from));
-  bool alive = false;  // anything but pongs to our pings came
+  bool alive = false;  // anything but whole pongs to our pings came
   Bytes rest = bytes;
   Anomaly violation = Anomaly::none;
   while (!rest.empty()) {
@@ -199,6 +199,7 @@ void LiveConnection::feed(Side from, Bytes bytes, Time now) {
       kept = rest.data();
       break;
     }
+      alive = true;
     if (!piece.held.empty()) [[unlikely]] {
       std::memcpy(lead.data(), piece.held.data(), piece.held.size());
       lead_left = {lead.data(), piece.held.size()};

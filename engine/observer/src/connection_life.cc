@@ -28,6 +28,14 @@ EndReason why_ended(Anomaly kind) {
   return code == 1008 || code == 1009 ? EndReason::limit : EndReason::protocol_error;
 }
 
+// "heartbeat timeout: nothing from the client for 70 s".
+std::string silence_in_words(Side side, base::Duration silence) {
+  const auto tenths = std::chrono::duration_cast<std::chrono::milliseconds>(silence).count() / 100;
+  std::string text = std::to_string(tenths / 10);
+  if (tenths < 100) text += "." + std::to_string(tenths % 10);
+  return "heartbeat timeout: nothing from the " + std::string(model::leg_name(side)) + " for " + text + " s";
+}
+
 }  // namespace
 
 void LiveConnection::begin_close(std::uint16_t code, Initiator by, EndReason why, std::string_view reason) {
@@ -205,15 +213,27 @@ void LiveConnection::beat(Side side, Time now) {
       continue;
     }
     l.wants_boundary = l.close_waits;
-    opening_.metrics->pong_missed[model::index(side)].add();
-    if (!l.heartbeat.miss()) continue;
-    // The peer is as good as gone, and so is what lies between us: nobody decided this end. Its leg gets the Close if
-    // it can; inside a frame it cannot, and then there is nothing worth flushing to a dead peer.
-    const Parting words{.code = 1001, .reason = "heartbeat timeout"};
-    begin_close(words.code, Initiator::network, EndReason::heartbeat_timeout, words.reason);
-    if (!at_boundary(side)) finish_leg(side, Finish::abort);
-    return happened(Event::dead, side, words, now);
+    model::RouteMetrics& metrics = *opening_.metrics;
+    metrics.pong_missed[model::index(side)].add();
+    const auto miss = l.heartbeat.miss();
+    if (miss == session::Heartbeat::Miss::late) metrics.pong_late[model::index(side)].add();
+    if (miss != session::Heartbeat::Miss::last) continue;
+    metrics.heartbeat_timeouts[model::index(side)].add();
+    outlet_->silent(side, l.last_received, now);
+    if (opening_.options->heartbeat.on_dead == HeartbeatOptions::OnDead::close) return give_up_on(side, now);
   }
+}
+
+// Ends the session because one peer is silent: our decision, whatever became of it. Its leg gets the Close if it can;
+// inside a frame it cannot, and then there is nothing worth flushing to it.
+void LiveConnection::give_up_on(Side side, Time now) {
+  const Time since = leg(side).last_received;
+  const std::string reason = silence_in_words(side, now - since);
+  begin_close(1001, Initiator::proxy, EndReason::heartbeat_timeout, reason);
+  close_->silent = side;
+  close_->silent_since = since;
+  if (!at_boundary(side)) finish_leg(side, Finish::abort);
+  happened(Event::silent, side, {.code = 1001, .reason = reason}, now);
 }
 
 Time LiveConnection::next_deadline() const {
@@ -248,7 +268,8 @@ signal::ConnectionFigures LiveConnection::figures() const {
     out.counts[i] = streams_[i].counts;
     out.pings[i] = {.rtt_last = legs_[i].heartbeat.rtt(),
                     .rtt_min = legs_[i].heartbeat.rtt_min(),
-                    .missed = legs_[i].heartbeat.missed_total()};
+                    .missed = legs_[i].heartbeat.missed_total(),
+                    .late = legs_[i].heartbeat.late_total()};
     out.longest_gap[i] = streams_[i].gaps.longest();
   }
   out.anomalies = anomalies_;
@@ -306,7 +327,8 @@ void LiveConnection::finish(Time now) {
   if (!opening_.traced()) return;
   Environment& environment = *opening_.environment;
   const signal::Interval interval{environment.wall.unix_ns(opening_.opened), environment.wall.unix_ns(now)};
-  model::Span span = signal::connection_span(facts(), opening_.connection_place(), interval, figures());
+  model::Span span =
+      signal::connection_span(facts(), opening_.connection_place(), interval, figures(), environment.wall);
   if (meaning_) meaning_->describe(span);
   environment.spans->offer(std::move(span));
 }
@@ -334,7 +356,9 @@ SessionView LiveConnection::view(Time) const {
                    .peer_ping_interval = heartbeat.peer_interval(),
                    .misses = heartbeat.misses(),
                    .missed_total = heartbeat.missed_total(),
+                   .silent = heartbeat.silent(),
                    .last_received = legs_[i].last_received};
+                   .late_total = heartbeat.late_total(),
     out.last_message[i] = streams_[i].gaps.last();
     out.longest_gap[i] = streams_[i].gaps.longest();
   }

@@ -145,6 +145,7 @@ class LiveConnection final : public Connection {
   void send_ping(model::Side to, base::Time now);
   void beat(model::Side side, base::Time now);
   void emit_segment(base::Time now);
+  void give_up_on(model::Side side, base::Time now);
   [[nodiscard]] signal::ConnectionFigures figures() const;
   [[nodiscard]] bool over() const { return legs_[0].finished && legs_[1].finished; }
   [[nodiscard]] model::SessionState state() const {

@@ -80,7 +80,8 @@ TEST(Heartbeat, frozen_peer_is_closed_at_the_second_miss) {
     const auto got = frames(rig.to(dead));
     EXPECT_EQ(got.back().opcode, Opcode::close);
     EXPECT_EQ(got.back().code(), 1001);
-    EXPECT_EQ(got.back().payload.substr(2), "heartbeat timeout");
+    EXPECT_EQ(got.back().payload.substr(2),
+              "heartbeat timeout: nothing from the " + std::string(model::leg_name(dead)) + " for 69 s");
     EXPECT_EQ(frames(rig.to(alive)).back().code(), 1001);
     EXPECT_EQ(pings.back().when, last_good + 30s + 30s + 10s);  // ping, ping, timeout
     EXPECT_TRUE(rig.was_finished(dead, Finish::flush));
@@ -88,20 +89,93 @@ TEST(Heartbeat, frozen_peer_is_closed_at_the_second_miss) {
     EXPECT_EQ(rig.metrics->pong_missed[model::index(dead)].value(), 2U);
     EXPECT_EQ(rig.metrics->pong_missed[model::index(alive)].value(), 0U);
     EXPECT_EQ(rig.connection->close_info()->why, model::EndReason::heartbeat_timeout);
-    EXPECT_EQ(rig.connection->close_info()->initiator, model::Initiator::network);
+    EXPECT_EQ(rig.connection->close_info()->initiator, model::Initiator::proxy);
     EXPECT_EQ(rig.connection->close_info()->code, 1001);
+    EXPECT_EQ(rig.connection->close_info()->silent, dead);
+    EXPECT_EQ(rig.connection->close_info()->silent_since, last_good + 5ms) << "its last pong";
+    EXPECT_EQ(rig.told_silent, (std::vector{std::pair(dead, last_good + 5ms)}));
+    EXPECT_EQ(rig.metrics->heartbeat_timeouts[model::index(dead)].value(), 1U);
+    EXPECT_EQ(rig.metrics->heartbeat_timeouts[model::index(alive)].value(), 0U);
+    rig.connection->finish(rig.now);
+    const auto& span = rig.spans.spans.back();
+    const auto attribute = [&](std::string_view key) {
+      for (const auto& [name, value] : span.attributes)
+        if (name == key) return value;
+      return model::AttributeValue(false);
+    };
+    EXPECT_EQ(attribute("websocket.silent.leg"), model::AttributeValue(std::string(model::leg_name(dead))));
+    EXPECT_NEAR(std::get<double>(attribute("websocket.silent.since")),
+                static_cast<double>(rig.environment.wall.unix_ns(last_good + 5ms)) / 1e9, 0.001);
     EXPECT_EQ(rig.connection->next_deadline(), base::never);
   }
 }
 
-TEST(Heartbeat, talking_is_no_pong) {
-  Beating rig;
-  rig.open();
-  for (int i = 0; i < 300 && rig.finished[0].empty(); ++i) {
-    rig.feed(Side::client, text(Side::client, "blah"));
-    rig.live(1s, {Side::server});
+TEST(Heartbeat, a_peer_that_talks_lives_however_long_it_answers_no_ping) {
+  for (const Side busy : {Side::client, Side::server}) {
+    Beating rig;
+    rig.open();
+    for (int i = 0; i < 6 * 3600; ++i) {
+      rig.feed(busy, text(busy, "blah"));
+      rig.live(1s, {model::other(busy)});
+    }
+    const std::size_t leg = model::index(busy);
+    ASSERT_FALSE(rig.connection->close_info());
+    EXPECT_EQ(rig.injected[leg].size(), 6 * 3600 / 60U) << "one every two intervals, as for any busy peer";
+    EXPECT_EQ(rig.metrics->pong_missed[leg].value(), rig.injected[leg].size());
+    EXPECT_EQ(rig.metrics->pong_late[leg].value(), rig.injected[leg].size());
+    EXPECT_EQ(rig.metrics->heartbeat_timeouts[leg].value(), 0U);
+    const auto view = rig.view().legs[leg];
+    EXPECT_EQ(view.misses, 0U);
+    EXPECT_FALSE(view.silent);
+    EXPECT_EQ(view.missed_total, view.late_total);
+    EXPECT_TRUE(rig.told_silent.empty());
+    // And then it falls silent.
+    const base::Time last = rig.now - 1s;
+    rig.live(5min, {model::other(busy)});
+    ASSERT_TRUE(rig.connection->close_info());
+    EXPECT_EQ(rig.connection->close_info()->silent, busy);
+    EXPECT_EQ(rig.connection->close_info()->silent_since, last);
+    EXPECT_LE(rig.finished_at - last, 30s + 30s + 10s);
   }
-  EXPECT_EQ(rig.connection->close_info()->why, model::EndReason::heartbeat_timeout);
+}
+
+TEST(Heartbeat, a_single_byte_of_a_long_frame_is_a_sign_of_life) {
+  Beating rig;
+  rig.options.heartbeat.upstream = false;
+  rig.open();
+  const std::string bytes = frame(Side::client, Opcode::binary, std::string(500, 'x'));
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    rig.feed(Side::client, bytes.substr(i, 1));
+    rig.wait(4s);
+  }
+  EXPECT_FALSE(rig.connection->close_info());
+  EXPECT_EQ(rig.view().legs[0].late_total, rig.view().legs[0].missed_total);
+  EXPECT_GT(rig.view().legs[0].late_total, 20U);
+}
+
+TEST(Heartbeat, a_silent_peer_can_be_reported_and_left_alone) {
+  for (const Side dead : {Side::client, Side::server}) {
+    Beating rig;
+    rig.options.heartbeat.on_dead = HeartbeatOptions::OnDead::report;
+    rig.open();
+    const Side alive = model::other(dead);
+    const std::size_t leg = model::index(dead);
+    rig.live(1h, {alive});
+    EXPECT_FALSE(rig.connection->close_info());
+    EXPECT_EQ(rig.told_silent, (std::vector{std::pair(dead, rig.view().opened)})) << "once";
+    EXPECT_EQ(rig.metrics->heartbeat_timeouts[leg].value(), 1U);
+    EXPECT_EQ(rig.injected[leg].size(), 120U) << "pinged on, as anybody";
+    EXPECT_TRUE(rig.view().legs[leg].silent);
+    EXPECT_GE(rig.view().legs[leg].misses, 118U);
+    rig.feed(dead, text(dead, "back"));
+    EXPECT_FALSE(rig.view().legs[leg].silent);
+    const base::Time last = rig.now;
+    rig.live(1h, {alive});
+    EXPECT_EQ(rig.told_silent.size(), 2U);
+    EXPECT_EQ(rig.told_silent.back(), std::pair(dead, last));
+    EXPECT_EQ(rig.metrics->heartbeat_timeouts[leg].value(), 2U);
+    EXPECT_TRUE(rig.finished[0].empty());
+  }
 }
 
 TEST(Heartbeat, busy_legs_are_pinged_at_least_every_two_intervals) {

@@ -80,6 +80,8 @@ struct Rig : Outlet {
   std::array<std::string, 2> passed;  // by leg: the forwarded part of it
   std::array<std::vector<Injection>, 2> injected;
   std::array<std::vector<Finish>, 2> finished;
+  base::Time finished_at{};  // a leg, last
+  std::vector<std::pair<Side, base::Time>> told_silent;
   std::array<bool, 2> advances{};
   std::vector<std::pair<base::Bytes, std::string>> lent;  // forwarded in the running call: must stay what they are
 
@@ -152,8 +154,12 @@ struct Rig : Outlet {
     injected[leg].push_back({out[leg].size(), std::string(base::as_text(bytes)), now});
     out[leg] += base::as_text(bytes);
   }
-  void finish(Side leg, Finish how) override { finished[model::index(leg)].push_back(how); }
+  void finish(Side leg, Finish how) override {
+    finished[model::index(leg)].push_back(how);
+    finished_at = now;
+  }
   bool advancing(Side leg) override { return advances[model::index(leg)]; }
+  void silent(Side leg, base::Time since, base::Time) override { told_silent.emplace_back(leg, since); }
 
   // What was forwarded stays valid as long as the call it was forwarded from: the best that can be seen from in here is
   // that it still is at each later call of ours.

@@ -52,6 +52,7 @@ Heartbeat::Payload Heartbeat::sent(base::Time now) {
   put(payload.data() + 4, nonce_);
   put(payload.data() + 8, sequence_++);
   last_ping_ = now;
+  lives_ = false;
   phase_ = Phase::outstanding;
   left_ = timing_.timeout;
   overdue_ = paused_ ? base::never : now + left_;
@@ -62,6 +63,7 @@ void Heartbeat::wait_for_boundary(base::Time now) {
   if (phase_ != Phase::idle) return;
   phase_ = Phase::waiting;
   last_ping_ = now;  // so that after a miss here the schedule goes on as after any other
+  lives_ = false;
   overdue_ = now + timing_.timeout;
 }
 
@@ -69,19 +71,23 @@ void Heartbeat::extend(base::Time now) {
   if (overdue_ != base::never) overdue_ = std::max(overdue_, now) + timing_.timeout;
 }
 
-bool Heartbeat::miss() {
+Heartbeat::Miss Heartbeat::miss() {
   phase_ = Phase::idle;
   overdue_ = base::never;
   ++missed_total_;
+  if (lives_) {
+    ++late_total_;
+    return Miss::late;
+  }
   if (misses_ < 0xffff) ++misses_;
-  return misses_ >= timing_.misses;
+  return misses_ == timing_.misses ? Miss::last : Miss::silent;
 }
 
 Heartbeat::Pong Heartbeat::pong(base::Bytes payload, base::Time now) {
   if (payload.size() == sizeof(Payload) && std::memcmp(payload.data(), magic.data(), 4) == 0 &&
       get(payload.data() + 4) == nonce_ && get(payload.data() + 8) < sequence_) {
     Pong result{.ours = true, .rtt = std::nullopt};
-    misses_ = 0;
+    lives();
     if (phase_ == Phase::outstanding && get(payload.data() + 8) + 1 == sequence_) {
       phase_ = Phase::idle;
       overdue_ = base::never;

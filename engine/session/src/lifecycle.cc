@@ -36,7 +36,7 @@ constexpr std::array rows{
     Row{State::open,         Event::eof,       Who::any,    State::half_closed,  finish_other},
     Row{State::open,         Event::reset,     Who::any,    State::closed,       abort_self_finish_other},
     Row{State::open,         Event::violation, Who::any,    State::failing,      tell_other},
-    Row{State::open,         Event::dead,      Who::any,    State::closed,       tell_and_finish_both},
+    Row{State::open,         Event::silent,    Who::any,    State::closed,       tell_and_finish_both},
     Row{State::open,         Event::shut,      Who::any,    State::parting,      tell_both_soon},
 
     Row{State::close_seen,   Event::close,     Who::second, State::close_agreed, pass},

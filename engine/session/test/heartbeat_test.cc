@@ -12,6 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 using base::Time;
 using Due = Heartbeat::Due;
+using Miss = Heartbeat::Miss;
 
 constexpr HeartbeatTiming timing{.interval = 30s, .timeout = 10s, .misses = 2};
 constexpr Time opened = Time{} + 100s;
@@ -42,25 +43,25 @@ TEST(Heartbeat, second_miss_in_a_row_is_the_last) {
   (void)hb.sent(first);
   EXPECT_EQ(hb.due(first + 10s - 1ns), Due::nothing);
   EXPECT_EQ(hb.due(first + 10s), Due::overdue);
-  EXPECT_FALSE(hb.miss());
+  EXPECT_EQ(hb.miss(), Miss::silent);
   ASSERT_EQ(hb.deadline(), first + 30s);
   (void)hb.sent(first + 30s);
   EXPECT_EQ(hb.due(first + 40s), Due::overdue);
-  EXPECT_TRUE(hb.miss());
+  EXPECT_EQ(hb.miss(), Miss::last);
   EXPECT_EQ(hb.missed_total(), 2U);
 }
 
 TEST(Heartbeat, one_miss_is_forgiven) {
   Heartbeat hb = make();
   (void)hb.sent(hb.deadline());
-  EXPECT_FALSE(hb.miss());
+  EXPECT_EQ(hb.miss(), Miss::silent);
   EXPECT_EQ(hb.misses(), 1U);
   const Time second = hb.deadline();
   const auto payload = hb.sent(second);
   EXPECT_TRUE(hb.pong(payload, second + 1s).ours);
   EXPECT_EQ(hb.misses(), 0U);
   (void)hb.sent(hb.deadline());
-  EXPECT_FALSE(hb.miss());
+  EXPECT_EQ(hb.miss(), Miss::silent);
   EXPECT_EQ(hb.missed_total(), 2U);
 }
 
@@ -68,7 +69,7 @@ TEST(Heartbeat, late_pong_resets_misses_without_an_rtt) {
   Heartbeat hb = make();
   const Time first = hb.deadline();
   const auto payload = hb.sent(first);
-  EXPECT_FALSE(hb.miss());
+  EXPECT_EQ(hb.miss(), Miss::silent);
   const auto late = hb.pong(payload, first + 12s);
   EXPECT_TRUE(late.ours);
   EXPECT_FALSE(late.rtt);
@@ -95,16 +96,63 @@ TEST(Heartbeat, traffic_postpones_the_next_ping_but_not_beyond_twice_the_interva
   EXPECT_EQ(hb.deadline(), first + 90s);  // what came before the ping counts no more
 }
 
-TEST(Heartbeat, traffic_is_no_pong) {
+TEST(Heartbeat, traffic_is_no_pong_but_a_sign_of_life) {
   Heartbeat hb = make();
   const Time first = hb.deadline();
   (void)hb.sent(first);
   hb.received(first + 1s);
-  hb.received(first + 9s);
   EXPECT_EQ(hb.due(first + 10s), Due::overdue);
-  EXPECT_FALSE(hb.miss());
-  hb.received(first + 29s);
-  EXPECT_EQ(hb.deadline(), first + 30s);  // nothing postpones after a miss
+  EXPECT_EQ(hb.miss(), Miss::late);
+  EXPECT_EQ(hb.misses(), 0U);
+  EXPECT_EQ(hb.missed_total(), 1U);
+  EXPECT_EQ(hb.late_total(), 1U);
+  EXPECT_FALSE(hb.rtt());
+}
+
+TEST(Heartbeat, a_peer_that_talks_and_never_pongs_is_never_silent) {
+  Heartbeat hb = make();
+  for (unsigned i = 1; i <= 100'000; ++i) {  // over a month
+    const Time ping = hb.deadline();
+    (void)hb.sent(ping);
+    hb.received(ping + 1ms);
+    ASSERT_EQ(hb.due(ping + 10s), Due::overdue);
+    ASSERT_EQ(hb.miss(), Miss::late);
+    ASSERT_FALSE(hb.silent());
+    ASSERT_EQ(hb.late_total(), i);
+  }
+}
+
+TEST(Heartbeat, only_misses_in_a_row_without_a_byte_add_up) {
+  Heartbeat hb = make();
+  Time ping = hb.deadline();
+  const auto next = [&] {
+    (void)hb.sent(ping);
+    ping += 30s;
+    return hb.miss();
+  };
+  EXPECT_EQ(next(), Miss::silent);
+  hb.received(ping - 5s);  // between an overdue pong and the next ping
+  EXPECT_EQ(hb.misses(), 0U);
+  EXPECT_EQ(next(), Miss::silent) << "that byte came before this ping: no life since, and a new row";
+  EXPECT_EQ(next(), Miss::last);
+  EXPECT_TRUE(hb.silent());
+  EXPECT_EQ(next(), Miss::silent) << "said once";
+  EXPECT_TRUE(hb.silent());
+  EXPECT_EQ(hb.misses(), 3U);
+  hb.received(ping);
+  EXPECT_FALSE(hb.silent());
+  EXPECT_EQ(hb.missed_total(), 4U);
+  EXPECT_EQ(hb.late_total(), 0U);
+}
+
+TEST(Heartbeat, a_pong_to_an_earlier_ping_is_a_sign_of_life) {
+  Heartbeat hb = make();
+  const Time first = hb.deadline();
+  const auto payload = hb.sent(first);
+  EXPECT_EQ(hb.miss(), Miss::silent);
+  (void)hb.sent(first + 30s);
+  EXPECT_TRUE(hb.pong(payload, first + 35s).ours);
+  EXPECT_EQ(hb.miss(), Miss::late);
 }
 
 TEST(Heartbeat, only_pongs_with_our_payload_are_ours) {
@@ -139,7 +187,7 @@ TEST(Heartbeat, the_clock_stands_still_while_the_leg_is_not_read) {
   hb.reading(false, first + 1000s);
   EXPECT_EQ(hb.deadline(), first + 1006s);
   // a ping that goes out while the leg is not read has all its time left
-  EXPECT_FALSE(hb.miss());
+  EXPECT_EQ(hb.miss(), Miss::silent);
   hb.reading(true, first + 1010s);
   ASSERT_EQ(hb.due(first + 1010s), Due::ping);
   (void)hb.sent(first + 1010s);

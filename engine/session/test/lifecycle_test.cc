@@ -13,8 +13,8 @@ namespace {
 using model::Side;
 
 constexpr std::array sides{Side::client, Side::server};
-constexpr std::array events{Event::close, Event::eof,  Event::reset,  Event::violation,
-                            Event::dead,  Event::shut, Event::timeout};
+constexpr std::array events{Event::close,  Event::eof,  Event::reset,  Event::violation,
+                            Event::silent, Event::shut, Event::timeout};
 
 struct Step {
   Event event;
@@ -76,7 +76,7 @@ TEST(Lifecycle, our_own_close_is_answered_leg_by_leg) {
 TEST(Lifecycle, a_dead_peer_ends_both_legs_at_once) {
   for (const Side who : sides) {
     Lifecycle life;
-    const auto actions = life.on(Event::dead, who);
+    const auto actions = life.on(Event::silent, who);
     EXPECT_TRUE(actions.tell_self && actions.tell_other && actions.finish_self && actions.finish_other);
     EXPECT_EQ(life.state(), State::closed);
   }

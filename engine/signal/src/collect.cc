@@ -279,6 +279,10 @@ std::vector<MetricFamily> collect(std::span<const RouteCounters> counters) {
             [](const RouteMetrics& m) { return m.buffered_bytes.value(); });
   out.by(counter, "websocket_pong_missed_total", "", "Pongs to our pings that did not come in time.", "leg", legs,
          [](const RouteMetrics& m, std::size_t i) { return m.pong_missed[i].value(); });
+  out.by(counter, "websocket_pong_late_total", "", "Missed pongs of peers that sent something else meanwhile.", "leg",
+         legs, [](const RouteMetrics& m, std::size_t i) { return m.pong_late[i].value(); });
+  out.by(counter, "websocket_heartbeat_timeouts_total", "", "Peers that were silent for as many pings as allowed.",
+         "leg", legs, [](const RouteMetrics& m, std::size_t i) { return m.heartbeat_timeouts[i].value(); });
 
   auto& messages = out.begin(counter, "websocket_messages_total", "", "Messages, by sender and type.");
   for (const auto& route : routes)

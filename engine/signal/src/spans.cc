@@ -24,10 +24,11 @@ std::string method_name(std::string_view method) {
 }
 
 void put_pings(Span& span, const PingFigures& leg, std::string_view rtt, std::string_view rtt_min,
-               std::string_view missed) {
+               std::string_view missed, std::string_view late) {
   if (leg.rtt_last) put(span, rtt, base::seconds(*leg.rtt_last));
   if (leg.rtt_min) put(span, rtt_min, base::seconds(*leg.rtt_min));
   put_count(span, missed, leg.missed);
+  if (leg.late > 0) put_count(span, late, leg.late);
 }
 
 void put_figures(Span& span, const ConnectionFigures& figures) {
@@ -42,9 +43,9 @@ void put_figures(Span& span, const ConnectionFigures& figures) {
   if (figures.longest_gap[client].count() > 0)
     put(span, "websocket.longest_gap.received", base::seconds(figures.longest_gap[client]));
   put_pings(span, figures.pings[client], "websocket.ping.client.rtt", "websocket.ping.client.rtt_min",
-            "websocket.ping.client.missed");
+            "websocket.ping.client.missed", "websocket.ping.client.late");
   put_pings(span, figures.pings[server], "websocket.ping.upstream.rtt", "websocket.ping.upstream.rtt_min",
-            "websocket.ping.upstream.missed");
+            "websocket.ping.upstream.missed", "websocket.ping.upstream.late");
   if (figures.anomalies > 0) put_count(span, "websocket.anomalies", figures.anomalies);
 }
 
@@ -80,7 +81,7 @@ Totals totals(const ConnectionFigures& figures) {
 }
 
 Span connection_span(const SessionFacts& facts, const TracePlace& place, Interval when,
-                     const ConnectionFigures& figures) {
+                     const ConnectionFigures& figures, base::WallOffset wall) {
   Span span = begin_span("websocket.connection", model::SpanKind::internal, facts, place, when);
   put_figures(span, figures);
   if (figures.close == nullptr) return span;
@@ -89,6 +90,10 @@ Span connection_span(const SessionFacts& facts, const TracePlace& place, Interva
   put_text(span, "websocket.close.reason", printable(close.reason));
   put_text(span, "websocket.close.initiator", model::name(close.initiator));
   put_text(span, "websocket.end_reason", model::name(close.why));
+  if (close.silent) {
+    put_text(span, "websocket.silent.leg", model::leg_name(*close.silent));
+    put(span, "websocket.silent.since", static_cast<double>(wall.unix_ns(close.silent_since) / 1'000'000) / 1e3);
+  }
   const bool decided = close.why == model::EndReason::normal || close.why == model::EndReason::drain ||
                        close.why == model::EndReason::idle;
   if (!decided)

@@ -76,6 +76,8 @@ TEST(Collect, SumsOverWorkersAndKeepsRoutesApart) {
   fleet.two->messages[1][static_cast<std::size_t>(model::MessageType::binary)].add(9);
   fleet.one->message_bytes[0].add(10);
   fleet.two->pong_missed[1].add(11);
+  fleet.two->pong_late[1].add(21);
+  fleet.one->heartbeat_timeouts[0].add(22);
   fleet.one->anomalies[static_cast<std::size_t>(model::Anomaly::smuggling)].add(12);
   fleet.one->reconnects.add(13);
   fleet.one->buffered_bytes.set(14);
@@ -92,6 +94,8 @@ TEST(Collect, SumsOverWorkersAndKeepsRoutesApart) {
   EXPECT_EQ(sample(family(all, "websocket_messages_total"), "route=calls,direction=c2s,type=binary").value, 0);
   EXPECT_EQ(sample(family(all, "websocket_message_bytes_total"), "route=calls,direction=c2s").value, 10);
   EXPECT_EQ(sample(family(all, "websocket_pong_missed_total"), "route=calls,leg=upstream").value, 11);
+  EXPECT_EQ(sample(family(all, "websocket_pong_late_total"), "route=calls,leg=upstream").value, 21);
+  EXPECT_EQ(sample(family(all, "websocket_heartbeat_timeouts_total"), "route=calls,leg=client").value, 22);
   EXPECT_EQ(sample(family(all, "websocket_anomalies_total"), "route=calls,kind=smuggling").value, 12);
   EXPECT_EQ(sample(family(all, "websocket_reconnects_total"), "route=calls").value, 13);
   EXPECT_EQ(sample(family(all, "websocket_buffered_amount_bytes"), "route=calls").value, 14);

@@ -92,11 +92,12 @@ TEST(Documentation, ListsEverySpanAttribute) {
                            .client_port = 1,
                            .upstream_port = 2};
   ConnectionFigures figures;
-  const model::CloseInfo close{1006, model::Initiator::network, model::EndReason::reset, "gone"};
+  const model::CloseInfo close{1006, model::Initiator::proxy, model::EndReason::heartbeat_timeout, "gone",
+                               model::Side::client};
   figures.close = &close;
   figures.anomalies = 1;
   figures.longest_gap = {1s, 1s};
-  figures.pings[0] = figures.pings[1] = {.rtt_last = 1s, .rtt_min = 1s, .missed = 1};
+  figures.pings[0] = figures.pings[1] = {.rtt_last = 1s, .rtt_min = 1s, .missed = 1, .late = 1};
   std::set<std::string> emitted;
   const auto note = [&](const model::Span& span) {
     emitted.insert(span.name);
@@ -109,7 +110,7 @@ TEST(Documentation, ListsEverySpanAttribute) {
       for (const auto& [key, value] : link.attributes) emitted.emplace(key);
   };
   note(handshake_span(facts, {}, {}, {.status = 400, .user_agent = "a", .why = "w"}));
-  model::Span connection = connection_span(facts, {}, {}, figures);
+  model::Span connection = connection_span(facts, {}, {}, figures, {});
   add_meaning(connection, {.basis = "subprotocol", .application_rtt = 1s, .invocations = 1});
   note(connection);
   note(segment_span(facts, {}, {}, {}, figures, {}, 0));

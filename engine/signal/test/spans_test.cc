@@ -111,13 +111,15 @@ TEST(HandshakeSpan, Refused) {
   EXPECT_EQ(attribute(span, "error.type"), "503");
 }
 
+constexpr base::WallOffset wall{1'700'000'000'000'000'000};
+
 ConnectionFigures figures() {
   ConnectionFigures out;
   out.counts[0].messages = {3, 4, 50, 60, 1};
   out.counts[0].bytes = 700;
   out.counts[1].messages = {1, 1, 0, 0, 1};
   out.counts[1].bytes = 20;
-  out.pings[0] = {.rtt_last = 20ms, .rtt_min = 10ms, .missed = 1};
+  out.pings[0] = {.rtt_last = 20ms, .rtt_min = 10ms, .missed = 3, .late = 2};
   out.longest_gap[1] = 1500ms;
   return out;
 }
@@ -143,10 +145,14 @@ TEST(ConnectionSpan, SaysHowItEnded) {
            {"websocket.end_reason", "normal"},
            {"websocket.ping.client.rtt", "0.020000"},
            {"websocket.ping.client.rtt_min", "0.010000"},
-           {"websocket.ping.client.missed", "1"},
+           {"websocket.ping.client.missed", "3"},
+           {"websocket.ping.client.late", "2"},
            {"websocket.ping.upstream.rtt", "(none)"},
            {"websocket.ping.upstream.missed", "0"},
            {"websocket.longest_gap.sent", "1.500000"},
+           {"websocket.ping.upstream.late", "(none)"},
+           {"websocket.silent.leg", "(none)"},
+           {"websocket.silent.since", "(none)"},
            {"websocket.longest_gap.received", "(none)"},
            {"websocket.reconnect_of", "01890a5d-ac96-774b-bcce-b302099a8057"},
            {"error.type", "(none)"}})
@@ -155,10 +161,22 @@ TEST(ConnectionSpan, SaysHowItEnded) {
 
 TEST(ConnectionSpan, FaultsAreErrors) {
   const auto error = [](std::uint16_t code, model::EndReason why) {
+TEST(ConnectionSpan, SaysWhoWasSilentSinceWhen) {
+  const model::CloseInfo close{1001, model::Initiator::proxy, model::EndReason::heartbeat_timeout,
+                               "",   model::Side::server,     base::Time(1234567ms)};
+  auto f = figures();
+  f.close = &close;
+  const auto span = connection_span(facts(), place, {1, 2}, f, wall);
+  EXPECT_EQ(attribute(span, "websocket.close.initiator"), "proxy");
+  EXPECT_EQ(attribute(span, "websocket.end_reason"), "heartbeat_timeout");
+  EXPECT_EQ(attribute(span, "websocket.silent.leg"), "upstream");
+  EXPECT_EQ(attribute(span, "websocket.silent.since"), "1700001234.567000");
+}
+
     const model::CloseInfo close{code, model::Initiator::network, why, "\xff"};
     auto f = figures();
     f.close = &close;
-    const auto span = connection_span(facts(), place, {}, f);
+    const auto span = connection_span(facts(), place, {}, f, wall);
     EXPECT_EQ(attribute(span, "websocket.close.reason"), "\xef\xbf\xbd");
     EXPECT_EQ(span.status == model::SpanStatus::error, attribute(span, "error.type") != "(none)");
     return attribute(span, "error.type");

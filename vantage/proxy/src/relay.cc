@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "address.h"
+#include "sockeye/base/json.h"
 #include "worker.h"
 
 namespace sockeye::proxy {
@@ -337,29 +338,23 @@ void Relay::expired(base::Time now) {
       if (!over_ && half(side).leg && half(side).write_failed && half(side).paused) lost(side, now);
     if (over_) return;
   }
-  const bool closing = connection_->close_info().has_value();
   connection_->tick(now);
-  if (!closing) log_heartbeat(now);
   after(now);
   if (!over_ && doomed_ < worker_.timers().armed(*this)) worker_.timers().arm(*this, doomed_);
 }
 
-void Relay::log_heartbeat(base::Time now) {
-  const auto& close = connection_->close_info();
-  if (!close || close->why != model::EndReason::heartbeat_timeout) return;
+void Relay::silent(Side side, base::Time since, base::Time now) {
   const auto view = connection_->view(now);
-  // The leg that missed most is the one that died; both may have.
-  const Side side = view.legs[0].misses >= view.legs[1].misses ? Side::client : Side::server;
   const auto& leg = view.legs[model::index(side)];
-  std::string line = "session " + base::to_uuid(view.id) + " closed: " + std::to_string(leg.misses) + " heartbeat" +
-                     (leg.misses == 1 ? "" : "s") + " missed in a row by the ";
-  if (side == Side::client) {
-    line += "client " + view.client_address;
-  } else {
-    line += "upstream " + route().upstream.text();
-  }
-  line += " (route " + route().name;
-  if (leg.rtt) line += ", last round trip " + std::to_string(leg.rtt->count() / 1'000'000) + " ms";
+  const bool closes = route().observe.heartbeat.on_dead == observer::HeartbeatOptions::OnDead::close;
+  const auto ms = [](base::Duration d) { return std::chrono::duration_cast<std::chrono::milliseconds>(d).count(); };
+  std::string line = "session " + base::to_uuid(view.id) + (closes ? " closed" : " goes on") +
+                     ": heartbeat timeout: nothing from the ";
+  line += side == Side::client ? "client " + view.client_address : "upstream " + route().upstream.text();
+  line += " since " + base::iso8601(worker_.environment().wall.unix_ns(since) / 1'000'000) + ", for " +
+          std::to_string(ms(now - since)) + " ms; " + std::to_string(leg.misses) +
+          (leg.misses == 1 ? " ping" : " pings") + " unanswered (route " + route().name;
+  if (leg.rtt) line += ", last round trip " + std::to_string(ms(*leg.rtt)) + " ms";
   worker_.log(3, line + ")");
 }
 

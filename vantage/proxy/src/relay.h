@@ -69,6 +69,7 @@ class Relay final : public Mortal, public LegOwner, public Timer, public observe
   void finish(model::Side leg, observer::Finish how) override;
   bool advancing(model::Side leg) override;
 
+  void silent(model::Side leg, base::Time since, base::Time now) override;
  private:
   struct Half {
     std::unique_ptr<Leg> leg;  // null: it has left
@@ -101,7 +102,6 @@ class Relay final : public Mortal, public LegOwner, public Timer, public observe
   void lost(model::Side side, base::Time now);
   void track_frame(Half& h);
   void end(base::Time now);
-  void log_heartbeat(base::Time now);
   [[nodiscard]] std::uint64_t buffered(model::Side to) const;
   [[nodiscard]] const Route& route() const { return site_->table[route_].config(); }
   [[nodiscard]] model::RouteMetrics& metrics() const;

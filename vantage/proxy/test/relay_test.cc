@@ -384,10 +384,15 @@ TEST(Relay, AFrozenClientIsClosedCountedAndLoggedOnce) {
   EXPECT_EQ(proxy.count([](const auto& m) { return m.pong_missed[1].value(); }), 0U);
   const auto warnings = proxy.warnings();
   ASSERT_EQ(warnings.size(), 1U);
-  EXPECT_NE(warnings[0].find("2 heartbeats missed in a row by the client"), std::string::npos) << warnings[0];
+  EXPECT_NE(warnings[0].find(" closed: heartbeat timeout: nothing from the client 127.0.0.1 since 20"),
+            std::string::npos)
+      << warnings[0];
+  EXPECT_NE(warnings[0].find("; 2 pings unanswered (route "), std::string::npos) << warnings[0];
   const auto ended = proxy->ended();
   ASSERT_EQ(ended.size(), 1U);
   EXPECT_EQ(ended[0].view.close->why, EndReason::heartbeat_timeout);
+  EXPECT_EQ(ended[0].view.close->initiator, model::Initiator::proxy);
+  EXPECT_EQ(ended[0].view.close->silent, model::Side::client);
   EXPECT_NE(warnings[0].find(base::to_uuid(ended[0].view.id)), std::string::npos);
   // What the client would find, had it woken up: pings and a Close.
   int closes = 0;

@@ -116,6 +116,12 @@ constexpr Key<Heartbeat> heartbeat_keys[] = {
     {"misses", [](Reader& r, const Node& n, Heartbeat& h) { r.integer(n, h.misses, 1, 100); }},
     {"client", [](Reader& r, const Node& n, Heartbeat& h) { r.boolean(n, h.client); }},
     {"upstream", [](Reader& r, const Node& n, Heartbeat& h) { r.boolean(n, h.upstream); }},
+    {"on_dead",
+     [](Reader& r, const Node& n, Heartbeat& h) {
+       constexpr std::pair<std::string_view, Heartbeat::OnDead> words[] = {{"close", Heartbeat::OnDead::close},
+                                                                           {"report", Heartbeat::OnDead::report}};
+       r.choice(n, h.on_dead, words);
+     }},
 };
 
 constexpr Key<proxy::Route> limit_keys[] = {

@@ -76,7 +76,7 @@ routes:
     compression: observe
     conformance: forward
     trace: {scope: connection, segment: 1m}
-    heartbeat: {interval: 15s, timeout: 5s, misses: 3, client: yes, upstream: off}
+    heartbeat: {interval: 15s, timeout: 5s, misses: 3, client: yes, upstream: off, on_dead: report}
     limits:
       frame: 1MiB
       message: 2MiB
@@ -149,6 +149,7 @@ log: {level: debug, format: json}
   EXPECT_FALSE(o.heartbeat.upstream);
   EXPECT_EQ(o.limits.frame, 1U << 20U);
   EXPECT_EQ(o.limits.message, 2U << 20U);
+  EXPECT_EQ(o.heartbeat.on_dead, observer::HeartbeatOptions::OnDead::report);
   EXPECT_EQ(o.limits.fragments, 70000U);
   EXPECT_EQ(o.limits.control_rate, 50U);
   EXPECT_EQ(o.idle_timeout, 0s);
@@ -179,7 +180,7 @@ routes:
     upstream: ws://127.0.0.1:8084
     compression: auto
     trace: {scope: invocation}
-    heartbeat: {interval: 30s, timeout: 10s, misses: 2, client: true, upstream: true}
+    heartbeat: {interval: 30s, timeout: 10s, misses: 2, client: true, upstream: true, on_dead: close}
     limits: {frame: 16MiB, message: 64MiB, sessions: 100000, handshake_timeout: 10s, idle_timeout: 0s, buffered: 4MiB}
 metrics: {listen: 127.0.0.1:9464}
 export:

@@ -14,6 +14,9 @@ enum class Side : std::uint8_t { client = 0, server = 1 };
 // Label value of a message's `direction`: "c2s" or "s2c", named by its sender.
 [[nodiscard]] constexpr std::string_view direction(Side sender) { return sender == Side::client ? "c2s" : "s2c"; }
 
+// Label value of `leg`, the transport to a peer: "client" or "upstream".
+[[nodiscard]] constexpr std::string_view leg_name(Side peer) { return peer == Side::client ? "client" : "upstream"; }
+
 // RFC 6455 §5.2. Other values are reserved and a violation.
 enum class Opcode : std::uint8_t { continuation = 0, text = 1, binary = 2, close = 8, ping = 9, pong = 10 };
 

@@ -31,10 +31,12 @@ struct RouteMetrics {
   // Request message complete → last byte of its reply. Without a dialect that pairs them: a turn, from the first
   // complete client data message to the next complete server data message, one at a time (session/traffic.h).
   DurationHistogram message_duration;
-  DurationHistogram handshake_duration;  // request's first byte → 101 or the refusal sent
-  Gauge buffered_bytes;                  // sampled: our queues + the kernel's unsent bytes
-  Gauge buffered_sessions;               // sessions with buffered bytes above 0 at the last sample
-  std::array<Counter, 2> pong_missed;    // by leg
+  DurationHistogram handshake_duration;       // request's first byte → 101 or the refusal sent
+  Gauge buffered_bytes;                       // sampled: our queues + the kernel's unsent bytes
+  Gauge buffered_sessions;                    // sessions with buffered bytes above 0 at the last sample
+  std::array<Counter, 2> pong_missed;         // by leg; late ones included
+  std::array<Counter, 2> pong_late;           // overdue, but other bytes came since the ping
+  std::array<Counter, 2> heartbeat_timeouts;  // silent for as many pings in a row as allowed; by leg
   std::array<std::array<Counter, static_cast<std::size_t>(MessageType::count_)>, 2> messages;  // by sender, type
   std::array<Counter, 2> message_bytes;  // payload bytes as on the wire, by sender
   std::array<SizeHistogram, 2> message_size;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,7 +25,7 @@ enum class Initiator : std::uint8_t { client, server, proxy, network };
 
 enum class EndReason : std::uint8_t {
   normal,             // close handshake, whatever its code
-  heartbeat_timeout,  // H1: the last allowed pong was missed
+  heartbeat_timeout,  // H1: the last allowed pong was missed, and nothing else came
   stuck,
   protocol_error,
   reset,  // TCP ended without a Close: RST, or EOF
@@ -50,6 +51,9 @@ struct DirectionCounts {
   [[nodiscard]] std::uint64_t data_messages() const { return messages[0] + messages[1]; }
 };
 
+  // heartbeat_timeout: whose leg was silent, and when its last byte came.
+  std::optional<Side> silent{};
+  base::Time silent_since{};
 // One entry of the flight recorder: a message header, never its payload.
 struct RecordedMessage {
   base::Time at;              // when the message was complete

@@ -64,6 +64,9 @@ class Outlet {
   // Asked when a pong is overdue: is our ping still stuck behind unsent bytes that the peer keeps acknowledging (a slow
   // reader, not a dead one)? True extends the deadline by one timeout.
   virtual bool advancing(model::Side leg) = 0;
+  // The heartbeat's last allowed pong was missed and no byte has come from the peer since `since`. The session is about
+  // to be closed for it, or (heartbeat.on_dead: report) goes on.
+  virtual void silent(model::Side /*leg*/, base::Time /*since*/, base::Time /*now*/) {}
 };
 
 // Facts of the transport, for spans and /sessions.
@@ -80,9 +83,11 @@ struct LegView {
   std::optional<base::Duration> rtt;  // last pong to a ping of ours
   std::optional<base::Duration> rtt_min;
   std::optional<base::Duration> peer_ping_interval;  // between the peer's own last pings, or unsolicited pongs
-  unsigned misses = 0;                               // in a row, now
-  std::uint64_t missed_total = 0;
-  base::Time last_received;  // any byte
+  unsigned misses = 0;                               // in a row and without a byte in between, now
+  bool silent = false;                               // as many as are allowed, or more
+  std::uint64_t missed_total = 0;                    // late ones included
+  std::uint64_t late_total = 0;                      // overdue, but other bytes came since the ping
+  base::Time last_received;                          // any byte
 };
 
 // A request that has no whole reply yet.
@@ -124,7 +129,7 @@ struct Glance {
   std::array<std::uint64_t, 2> messages{};           // data messages, by sender
   std::array<std::uint64_t, 2> bytes{};              // their payload on the wire
   std::array<std::optional<base::Duration>, 2> rtt;  // last pong to a ping of ours, by leg
-  std::array<std::uint32_t, 2> misses{};             // in a row, now
+  std::array<std::uint32_t, 2> misses{};             // in a row and without a byte in between, now
   std::uint64_t missed_total = 0;                    // both legs
   std::uint64_t anomalies = 0;
   std::uint32_t invocations_open = 0;

@@ -16,18 +16,19 @@ namespace sockeye::observer {
 
 using namespace std::chrono_literals;  // NOLINT: durations below read as the configuration does
 
-// H1. Our own pings: one every `interval` on each enabled leg, a pong due within `timeout`; the `misses`-th miss in a
-// row closes.
+// H1. Our own pings: one every `interval` on each enabled leg, a pong due within `timeout`; after the `misses`-th miss
+// in a row without a byte from the peer the session is closed, or only reported.
 struct HeartbeatOptions {
   base::Duration interval = 30s;  // > 0
   base::Duration timeout = 10s;   // > 0
   unsigned misses = 2;            // >= 1
   bool client = true;             // ping the client leg
   bool upstream = true;           // ping the upstream leg
+  enum class OnDead : std::uint8_t { close, report } on_dead = OnDead::close;
 };
 
 enum class Conformance : std::uint8_t {
-  strict,  // a violation closes the session on both legs with the code RFC 6455 asks for
+  strict,  // a violation closes the session on both legs with the code RFC 6455 asks for, or refuses the handshake
   forward  // counted and passed on
 };
 
@@ -35,7 +36,7 @@ enum class Compression : std::uint8_t {
   pass,      // compressed messages are forwarded and counted, never inflated
   observe,   // a copy is inflated (and checked)
   decline,   // the offer is stripped from the handshake
-  automatic  // observe when something needs the text, else pass
+  automatic  // observe where messages are read for a dialect, else pass
 };
 
 struct FrameLimits {

@@ -1,14 +1,17 @@
 // H1 on one leg: our own pings, and what the peer's pings and pongs tell.
 //
-// A ping goes out every `interval`; its pong is due within `timeout`; the `misses`-th miss in a row means the peer is
-// dead.
+// A ping goes out every `interval`; its pong is due within `timeout`, and is missed when it is not there by then.
 //
 //   idle ──due──▶ waiting for a frame boundary ──sent()──▶ outstanding ──pong──▶ idle (misses = 0)
-//                                                              └──timeout──▶ idle (misses + 1)
+//                                                              └──timeout──▶ idle (misses + 1, or late)
+//
+// Who is silent. A busy peer may answer pings late or never, and is alive as long as anything comes from it: a pong
+// that is overdue while bytes came since its ping is only late. Misses in a row are those without a single byte from
+// the first of their pings on; the `misses`-th is the last one allowed.
 //
 // When the next ping is due. At the last ping + interval; bytes from the peer since then (its pongs to our pings apart)
 // postpone it to their time + interval, but never past the last ping + 2 × interval, so that a busy leg has an RTT too.
-// After a miss nothing postpones. The first one is due at a point of the first interval that the caller chooses, so
+// The first one is due at a point of the first interval that the caller chooses, so
 // that the pings of many sessions spread. At most one ping is outstanding: with timeout > interval the next one waits.
 //
 // What stops the clock. While the leg is not read (back-pressure) its pong could not be seen: the time left stands
@@ -54,11 +57,19 @@ class Heartbeat {
   void wait_for_boundary(base::Time now);
   [[nodiscard]] bool waits_for_boundary() const { return phase_ == Phase::waiting; }
   void extend(base::Time now);  // by one timeout
-  // Counts a miss. True when it was the last one allowed.
-  [[nodiscard]] bool miss();
+  // Counts a miss.
+  enum class Miss : std::uint8_t {
+    late,    // something came from the peer since the ping
+    silent,  // nothing did
+    last     // nothing did, and it is the last one allowed in a row; those after it are `silent` again
+  };
+  [[nodiscard]] Miss miss();
 
   // Bytes from the peer other than a pong to one of our pings.
-  void received(base::Time now) { last_received_ = now; }
+  void received(base::Time now) {
+    last_received_ = now;
+    lives();
+  }
   // A pong from the peer. Ours are to be swallowed; `rtt` is set for the one outstanding.
   struct Pong {
     bool ours = false;
@@ -75,7 +86,10 @@ class Heartbeat {
 
   [[nodiscard]] bool enabled() const { return enabled_; }
   [[nodiscard]] unsigned misses() const { return misses_; }
-  [[nodiscard]] std::uint64_t missed_total() const { return missed_total_; }
+  // The last miss allowed was counted, and nothing has come from the peer since.
+  [[nodiscard]] bool silent() const { return misses_ >= timing_.misses; }
+  [[nodiscard]] std::uint64_t missed_total() const { return missed_total_; }  // late ones included
+  [[nodiscard]] std::uint64_t late_total() const { return late_total_; }
   [[nodiscard]] std::optional<base::Duration> rtt() const;
   [[nodiscard]] std::optional<base::Duration> rtt_min() const;
   [[nodiscard]] std::optional<base::Duration> peer_interval() const;
@@ -86,6 +100,10 @@ class Heartbeat {
 
   [[nodiscard]] base::Time next_ping() const;
   void beat(base::Time now);
+  void lives() {
+    lives_ = true;
+    misses_ = 0;
+  }
 
   HeartbeatTiming timing_;
   base::Time last_ping_;  // sent, or first due - interval
@@ -99,10 +117,12 @@ class Heartbeat {
   std::uint32_t nonce_;
   std::uint32_t sequence_ = 0;  // of the next ping
   std::uint32_t missed_total_ = 0;
+  std::uint32_t late_total_ = 0;
   std::uint16_t misses_ = 0;
   Phase phase_ = Phase::idle;
   bool enabled_ : 1;
   bool paused_ : 1 = false;
+  bool lives_ : 1 = false;              // something came from the peer since the last ping
   bool passed_unanswered_ : 1 = false;  // a ping of the other side's awaits its pong
 };
 

@@ -27,7 +27,7 @@ enum class Event : std::uint8_t {
   eof,        // FIN
   reset,      // the transport failed
   violation,  // strict conformance: a frame that must not be
-  dead,       // H1: the last allowed pong was missed
+  silent,     // H1: the last allowed pong was missed, and nothing else came
   shut,       // we end the session: drain, idle, the vantage
   timeout     // the close timeout ran out
 };

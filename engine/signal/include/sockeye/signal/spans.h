@@ -77,6 +77,7 @@ struct PingFigures {
   std::optional<base::Duration> rtt_last, rtt_min;
   std::uint64_t missed = 0;  // in the whole session
 };
+  std::uint64_t late = 0;    // of those: other bytes came meanwhile
 
 // What is known of a session at the end of a connection or segment span. Cumulative since the 101.
 struct ConnectionFigures {
@@ -94,7 +95,8 @@ struct Totals {
 };
 [[nodiscard]] Totals totals(const ConnectionFigures&);
 
-[[nodiscard]] model::Span connection_span(const SessionFacts&, const TracePlace&, Interval, const ConnectionFigures&);
+[[nodiscard]] model::Span connection_span(const SessionFacts&, const TracePlace&, Interval, const ConnectionFigures&,
+                                          base::WallOffset);
 
 // `connection` is the place of the connection span, whose child the segment is; `segment` a fresh span id; `index`
 // counts from 0; `before` are the totals at the end of the last segment.
