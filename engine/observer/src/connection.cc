@@ -107,13 +107,15 @@ LiveConnection::LiveConnection(Opening&& opening, Outlet& outlet, Time now, std:
       legs_{Leg{.heartbeat = heartbeat_for(Side::client, opening_, now), .last_received = now},
             Leg{.heartbeat = heartbeat_for(Side::server, opening_, now), .last_received = now}},
       last_data_(now),
-      segment_begin_(now) {
+      segment_begin_(now),
+      anomalies_(opening_.anomalies) {
   ++opening_.environment->opened;
   for (const Side sender : {Side::client, Side::server})
     stream(sender).inflater = inflater_for(sender, opening_, meaning_ != nullptr);
   if (meaning_) meaning_->begin(opening_, now);
   traces_messages_ = opening_.traced() && opening_.options->message_spans > 0;
-  if (meaning_ && meaning_->may_insert()) rewriter_ = std::make_unique<Rewriter>(opening_.extensions);
+  if (meaning_ && meaning_->may_insert() && opening_.extensions.certain)
+    rewriter_ = std::make_unique<Rewriter>(opening_.extensions);
   if (opening_.traced() && opening_.options->segment > base::Duration::zero())
     segment_end_ = now + opening_.options->segment;
 }
@@ -155,7 +157,7 @@ inline void LiveConnection::message_done(Side from, Batch& batch, Time now) {
 
 inline LiveConnection::Inspect LiveConnection::choose_inspection(const Stream& s) const {
   if (s.parser.message_compressed()) return s.inflater ? Inspect::inflate : Inspect::nothing;
-  return s.parser.message_opcode() == Opcode::text && strict() ? Inspect::utf8 : Inspect::nothing;
+  return s.parser.message_opcode() == Opcode::text ? Inspect::utf8 : Inspect::nothing;
 }
 
 void LiveConnection::feed(Side from, Bytes bytes, Time now) {
@@ -197,9 +199,9 @@ void LiveConnection::feed(Side from, Bytes bytes, Time now) {
     if (piece.kind == Piece::Kind::more) [[unlikely]] {
       forward_up_to(at);
       kept = rest.data();
+      alive = true;
       break;
     }
-      alive = true;
     if (!piece.held.empty()) [[unlikely]] {
       std::memcpy(lead.data(), piece.held.data(), piece.held.size());
       lead_left = {lead.data(), piece.held.size()};
@@ -377,15 +379,20 @@ Anomaly LiveConnection::read_close(Side from, Bytes payload) {
   return wrong;
 }
 
-// Looks into payload: UTF-8 of text (§8.1), or a copy inflated and then the same.
+// Looks into payload: UTF-8 of text (§8.1), or a copy inflated and then the same. Text that is not UTF-8 and passes all
+// the same is one anomaly a message.
 Anomaly LiveConnection::inspect(Side from, const Piece& piece) {
   Stream& s = stream(from);
   const model::FrameHeader& header = s.parser.header();
-  if (piece.starts && header.opcode != Opcode::continuation) s.utf8.reset();
+  if (piece.starts && header.opcode != Opcode::continuation) {
+    s.utf8.reset();
+    s.misspelt = false;
+  }
   if (s.inspect == Inspect::utf8) {
-    const bool good =
-        s.utf8.feed(piece.payload, header.mask, piece.offset) && (!piece.message_done || s.utf8.complete());
-    return good ? Anomaly::none : Anomaly::invalid_utf8;
+    if (s.utf8.feed(piece.payload, header.mask, piece.offset) && (!piece.message_done || s.utf8.complete()))
+      return Anomaly::none;
+    s.inspect = Inspect::nothing;
+    return Anomaly::invalid_utf8;
   }
   const bool text = s.parser.message_opcode() == Opcode::text;
   struct Taker {
@@ -393,21 +400,29 @@ Anomaly LiveConnection::inspect(Side from, const Piece& piece) {
     Meaning* meaning;
     Rewriter* rewriter;
     Side from;
-  } taker{text ? &s.utf8 : nullptr, s.read ? meaning_.get() : nullptr,
-          s.held && rewriter_->remakes(from) ? rewriter_.get() : nullptr, from};
+    bool strict;
+    bool misspelt = false;
+  } taker{text && !s.misspelt ? &s.utf8 : nullptr, s.read ? meaning_.get() : nullptr,
+          s.held && rewriter_->remakes(from) ? rewriter_.get() : nullptr, from, strict()};
   const auto take = [](void* to, Bytes inflated) {
-    const Taker& t = *static_cast<Taker*>(to);
+    Taker& t = *static_cast<Taker*>(to);
     if (t.meaning != nullptr) t.meaning->piece(t.from, inflated, 0, 0);
     if (t.rewriter != nullptr) t.rewriter->text(t.from, inflated);
-    return t.utf8 == nullptr || t.utf8->feed(inflated);
+    if (t.utf8 == nullptr || t.utf8->feed(inflated)) return true;
+    t.utf8 = nullptr;
+    t.misspelt = true;
+    return !t.strict;
   };
   void* const context = &taker;
   auto result = s.inflater->feed(piece.payload, header.mask, piece.offset, take, context);
   if (result == wire::Inflater::Result::ok && piece.message_done) {
     result = s.inflater->end(take, context);
-    if (result == wire::Inflater::Result::ok && text && !s.utf8.complete()) result = wire::Inflater::Result::refused;
+    if (taker.utf8 != nullptr && !s.utf8.complete()) taker.misspelt = true;
   }
-  if (result == wire::Inflater::Result::ok) return Anomaly::none;
+  if (result == wire::Inflater::Result::ok) {
+    s.misspelt = s.misspelt || taker.misspelt;
+    return taker.misspelt ? Anomaly::invalid_utf8 : Anomaly::none;
+  }
   s.inflater.reset();  // where the peer's context is now cannot be known
   s.inspect = Inspect::nothing;
   s.read = false;

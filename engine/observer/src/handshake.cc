@@ -11,6 +11,7 @@
 #include "sockeye/signal/propagation.h"
 #include "sockeye/signal/redact.h"
 #include "sockeye/signal/sampling.h"
+#include "sockeye/wire/http.h"
 
 namespace sockeye::observer {
 namespace {
@@ -140,7 +141,8 @@ void Handshake::request(const model::HttpHead& head, Time) {
   State& s = *state_;
   const RouteOptions& options = s.options();
   s.method = head.method;
-  s.target = signal::printable(signal::redact_target(head.target, options.redact));
+  const std::string target = wire::origin_form(head.target);
+  s.target = signal::printable(signal::redact_target(target, options.redact));
   s.host = signal::printable(signal::redact_header("host", head.value("Host"), options.redact));
   const std::string agent = signal::printable(
       signal::redact_header("user-agent", head.value("User-Agent").substr(0, max_user_agent), options.redact));
@@ -159,7 +161,7 @@ void Handshake::request(const model::HttpHead& head, Time) {
     s.injected = signal::inject(head, formats, s.opening.trace_id, s.opening.handshake_span, s.parent,
                                 s.opening.trace_flags, s.trace_state);
   s.opening.named_upstream = s.opening.environment->spans != nullptr && formats.tracecontext;
-  s.bare_target = formats.browser ? signal::without_context(head.target) : std::string(head.target);
+  s.bare_target = formats.browser ? signal::without_context(target) : target;
   if (propagation.browser == PropagationOptions::Browser::remove) s.remove_context(head);
   if (!propagation.baggage && head.find("baggage") != nullptr) s.injected.emplace_back("baggage", "");
 }
@@ -176,6 +178,11 @@ const base::SessionId& Handshake::id() const { return state_->opening.id; }
 void Handshake::refused(int status, Anomaly kind, std::string_view why, Time now) {
   State& s = *state_;
   assert(!s.ended);
+void Handshake::passed_on(Anomaly kind) {
+  state_->count(kind);
+  ++state_->opening.anomalies;
+}
+
   if (s.ended) return;
   s.place({});
   s.metrics().connections_rejected.add();
@@ -195,7 +202,8 @@ std::unique_ptr<Connection> Handshake::accepted(const model::HttpHead& request, 
   const wire::Negotiated negotiated = wire::negotiated(request, response);
   if (negotiated.valid) s.opening.extensions = negotiated.extensions;
   s.opening.opened = now;
-  const std::string_view target = request.target.substr(0, request.target.find('#'));
+  const std::string asked = wire::origin_form(request.target);
+  const std::string_view target = asked;
   const std::size_t question = std::min(target.find('?'), target.size());
   auto meaning = Meaning::of(s.options(), *s.opening.environment,
                              {.path = target.substr(0, question),

@@ -82,6 +82,7 @@ class LiveConnection final : public Connection {
     wire::Utf8 utf8;
     Flow flow = Flow::pass;
     Inspect inspect = Inspect::nothing;  // of the message last started
+    bool misspelt = false;               // it is text and not UTF-8, which was counted
     bool read = false;                   // so is it for its meaning
     bool traced = false;                 // it has spans of its own
     std::uint32_t frames = 0;            // of it, where it is traced
@@ -144,8 +145,8 @@ class LiveConnection final : public Connection {
   void finish_leg(model::Side side, Finish how);
   void send_ping(model::Side to, base::Time now);
   void beat(model::Side side, base::Time now);
-  void emit_segment(base::Time now);
   void give_up_on(model::Side side, base::Time now);
+  void emit_segment(base::Time now);
   [[nodiscard]] signal::ConnectionFigures figures() const;
   [[nodiscard]] bool over() const { return legs_[0].finished && legs_[1].finished; }
   [[nodiscard]] model::SessionState state() const {

@@ -56,7 +56,6 @@ struct Opening {
 
   base::SessionId id;
   base::SessionId reconnect_of;  // zero: none
-
   base::TraceId trace_id;
   base::SpanId connection_span;  // of websocket.connection
   base::SpanId handshake_span;   // its parent

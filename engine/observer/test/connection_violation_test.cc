@@ -180,7 +180,6 @@ TEST(Violation, the_other_peer_may_answer_first) {
 
 TEST(Violation, forward_counts_and_passes_on) {
   for (const auto& it : cases()) {
-    if (it.kind == Anomaly::invalid_utf8) continue;  // payload is not looked at here
     for (const std::size_t size : {1000U, 1U}) {
       SCOPED_TRACE(it.name);
       Rig rig;
@@ -370,8 +369,12 @@ TEST(Deflate, observed_violations_close) {
     if (conformance == Conformance::forward) {
       EXPECT_EQ(rig.to(Side::server), bytes);
       EXPECT_EQ(rig.view().anomalies, 1U);
-      rig.feed(Side::client, bytes);  // nothing is inflated any more
-      EXPECT_EQ(rig.view().anomalies, 1U);
+      // What does not inflate ends the inflating; text that is no UTF-8 does not.
+      const bool goes_on = rig.anomalies(Anomaly::invalid_utf8) == 1;
+      rig.feed(Side::client, bytes);
+      EXPECT_EQ(rig.view().anomalies, goes_on ? 2U : 1U);
+      rig.feed(Side::client, frame(Side::client, {.payload = deflated("good text"), .rsv = 4}));
+      EXPECT_EQ(rig.view().anomalies, goes_on ? 2U : 1U);
       return 0;
     }
     EXPECT_EQ(frames(rig.to(Side::server)).size(), 1U);
@@ -385,8 +388,23 @@ TEST(Deflate, observed_violations_close) {
   EXPECT_EQ(verdict(deflated("no \xff text")), 1007);
   EXPECT_EQ(verdict(deflated("cut \xe2\x82")), 1007);
   EXPECT_EQ(verdict(deflated("whole").substr(0, 4)), 1007);
-  for (const std::string& payload : {bomb, std::string("\xff\xff"), deflated("no \xff text")})
+  for (const std::string& payload : {bomb, std::string("\xff\xff"), deflated("no \xff text"), deflated("cut \xe2\x82")})
     verdict(payload, Conformance::forward);
+}
+
+TEST(Violation, forwarded_text_is_one_anomaly_a_message) {
+  Rig rig;
+  rig.options.conformance = Conformance::forward;
+  rig.open();
+  const Side c = Side::client;
+  const std::string bad = frame(c, Opcode::text, "\xff", false) + frame(c, Opcode::continuation, "\xff", false) +
+                          frame(c, Opcode::continuation, "\xff");
+  const std::string bytes =
+      bad + text(c, "good") + bad + frame(c, Opcode::binary, "\xff") + text(c, "\xc3\xa4") + text(c, "cut \xc3");
+  rig.chop(c, bytes, 3);
+  EXPECT_EQ(rig.to(Side::server), bytes);
+  EXPECT_EQ(rig.anomalies(Anomaly::invalid_utf8), 3U);
+  EXPECT_EQ(rig.view().anomalies, 3U);
 }
 
 TEST(Deflate, rsv1_where_it_must_not_be) {

@@ -174,32 +174,38 @@ bool contains(const std::vector<std::string_view>& names, std::string_view name)
 }  // namespace
 
 Negotiated negotiated(const model::HttpHead& request, const model::HttpHead& response) {
-  constexpr Negotiated invalid{false, {}};
   if (response.find(field_name) == nullptr) return {};
   const Offers offers = read_offers(request);
   Negotiated out;
+  bool named_deflate = false;
   for (const auto& field : response.fields) {
     if (!model::iequals(field.name, field_name)) continue;
     ListReader reader(field.value);
     while (const auto element = reader.next()) {
       if (element->name != deflate_name) {
-        if (!contains(offers.others, element->name)) return invalid;
+        out.valid = out.valid && contains(offers.others, element->name);
         out.extensions.other = true;
         continue;
       }
       const auto answer = read_deflate(*element, false);
-      if (!answer || out.extensions.deflate) return invalid;
       bool accepted = false;
-      for (const auto& offer : offers.deflate) accepted = accepted || accepts(*answer, offer);
-      if (!accepted) return invalid;
-      out.extensions.deflate = true;
+      for (const auto& offer : offers.deflate) accepted = accepted || (answer && accepts(*answer, offer));
+      out.valid = out.valid && accepted && !named_deflate;
+      named_deflate = true;
+      if (!out.valid) continue;
       out.extensions.parameters = {.client_no_context_takeover = answer->client_no_context_takeover,
                                    .server_no_context_takeover = answer->server_no_context_takeover,
                                    .client_max_window_bits = answer->client_max_window_bits.value_or(15),
                                    .server_max_window_bits = answer->server_max_window_bits.value_or(15)};
     }
-    if (reader.failed()) return invalid;
+    if (reader.failed()) {
+      out.valid = false;
+      named_deflate = named_deflate || field.value.find(deflate_name) != std::string_view::npos;
+    }
   }
+  out.extensions.deflate = named_deflate;
+  // A window of 15 bits reads what was written with any other, and a context that is kept reads what refers to none.
+  if (!out.valid) out.extensions = {.deflate = named_deflate, .other = true, .certain = false, .parameters = {}};
   return out;
 }
 

@@ -56,7 +56,10 @@ Anomaly FrameParser::begin_odd() {
 Anomaly FrameParser::past_limit() const {
   if (message_length_ > rules_.message && message_length_ - header_.length <= rules_.message)
     return Anomaly::message_too_large;
-  if (fragments_ > rules_.fragments && fragments_ - 1 == rules_.fragments) return Anomaly::too_many_fragments;
+  // An empty last frame is no fragment of anything: how senders end a message whose end they did not know beforehand.
+  const bool only_ends = header_.fin && header_.length == 0;
+  if (fragments_ > rules_.fragments && fragments_ - 1 == rules_.fragments && !only_ends)
+    return Anomaly::too_many_fragments;
   return Anomaly::none;
 }
 

@@ -96,9 +96,7 @@ Verdict read_request_line(std::string_view line, model::HttpHead& head) {
   const auto behind = behind_scheme(head.target);
   if (!behind) return invalid("malformed request target");
   const auto authority = authority_of(*behind);
-  const auto rest = behind->substr(authority.size());
-  if (authority.empty() || !valid_host(authority) || (!rest.empty() && rest.front() == '?'))
-    return invalid("malformed request target");
+  if (authority.empty() || !valid_host(authority)) return invalid("malformed request target");
   return std::nullopt;
 }
 
@@ -161,11 +159,12 @@ Verdict check_connection(const model::HttpHead& head) {
 
 }  // namespace
 
-std::string_view path_and_query(std::string_view target) {
+std::string origin_form(std::string_view target) {
   const auto behind = behind_scheme(target);
-  if (!behind) return target;
+  if (!behind) return std::string(target);
   const auto path = behind->substr(authority_of(*behind).size());
-  return path.empty() ? "/" : path;
+  const bool rooted = path.starts_with('/');  // an empty path is "/" (RFC 9110 §4.2.3)
+  return (rooted ? "" : "/") + std::string(path);
 }
 
 HeadParser::Progress HeadParser::fail(int status, Anomaly kind, std::string_view why) {

@@ -83,7 +83,7 @@ std::optional<HttpFailure> check_upgrade_request(const model::HttpHead& request)
   return std::nullopt;
 }
 
-std::optional<HttpFailure> check_upgrade_response(const model::HttpHead& request, const model::HttpHead& response) {
+std::optional<HttpFailure> check_switching(const model::HttpHead& request, const model::HttpHead& response) {
   if (response.status != 101) return upstream("the answer is not 101");
   if (response.version_minor < 1) return upstream("101 in HTTP/1.0");
   const auto upgrade = single(response, "Upgrade");
@@ -92,6 +92,11 @@ std::optional<HttpFailure> check_upgrade_response(const model::HttpHead& request
   const auto accept = single(response, "Sec-WebSocket-Accept");
   if (accept.count != 1 || accept.value != accept_key(request.value("Sec-WebSocket-Key")))
     return upstream("Sec-WebSocket-Accept does not match the key");
+  return std::nullopt;
+}
+
+std::optional<HttpFailure> check_upgrade_response(const model::HttpHead& request, const model::HttpHead& response) {
+  if (auto invalid = check_switching(request, response)) return invalid;
   const auto subprotocol = single(response, "Sec-WebSocket-Protocol");
   if (subprotocol.count > 1) return upstream("more than one subprotocol selected");
   if (subprotocol.count == 1 && (subprotocol.value.empty() || !offers_subprotocol(request, subprotocol.value)))

@@ -115,6 +115,35 @@ TEST(Extensions, Rfc7692Table) {  // §7.1
     EXPECT_EQ(in_force(offer, answer), force) << offer << " → " << answer;
 }
 
+// Of an answer that breaks the rules and is passed on all the same: enough to read what follows.
+TEST(Extensions, AnInvalidAnswerIsTakenForWhatItNames) {
+  struct Row {
+    const char* offer;
+    const char* answer;
+    bool deflate;
+  };
+  for (const auto& [offer, answer, deflate] : std::vector<Row>{
+           {"permessage-deflate; client_max_window_bits", "permessage-deflate; client_max_window_bits", true},
+           {"permessage-deflate", "permessage-deflate; client_max_window_bits=10", true},
+           {"permessage-deflate; server_max_window_bits=9", "permessage-deflate", true},
+           {"permessage-deflate", "permessage-deflate; server_max_window_bits=\"9", true},
+           {"permessage-deflate", "permessage-deflate; server_max_window_bits=9, permessage-deflate", true},
+           {"", "permessage-deflate", true},
+           {"permessage-deflate", "x-sum", false},
+           {"permessage-deflate", ";", false},
+       }) {
+    const auto out = negotiate({offer}, {answer});
+    EXPECT_FALSE(out.valid) << answer;
+    EXPECT_FALSE(out.extensions.certain) << answer;
+    EXPECT_TRUE(out.extensions.other) << answer;
+    EXPECT_EQ(out.extensions.deflate, deflate) << answer;
+    EXPECT_EQ(out.extensions.parameters.client_max_window_bits, 15) << answer;
+    EXPECT_EQ(out.extensions.parameters.server_max_window_bits, 15) << answer;
+    EXPECT_FALSE(out.extensions.parameters.server_no_context_takeover) << answer;
+  }
+  EXPECT_TRUE(negotiate({"permessage-deflate"}, {"permessage-deflate"}).extensions.certain);
+}
+
 TEST(Extensions, SeveralFieldsAreOneList) {
   EXPECT_TRUE(negotiate({"x-sum", "permessage-deflate"}, {"x-sum", "permessage-deflate"}).extensions.deflate);
   EXPECT_FALSE(negotiate({"permessage-deflate"}, {"permessage-deflate", "permessage-deflate"}).valid);

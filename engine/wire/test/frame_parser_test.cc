@@ -245,6 +245,14 @@ TEST(FrameParser, finds_each_anomaly_and_goes_on) {
                    Anomaly::too_many_fragments,
                    2,
                    {.sender = c, .fragments = 2}});
+  cases.push_back({c,
+                   {{.payload = "1", .fin = false},
+                    {.opcode = Opcode::continuation, .payload = "2", .fin = false},
+                    {.opcode = Opcode::continuation, .payload = "", .fin = false},
+                    {.opcode = Opcode::continuation, .payload = ""}},
+                   Anomaly::too_many_fragments,
+                   2,
+                   {.sender = c, .fragments = 2}});
 
   for (std::size_t i = 0; i < cases.size(); ++i) {
     SCOPED_TRACE("case " + std::to_string(i));
@@ -341,6 +349,28 @@ TEST(FrameParser, holds_at_most_what_it_says_and_knows_boundaries) {
   EXPECT_TRUE(parser.at_boundary());
   EXPECT_FALSE(parser.mid_frame());
   EXPECT_TRUE(parser.mid_message());
+}
+
+TEST(FrameParser, as_many_fragments_as_allowed_and_an_empty_last_frame) {
+  const Side c = Side::client;
+  constexpr std::uint32_t most = 16384;
+  for (const std::string last : {"z", ""}) {
+    for (const std::uint32_t before : {most - 1, most}) {
+      std::string bytes = frame(c, Opcode::text, "x", false);
+      for (std::uint32_t i = 1; i < before; ++i) bytes += frame(c, Opcode::continuation, "y", false);
+      bytes += frame(c, Opcode::continuation, last);
+      FrameParser parser({.sender = c, .fragments = most});
+      base::Bytes in = base::as_bytes(bytes);
+      Anomaly found = Anomaly::none;
+      while (!in.empty()) {
+        const auto piece = parser.next(in);
+        in = in.subspan(piece.used);
+        if (piece.anomaly != Anomaly::none) found = piece.anomaly;
+      }
+      EXPECT_EQ(found, before == most && !last.empty() ? Anomaly::too_many_fragments : Anomaly::none)
+          << before << " frames, then \"" << last << '"';
+    }
+  }
 }
 
 TEST(FrameParser, million_tiny_fragments) {

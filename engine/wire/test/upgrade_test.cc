@@ -138,6 +138,7 @@ TEST(UpgradeResponse, RefusesWhatTheRfcForbids) {  // §4.1
   struct Case {
     const char* what;
     void (*change)(HttpHead&);
+    bool switches = false;
   };
   const std::vector<Case> cases{
       {"200", [](HttpHead& h) { h.status = 200; }},
@@ -152,15 +153,16 @@ TEST(UpgradeResponse, RefusesWhatTheRfcForbids) {  // §4.1
        [](HttpHead& h) {
          h.fields.push_back({"Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="});
        }},
-      {"subprotocol not offered", [](HttpHead& h) { set(h, "Sec-WebSocket-Protocol", "mqtt"); }},
-      {"subprotocol in another case", [](HttpHead& h) { set(h, "Sec-WebSocket-Protocol", "Chat"); }},
-      {"two subprotocols", [](HttpHead& h) { set(h, "Sec-WebSocket-Protocol", "chat, superchat"); }},
+      {"subprotocol not offered", [](HttpHead& h) { set(h, "Sec-WebSocket-Protocol", "mqtt"); }, true},
+      {"subprotocol in another case", [](HttpHead& h) { set(h, "Sec-WebSocket-Protocol", "Chat"); }, true},
+      {"two subprotocols", [](HttpHead& h) { set(h, "Sec-WebSocket-Protocol", "chat, superchat"); }, true},
       {"two subprotocol fields",
        [](HttpHead& h) {
          h.fields.push_back({"Sec-WebSocket-Protocol", "superchat"});
-       }},
-      {"empty subprotocol", [](HttpHead& h) { set(h, "Sec-WebSocket-Protocol", ""); }},
-      {"extension not offered", [](HttpHead& h) { set(h, "Sec-WebSocket-Extensions", "permessage-deflate"); }},
+       },
+       true},
+      {"empty subprotocol", [](HttpHead& h) { set(h, "Sec-WebSocket-Protocol", ""); }, true},
+      {"extension not offered", [](HttpHead& h) { set(h, "Sec-WebSocket-Extensions", "permessage-deflate"); }, true},
   };
   for (const auto& c : cases) {
     auto head = good_response();
@@ -169,6 +171,7 @@ TEST(UpgradeResponse, RefusesWhatTheRfcForbids) {  // §4.1
     ASSERT_TRUE(failure) << c.what;
     EXPECT_EQ(failure->status, 502) << c.what;
     EXPECT_EQ(failure->kind, Anomaly::upstream_invalid) << c.what;
+    EXPECT_EQ(!check_switching(good_request(), head), c.switches) << c.what;
   }
 }
 

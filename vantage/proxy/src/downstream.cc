@@ -213,8 +213,13 @@ void Downstream::exchange_switching(const model::HttpHead& response, base::Bytes
     request = &offered.head();
   }
   if (const auto invalid = wire::check_upgrade_response(*request, response)) {
-    exchange_->cancel();
-    return exchange_failed(invalid->status, invalid->kind, invalid->why, std::string(invalid->why));
+    const bool strict = route().config().observe.conformance == observer::Conformance::strict;
+    if (strict || wire::check_switching(*request, response)) {
+      exchange_->cancel();
+      return exchange_failed(invalid->status, invalid->kind, invalid->why, std::string(invalid->why));
+    }
+    handshake_->passed_on(invalid->kind);
+    complain_of_answer(invalid->why, "passed on");
   }
   auto upstream = exchange_->take_upstream();
   worker_.reactor().bury(std::move(exchange_));
@@ -234,15 +239,18 @@ void Downstream::exchange_switching(const model::HttpHead& response, base::Bytes
 }
 
 void Downstream::exchange_failed(int status, Anomaly kind, std::string_view why, const std::string& detail) {
-  if (status >= 500)
-    worker_.complain("answer " + route().config().name, "route " + route().config().name + ": upstream " +
-                                                            route().config().upstream.text() + ": " + std::string(why) +
-                                                            (detail.empty() || detail == why ? "" : ": " + detail));
+  if (status >= 500) complain_of_answer(why, detail == why ? "" : detail);
   worker_.reactor().bury(std::move(exchange_));
   refuse(status, kind, why);
 }
 
 // The upstream's own refusal of an upgrade is on its way to the client.
+void Downstream::complain_of_answer(std::string_view why, const std::string& detail) {
+  const Route& config = route().config();
+  worker_.complain("answer " + config.name, "route " + config.name + ": upstream " + config.upstream.text() + ": " +
+                                                std::string(why) + (detail.empty() ? "" : ": " + detail));
+}
+
 void Downstream::exchange_answered(int status) {
   if (!handshake_) return;
   handshake_->refused(status, Anomaly::none, "refused by the upstream", worker_.now());
@@ -342,9 +350,7 @@ void Downstream::expired(base::Time now) {
       exchange_->cancel();
       worker_.reactor().bury(std::move(exchange_));
       if (answered) return abort();
-      worker_.complain("answer " + route().config().name, "route " + route().config().name + ": upstream " +
-                                                              route().config().upstream.text() +
-                                                              " did not answer in time");
+      complain_of_answer("it did not answer in time", "");
       return refuse(504, Anomaly::none, "upstream did not answer in time");
     }
     case State::dialing:

@@ -66,6 +66,7 @@ class Downstream final : public Mortal,
   std::optional<wire::HttpFailure> admit(const model::HttpHead& head);
   void client_gone(std::string_view why);
   void refuse(int status, model::Anomaly kind, std::string_view why);
+  void complain_of_answer(std::string_view why, const std::string& detail);
   void next_request();
   void close_idle();
   void end();

@@ -157,7 +157,7 @@ bool HttpExchange::response_head(bool ended) {
       return false;
     }
     if (++interim_ > max_interim) return fail(502, Anomaly::upstream_invalid, "upstream sent too many interim answers");
-    if (!request_.upgrade && !request_.http10) {
+    if (!request_.http10) {  // RFC 9110 §15.2: it knows none
       std::string out;
       append_response(out, head, {});
       if (!to_client(base::as_bytes(out))) return false;

@@ -336,10 +336,13 @@ std::string CompiledRoute::client_address(const model::HttpHead& request, const 
     std::string_view rest = field->value;
     for (;;) {
       const auto comma = rest.rfind(',');
-      const auto address = forwarded_address(comma == rest.npos ? rest : rest.substr(comma + 1));
-      if (!address) return client;  // "unknown", or a lie: what the last trusted proxy saw is as far as it goes
-      client = *address;
-      if (!trusted(client)) return client;
+      const auto item = base::trim(comma == rest.npos ? rest : rest.substr(comma + 1));
+      if (!item.empty()) {  // empty elements of a list say nothing (RFC 9110 §5.6.1.2)
+        const auto address = forwarded_address(item);
+        if (!address) return client;  // "unknown", or a lie: what the last trusted proxy saw is as far as it goes
+        client = *address;
+        if (!trusted(client)) return client;
+      }
       if (comma == rest.npos) break;
       rest = rest.substr(0, comma);
     }

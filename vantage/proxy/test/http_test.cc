@@ -172,6 +172,113 @@ TEST(Refusal, AnUpstreamThatTalksNonsenseIs502) {
   }
 }
 
+std::string selecting(const std::string& fields) {
+  std::string answer = upgrade_response();
+  answer.insert(answer.size() - 2, fields);
+  return answer;
+}
+
+// What the client did not offer: refused, or, under conformance: forward, counted, told of and passed on as it is.
+TEST(Refusal, ASelectionThatWasNotOfferedIs502OrPasses) {
+  for (const std::string field : {"Sec-WebSocket-Protocol: mqtt\r\n", "Sec-WebSocket-Protocol: \r\n",
+                                  "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: chat\r\n",
+                                  "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n",
+                                  "Sec-WebSocket-Extensions: x-sum\r\n", "Sec-WebSocket-Extensions: ;\r\n"}) {
+    Backend backend([&](Socket& socket) {
+      if (socket.receive_head().empty()) return;
+      socket.send(selecting(field));
+      while (receive_frame(socket).first >= 0) socket.send(server_frame(text, "heard"));
+    });
+    const std::string offer =
+        "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+    {
+      TestProxy strict(backend);
+      expect_refusal(ask(strict, upgrade_request("/", offer)), 502, "");
+      EXPECT_EQ(strict.anomalies(Anomaly::upstream_invalid), 1U) << field;
+    }
+    TestProxy proxy(backend, [](Route& route) { route.observe.conformance = observer::Conformance::forward; });
+    Socket client = proxy.connect();
+    ASSERT_TRUE(client.send(upgrade_request("/", offer)));
+    const std::string head = client.receive_head();
+    EXPECT_TRUE(head.starts_with("HTTP/1.1 101 ")) << head;
+    EXPECT_NE(head.find(field), head.npos) << head;
+    ASSERT_TRUE(client.send(client_frame(text, "said")));
+    EXPECT_EQ(receive_frame(client).payload, "heard");
+    EXPECT_EQ(proxy.anomalies(Anomaly::upstream_invalid), 1U) << field;
+    EXPECT_EQ(proxy.rejected(), 0U);
+    ASSERT_EQ(proxy.warnings().size(), 1U);
+    EXPECT_NE(proxy.warnings()[0].find("passed on"), std::string::npos) << proxy.warnings()[0];
+    EXPECT_EQ(proxy->sessions().at(0).view.anomalies, 1U);
+  }
+}
+
+TEST(Refusal, AnAnswerThatIsNoWebSocketsIs502HoweverLenient) {
+  Backend backend([&](Socket& socket) {
+    std::string answer = upgrade_response();
+    const auto at = answer.find("Sec-WebSocket-Accept: ") + 22;
+    answer[at] = answer[at] == 'A' ? 'B' : 'A';
+    socket.receive_head();
+    socket.send(answer);
+  });
+  TestProxy proxy(backend, [](Route& route) { route.observe.conformance = observer::Conformance::forward; });
+  expect_refusal(ask(proxy, upgrade_request()), 502, "Sec-WebSocket-Accept");
+}
+
+// RFC 9110 §15.2: a proxy passes interim answers on, and knows nothing of what they are for.
+TEST(Upgrade, InterimAnswersPassBeforeThe101) {
+  Backend backend([&](Socket& socket) {
+    if (socket.receive_head().empty()) return;
+    socket.send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n");
+    socket.send("HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n" + upgrade_response());
+    while (receive_frame(socket).first >= 0) socket.send(server_frame(text, "heard"));
+  });
+  TestProxy proxy(backend);
+  Socket client = proxy.connect();
+  ASSERT_TRUE(client.send(upgrade_request()));
+  EXPECT_TRUE(client.receive_head().starts_with("HTTP/1.1 100 Continue\r\n"));
+  EXPECT_TRUE(client.receive_head().starts_with("HTTP/1.1 102 Processing\r\n"));
+  const std::string hints = client.receive_head();
+  EXPECT_TRUE(hints.starts_with("HTTP/1.1 103 Early Hints\r\n")) << hints;
+  EXPECT_NE(hints.find("Link: </a.css>; rel=preload\r\n"), hints.npos);
+  EXPECT_TRUE(client.receive_head().starts_with("HTTP/1.1 101 "));
+  ASSERT_TRUE(client.send(client_frame(text, "said")));
+  EXPECT_EQ(receive_frame(client).payload, "heard");
+  EXPECT_EQ(proxy.rejected(), 0U);
+  EXPECT_EQ(proxy.active(), 1U);
+}
+
+// RFC 9112 §3.2.2: what goes upstream is the origin form, and the path decides all that a path decides.
+TEST(Upgrade, AnAbsoluteTargetIsRoutedAndToldByItsPath) {
+  std::string head;
+  std::mutex mutex;
+  Backend backend([&](Socket& socket) {
+    {
+      const std::lock_guard lock(mutex);
+      head = socket.receive_head();
+    }
+    socket.send(upgrade_response());
+    socket.receive_end();
+  });
+  TestProxy proxy(backend, [](Route& route) { route.match.path = "/media"; });
+  std::string asked = upgrade_request("/media/x?room=1");
+  const std::string host =
+      asked.substr(asked.find("Host: ") + 6, asked.find("\r\n", asked.find("Host: ")) - asked.find("Host: ") - 6);
+  asked.replace(asked.find("/media"), 0, "http://" + host);
+  Socket client = proxy.connect();
+  ASSERT_TRUE(client.send(asked));
+  EXPECT_TRUE(client.receive_head().starts_with("HTTP/1.1 101 "));
+  {
+    const std::lock_guard lock(mutex);
+    EXPECT_TRUE(head.starts_with("GET /media/x?room=1 HTTP/1.1\r\n")) << head;
+    EXPECT_NE(head.find("\r\nHost: " + host + "\r\n"), head.npos) << head;
+  }
+  EXPECT_EQ(proxy->sessions().at(0).view.method_target, "/media/x?room=1");
+  // No other path gets here by being spelled so, and no other form of a target at all.
+  expect_refusal(ask(proxy, "GET http://media/other HTTP/1.1\r\nHost: media\r\n\r\n"), 404, "");
+  expect_refusal(ask(proxy, "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"), 501, "CONNECT");
+  expect_refusal(ask(proxy, "GET a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"), 400, "malformed request target");
+}
+
 TEST(Refusal, TheUpstreamsOwnAnswerPassesVerbatim) {
   for (const std::string_view answer :
        {"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 4\r\n\r\nnope",

@@ -296,7 +296,11 @@ TEST(ClientAddress, WhatTheClientMadeUpOnTheLeftDoesNotCount) {
             "203.0.113.9");
   EXPECT_EQ(client({"10.0.0.0/8"}, "10.0.0.1", "X-Forwarded-For: 1.1.1.1, <script>, 10.0.0.7"), "10.0.0.7");
   EXPECT_EQ(client({"10.0.0.0/8"}, "10.0.0.1", "X-Forwarded-For: 1.1.1.1, unknown"), "10.0.0.1");
-  EXPECT_EQ(client({"10.0.0.0/8"}, "10.0.0.1", "X-Forwarded-For: 1.1.1.1,"), "10.0.0.1");
+  // An empty element says nothing, neither the truth nor a lie (RFC 9110 §5.6.1.2).
+  for (const auto* chain : {"203.0.113.9,", "203.0.113.9, ,", "203.0.113.9,, 10.0.0.7", ", 203.0.113.9 ,\t,10.0.0.7,"})
+    EXPECT_EQ(client({"10.0.0.0/8"}, "10.0.0.1", std::string("X-Forwarded-For: ") + chain), "203.0.113.9") << chain;
+  EXPECT_EQ(client({"10.0.0.0/8"}, "10.0.0.1", "X-Forwarded-For: 203.0.113.9\nX-Forwarded-For: "), "203.0.113.9");
+  EXPECT_EQ(client({"10.0.0.0/8"}, "10.0.0.1", "X-Forwarded-For: ,"), "10.0.0.1");
   EXPECT_EQ(client({"10.0.0.0/8"}, "10.0.0.1", "X-Forwarded-For: 10.0.0.3, 10.0.0.2"), "10.0.0.3");  // all ours
 }
 

@@ -202,7 +202,9 @@ class Handshake {
   // The upgrade failed: counted as reject (and `kind` as an anomaly unless none), handshake span with an error.
   void refused(int status, model::Anomaly kind, std::string_view why, base::Time now);
   // 101 was sent: counted as accept, handshake span emitted, the connection begins. The response must have passed
-  // wire::check_upgrade_response.
+  // The answer broke a rule and is passed on all the same (conformance: forward): counted, here and in the session.
+  void passed_on(model::Anomaly kind);
+  // wire::check_switching.
   std::unique_ptr<Connection> accepted(const model::HttpHead& request, const model::HttpHead& response, Outlet& outlet,
                                        base::Time now);
 

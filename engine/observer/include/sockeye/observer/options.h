@@ -42,7 +42,7 @@ enum class Compression : std::uint8_t {
 struct FrameLimits {
   std::uint64_t frame = 16ULL << 20U;    // payload bytes of one frame → 1009
   std::uint64_t message = 64ULL << 20U;  // payload bytes of one message, inflated where we inflate → 1009
-  std::uint32_t fragments = 16384;       // frames of one message → 1008
+  std::uint32_t fragments = 16384;       // frames of one message, an empty last one not counted → 1008
   std::uint32_t control_rate = 200;      // control frames per second and direction, in bursts of 5 s' worth → 1008
 };
 

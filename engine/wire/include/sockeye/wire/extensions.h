@@ -19,11 +19,13 @@ struct DeflateParameters {
 struct Extensions {
   bool deflate = false;  // permessage-deflate is in force
   bool other = false;    // an extension we do not know is in force: its reserved bits are not ours to judge
+  bool certain = true;   // false: the answer broke the rules; `parameters` are good enough to inflate, not to deflate
   DeflateParameters parameters;
 };
 
 // What the response put in force. `valid` is false when it is malformed, repeats permessage-deflate, or breaks RFC 7692
-// §7.1 (unknown parameter, bits out of range, a parameter that was not offered).
+// §7.1 (unknown parameter, bits out of range, a parameter that was not offered). The extensions are then what the peers
+// may take it for: whatever was named is in force, windows are of 15 bits.
 struct Negotiated {
   bool valid = true;
   Extensions extensions;

@@ -36,9 +36,10 @@ struct FrameRules {
   model::Side sender = model::Side::client;  // a client must mask, a server must not (§5.1)
   bool deflate = false;                      // permessage-deflate in force: RSV1 on a message's first frame
   bool judge_reserved = true;                // false: an extension we do not know may use the reserved bits
-  std::uint32_t fragments = std::numeric_limits<std::uint32_t>::max();  // frames of one message
-  std::uint64_t frame = std::numeric_limits<std::uint64_t>::max();      // payload bytes of one frame
-  std::uint64_t message = std::numeric_limits<std::uint64_t>::max();    // payload bytes of one message, on the wire
+  std::uint32_t fragments =
+      std::numeric_limits<std::uint32_t>::max();  // frames of one message, an empty last one not counted
+  std::uint64_t frame = std::numeric_limits<std::uint64_t>::max();    // payload bytes of one frame
+  std::uint64_t message = std::numeric_limits<std::uint64_t>::max();  // payload bytes of one message, on the wire
 };
 
 // Undoes (or applies) the mask of §5.3: out[i] = in[i] xor key[(offset + i) mod 4]. `out` has room for in.size() bytes

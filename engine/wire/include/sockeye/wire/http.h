@@ -62,9 +62,9 @@ class HeadParser {
   HttpFailure failure_;
 };
 
-// Path and query of a request's target, which the parser accepted: origin-form as it is, absolute-form from its path
-// on. Views into `target`, or static.
-[[nodiscard]] std::string_view path_and_query(std::string_view target);
+// The origin-form (RFC 9112 §3.2.1) of a request's target that the parser accepted: path and query, whatever form it
+// was sent in. "*" stays.
+[[nodiscard]] std::string origin_form(std::string_view target);
 
 // True when the request asks for a WebSocket (Upgrade: websocket), well-formed or not.
 [[nodiscard]] bool wants_websocket(const model::HttpHead& request);
@@ -75,6 +75,9 @@ class HeadParser {
 // offered; extensions that were offered. The failure's status is 502.
 [[nodiscard]] std::optional<HttpFailure> check_upgrade_response(const model::HttpHead& request,
                                                                 const model::HttpHead& response);
+// The part of it without which there is no WebSocket at all: all but the subprotocol and the extensions.
+[[nodiscard]] std::optional<HttpFailure> check_switching(const model::HttpHead& request,
+                                                         const model::HttpHead& response);
 // base64(SHA-1(key + GUID)), RFC 6455 §4.2.2.
 [[nodiscard]] std::string accept_key(std::string_view key);
 
