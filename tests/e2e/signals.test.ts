@@ -122,12 +122,47 @@ describe('counters', () => {
     first.terminate();
     await quiet(one);
     const second = await connected(url);
-    assert.equal((await one.sessions()).sessions[0].reconnect_of, id);
+    const [row] = (await one.sessions()).sessions;
+    assert.deepEqual([row.reconnect_of, row.reconnect_basis], [id, 'guess'], 'nothing but its address tells it');
     await shut(second);
     await quiet(one);
     await connected(url);
-    assert.equal((await one.sessions()).sessions[0].reconnect_of, null);
-    assert.equal((await metrics(one)).sum('websocket_reconnects_total'), 1);
+    const [last] = (await one.sessions()).sessions;
+    assert.deepEqual([last.reconnect_of, last.reconnect_basis], [null, null]);
+    const counted = await metrics(one);
+    assert.equal(counted.sum('websocket_reconnects_total'), 1);
+    assert.equal(counted.sum('websocket_reconnects_total', {basis: 'guess'}), 1);
+  });
+
+  it('of a fleet behind one address none is a reconnect, unless a route says what identifies a client', async () => {
+    const server = await backend();
+    const upstream = `ws://127.0.0.1:${server.port}`;
+    const one = await proxy({
+      routes: [
+        {name: 'told', match: {path: '/told'}, upstream, client_id: ['header.x-device-id']},
+        {name: 'untold', upstream},
+      ],
+    });
+    const fleet = (path: string) =>
+      Promise.all(
+        Array.from({length: 6}, (_, n) =>
+          connected(`ws://127.0.0.1:${one.port}${path}`, {headers: {'X-Device-Id': `device-${n}-secret`}}),
+        ),
+      );
+    const ids: (string | null)[] = [];
+    for (const path of ['/told', '/untold']) {
+      for (const each of await fleet(path)) each.terminate();
+      await quiet(one);
+      const back = await fleet(path);
+      ids.push(...(await one.sessions()).sessions.map((row: {reconnect_basis: string}) => row.reconnect_basis));
+      for (const each of back) await shut(each);
+    }
+    assert.deepEqual(ids, [...Array<string>(6).fill('client_id'), ...Array<null>(6).fill(null)]);
+    const counted = await metrics(one);
+    assert.equal(counted.sum('websocket_reconnects_total', {route: 'told', basis: 'client_id'}), 6);
+    assert.equal(counted.sum('websocket_reconnects_total', {route: 'told'}), 6);
+    assert.equal(counted.sum('websocket_reconnects_total', {route: 'untold'}), 0);
+    assert.doesNotMatch(JSON.stringify(await one.sessions()), /secret/);
   });
 
   it("time the round trips of our pings on both legs, and of a peer's own heartbeat", async () => {

@@ -113,7 +113,7 @@ std::vector<live::Summary> summaries(const std::vector<proxy::RouteShard>& shard
       to.accepted_total += metrics->connections_accepted.value();
       to.rejected_total += metrics->connections_rejected.value();
       to.closed_total += metrics->connections_closed.value();
-      to.reconnects_total += metrics->reconnects.value();
+      for (const auto& by_basis : metrics->reconnects) to.reconnects_total += by_basis.value();
       buffered_sessions += metrics->buffered_sessions.value();
       buffered_bytes += metrics->buffered_bytes.value();
       for (std::size_t side = 0; side < 2; ++side) {

@@ -120,6 +120,7 @@ void fields(Json& json, const SessionRow& row) {
     json.text(base::to_uuid(*view.reconnect_of));
   else
     json.null();
+  text_or_null(json, "reconnect_basis", view.reconnect_of ? model::name(view.reconnect_basis) : std::string_view());
   text_or_null(json, "trace_id", view.trace_id);
   json.key("close");
   if (!view.close) {
@@ -131,7 +132,6 @@ void fields(Json& json, const SessionRow& row) {
   json.key("initiator").text(model::name(view.close->initiator));
   json.key("why").text(model::name(view.close->why));
   json.key("reason").text(view.close->reason);
-  json.close('}');
   json.key("silent");
   if (const auto& close = *view.close; close.silent) {
     const auto after = std::chrono::duration_cast<std::chrono::milliseconds>(close.silent_since - view.opened).count();
@@ -141,6 +141,7 @@ void fields(Json& json, const SessionRow& row) {
   } else {
     json.null();
   }
+  json.close('}');
 }
 
 double rank(const SessionRow& row, SessionSort sort) {

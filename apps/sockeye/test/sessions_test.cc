@@ -104,6 +104,7 @@ TEST_F(Sessions, TellsAllOfARow) {
   EXPECT_TRUE(s["legs"]["upstream"]["rtt_seconds"].is_null());
   EXPECT_EQ(std::uint64_t(s["legs"]["upstream"]["buffered_bytes"]), 32U);
   EXPECT_EQ(std::string_view(s["reconnect_of"]), "01020304-0506-7008-8000-000000000009");
+  EXPECT_EQ(std::string_view(s["reconnect_basis"]), "guess");
   EXPECT_EQ(std::string_view(s["trace_id"]), "0af7651916cd43dd8448eb211c80319c");
   EXPECT_TRUE(s["close"].is_null());
 }
@@ -112,17 +113,17 @@ TEST_F(Sessions, EndedOnesSayHow) {
   auto gone = row(2);
   gone.view.state = model::SessionState::closed;
   gone.view.close = model::CloseInfo{1001, model::Initiator::proxy, model::EndReason::heartbeat_timeout, "no pong"};
-  const auto document = parse(sessions_json({}, {gone}, {}, now_ms));
   gone.view.close->silent = model::Side::server;
   gone.view.close->silent_since = gone.view.opened + 1500ms;
+  const auto document = parse(sessions_json({}, {gone}, {}, now_ms));
   const auto close = document["ended"].at(0)["close"];
   EXPECT_EQ(std::uint64_t(close["code"]), 1001U);
   EXPECT_EQ(std::string_view(close["initiator"]), "proxy");
   EXPECT_EQ(std::string_view(close["why"]), "heartbeat_timeout");
   EXPECT_EQ(std::string_view(close["reason"]), "no pong");
-}
   EXPECT_EQ(std::string_view(close["silent"]["leg"]), "upstream");
   EXPECT_EQ(std::string_view(close["silent"]["since"]), base::iso8601(gone.opened_unix_ms + 1500));
+}
 
 TEST_F(Sessions, WhatPeersSendCannotBreakTheJson) {
   auto one = row(1);

@@ -64,6 +64,8 @@ constexpr std::array<std::string_view, 3> states{"open", "closing", "closed"};
 constexpr std::array<std::string_view, 4> initiators{"client", "server", "proxy", "network"};
 constexpr std::array<std::string_view, 8> reasons{
     "normal", "heartbeat_timeout", "stuck", "protocol_error", "reset", "limit", "drain", "idle"};
+constexpr std::array<std::string_view, 4> reconnect_bases{"guess", "query", "cookie", "client_id"};
+static_assert(reconnect_bases.size() == static_cast<std::size_t>(ReconnectBasis::count_));
 constexpr std::array<std::string_view, 4> invocation_statuses = {"ok", "error", "cancelled", "incomplete"};
 constexpr std::array<std::string_view, 6> invocation_ends = {"reply",           "cancel",  "timeout",
                                                              "connection_lost", "evicted", "unanswered"};
@@ -81,6 +83,7 @@ std::string_view name(InvocationEnd e) { return invocation_ends[static_cast<std:
 std::string_view name(MessageOddity o) { return oddities[static_cast<std::size_t>(o)]; }
 std::string_view name(SessionState s) { return states[static_cast<std::size_t>(s)]; }
 std::string_view name(Initiator i) { return initiators[static_cast<std::size_t>(i)]; }
+std::string_view name(ReconnectBasis b) { return reconnect_bases[static_cast<std::size_t>(b)]; }
 std::string_view name(EndReason r) { return reasons[static_cast<std::size_t>(r)]; }
 
 std::string_view name(Opcode o) {

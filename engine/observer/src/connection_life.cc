@@ -344,6 +344,7 @@ SessionView LiveConnection::view(Time) const {
   out.extensions = text(SessionTexts::extensions);
   out.client_address = text(SessionTexts::client_address);
   if (!opening_.reconnect_of.is_zero()) out.reconnect_of = opening_.reconnect_of;
+  out.reconnect_basis = opening_.reconnect_basis;
   if ((opening_.trace_flags & 1U) != 0) out.trace_id = base::to_hex(opening_.trace_id);
   out.state = state();
   out.opened = opening_.opened;
@@ -355,10 +356,10 @@ SessionView LiveConnection::view(Time) const {
                    .rtt_min = heartbeat.rtt_min(),
                    .peer_ping_interval = heartbeat.peer_interval(),
                    .misses = heartbeat.misses(),
-                   .missed_total = heartbeat.missed_total(),
                    .silent = heartbeat.silent(),
-                   .last_received = legs_[i].last_received};
+                   .missed_total = heartbeat.missed_total(),
                    .late_total = heartbeat.late_total(),
+                   .last_received = legs_[i].last_received};
     out.last_message[i] = streams_[i].gaps.last();
     out.longest_gap[i] = streams_[i].gaps.longest();
   }

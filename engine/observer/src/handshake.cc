@@ -172,17 +172,20 @@ std::string_view Handshake::upstream_target() const {
   return state_->removes_context ? std::string_view(state_->bare_target) : std::string_view();
 }
 std::string_view Handshake::answered_subprotocol() const { return state_->answered_subprotocol; }
-void Handshake::reconnect_of(const base::SessionId& before) { state_->opening.reconnect_of = before; }
+void Handshake::reconnect_of(const base::SessionId& before, model::ReconnectBasis basis) {
+  state_->opening.reconnect_of = before;
+  state_->opening.reconnect_basis = basis;
+}
 const base::SessionId& Handshake::id() const { return state_->opening.id; }
 
-void Handshake::refused(int status, Anomaly kind, std::string_view why, Time now) {
-  State& s = *state_;
-  assert(!s.ended);
 void Handshake::passed_on(Anomaly kind) {
   state_->count(kind);
   ++state_->opening.anomalies;
 }
 
+void Handshake::refused(int status, Anomaly kind, std::string_view why, Time now) {
+  State& s = *state_;
+  assert(!s.ended);
   if (s.ended) return;
   s.place({});
   s.metrics().connections_rejected.add();
@@ -198,9 +201,9 @@ std::unique_ptr<Connection> Handshake::accepted(const model::HttpHead& request, 
   s.place({});
   s.metrics().connections_accepted.add();
   s.metrics().connections_active.add(1);
-  if (!s.opening.reconnect_of.is_zero()) s.metrics().reconnects.add();
-  const wire::Negotiated negotiated = wire::negotiated(request, response);
-  if (negotiated.valid) s.opening.extensions = negotiated.extensions;
+  if (!s.opening.reconnect_of.is_zero())
+    s.metrics().reconnects[static_cast<std::size_t>(s.opening.reconnect_basis)].add();
+  s.opening.extensions = wire::negotiated(request, response).extensions;
   s.opening.opened = now;
   const std::string asked = wire::origin_form(request.target);
   const std::string_view target = asked;

@@ -35,6 +35,7 @@ std::string_view SessionTexts::operator[](Field field) const {
 signal::SessionFacts Opening::facts() const {
   return {.id = id,
           .reconnect_of = reconnect_of,
+          .reconnect_basis = reconnect_basis,
           .vantage = options->vantage,
           .route = options->route,
           .dialect = dialect,

@@ -63,6 +63,8 @@ struct Opening {
   std::optional<bool> asked;     // the caller's sampling decision for all of it; none: it left that to us
   bool named_upstream = false;   // handshake_span was named in the request to the upstream
   std::uint8_t trace_flags = 0;  // W3C trace-flags; bit 0: sampled, else no span is offered
+  std::uint8_t anomalies = 0;    // what was wrong with the handshake and passed on
+  model::ReconnectBasis reconnect_basis{};
 
   wire::Extensions extensions;  // in force
   bool tls = false;

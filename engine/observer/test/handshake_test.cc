@@ -100,7 +100,7 @@ TEST_F(HandshakeTest, AcceptedBecomesAConnection) {
   EXPECT_EQ(connection->id(), id);
   EXPECT_EQ(metrics_->connections_accepted.value(), 1U);
   EXPECT_EQ(metrics_->connections_active.value(), 1);
-  EXPECT_EQ(metrics_->reconnects.value(), 0U);
+  for (const auto& counter : metrics_->reconnects) EXPECT_EQ(counter.value(), 0U);
   EXPECT_EQ(handshakes_timed(), 1U);
   EXPECT_DOUBLE_EQ(metrics_->handshake_duration.sum_seconds(), 0.005);
 
@@ -239,6 +239,51 @@ TEST_F(HandshakeTest, WhatAPageSaysCanBeKeptFromTheUpstream) {
   }
 }
 
+// RFC 9112 §3.2.2: clients may send the absolute form, and proxies in front of us do. What is said of it is its path.
+TEST_F(HandshakeTest, AnAbsoluteTargetIsReadAsItsPath) {
+  options_.dialect.mode = DialectOptions::Mode::automatic;
+  Handshake handshake = begin();
+  const std::string path = "/v1/realtime";
+  const std::string query = "model=a&traceparent=" + std::string(remote);
+  const auto& asked = request("", "ws://voice.example" + path + "?" + query);
+  handshake.request(asked, start_);
+  EXPECT_EQ(handshake.bare_target(), path + "?model=a") << "what tells a reconnect";
+  const auto connection = handshake.accepted(asked, response(), outlet_, start_);
+  const auto view = connection->view(start_);
+  EXPECT_EQ(view.method_target, path + "?" + query);
+  EXPECT_EQ(view.dialect, "openai-realtime") << view.dialect_basis;
+  EXPECT_EQ(view.trace_id, std::string(remote).substr(3, 32));
+  EXPECT_EQ(attribute(spans_.all.at(0), "url.path"), path);
+  EXPECT_EQ(attribute(spans_.all.at(0), "url.query"), query);
+  connection->finish(start_);
+  EXPECT_EQ(attribute(spans_.all.at(1), "url.path"), path);
+}
+
+TEST_F(HandshakeTest, AnAbsoluteTargetWithoutAPathIsTheRoot) {
+  for (const std::string target : {"ws://voice.example", "HTTP://voice.example?x=/y"}) {
+    spans_.all.clear();
+    Handshake handshake = begin();
+    handshake.request(request("", target), start_);
+    handshake.refused(404, Anomaly::none, "", start_);
+    EXPECT_EQ(attribute(spans_.all.at(0), "url.path"), "/") << target;
+  }
+}
+
+TEST_F(HandshakeTest, WhatWasWrongAndPassedOnIsCountedInTheSessionToo) {
+  Handshake handshake = begin();
+  const auto& asked = request("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n");
+  handshake.request(asked, start_);
+  handshake.passed_on(Anomaly::upstream_invalid);
+  const auto connection = handshake.accepted(
+      asked, response("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"), outlet_, start_);
+  EXPECT_EQ(anomalies(Anomaly::upstream_invalid), 1U);
+  EXPECT_EQ(connection->view(start_).anomalies, 1U);
+  const std::string compressed("\xc1\x03\x4a\x04\x00", 5);  // "a"
+  connection->feed(model::Side::server, base::as_bytes(std::string_view(compressed)), start_);
+  EXPECT_EQ(connection->view(start_).anomalies, 1U) << "both peers take it for compressed, and so do we";
+  connection->finish(start_);
+}
+
 TEST_F(HandshakeTest, ARefusalIsCountedTimedAndSaid) {
   Handshake handshake = begin();
   handshake.request(request("Cookie: c=1\r\nAuthorization: Bearer s3cret\r\n", "/a?access_token=s3cret"), start_);
@@ -279,10 +324,13 @@ TEST_F(HandshakeTest, AReconnectIsCountedWhenItSucceeds) {
   const auto before = base::make_session_id(environment_.random, 1);
   Handshake handshake = begin();
   handshake.request(request(), start_);
-  handshake.reconnect_of(before);
-  EXPECT_EQ(metrics_->reconnects.value(), 0U);
+  handshake.reconnect_of(before, model::ReconnectBasis::cookie);
+  for (const auto& counter : metrics_->reconnects) EXPECT_EQ(counter.value(), 0U);
   const auto connection = handshake.accepted(request(), response(), outlet_, start_);
-  EXPECT_EQ(metrics_->reconnects.value(), 1U);
+  EXPECT_EQ(metrics_->reconnects[static_cast<std::size_t>(model::ReconnectBasis::cookie)].value(), 1U);
+  EXPECT_EQ(metrics_->reconnects[static_cast<std::size_t>(model::ReconnectBasis::guess)].value(), 0U);
+  EXPECT_EQ(connection->view(start_).reconnect_basis, model::ReconnectBasis::cookie);
+  EXPECT_EQ(attribute(spans_.all.at(0), "websocket.reconnect_of.basis"), "cookie");
   EXPECT_EQ(connection->view(start_).reconnect_of, before);
   EXPECT_EQ(attribute(spans_.all.at(0), "websocket.reconnect_of"), base::to_uuid(before));
   connection->finish(start_);

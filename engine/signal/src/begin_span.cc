@@ -62,7 +62,10 @@ Span begin_span(std::string_view name, model::SpanKind kind, const SessionFacts&
   if (facts.upstream_port != 0) put_count(span, "sockeye.upstream.port", facts.upstream_port);
   put_text(span, "websocket.subprotocol", facts.subprotocol);
   put_text(span, "websocket.extensions", facts.extensions);
-  if (!facts.reconnect_of.is_zero()) put(span, "websocket.reconnect_of", base::to_uuid(facts.reconnect_of));
+  if (!facts.reconnect_of.is_zero()) {
+    put(span, "websocket.reconnect_of", base::to_uuid(facts.reconnect_of));
+    put_text(span, "websocket.reconnect_of.basis", model::name(facts.reconnect_basis));
+  }
   return span;
 }
 

@@ -301,8 +301,13 @@ std::vector<MetricFamily> collect(std::span<const RouteCounters> counters) {
   collect_closes(
       out.begin(counter, "websocket_closes_total", "", "Sessions ended, by Close code, who ended them and why."),
       routes);
-  out.plain(counter, "websocket_reconnects_total", "", "Sessions recognised as the continuation of an ended one.",
-            [](const RouteMetrics& m) { return m.reconnects.value(); });
+  static const auto bases = [] {
+    std::array<std::string_view, static_cast<std::size_t>(model::ReconnectBasis::count_)> names;
+    for (std::size_t i = 0; i < names.size(); ++i) names[i] = model::name(static_cast<model::ReconnectBasis>(i));
+    return names;
+  }();
+  out.by(counter, "websocket_reconnects_total", "", "Sessions recognised as the continuation of an ended one, by what.",
+         "basis", bases, [](const RouteMetrics& m, std::size_t i) { return m.reconnects[i].value(); });
   out.histogram_by<model::DurationHistogram>(
       "websocket_ping_rtt_seconds", "seconds", "Round trip of our pings.", "leg", legs,
       [](const RouteMetrics& m, std::size_t i) -> const auto& { return m.ping_rtt[i]; });

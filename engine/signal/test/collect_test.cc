@@ -79,7 +79,7 @@ TEST(Collect, SumsOverWorkersAndKeepsRoutesApart) {
   fleet.two->pong_late[1].add(21);
   fleet.one->heartbeat_timeouts[0].add(22);
   fleet.one->anomalies[static_cast<std::size_t>(model::Anomaly::smuggling)].add(12);
-  fleet.one->reconnects.add(13);
+  fleet.one->reconnects[static_cast<std::size_t>(model::ReconnectBasis::query)].add(13);
   fleet.one->buffered_bytes.set(14);
   fleet.two->buffered_sessions.set(2);
   fleet.other->http_requests.add(15);
@@ -97,7 +97,8 @@ TEST(Collect, SumsOverWorkersAndKeepsRoutesApart) {
   EXPECT_EQ(sample(family(all, "websocket_pong_late_total"), "route=calls,leg=upstream").value, 21);
   EXPECT_EQ(sample(family(all, "websocket_heartbeat_timeouts_total"), "route=calls,leg=client").value, 22);
   EXPECT_EQ(sample(family(all, "websocket_anomalies_total"), "route=calls,kind=smuggling").value, 12);
-  EXPECT_EQ(sample(family(all, "websocket_reconnects_total"), "route=calls").value, 13);
+  EXPECT_EQ(sample(family(all, "websocket_reconnects_total"), "route=calls,basis=query").value, 13);
+  EXPECT_EQ(sample(family(all, "websocket_reconnects_total"), "route=calls,basis=guess").value, 0);
   EXPECT_EQ(sample(family(all, "websocket_buffered_amount_bytes"), "route=calls").value, 14);
   EXPECT_EQ(sample(family(all, "websocket_buffered_sessions"), "route=calls").value, 2);
   EXPECT_EQ(sample(family(all, "sockeye_http_requests_total"), "route=chat").value, 15);
@@ -217,14 +218,14 @@ TEST(Collect, WhatADialectMakesOfMessages) {
 TEST(Collect, ARouteNamedTwiceIsOneRoute) {
   RouteMetrics a;
   RouteMetrics b;
-  a.reconnects.add(1);
-  b.reconnects.add(2);
+  a.reconnects[0].add(1);
+  b.reconnects[0].add(2);
   const std::array<const RouteMetrics*, 1> first{&a};
   const std::array<const RouteMetrics*, 1> second{&b};
   const std::vector<RouteCounters> routes{{"r", first}, {"r", second}};
   const auto all = collect(routes);
-  ASSERT_EQ(family(all, "websocket_reconnects_total").samples.size(), 1U);
-  EXPECT_EQ(sample(family(all, "websocket_reconnects_total"), "route=r").value, 3);
+  ASSERT_EQ(family(all, "websocket_reconnects_total").samples.size(), a.reconnects.size());
+  EXPECT_EQ(sample(family(all, "websocket_reconnects_total"), "route=r,basis=guess").value, 3);
 }
 
 TEST(Collect, NamesAreLintCleanAndLabelSetsUnique) {

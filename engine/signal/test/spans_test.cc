@@ -130,7 +130,8 @@ TEST(ConnectionSpan, SaysHowItEnded) {
   f.close = &close;
   auto said = facts();
   said.reconnect_of = said.id;
-  const auto span = connection_span(said, place, {1, 2}, f);
+  said.reconnect_basis = model::ReconnectBasis::query;
+  const auto span = connection_span(said, place, {1, 2}, f, wall);
   EXPECT_EQ(span.name, "websocket.connection");
   EXPECT_EQ(span.kind, model::SpanKind::internal);
   EXPECT_EQ(span.status, model::SpanStatus::unset);
@@ -149,18 +150,17 @@ TEST(ConnectionSpan, SaysHowItEnded) {
            {"websocket.ping.client.late", "2"},
            {"websocket.ping.upstream.rtt", "(none)"},
            {"websocket.ping.upstream.missed", "0"},
-           {"websocket.longest_gap.sent", "1.500000"},
            {"websocket.ping.upstream.late", "(none)"},
            {"websocket.silent.leg", "(none)"},
            {"websocket.silent.since", "(none)"},
+           {"websocket.longest_gap.sent", "1.500000"},
            {"websocket.longest_gap.received", "(none)"},
            {"websocket.reconnect_of", "01890a5d-ac96-774b-bcce-b302099a8057"},
+           {"websocket.reconnect_of.basis", "query"},
            {"error.type", "(none)"}})
     EXPECT_EQ(attribute(span, key), value) << key;
 }
 
-TEST(ConnectionSpan, FaultsAreErrors) {
-  const auto error = [](std::uint16_t code, model::EndReason why) {
 TEST(ConnectionSpan, SaysWhoWasSilentSinceWhen) {
   const model::CloseInfo close{1001, model::Initiator::proxy, model::EndReason::heartbeat_timeout,
                                "",   model::Side::server,     base::Time(1234567ms)};
@@ -173,6 +173,8 @@ TEST(ConnectionSpan, SaysWhoWasSilentSinceWhen) {
   EXPECT_EQ(attribute(span, "websocket.silent.since"), "1700001234.567000");
 }
 
+TEST(ConnectionSpan, FaultsAreErrors) {
+  const auto error = [](std::uint16_t code, model::EndReason why) {
     const model::CloseInfo close{code, model::Initiator::network, why, "\xff"};
     auto f = figures();
     f.close = &close;

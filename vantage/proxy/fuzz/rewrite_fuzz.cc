@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "../src/identity.h"
 #include "../src/rewrite.h"
 #include "../src/routing.h"
 #include "sockeye/wire/http.h"
@@ -103,6 +104,19 @@ void check_request(const std::string& text, std::uint8_t choice) {
   Address address;
   address.host = compiled.client_address(in, peer);
   require(literal_address(address).has_value(), "a client address that is none", address.host);
+
+  for (const bool told : {false, true}) {
+    Route asked = compiled.config();
+    if (told) asked.client_id = {"header.x-id", "query.id", "cookie.id", "subprotocol"};
+    const auto who = [&](std::uint64_t secret) {
+      return identify(asked, in, address.host, sockeye::wire::origin_form(in.target), secret);
+    };
+    require(who(1) == who(1), "an identity that changes", text);
+    require(told ? who(1).key == 0 || who(1).basis == sockeye::model::ReconnectBasis::client_id
+                 : who(1).key != 0 && who(1).basis != sockeye::model::ReconnectBasis::client_id,
+            "an identity by something else than asked", text);
+    require((who(1).key == 0) == (who(2).key == 0), "an identity by the secret", text);
+  }
 
   Route route = compiled.config();
   route.preserve_host = (choice & 1U) != 0;

@@ -177,7 +177,7 @@ std::optional<wire::HttpFailure> Downstream::admit(const model::HttpHead& head) 
   handshake_.emplace(config.observe, worker_.metrics(*lane().account), worker_.environment(), endpoints(address),
                      first_byte_);
   handshake_->request(head, worker_.now());
-  reconnect_key_ = Reconnects::key(address, config.name, handshake_->bare_target(), head.value("User-Agent"));
+  identity_ = identify(config, head, address, handshake_->bare_target(), worker_.commons().secret);
   if (!route().origin_allowed(head)) return wire::HttpFailure{403, Anomaly::none, "origin not allowed"};
   slot_ = SessionSlot::take(*lane().account, config.limits.sessions);
   if (!slot_) return wire::HttpFailure{503, Anomaly::none, "too many sessions"};
@@ -225,13 +225,14 @@ void Downstream::exchange_switching(const model::HttpHead& response, base::Bytes
   worker_.reactor().bury(std::move(exchange_));
 
   const auto now = worker_.now();
-  if (const auto before = worker_.commons().reconnects.opened(reconnect_key_, now)) handshake_->reconnect_of(*before);
+  auto [seat, before] = worker_.commons().reconnects.opened(identity_, now);
+  if (before) handshake_->reconnect_of(*before, identity_.basis);
   std::string answer;
   const std::array<Field, 1> selected{{{"Sec-WebSocket-Protocol", std::string(handshake_->answered_subprotocol())}}};
   const bool selects = !selected[0].second.empty();
   append_response(answer, response, {.upgrade = true, .fields = std::span(selected).first(selects ? 1 : 0)});
   const std::string pipelined = unread_.substr(parser_.size());
-  auto relay = std::make_unique<Relay>(worker_, site_, route_, std::move(slot_), reconnect_key_, std::move(leg_),
+  auto relay = std::make_unique<Relay>(worker_, site_, route_, std::move(slot_), std::move(seat), std::move(leg_),
                                        std::move(upstream));
   relay->observe(handshake_->accepted(parser_.head(), response, *relay, now));
   worker_.begin(std::move(relay), base::as_bytes(answer), base::as_bytes(pipelined), behind);
@@ -244,13 +245,13 @@ void Downstream::exchange_failed(int status, Anomaly kind, std::string_view why,
   refuse(status, kind, why);
 }
 
-// The upstream's own refusal of an upgrade is on its way to the client.
 void Downstream::complain_of_answer(std::string_view why, const std::string& detail) {
   const Route& config = route().config();
   worker_.complain("answer " + config.name, "route " + config.name + ": upstream " + config.upstream.text() + ": " +
                                                 std::string(why) + (detail.empty() ? "" : ": " + detail));
 }
 
+// The upstream's own refusal of an upgrade is on its way to the client.
 void Downstream::exchange_answered(int status) {
   if (!handshake_) return;
   handshake_->refused(status, Anomaly::none, "refused by the upstream", worker_.now());

@@ -14,6 +14,7 @@
 #include "address.h"
 #include "dial.h"
 #include "http_exchange.h"
+#include "identity.h"
 #include "leg.h"
 #include "roster.h"
 #include "site.h"
@@ -65,8 +66,8 @@ class Downstream final : public Mortal,
   // What forbids an upgrade, with the status to answer; none when it may go on.
   std::optional<wire::HttpFailure> admit(const model::HttpHead& head);
   void client_gone(std::string_view why);
-  void refuse(int status, model::Anomaly kind, std::string_view why);
   void complain_of_answer(std::string_view why, const std::string& detail);
+  void refuse(int status, model::Anomaly kind, std::string_view why);
   void next_request();
   void close_idle();
   void end();
@@ -93,7 +94,7 @@ class Downstream final : public Mortal,
   HttpExchange::Request request_;
   std::optional<observer::Handshake> handshake_;  // upgrades only
   SessionSlot slot_;
-  std::uint64_t reconnect_key_ = 0;
+  Identity identity_;
   std::string sent_;  // the head as sent upstream
   std::unique_ptr<Dial> dial_;
   std::unique_ptr<HttpExchange> exchange_;

@@ -48,7 +48,7 @@ std::vector<T> wait_for(Collected<T>& answers) {
 
 class Running final : public Proxy {
  public:
-  Running(unsigned workers, model::SpanSink* spans, Log log) : commons_(workers) {
+  Running(unsigned workers, model::SpanSink* spans, Log log) : commons_(workers, seed()) {
     commons_.spans = spans;
     commons_.log = log ? std::move(log) : [](int, const std::string&) {};
     for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>(i, commons_, seed()));

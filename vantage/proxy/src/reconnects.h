@@ -1,15 +1,21 @@
 // Tells a reconnect from a new session. An abnormal end leaves one credit for its client; the next session of the same
-// client, route, path and User-Agent within a minute uses it up. Shared by the workers, since a client that comes back
-// may land on another one; touched only when a session opens or ends, never per message.
+// client within a minute uses it up. Shared by the workers, since a client that comes back may land on another one;
+// touched only when a session opens or ends, never per message, and then in constant time.
+//
+// Where a route says what identifies a client, that is all there is to it. Everything else may be shared by the clients
+// behind one address: then a session is a reconnect only while its identity has no other live session, and of those
+// that ended within the minute there is one. A fleet behind one address has many of either, and none of it is taken for
+// reconnects.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <mutex>
 #include <optional>
-#include <string_view>
 #include <unordered_map>
+#include <utility>
 
+#include "identity.h"
 #include "sockeye/base/ids.h"
 #include "sockeye/base/time.h"
 
@@ -17,33 +23,75 @@ namespace sockeye::proxy {
 
 class Reconnects {
  public:
-  static constexpr std::size_t capacity = 16384;  // credits held; the oldest goes first
+  static constexpr std::size_t capacity = 131'072;  // ends held; the oldest goes first. 40 bytes each
   static constexpr base::Duration lifetime = std::chrono::seconds(60);
 
-  // Who a session's client is, as far as one can tell without a cookie. The query is left out: it often carries a
-  // token that changes from one attempt to the next.
-  [[nodiscard]] static std::uint64_t key(std::string_view client_address, std::string_view route,
-                                         std::string_view target, std::string_view user_agent);
+  // A live session of an identity, from opened() to its end.
+  class Seat {
+   public:
+    Seat() = default;
+    Seat(Reconnects& table, const Identity& who) : table_(&table), who_(who) {}
+    ~Seat() { leave(); }
+    Seat(Seat&& other) noexcept : table_(std::exchange(other.table_, nullptr)), who_(other.who_) {}
+    Seat& operator=(Seat&& other) noexcept {
+      leave();
+      table_ = std::exchange(other.table_, nullptr);
+      who_ = other.who_;
+      return *this;
+    }
+    // The session has ended, abnormally or in order.
+    void ended(const base::SessionId& id, bool lost, base::Time now) {
+      if (table_ != nullptr) std::exchange(table_, nullptr)->ended(who_, id, lost, now);
+    }
 
-  void ended(std::uint64_t key, const base::SessionId& id, base::Time now);
-  // The session this one follows, if a credit is there; the credit is used up.
-  [[nodiscard]] std::optional<base::SessionId> opened(std::uint64_t key, base::Time now);
-  [[nodiscard]] std::size_t size() const;
+   private:
+    void leave() {
+      if (table_ != nullptr) std::exchange(table_, nullptr)->left(who_);
+    }
+    Reconnects* table_ = nullptr;
+    Identity who_;
+  };
+
+  struct Opened {
+    Seat seat;
+    std::optional<base::SessionId> before;  // the session this one follows; its credit is used up
+  };
+  [[nodiscard]] Opened opened(const Identity& who, base::Time now);
+  [[nodiscard]] std::size_t size() const;  // ends held that are not used up
 
  private:
-  struct Credit {
+  struct End {
     std::uint64_t key;
     base::SessionId id;
     base::Time until;
+    std::uint32_t newer_by;  // positions to the one before of the same key
+    bool lost;
+    bool used;
   };
-  void drop_oldest();
+  // What is known of one identity.
+  struct Entry {
+    std::uint32_t live = 0;
+    std::uint32_t ends = 0;    // in order_, not used up
+    std::uint64_t newest = 0;  // position of the last of them
+    bool overflowed = false;   // more ended than are counted here
+  };
+  using Entries = std::unordered_map<std::uint64_t, Entry>;
+
+  void ended(const Identity& who, const base::SessionId& id, bool lost, base::Time now);
+  void left(const Identity& who);
+  void drop_oldest(bool in_time);
+  void expire(base::Time now);
+  void release(Entries::iterator at) {
+    if (at->second.live == 0 && at->second.ends == 0) entries_.erase(at);
+  }
 
   mutable std::mutex mutex_;
-  // Every credit lives equally long, so the order of arrival is the order of expiry. `live_` holds the newest position
-  // of each key in that order; a used credit stays in `order_` with a zero id until its time comes.
-  std::deque<Credit> order_;
-  std::uint64_t first_ = 0;                                     // position of order_.front()
-  std::unordered_multimap<std::uint64_t, std::uint64_t> live_;  // key → position
+  // Every end is held equally long, so the order of arrival is the order of expiry. Those of one key are chained from
+  // the newest; one that is used up stays in `order_` until its time comes.
+  std::deque<End> order_;
+  std::uint64_t first_ = 0;  // position of order_.front()
+  std::size_t held_ = 0;
+  Entries entries_;
 };
 
 }  // namespace sockeye::proxy

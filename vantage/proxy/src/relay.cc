@@ -49,9 +49,9 @@ void keep_alive(int fd) {
 
 }  // namespace
 
-Relay::Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, std::uint64_t reconnect_key,
+Relay::Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, Reconnects::Seat seat,
              std::unique_ptr<Leg> client, std::unique_ptr<Leg> server)
-    : worker_(worker), site_(std::move(site)), slot_(std::move(slot)), reconnect_key_(reconnect_key), route_(route) {
+    : worker_(worker), site_(std::move(site)), slot_(std::move(slot)), seat_(std::move(seat)), route_(route) {
   read_limit_ = static_cast<std::uint32_t>(
       std::clamp<std::uint64_t>(this->route().limits.buffered, least_read, Worker::buffer_size));
   halves_[0].leg = std::move(client);
@@ -289,7 +289,7 @@ void Relay::end(base::Time now) {
   // 1005: a Close without a code, as a browser's close() sends it.
   const bool clean = close && close->why == model::EndReason::normal &&
                      (close->code == 1000 || close->code == 1001 || close->code == 1005);
-  if (!clean) worker_.commons().reconnects.ended(reconnect_key_, connection_->id(), now);
+  seat_.ended(connection_->id(), !clean, now);
   if (sampled_ > 0) {
     metrics().buffered_bytes.add(-static_cast<std::int64_t>(sampled_));
     metrics().buffered_sessions.add(-1);

@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "leg.h"
+#include "reconnects.h"
 #include "roster.h"
 #include "site.h"
 #include "sockeye/observer/connection.h"
@@ -26,8 +27,8 @@ class Worker;
 class Relay final : public Mortal, public LegOwner, public Timer, public observer::Outlet, public Enrolled<Relay> {
  public:
   // Takes over both legs. observe() must follow, then begin().
-  Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, std::uint64_t reconnect_key,
-        std::unique_ptr<Leg> client, std::unique_ptr<Leg> server);
+  Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, Reconnects::Seat seat, std::unique_ptr<Leg> client,
+        std::unique_ptr<Leg> server);
   ~Relay() override;
   void observe(std::unique_ptr<observer::Connection> connection) {
     connection_ = std::move(connection);
@@ -68,8 +69,8 @@ class Relay final : public Mortal, public LegOwner, public Timer, public observe
   void inject(model::Side to, base::Bytes frame) override;
   void finish(model::Side leg, observer::Finish how) override;
   bool advancing(model::Side leg) override;
-
   void silent(model::Side leg, base::Time since, base::Time now) override;
+
  private:
   struct Half {
     std::unique_ptr<Leg> leg;  // null: it has left
@@ -112,7 +113,7 @@ class Relay final : public Mortal, public LegOwner, public Timer, public observe
   base::Bytes footprint_;  // its, known without asking it
   std::array<Half, 2> halves_;
   SessionSlot slot_;
-  std::uint64_t reconnect_key_;
+  Reconnects::Seat seat_;
   std::uint64_t told_ = 0;           // hash of the figures of the last pulse that told them
   std::uint64_t sampled_ = 0;        // bytes on their way at the last sample, as they stand in the gauge
   base::Time doomed_ = base::never;  // until when a dead leg's last words may wait for the other leg's queue

@@ -283,6 +283,9 @@ base::Result<CompiledRoute> CompiledRoute::compile(Route route) {
     if (!block) return base::fail("trusted_proxies: " + block.error().message);
     out.trusted_.push_back(*block);
   }
+  for (const auto& what : route.client_id)
+    if (!names_identifier(what))
+      return base::fail("client_id: \"" + what + "\": not header.NAME, query.NAME, cookie.NAME or subprotocol");
   if (!route.upstream_path.empty() && (route.upstream_path.front() != '/' || !printable(route.upstream_path)))
     return base::fail("upstream: the path must begin with / and hold no space or control character");
   if (!printable(route.upstream.host)) return base::fail("upstream: not a host name");

@@ -33,9 +33,11 @@ namespace sockeye::proxy {
 
 // What the workers of one proxy share. Thread-safe, and outlives them.
 struct Commons {
-  explicit Commons(unsigned workers) : accounts(workers), resolver(std::make_unique<Resolver>()) {}
+  Commons(unsigned workers, std::uint64_t hashed_with)
+      : accounts(workers), resolver(std::make_unique<Resolver>()), secret(hashed_with) {}
   Accounts accounts;
   std::unique_ptr<Resolver> resolver;  // goes before the workers do
+  const std::uint64_t secret;          // of this process: identifiers of clients are kept hashed with it
   Reconnects reconnects;
   Complaints complaints;
   model::SpanSink* spans = nullptr;

@@ -221,6 +221,20 @@ constexpr Key<RouteDraft> route_keys[] = {
        });
      },
      nullptr, "[]"},
+    {"client_id",
+     [](Reader& r, const Node& n, RouteDraft& d) {
+       r.list(n, "[header.x-device-id]", [&](const Node& item) {
+         std::string what;
+         if (!r.text(item, "header.NAME, query.NAME, cookie.NAME or subprotocol", what)) return;
+         if (proxy::names_identifier(what))
+           d.route.client_id.push_back(what);
+         else
+           r.problem(item.at, quote(what) +
+                                  " identifies no client; expected header.NAME, query.NAME, cookie.NAME or "
+                                  "subprotocol");
+       });
+     },
+     nullptr, "[]"},
     {"plain_http",
      [](Reader& r, const Node& n, RouteDraft& d) {
        constexpr std::pair<std::string_view, bool> words[] = {{"relay", true}, {"refuse", false}};

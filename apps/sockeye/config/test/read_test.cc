@@ -71,6 +71,7 @@ routes:
     origins: [https://app.example.com, "*.example.org", "null"]
     forwarded: off
     trusted_proxies: [10.0.0.0/8, ::1, unix]
+    client_id: [header.x-device-id, query.device, cookie.sid, subprotocol]
     plain_http: refuse
     dialect: auto
     compression: observe
@@ -132,6 +133,7 @@ log: {level: debug, format: json}
   EXPECT_EQ(r.origins, (std::vector<std::string>{"https://app.example.com", "*.example.org", "null"}));
   EXPECT_EQ(r.forwarded, proxy::ForwardedPolicy::off);
   EXPECT_EQ(r.trusted_proxies, (std::vector<std::string>{"10.0.0.0/8", "::1", "unix"}));
+  EXPECT_EQ(r.client_id, (std::vector<std::string>{"header.x-device-id", "query.device", "cookie.sid", "subprotocol"}));
   EXPECT_FALSE(r.plain_http);
   EXPECT_EQ(r.limits.sessions, 7U);
   EXPECT_EQ(r.limits.handshake_timeout, 3s);
@@ -147,9 +149,9 @@ log: {level: debug, format: json}
   EXPECT_EQ(o.heartbeat.misses, 3U);
   EXPECT_TRUE(o.heartbeat.client);
   EXPECT_FALSE(o.heartbeat.upstream);
+  EXPECT_EQ(o.heartbeat.on_dead, observer::HeartbeatOptions::OnDead::report);
   EXPECT_EQ(o.limits.frame, 1U << 20U);
   EXPECT_EQ(o.limits.message, 2U << 20U);
-  EXPECT_EQ(o.heartbeat.on_dead, observer::HeartbeatOptions::OnDead::report);
   EXPECT_EQ(o.limits.fragments, 70000U);
   EXPECT_EQ(o.limits.control_rate, 50U);
   EXPECT_EQ(o.idle_timeout, 0s);
@@ -269,7 +271,8 @@ INSTANTIATE_TEST_SUITE_P(
             "routes:\n  - upstraem: ws://a:1\n    colour: red\n    upstream: ws://a:1\nroutess: []\n",
             {"f:2:5: routes[0]: unknown key \"upstraem\"; did you mean upstream?",
              "f:3:5: routes[0]: unknown key \"colour\"; expected name, listen, tls, match, upstream, host, origins, "
-             "forwarded, trusted_proxies, plain_http, dialect, compression, conformance, trace, heartbeat or limits",
+             "forwarded, trusted_proxies, client_id, plain_http, dialect, compression, conformance, trace, heartbeat "
+             "or limits",
              "f:5:1: unknown key \"routess\"; did you mean routes?"}},
         BadFile{"keys_in_the_wrong_place",
                 "interval: 30s\nroutes:\n  - upstream: ws://a:1\n    path: /x\n    limits: {header: 8KiB}\n    tls: "

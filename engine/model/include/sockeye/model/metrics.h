@@ -42,7 +42,7 @@ struct RouteMetrics {
   std::array<SizeHistogram, 2> message_size;
   std::array<DurationHistogram, 2> ping_rtt;  // by leg
   LongDurationHistogram session_duration;
-  Counter reconnects;
+  std::array<Counter, static_cast<std::size_t>(ReconnectBasis::count_)> reconnects;
   std::array<Counter, static_cast<std::size_t>(Anomaly::count_)> anomalies;
   static constexpr std::size_t close_rows = 64;
   std::array<CloseRow, close_rows> closes;

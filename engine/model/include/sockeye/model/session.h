@@ -35,12 +35,25 @@ enum class EndReason : std::uint8_t {
 };
 [[nodiscard]] std::string_view name(EndReason);
 
+// How sure it is that a session is the reconnect of another: by what its client was recognised.
+enum class ReconnectBasis : std::uint8_t {
+  guess,      // address, route, path and User-Agent, and nobody else had them then
+  query,      // and an identifier in the query
+  cookie,     // and the cookies
+  client_id,  // what the route says identifies a client
+  count_
+};
+[[nodiscard]] std::string_view name(ReconnectBasis);
+
 // RFC 6455 §7.4.1: 1005 = no code in the Close, 1006 = no Close at all.
 struct CloseInfo {
   std::uint16_t code = 1006;
   Initiator initiator = Initiator::network;
   EndReason why = EndReason::reset;
   std::string reason;  // as sent, at most 123 bytes of valid UTF-8
+  // heartbeat_timeout: whose leg was silent, and when its last byte came.
+  std::optional<Side> silent{};
+  base::Time silent_since{};
 };
 
 struct DirectionCounts {
@@ -51,9 +64,6 @@ struct DirectionCounts {
   [[nodiscard]] std::uint64_t data_messages() const { return messages[0] + messages[1]; }
 };
 
-  // heartbeat_timeout: whose leg was silent, and when its last byte came.
-  std::optional<Side> silent{};
-  base::Time silent_since{};
 // One entry of the flight recorder: a message header, never its payload.
 struct RecordedMessage {
   base::Time at;              // when the message was complete

@@ -107,6 +107,7 @@ struct SessionView {
   base::SessionId id;
   std::string route, method_target, host, subprotocol, extensions, client_address;  // target and subprotocol redacted
   std::optional<base::SessionId> reconnect_of;
+  model::ReconnectBasis reconnect_basis{};
   std::string trace_id;  // hex; "" when not sampled
   model::SessionState state = model::SessionState::open;
   base::Time opened;
@@ -189,21 +190,21 @@ class Handshake {
   // A field with an empty value only takes the client's away. None without a span sink: what the client sent passes as
   // it is. Baggage is an end-to-end field and passes by itself unless propagation.baggage is off.
   [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& injected() const;
-  // The request's target without trace context: what the same page asks for again when it reconnects. It is also what
-  // goes upstream where propagation.browser is `remove`; else "".
+  // The request's path and query without trace context: what the same page asks for again when it reconnects. It is
+  // also what goes upstream where propagation.browser is `remove`; else "".
   [[nodiscard]] std::string_view bare_target() const;
   [[nodiscard]] std::string_view upstream_target() const;
   // What the 101 has to select where upstream selects nothing: a page whose only offer was its trace context, which was
   // not passed on, would not take an answer without one. Else "".
   [[nodiscard]] std::string_view answered_subprotocol() const;
-  void reconnect_of(const base::SessionId&);
+  void reconnect_of(const base::SessionId&, model::ReconnectBasis);
   [[nodiscard]] const base::SessionId& id() const;
 
   // The upgrade failed: counted as reject (and `kind` as an anomaly unless none), handshake span with an error.
   void refused(int status, model::Anomaly kind, std::string_view why, base::Time now);
-  // 101 was sent: counted as accept, handshake span emitted, the connection begins. The response must have passed
   // The answer broke a rule and is passed on all the same (conformance: forward): counted, here and in the session.
   void passed_on(model::Anomaly kind);
+  // 101 was sent: counted as accept, handshake span emitted, the connection begins. The response must have passed
   // wire::check_switching.
   std::unique_ptr<Connection> accepted(const model::HttpHead& request, const model::HttpHead& response, Outlet& outlet,
                                        base::Time now);

@@ -35,6 +35,7 @@ namespace sockeye::signal {
 struct SessionFacts {
   base::SessionId id{};
   base::SessionId reconnect_of{};  // zero: none
+  model::ReconnectBasis reconnect_basis{};
   std::string_view vantage{}, route{}, dialect{};
   std::string_view target{};       // origin-form, redacted
   std::string_view host{};         // Host field, "name[:port]"
@@ -76,8 +77,8 @@ struct HandshakeOutcome {
 struct PingFigures {
   std::optional<base::Duration> rtt_last, rtt_min;
   std::uint64_t missed = 0;  // in the whole session
-};
   std::uint64_t late = 0;    // of those: other bytes came meanwhile
+};
 
 // What is known of a session at the end of a connection or segment span. Cumulative since the 101.
 struct ConnectionFigures {

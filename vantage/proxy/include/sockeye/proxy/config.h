@@ -68,6 +68,9 @@ struct RouteLimits {
   std::uint64_t buffered = 4ULL << 20U;  // bytes held per direction for a peer that reads slowly; then reading pauses
 };
 
+// "header.NAME", "query.NAME", "cookie.NAME" or "subprotocol": what Route.client_id may hold.
+[[nodiscard]] bool names_identifier(std::string_view what);
+
 struct Route {
   std::string name = "default";
   Match match;
@@ -82,6 +85,9 @@ struct Route {
   ForwardedPolicy forwarded = ForwardedPolicy::append;
   // Peers whose X-Forwarded-For tells the client's address: "10.0.0.0/8", "::1", "unix". Default: nobody's.
   std::vector<std::string> trusted_proxies;
+  // What of a handshake identifies a client, all of it together: "header.NAME", "query.NAME", "cookie.NAME",
+  // "subprotocol" (those offered). Kept hashed, never shown. Empty: its address, path and User-Agent, which is a guess.
+  std::vector<std::string> client_id;
   bool plain_http = true;  // relay requests that are no upgrade; false: 426
   RouteLimits limits;
   observer::RouteOptions observe;  // observe.route == name
