@@ -13,6 +13,7 @@ const order = [
   'page',
   'trace',
   'signals',
+  'values',
   'realtime',
   'propagation',
   'dialects',
