@@ -43,6 +43,9 @@ Response ask_trace(Api&, std::string_view, Parameters&);
 Response ask_services(Api&, std::string_view, Parameters&);
 Response ask_operations(Api&, std::string_view, Parameters&);
 Response ask_latency(Api&, std::string_view, Parameters&);
+Response ask_search(Api&, std::string_view, Parameters&);
+Response ask_tape(Api&, std::string_view, Parameters&);
+Response ask_changes(Api&, std::string_view, Parameters&);
 // Jaeger's query API, the part that its page and data sources use, and its third version over HTTP.
 Response ask_jaeger_services(Api&, std::string_view, Parameters&);
 Response ask_jaeger_service(Api&, std::string_view, Parameters&);  // /services/NAME/operations

@@ -21,8 +21,10 @@ bool matches(const store::SessionQuery& query, const store::Session& s) {
   return duration >= query.min_duration_ns && duration <= query.max_duration_ns &&
          (query.text.empty() || has(s.target) || has(s.host) || has(s.subprotocol) || has(s.close_reason)) &&
          equal(query.route, s.route) && equal(query.instance, s.instance) && equal(query.dialect, s.dialect) &&
-         equal(query.end_reason, s.end_reason) && s.client.starts_with(query.client) &&
-         (!query.abnormal || is_abnormal(s)) && (!query.close_code || *query.close_code == s.close_code) &&
+         equal(query.end_reason, s.end_reason) && store::ClientFilter(query.client).fits(s.client) &&
+         equal(query.target, s.target) && equal(query.host, s.host) && store::opened_and_ended_within(s, query) &&
+         (!query.reconnects || s.reconnect_of) && (!query.abnormal || is_abnormal(s)) &&
+         (!query.close_code || *query.close_code == s.close_code) &&
          (query.state == store::SessionQuery::State::any ||
           (query.state == store::SessionQuery::State::ended) == s.ended_unix_ns.has_value());
 }
@@ -162,6 +164,14 @@ Response ask_sessions(Api& api, std::string_view, Parameters& with) {
                                                                        : store::SessionQuery::Sort::opened;
   query.route = with.text("route");
   query.instance = with.text("instance");
+  query.target = with.text("target");
+  query.host = with.text("host");
+  query.reconnects = with.flag("reconnect");
+  query.opened = {with.time("opened_from_ms").value_or(0), with.time("opened_to_ms").value_or(UINT64_MAX)};
+  query.ended = {with.time("ended_from_ms").value_or(0), with.time("ended_to_ms").value_or(UINT64_MAX)};
+  // What opened before, or ended after, was open then: the store need look no further.
+  query.time.from_unix_ns = std::max(query.time.from_unix_ns, query.ended.from_unix_ns);
+  query.time.to_unix_ns = std::min({query.time.to_unix_ns, query.opened.to_unix_ns, query.ended.to_unix_ns});
   query.dialect = with.text("dialect");
   query.client = with.text("client");
   query.end_reason = with.text("end_reason");

@@ -466,13 +466,14 @@ Window Fleet::window(const Subscription::Sessions& ask, std::uint64_t now_ns) co
     }
     return 0;
   };
+  const store::ClientFilter client(ask.client);
   for (const auto& [id, session] : sessions_) {
     const auto& f = session->facts;
     const auto& n = session->now;
     if (!ask.route.empty() && f.route != ask.route) continue;
     if (!ask.instance.empty() && session->proxy->now.hello.instance != ask.instance) continue;
     if (!ask.dialect.empty() && session->dialect != ask.dialect) continue;
-    if (!ask.client.empty() && !f.client.starts_with(ask.client)) continue;
+    if (!client.fits(f.client)) continue;
     if (!ask.text.empty() && !contains(f.target, ask.text) && !contains(f.host, ask.text) &&
         !contains(f.subprotocol, ask.text))
       continue;

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -143,6 +144,11 @@ class MemoryStore final : public store::Store {
       using State = store::SessionQuery::State;
       if (query.state != State::any && (query.state == State::ended) != each.ended_unix_ns.has_value()) continue;
       if (!query.route.empty() && query.route != each.route) continue;
+      const std::uint64_t ended = each.ended_unix_ns.value_or(UINT64_MAX);
+      if (ended < query.ended.from_unix_ns || (ended >= query.ended.to_unix_ns && query.ended.to_unix_ns != UINT64_MAX))
+        continue;
+      if (query.abnormal && (each.end_reason == "normal" || each.end_reason == "drain" || !each.ended_unix_ns))
+        continue;
       if (out.items.size() < query.limit) out.items.push_back(std::move(each));
     }
     return out;
@@ -169,6 +175,74 @@ class MemoryStore final : public store::Store {
   }
   base::Result<std::vector<store::CloseCount>> closes(store::TimeRange, std::uint64_t, store::Deadline) override {
     return std::vector<store::CloseCount>();
+  }
+  base::Result<store::Lookup> lookup(const store::LookupQuery& query, store::Deadline) override {
+    store::Lookup out;
+    const auto note = [&](store::LookupPlace place, const std::string& value, std::uint64_t time) {
+      auto& list = out.places[static_cast<std::size_t>(place)];
+      for (auto& each : list.values)
+        if (each.value == value) {
+          ++each.count;
+          return;
+        }
+      list.values.push_back({value, "", 1, time});
+      list.total = list.values.size();
+    };
+    const auto holds = [&](const std::string& text) {
+      const auto same = [](char a, char b) { return std::tolower(a) == std::tolower(b); };
+      return !query.text.empty() &&
+             std::search(text.begin(), text.end(), query.text.begin(), query.text.end(), same) != text.end();
+    };
+    for (auto& each : latest()) {
+      std::string id = base::to_uuid(each.id);
+      std::erase(id, '-');
+      const std::string client = each.client.substr(0, each.client.find(':'));
+      if (!query.digits.empty() && (id.starts_with(query.digits) || id.ends_with(query.digits))) {
+        out.sessions.push_back(each);
+        continue;
+      }
+      if (query.network && query.network->contains(*store::read_address(client))) {
+        ++out.network_sessions;
+        note(store::LookupPlace::client, client, each.opened_unix_ns);
+      }
+      if (query.network) continue;
+      if (holds(each.client)) note(store::LookupPlace::client, client, each.opened_unix_ns);
+      if (holds(each.target)) note(store::LookupPlace::target, each.target, each.opened_unix_ns);
+      if (holds(each.route)) note(store::LookupPlace::route, each.route, each.opened_unix_ns);
+      if (holds(each.end_reason)) note(store::LookupPlace::end, each.end_reason, each.opened_unix_ns);
+    }
+    const std::lock_guard lock(mutex_);
+    for (const auto& batch : batches_)
+      for (const auto& span : batch.spans)
+        if (!query.digits.empty() && base::to_hex(span.trace_id).starts_with(query.digits))
+          out.traces.push_back(span.trace_id);
+    return out;
+  }
+  base::Result<store::Page<store::Happening>> happenings(const store::HappeningsQuery& query,
+                                                         store::Deadline) override {
+    using Key = std::tuple<std::uint64_t, bool, std::string, std::string, std::string, std::uint16_t>;
+    std::map<Key, store::Happening> found;
+    const auto note = [&](std::uint64_t time, bool end, const store::Session& s) {
+      if (time < query.time.from_unix_ns || time >= query.time.to_unix_ns) return;
+      if (!query.route.empty() && s.route != query.route) return;
+      auto& one = found[{time / query.step_ns * query.step_ns, end, s.route, s.instance, end ? s.end_reason : "",
+                         end ? s.close_code : std::uint16_t{0}}];
+      if (one.count++ == 0) one.first_unix_ns = time;
+      one.first_unix_ns = std::min(one.first_unix_ns, time);
+      one.last_unix_ns = std::max(one.last_unix_ns, time);
+      one.reconnects += !end && s.reconnect_of ? 1U : 0U;
+      if (one.sessions.size() < store::happening_samples) one.sessions.push_back(s.id);
+    };
+    for (const auto& each : latest()) {
+      note(each.opened_unix_ns, false, each);
+      if (each.ended_unix_ns) note(*each.ended_unix_ns, true, each);
+    }
+    store::Page<store::Happening> out;
+    for (auto& [key, one] : found) {
+      std::tie(one.time_unix_ns, one.end, one.route, one.instance, one.end_reason, one.close_code) = key;
+      out.items.push_back(one);
+    }
+    return out;
   }
   store::StoreStats stats() override {
     store::StoreStats out;

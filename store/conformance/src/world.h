@@ -88,6 +88,7 @@ struct Case {
 [[nodiscard]] std::vector<Case> span_cases();
 [[nodiscard]] std::vector<Case> search_cases();
 [[nodiscard]] std::vector<Case> name_cases();
+[[nodiscard]] std::vector<Case> lookup_cases();
 [[nodiscard]] std::vector<Case> paging_cases();
 [[nodiscard]] std::vector<Case> latency_cases();
 [[nodiscard]] std::vector<Case> session_cases();

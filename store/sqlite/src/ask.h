@@ -29,4 +29,7 @@ base::Result<std::vector<store::SessionPoint>> points(Database& db, const base::
 base::Result<std::vector<store::FleetPoint>> fleet(Database& db, const store::FleetQuery& query);
 base::Result<std::vector<store::CloseCount>> closes(Database& db, store::TimeRange range, std::uint64_t step_ns);
 
+base::Result<store::Lookup> lookup(Database& db, const store::LookupQuery& query);
+base::Result<store::Page<store::Happening>> happenings(Database& db, const store::HappeningsQuery& query);
+
 }  // namespace sockeye::sqlite::ask

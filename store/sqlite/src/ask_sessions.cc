@@ -19,8 +19,10 @@ using store::SessionQuery;
 bool fits(const Session& s, const SessionQuery& q) {
   const auto same = [](const std::string& wanted, const std::string& is) { return wanted.empty() || wanted == is; };
   if (!same(q.instance, s.instance) || !same(q.route, s.route) || !same(q.dialect, s.dialect) ||
-      !same(q.end_reason, s.end_reason) || !s.client.starts_with(q.client))
+      !same(q.end_reason, s.end_reason) || !same(q.target, s.target) || !same(q.host, s.host) ||
+      !store::ClientFilter(q.client).fits(s.client))
     return false;
+  if (!store::opened_and_ended_within(s, q) || (q.reconnects && !s.reconnect_of)) return false;
   if (q.close_code && *q.close_code != s.close_code) return false;
   if (q.abnormal && s.misses == 0 &&
       (!s.ended_unix_ns || s.end_reason == "normal" || s.end_reason == "idle" || s.end_reason == "drain"))
@@ -63,6 +65,8 @@ base::Result<store::Page<Session>> sessions(Database& db, const SessionQuery& qu
   if (query.time.to_unix_ns < query.time.from_unix_ns) return store::Page<Session>{};
   if (query.time.to_unix_ns != query.time.from_unix_ns && last != INT64_MAX) --last;
   const bool by_end = query.sort == SessionQuery::Sort::ended;
+  if (by_end && query.cursor.empty() && query.ended.to_unix_ns <= static_cast<std::uint64_t>(INT64_MAX))
+    from.after.start = std::max<std::int64_t>(static_cast<std::int64_t>(query.ended.to_unix_ns), 1) - 1;
   const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, most_answers);
   store::Page<Session> out;
   Place place = from.after;

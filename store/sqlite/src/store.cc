@@ -133,6 +133,14 @@ class SqliteStore final : public store::Store {
                                                   [&](Database& db) { return ask::closes(db, range, step_ns); });
   }
 
+  base::Result<store::Lookup> lookup(const store::LookupQuery& query, Deadline deadline) override {
+    return answer<store::Lookup>(deadline, [&](Database& db) { return ask::lookup(db, query); });
+  }
+  base::Result<store::Page<store::Happening>> happenings(const store::HappeningsQuery& query,
+                                                         Deadline deadline) override {
+    return answer<store::Page<store::Happening>>(deadline, [&](Database& db) { return ask::happenings(db, query); });
+  }
+
   store::StoreStats stats() override {
     store::StoreStats out = writer_.stats();
     out.bytes = size_of(path_) + size_of(path_ + "-wal");

@@ -340,6 +340,101 @@ export interface LatencyRow {
   histogram?: [number, number][];
 }
 
+// GET /api/v1/search?q=…[&limit≤50]: ids or their ends, traceparents, addresses, networks, parts of names.
+export interface Found {
+  query: string;
+  groups: FoundGroup[]; // those without an item are left out
+  complete: boolean;
+}
+export interface FoundGroup {
+  kind: 'session' | 'trace' | 'client' | 'network' | 'target' | 'operation' | 'close_reason' | 'route' | 'proxy';
+  total: number | null;
+  more: boolean;
+  items: FoundItem[];
+}
+export interface FoundItem {
+  id: string;
+  label: string;
+  detail: string;
+  time_ms: number | null;
+  count: number | null; // sessions
+  service?: string; // of an operation
+  session?: string;
+  trace_id?: string;
+  span_id?: string; // of a traceparent
+  query: Record<string, string>; // of /sessions; of an operation, /traces
+}
+
+// GET /api/v1/tape[?from_ms&to_ms][&step_seconds][&kind= (repeatable)][&route][&instance][&order=asc][&limit≤1000][&cursor]
+export type TapeKind =
+  | 'opens'
+  | 'ends'
+  | 'death'
+  | 'storm'
+  | 'drain'
+  | 'deploy'
+  | 'proxy_up'
+  | 'proxy_lost'
+  | 'console_start'
+  | 'console_stop'
+  | 'console_gap';
+export interface Tape {
+  step_seconds: number;
+  entries: TapeEntry[];
+  cursor: string;
+  complete: boolean;
+}
+export interface TapeEntry {
+  time_ms: number;
+  to_ms: number | null; // null: a moment
+  kind: TapeKind;
+  title: string;
+  route: string;
+  instance: string;
+  count: number; // sessions
+  level: 'bad' | 'warn' | 'info';
+  sessions: string[]; // at most 5 of them
+  query: Record<string, string | number> | null; // of /sessions: exactly these
+}
+
+// GET /api/v1/changes[?from_ms&to_ms][&against_from_ms&against_to_ms]
+export interface Changes {
+  deaths: number;
+  against_deaths: number;
+  few: boolean; // what they share may be chance
+  cohorts: Cohort[];
+  figures: {name: string; before: number | null; after: number | null}[];
+  from_ms: number | null;
+  to_ms: number | null;
+  against_from_ms: number | null;
+  against_to_ms: number | null;
+  complete: boolean;
+}
+export interface Cohort {
+  share: {
+    dimension:
+      | 'route'
+      | 'proxy'
+      | 'client_network'
+      | 'minute'
+      | 'end_reason'
+      | 'close_code'
+      | 'dialect'
+      | 'target'
+      | 'upstream';
+    value: string;
+    usual: number | null; // its share among all sessions of the window
+  }[];
+  count: number;
+  of: number;
+  against_count: number;
+  against_of: number;
+  first_ms: number | null;
+  last_ms: number | null;
+  sessions: string[];
+  query: Record<string, string | number>; // of /sessions
+}
+
 // POST /api/v1/login {"token": "..."}  →  204 and a cookie; 401 when it is wrong. POST /api/v1/logout → 204.
 
 // WebSocket /api/v1/live, subprotocol sockeye-page.v1, JSON texts. The page says what it looks at (each message

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "sockeye/store/batch.h"
+#include "sockeye/store/network.h"
 
 namespace sockeye::store {
 
@@ -126,15 +127,22 @@ struct Dependency {
 struct SessionQuery {
   TimeRange time;  // sessions that were open at some time within: a range of no length asks "open at T"
   enum class State : std::uint8_t { any, open, ended } state = State::any;
-  std::string instance, route, dialect, client, end_reason;  // "" = any; client: a prefix
+  std::string instance, route, dialect, client, end_reason;  // "" = any; client: as ClientFilter
   std::string text;                                          // in target, host, subprotocol or close reason
   bool abnormal = false;  // ended for another reason than normal, idle or drain, or with misses
   std::uint64_t min_duration_ns = 0, max_duration_ns = UINT64_MAX;
   std::optional<std::uint16_t> close_code;
   enum class Sort : std::uint8_t { opened, ended } sort = Sort::opened;  // latest first
+  // Only those that opened, or ended, within.
+  TimeRange opened, ended;
+  bool reconnects = false;   // only those that are a reconnect of another
+  std::string target, host;  // "" = any
   std::size_t limit = 50;
   std::string cursor;
 };
+
+// `opened` and `ended` of the query.
+[[nodiscard]] bool opened_and_ended_within(const Session& session, const SessionQuery& query);
 
 struct CloseCount {
   std::uint64_t time_unix_ns = 0;
@@ -148,6 +156,59 @@ struct FleetQuery {
   std::string instance, route;
   std::uint64_t step_ns = 10'000'000'000;  // points are added up (counts) or averaged (gauges, with their peaks beside)
 };
+
+// What somebody typed who looks for something, and everything it may mean.
+struct LookupQuery {
+  std::string text = {};    // part of a value, whatever the case of ASCII letters
+  std::string digits = {};  // the same as hexadecimal digits in lower case; "" = it is none, or fewer than four
+  std::optional<Network> network = {};
+  std::size_t limit = 8;  // of each kind; 1 … 100
+};
+
+// Where a text was found. Of `end` the value is an end_reason or a close code; of `client` an address without its port;
+// of `operation` a span's name.
+enum class LookupPlace : std::uint8_t { client, target, close_reason, end, route, instance, operation };
+inline constexpr std::size_t lookup_places = 7;
+
+struct LookupValue {
+  std::string value, service;      // service: of an operation
+  std::uint64_t count = 0;         // sessions; 0: not counted
+  std::uint64_t last_unix_ns = 0;  // when it was last opened, or seen
+};
+
+struct LookupList {
+  std::vector<LookupValue> values;  // latest first, at most `limit`
+  std::uint64_t total = 0;          // of different values that were found
+};
+
+struct Lookup {
+  std::vector<Session> sessions;  // whose ids begin or end with the digits, latest first, at most `limit`; no recorder
+  bool more_sessions = false;
+  std::vector<TraceId> traces;  // whose ids begin with the digits
+  bool more_traces = false;
+  std::array<LookupList, lookup_places> places;  // by LookupPlace
+  std::uint64_t network_sessions = 0;            // with a client in the network
+  std::uint64_t network_last_unix_ns = 0;
+  bool complete = true;  // false: the latest were looked through, until the time was over
+};
+
+// Opens and ends of sessions, counted by step and by what they have in common.
+struct HappeningsQuery {
+  TimeRange time = {};
+  std::uint64_t step_ns = 10'000'000'000;
+  std::string route = {}, instance = {};  // "" = any
+};
+
+struct Happening {
+  std::uint64_t time_unix_ns = 0;                      // beginning of the step, a multiple of it
+  bool end = false;                                    // else opened
+  std::string route, instance, end_reason, initiator;  // the last two of ends
+  std::uint16_t close_code = 0;
+  std::uint64_t count = 0, reconnects = 0;
+  std::uint64_t first_unix_ns = 0, last_unix_ns = 0;  // of them
+  std::vector<SessionId> sessions;                    // the first few
+};
+inline constexpr std::size_t happening_samples = 5;
 
 struct StoreStats {
   std::string backend;  // "sqlite"

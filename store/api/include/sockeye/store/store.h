@@ -58,6 +58,11 @@ class Store {
   virtual base::Result<std::vector<FleetPoint>> fleet(const FleetQuery&, Deadline) = 0;  // by time, instance, route
   virtual base::Result<std::vector<CloseCount>> closes(TimeRange, std::uint64_t step_ns, Deadline) = 0;
 
+  // Everything that a word may mean.
+  virtual base::Result<Lookup> lookup(const LookupQuery&, Deadline) = 0;
+  // By step, opens before ends. Not complete: of no use, for anything may be missing. There is no cursor.
+  virtual base::Result<Page<Happening>> happenings(const HappeningsQuery&, Deadline) = 0;
+
   virtual StoreStats stats() = 0;
 };
 

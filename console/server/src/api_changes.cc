@@ -1,0 +1,318 @@
+// What changed between two windows: what the sessions that died have in common, beside what is usual, and the figures
+// of both. The same data give the same answer: nothing here draws lots, and ties are broken by name.
+//
+// A cohort is grown from the one value that most of the deaths share, by every value that (nearly) all of those share,
+// too; its deaths are then set aside, and the rest is looked at again. What all sessions share anyhow says nothing:
+// each value comes with its share among all sessions of the window.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "api.h"
+#include "clock.h"
+#include "write.h"
+
+namespace sockeye::console {
+namespace {
+
+using base::Json;
+
+constexpr std::uint64_t minute_ns = 60'000'000'000;
+constexpr std::size_t most_sessions = 5000;  // looked at of each set
+constexpr std::size_t most_cohorts = 5, least_cohort = 3;
+constexpr double nearly_all = 0.9;
+
+constexpr std::array<std::string_view, 9> dimensions = {
+    "route", "proxy", "client_network", "minute", "end_reason", "close_code", "dialect", "target", "upstream"};
+constexpr std::size_t minute_dimension = 3;
+using Values = std::array<std::string, dimensions.size()>;  // "" = has none
+
+Values values_of(const store::Session& s, std::uint64_t at) {
+  const auto network = store::neighbourhood(s.client);
+  return {s.route,
+          s.instance,
+          network ? network->text() : "",
+          at == 0 ? "" : base::iso8601(at / minute_ns * minute_ns / 1'000'000).substr(0, 16) + "Z",
+          s.end_reason,
+          s.close_code == 0 ? "" : std::to_string(s.close_code),
+          s.dialect,
+          s.target,
+          s.host};
+}
+
+struct Died {
+  Values values;
+  store::SessionId id;
+  std::uint64_t at = 0;
+  bool told = false;  // in a cohort already
+};
+
+struct Sample {
+  std::vector<Died> list;
+  bool complete = true;
+};
+
+base::Result<Sample> sessions(Api& api, store::SessionQuery query, std::size_t most, store::Deadline deadline) {
+  Sample out;
+  query.limit = 1000;
+  while (out.list.size() < most) {
+    auto page = api.store.sessions(query, deadline);
+    if (!page) return tl::unexpected(page.error());
+    for (const auto& s : page->items) {
+      const std::uint64_t at = s.ended_unix_ns.value_or(0);
+      out.list.push_back({values_of(s, at), s.id, at});
+    }
+    query.cursor = page->cursor;
+    if (!page->complete) out.complete = false;
+    if (query.cursor.empty() || !page->complete) return out;
+  }
+  out.complete = false;
+  return out;
+}
+
+base::Result<Sample> deaths(Api& api, const store::TimeRange& time, store::Deadline deadline) {
+  store::SessionQuery query;
+  query.ended = time;
+  query.time = time;  // what ended within was open then
+  query.state = store::SessionQuery::State::ended;
+  query.sort = store::SessionQuery::Sort::ended;
+  query.abnormal = true;
+  return sessions(api, query, most_sessions, deadline);
+}
+
+struct Share {
+  std::size_t dimension = 0;
+  std::string value;
+};
+struct Cohort {
+  std::vector<Share> shares;
+  std::size_t count = 0;
+  std::uint64_t first = UINT64_MAX, last = 0;
+
+  [[nodiscard]] bool has(const Died& one) const {
+    return std::all_of(shares.begin(), shares.end(),
+                       [&](const Share& s) { return one.values[s.dimension] == s.value; });
+  }
+};
+
+// The value that most of those in `among` share, in any dimension not yet taken; the first of the order on a tie.
+std::pair<Share, std::size_t> foremost(const std::vector<const Died*>& among, const std::vector<Share>& taken) {
+  std::pair<Share, std::size_t> best;
+  for (std::size_t d = 0; d < dimensions.size(); ++d) {
+    if (std::any_of(taken.begin(), taken.end(), [&](const Share& s) { return s.dimension == d; })) continue;
+    std::map<std::string_view, std::size_t> counts;
+    for (const Died* one : among)
+      if (!one->values[d].empty()) ++counts[one->values[d]];
+    for (const auto& [value, count] : counts)
+      if (count > best.second) best = {{d, std::string(value)}, count};
+  }
+  return best;
+}
+
+std::optional<Cohort> next_cohort(const std::vector<Died>& died) {
+  std::vector<const Died*> among;
+  for (const Died& one : died)
+    if (!one.told) among.push_back(&one);
+  Cohort out;
+  while (out.shares.size() < dimensions.size()) {
+    const auto [share, count] = foremost(among, out.shares);
+    if (count < least_cohort) break;
+    if (!out.shares.empty() && static_cast<double>(count) < nearly_all * static_cast<double>(among.size())) break;
+    out.shares.push_back(share);
+    std::erase_if(among, [&s = out.shares.back()](const Died* one) { return one->values[s.dimension] != s.value; });
+  }
+  if (out.shares.empty()) return std::nullopt;
+  std::sort(out.shares.begin(), out.shares.end(),
+            [](const Share& a, const Share& b) { return a.dimension < b.dimension; });
+  out.count = among.size();
+  for (const Died* one : among) {
+    out.first = std::min(out.first, one->at);
+    out.last = std::max(out.last, one->at);
+  }
+  return out;
+}
+
+// The parameters of /api/v1/sessions that list the cohort.
+void write_query(Json& json, const Cohort& cohort, const store::TimeRange& time) {
+  store::TimeRange ended = time;
+  json.open('{').key("abnormal").text("true");
+  for (const Share& s : cohort.shares) {
+    const std::string_view name = dimensions[s.dimension];
+    if (name == "minute") {
+      const std::uint64_t minute = cohort.first / minute_ns * minute_ns;
+      ended = {std::max(time.from_unix_ns, minute), std::min(time.to_unix_ns, minute + minute_ns)};
+    } else if (name == "proxy") {
+      json.key("instance").text(s.value);
+    } else if (name == "client_network") {
+      json.key("client").text(s.value);
+    } else if (name == "target") {
+      json.key("target").text(s.value);
+    } else if (name == "upstream") {
+      json.key("host").text(s.value);
+    } else {
+      json.key(name).text(s.value);
+    }
+  }
+  time_ms(json, "ended_from_ms", ended.from_unix_ns);
+  time_ms(json, "ended_to_ms", ended.to_unix_ns);
+  json.close('}');
+}
+
+struct Figure {
+  std::string_view name;
+  std::optional<double> before, after;
+};
+
+// Of a window: rates a second where they are counts, so that windows of other lengths compare.
+struct Totals {
+  double opened = 0, ended = 0, reconnects = 0, refused = 0, misses = 0, messages = 0, bytes = 0, active = 0;
+  std::uint64_t points = 0;
+  double rtt_p99 = 0;
+};
+
+base::Result<Totals> totals(Api& api, const store::TimeRange& time, store::Deadline deadline) {
+  store::FleetQuery query;
+  query.time = time;
+  query.step_ns = std::max<std::uint64_t>(10'000'000'000, (time.to_unix_ns - time.from_unix_ns) / 200);
+  const auto points = api.store.fleet(query, deadline);
+  if (!points) return tl::unexpected(points.error());
+  Totals out;
+  std::map<std::uint64_t, double> active;
+  for (const auto& p : *points) {
+    out.opened += static_cast<double>(p.opened);
+    out.ended += static_cast<double>(p.ended);
+    out.reconnects += static_cast<double>(p.reconnects);
+    out.refused += static_cast<double>(p.refused);
+    out.misses += static_cast<double>(p.misses);
+    for (int i = 0; i < 2; ++i) {
+      out.messages += static_cast<double>(p.messages[i]);
+      out.bytes += static_cast<double>(p.bytes[i]);
+      if (std::isfinite(p.rtt_p99_seconds[i])) out.rtt_p99 = std::max(out.rtt_p99, double{p.rtt_p99_seconds[i]});
+    }
+    active[p.time_unix_ns] += static_cast<double>(p.active);
+  }
+  out.points = points->size();
+  for (const auto& [at, sum] : active) out.active += sum / static_cast<double>(active.size());
+  return out;
+}
+
+std::vector<Figure> figures(const Totals& before, const Totals& after, const store::TimeRange& then,
+                            const store::TimeRange& now) {
+  const auto per_second = [](const Totals& t, double value, const store::TimeRange& time) -> std::optional<double> {
+    if (t.points == 0 || time.to_unix_ns <= time.from_unix_ns) return std::nullopt;
+    return value * 1e9 / static_cast<double>(time.to_unix_ns - time.from_unix_ns);
+  };
+  std::vector<Figure> out;
+  for (const auto& [name, field] : {std::pair<std::string_view, double Totals::*>{"opened_per_second", &Totals::opened},
+                                    {"ended_per_second", &Totals::ended},
+                                    {"reconnects_per_second", &Totals::reconnects},
+                                    {"refused_per_second", &Totals::refused},
+                                    {"misses_per_second", &Totals::misses},
+                                    {"messages_per_second", &Totals::messages},
+                                    {"bytes_per_second", &Totals::bytes}})
+    out.push_back({name, per_second(before, before.*field, then), per_second(after, after.*field, now)});
+  const auto known = [](const Totals& t, double value) { return t.points == 0 ? std::nullopt : std::optional(value); };
+  out.push_back({"active", known(before, before.active), known(after, after.active)});
+  const auto rtt = [](double value) { return value > 0 ? std::optional(value) : std::nullopt; };
+  out.push_back({"rtt_p99_max_seconds", rtt(before.rtt_p99), rtt(after.rtt_p99)});
+  return out;
+}
+
+}  // namespace
+
+Response ask_changes(Api& api, std::string_view, Parameters& with) {
+  auto now = time_range(with);
+  now.to_unix_ns = std::min(now.to_unix_ns, unix_now_ns());
+  if (now.from_unix_ns == 0) now.from_unix_ns = now.to_unix_ns - std::min(now.to_unix_ns, 15 * minute_ns);
+  now.from_unix_ns = std::min(now.from_unix_ns, now.to_unix_ns);
+  const std::uint64_t length = now.to_unix_ns - now.from_unix_ns;
+  // By default the window of the same length before.
+  store::TimeRange then;
+  then.to_unix_ns = with.time("against_to_ms").value_or(now.from_unix_ns);
+  then.from_unix_ns = with.time("against_from_ms").value_or(then.to_unix_ns - std::min(then.to_unix_ns, length));
+  if (then.from_unix_ns > then.to_unix_ns) with.wrong("against_to_ms", "a time not before against_from_ms");
+  if (auto no = refused(with)) return *std::move(no);
+
+  const auto deadline = api.deadline();
+  auto died = deaths(api, now, deadline);
+  if (!died) return store_failed(died.error());
+  const auto died_before = deaths(api, then, deadline);
+  if (!died_before) return store_failed(died_before.error());
+  store::SessionQuery everybody;
+  everybody.time = now;
+  const auto all = sessions(api, everybody, most_sessions, deadline);
+  if (!all) return store_failed(all.error());
+  const auto after = totals(api, now, deadline);
+  if (!after) return store_failed(after.error());
+  const auto before = totals(api, then, deadline);
+  if (!before) return store_failed(before.error());
+
+  Json json;
+  json.open('{').key("deaths").number(std::uint64_t{died->list.size()});
+  json.key("against_deaths").number(std::uint64_t{died_before->list.size()});
+  json.key("few").boolean(died->list.size() < 2 * least_cohort).key("cohorts").open('[');
+  for (std::size_t i = 0; i < most_cohorts; ++i) {
+    const auto cohort = next_cohort(died->list);
+    if (!cohort) break;
+    json.open('{').key("share").open('[');
+    for (const Share& s : cohort->shares) {
+      json.open('{').key("dimension").text(dimensions[s.dimension]).key("value").text(s.value).key("usual");
+      std::size_t have = 0;
+      for (const Died& one : all->list) have += one.values[s.dimension] == s.value ? 1U : 0U;
+      // Of an open session, how it ends is not known.
+      const std::string_view name = dimensions[s.dimension];
+      if (all->list.empty() || name == "minute" || name == "end_reason" || name == "close_code")
+        json.null();
+      else
+        json.number(static_cast<double>(have) / static_cast<double>(all->list.size()));
+      json.close('}');
+    }
+    // The minute is of this window: the one before is asked for the rest.
+    Cohort lasting = *cohort;
+    std::erase_if(lasting.shares, [](const Share& s) { return s.dimension == minute_dimension; });
+    const auto count_before = std::count_if(died_before->list.begin(), died_before->list.end(),
+                                            [&](const Died& d) { return lasting.has(d); });
+    json.close(']')
+        .key("count")
+        .number(std::uint64_t{cohort->count})
+        .key("of")
+        .number(std::uint64_t{died->list.size()});
+    json.key("against_count").number(static_cast<std::uint64_t>(lasting.shares.empty() ? 0 : count_before));
+    json.key("against_of").number(std::uint64_t{died_before->list.size()});
+    time_ms(json, "first_ms", cohort->first);
+    time_ms(json, "last_ms", cohort->last);
+    json.key("sessions").open('[');
+    std::size_t shown = 0;
+    for (Died& one : died->list) {
+      if (one.told || !cohort->has(one)) continue;
+      one.told = true;
+      if (shown++ < store::happening_samples) json.text(base::to_uuid(one.id));
+    }
+    json.close(']').key("query");
+    write_query(json, *cohort, now);
+    json.close('}');
+  }
+  json.close(']').key("figures").open('[');
+  for (const Figure& figure : figures(*before, *after, then, now)) {
+    json.open('{').key("name").text(figure.name);
+    for (const auto& [key, value] : {std::pair("before", figure.before), std::pair("after", figure.after)}) {
+      json.key(key);
+      if (value)
+        json.number(*value);
+      else
+        json.null();
+    }
+    json.close('}');
+  }
+  json.close(']');
+  time_ms(json, "from_ms", now.from_unix_ns);
+  time_ms(json, "to_ms", now.to_unix_ns);
+  time_ms(json, "against_from_ms", then.from_unix_ns);
+  time_ms(json, "against_to_ms", then.to_unix_ns);
+  json.key("complete").boolean(died->complete && died_before->complete).close('}');
+  return json_response(json.take());
+}
+
+}  // namespace sockeye::console

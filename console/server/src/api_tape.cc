@@ -1,0 +1,347 @@
+// What happened: one tape of the fleet, by time. Opens and ends of sessions are folded by step; each entry has the
+// parameters of /api/v1/sessions that list exactly its sessions.
+//
+// It is read a few steps at a time until the page is full. A cursor holds the range, the step and the place, so that
+// later pages are of the same tape however the time goes on.
+#include "tape.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+#include <set>
+
+#include "api.h"
+#include "clock.h"
+#include "write.h"
+
+namespace sockeye::console {
+namespace {
+
+using base::Json;
+using tape::Entry;
+using tape::Level;
+
+constexpr std::uint64_t second_ns = 1'000'000'000;
+constexpr std::uint64_t most_steps = 120, first_chunk = 16, largest_chunk = 4096;  // in steps
+constexpr std::uint64_t latest_ns = 4'000'000'000'000'000'000;                     // 2096
+constexpr std::size_t steps_of_habit = 12;                                         // before a step: what is usual
+constexpr std::uint64_t storm_least = 20, storm_times = 5;
+
+struct Place {
+  store::TimeRange time;
+  std::uint64_t step_ns = 0;
+  std::uint64_t at_ns = 0;  // the step that is next: a multiple of step_ns
+  std::size_t skip = 0;     // entries of it that were answered
+  bool ascending = false;
+};
+
+std::string to_text(const Place& place) {
+  std::string out(place.ascending ? "a" : "d");
+  for (const std::uint64_t part : {place.time.from_unix_ns, place.time.to_unix_ns, place.step_ns, place.at_ns,
+                                   static_cast<std::uint64_t>(place.skip)}) {
+    char digits[16];
+    out.append(".").append(digits, std::to_chars(std::begin(digits), std::end(digits), part, 36).ptr);
+  }
+  return out;
+}
+
+std::optional<Place> parse_place(std::string_view text) {
+  Place out;
+  if (!text.starts_with('a') && !text.starts_with('d')) return std::nullopt;
+  out.ascending = text.front() == 'a';
+  text.remove_prefix(1);
+  std::array<std::uint64_t, 5> parts{};
+  for (auto& part : parts) {
+    if (!text.starts_with('.')) return std::nullopt;
+    const auto [end, error] = std::from_chars(text.data() + 1, text.data() + text.size(), part, 36);
+    if (error != std::errc()) return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  }
+  out.time = {parts[0], parts[1]};
+  out.step_ns = parts[2];
+  out.at_ns = parts[3];
+  out.skip = parts[4];
+  const bool sound = text.empty() && out.time.from_unix_ns < out.time.to_unix_ns && out.step_ns >= second_ns &&
+                     out.step_ns <= 31 * 86'400 * second_ns && out.at_ns % out.step_ns == 0 &&
+                     out.time.to_unix_ns <= latest_ns && out.at_ns <= out.time.to_unix_ns;
+  return sound ? std::optional(out) : std::nullopt;
+}
+
+std::uint64_t step_for(std::uint64_t span_ns) {
+  constexpr std::array<std::uint64_t, 13> seconds = {10,   30,    60,    300,    600,    1800,   3600,
+                                                     7200, 21600, 43200, 86'400, 604800, 2678400};
+  for (const auto each : seconds)
+    if (span_ns / second_ns <= each * most_steps) return each * second_ns;
+  return seconds.back() * second_ns;
+}
+
+std::string duration_text(std::uint64_t ns) {
+  const std::uint64_t s = ns / second_ns;
+  if (s < 120) return std::to_string(s) + " s";
+  return s < 7200 ? std::to_string(s / 60) + " min" : std::to_string(s / 3600) + " h";
+}
+
+std::string number_of(std::uint64_t count, std::string_view one, std::string_view many) {
+  return std::to_string(count) + " " + std::string(count == 1 ? one : many);
+}
+
+// Of one step and route (and more, for ends): what several proxies tell becomes one entry.
+struct Folded {
+  std::uint64_t count = 0, reconnects = 0, first = UINT64_MAX, last = 0;
+  std::set<std::string> instances;
+  std::vector<store::SessionId> sessions;
+
+  void add(const store::Happening& h) {
+    count += h.count;
+    reconnects += h.reconnects;
+    first = std::min(first, h.first_unix_ns);
+    last = std::max(last, h.last_unix_ns);
+    instances.insert(h.instance);
+    for (const auto& id : h.sessions)
+      if (sessions.size() < store::happening_samples) sessions.push_back(id);
+  }
+};
+
+class Tape {
+ public:
+  Tape(Api& api, const Place& from, std::string route, std::string instance, std::set<std::string> kinds)
+      : api_(api), from_(from), route_(std::move(route)), instance_(std::move(instance)), kinds_(std::move(kinds)) {}
+
+  // Entries of whole steps [first, end), by step in ascending order. An error, or none when the time is over.
+  base::Result<std::optional<std::map<std::uint64_t, std::vector<Entry>>>> read(std::uint64_t first, std::uint64_t end,
+                                                                                store::Deadline deadline) {
+    const std::uint64_t habit = steps_of_habit * from_.step_ns;
+    store::HappeningsQuery query;
+    query.step_ns = from_.step_ns;
+    query.route = route_;
+    query.instance = instance_;
+    query.time = {first - std::min(first, habit), first};
+    const auto before = api_.store.happenings(query, deadline);
+    if (!before) return tl::unexpected(before.error());
+    query.time = {std::max(first, from_.time.from_unix_ns), std::min(end, from_.time.to_unix_ns)};
+    const auto page = api_.store.happenings(query, deadline);
+    if (!page) return tl::unexpected(page.error());
+    if (!before->complete || !page->complete) return std::nullopt;
+    using Ended = std::tuple<std::string, std::string, std::uint16_t, std::string>;
+    std::map<std::uint64_t, std::map<std::string, Folded>> opened;  // by step, route
+    std::map<std::uint64_t, std::map<Ended, Folded>> ended;         // by step; route, reason, code; drains by proxy
+    for (const auto& each : before->items)
+      if (!each.end) opened[each.time_unix_ns][each.route].add(each);
+    for (const auto& each : page->items) {
+      if (!each.end)
+        opened[each.time_unix_ns][each.route].add(each);
+      else
+        ended[each.time_unix_ns]
+             [{each.route, each.end_reason, each.close_code, each.end_reason == "drain" ? each.instance : ""}]
+                 .add(each);
+    }
+    std::map<std::uint64_t, std::vector<Entry>> out;
+    for (auto step = first; step < end; step += from_.step_ns) {
+      auto& list = out[step];
+      if (const auto here = opened.find(step); here != opened.end())
+        for (const auto& [route, folded] : here->second) {
+          opens(list, step, route, folded);
+          storm(list, step, route, folded, opened);
+        }
+      if (const auto here = ended.find(step); here != ended.end())
+        for (const auto& [what, folded] : here->second) ends(list, step, what, folded);
+    }
+    for (auto& [step, list] : out) {
+      std::erase_if(list, [&](const Entry& e) { return !kinds_.empty() && !kinds_.contains(std::string(e.kind)); });
+      std::stable_sort(list.begin(), list.end(), [](const Entry& a, const Entry& b) {
+        return std::tie(a.time_unix_ns, a.kind, a.route, a.instance, a.title) <
+               std::tie(b.time_unix_ns, b.kind, b.route, b.instance, b.title);
+      });
+      if (!from_.ascending) std::reverse(list.begin(), list.end());
+    }
+    return out;
+  }
+
+ private:
+  // The step, cut to the range.
+  [[nodiscard]] store::TimeRange within(std::uint64_t step) const {
+    return {std::max(step, from_.time.from_unix_ns), std::min(step + from_.step_ns, from_.time.to_unix_ns)};
+  }
+
+  Entry entry(std::uint64_t step, std::string_view kind, Level level, const std::string& route, const Folded& folded,
+              bool end) const {
+    Entry out;
+    out.time_unix_ns = folded.first;
+    out.to_unix_ns = folded.last;
+    out.kind = kind;
+    out.level = level;
+    out.route = route;
+    out.instance = folded.instances.size() == 1 ? *folded.instances.begin() : "";
+    out.count = folded.count;
+    out.sessions = folded.sessions;
+    const auto time = within(step);
+    out.range_of_ends = end;
+    out.range = time;
+    if (!route.empty()) out.query.emplace_back("route", route);
+    if (!instance_.empty()) out.query.emplace_back("instance", instance_);
+    return out;
+  }
+
+  void opens(std::vector<Entry>& to, std::uint64_t step, const std::string& route, const Folded& folded) const {
+    auto out = entry(step, "opens", Level::info, route, folded, false);
+    out.title = number_of(folded.count, "session opened", "sessions opened");
+    if (folded.reconnects > 0) out.title += ", " + number_of(folded.reconnects, "reconnect", "reconnects");
+    to.push_back(std::move(out));
+  }
+
+  void storm(std::vector<Entry>& to, std::uint64_t step, const std::string& route, const Folded& folded,
+             const std::map<std::uint64_t, std::map<std::string, Folded>>& opened) const {
+    if (folded.count < storm_least) return;
+    std::vector<std::uint64_t> before;
+    for (std::size_t i = 1; i <= steps_of_habit; ++i) {
+      const auto at = opened.find(step - std::min<std::uint64_t>(step, i * from_.step_ns));
+      const bool any = at != opened.end() && at->second.contains(route);
+      before.push_back(any ? at->second.at(route).count : 0);
+    }
+    std::nth_element(before.begin(), before.begin() + steps_of_habit / 2, before.end());
+    const std::uint64_t usual = before[steps_of_habit / 2];
+    if (folded.count < storm_times * std::max<std::uint64_t>(1, usual)) return;
+    auto out = entry(step, "storm", Level::warn, route, folded, false);
+    out.title = number_of(folded.count, "session opened", "sessions opened") + " within " +
+                duration_text(from_.step_ns) + ", usually " + std::to_string(usual);
+    if (folded.reconnects > 0) out.title += "; " + number_of(folded.reconnects, "is a reconnect", "are reconnects");
+    to.push_back(std::move(out));
+  }
+
+  void ends(std::vector<Entry>& to, std::uint64_t step,
+            const std::tuple<std::string, std::string, std::uint16_t, std::string>& what, const Folded& folded) const {
+    const auto& [route, reason, code, proxy] = what;
+    store::Session session;
+    session.ended_unix_ns = folded.last;
+    session.end_reason = reason;
+    session.close_code = code;
+    const bool drain = reason == "drain";
+    const bool abnormal = !drain && is_abnormal(session);
+    auto out = entry(step,
+                     drain      ? "drain"
+                     : abnormal ? "death"
+                                : "ends",
+                     drain      ? Level::warn
+                     : abnormal ? Level::bad
+                                : Level::info,
+                     route, folded, true);
+    out.title = number_of(folded.count, drain ? "session drained" : "session ended",
+                          drain ? "sessions drained" : "sessions ended");
+    if (!drain) out.title += ": " + (reason.empty() ? std::string("for a reason not known") : reason);
+    if (code != 0) out.title += " (" + std::to_string(code) + ")";
+    if (!reason.empty()) out.query.emplace_back("end_reason", reason);
+    if (code != 0) out.query.emplace_back("close_code", std::to_string(code));
+    if (drain && instance_.empty() && !proxy.empty()) out.query.emplace_back("instance", proxy);
+    to.push_back(std::move(out));
+  }
+
+  Api& api_;
+  const Place from_;
+  const std::string route_, instance_;
+  const std::set<std::string> kinds_;
+};
+
+void write_entry(Json& json, const Entry& entry) {
+  json.open('{');
+  time_ms(json, "time_ms", entry.time_unix_ns);
+  time_ms(json, "to_ms", entry.to_unix_ns == entry.time_unix_ns ? 0 : entry.to_unix_ns);
+  json.key("kind").text(entry.kind).key("title").text(entry.title).key("route").text(entry.route);
+  json.key("instance").text(entry.instance).key("count").number(entry.count);
+  json.key("level").text(entry.level == Level::bad ? "bad" : entry.level == Level::warn ? "warn" : "info");
+  json.key("sessions").open('[');
+  for (const auto& id : entry.sessions) json.text(base::to_uuid(id));
+  json.close(']').key("query");
+  if (entry.count == 0) {
+    json.null();
+  } else {
+    json.open('{');
+    time_ms(json, entry.range_of_ends ? "ended_from_ms" : "opened_from_ms", entry.range.from_unix_ns);
+    time_ms(json, entry.range_of_ends ? "ended_to_ms" : "opened_to_ms", entry.range.to_unix_ns);
+    for (const auto& [key, value] : entry.query) json.key(key).text(value);
+    json.close('}');
+  }
+  json.close('}');
+}
+
+}  // namespace
+
+Response ask_tape(Api& api, std::string_view, Parameters& with) {
+  static const std::set<std::string> all = {"opens",         "ends",         "death",      "storm",
+                                            "drain",         "deploy",       "proxy_up",   "proxy_lost",
+                                            "console_start", "console_stop", "console_gap"};
+  Place place;
+  place.time = time_range(with);
+  const auto asked = with.integer("step_seconds", 0, 1, 31 * 86'400);
+  const auto order = with.word("order", {"desc", "asc"});
+  const auto limit = with.integer("limit", 200, 1, 1000);
+  std::set<std::string> kinds;
+  for (const auto& kind : with.texts("kind")) {
+    if (kind.empty()) continue;
+    if (!all.contains(kind))
+      with.wrong("kind",
+                 "opens, ends, death, storm, drain, deploy, proxy_up, proxy_lost, "
+                 "console_start, console_stop or console_gap");
+    kinds.insert(kind);
+  }
+  const std::string route = with.text("route"), instance = with.text("instance"), cursor = with.text("cursor");
+  if (auto no = refused(with)) return *std::move(no);
+  if (cursor.empty()) {
+    place.time.to_unix_ns = std::min({place.time.to_unix_ns, unix_now_ns() + 60 * second_ns, latest_ns});
+    if (place.time.from_unix_ns == 0)
+      place.time.from_unix_ns = place.time.to_unix_ns - std::min(place.time.to_unix_ns, 3600 * second_ns);
+    place.time.from_unix_ns = std::min(place.time.from_unix_ns, place.time.to_unix_ns);
+    place.step_ns = asked == 0 ? step_for(place.time.to_unix_ns - place.time.from_unix_ns) : asked * second_ns;
+    place.ascending = order == std::size_t{1};
+    const auto floor = [&](std::uint64_t time) { return time / place.step_ns * place.step_ns; };
+    place.at_ns = place.ascending ? floor(place.time.from_unix_ns)
+                                  : floor(place.time.to_unix_ns - (place.time.to_unix_ns > 0 ? 1 : 0));
+  } else if (const auto parsed = parse_place(cursor)) {
+    place = *parsed;
+  } else {
+    return error_response(400, std::string(store::bad_cursor));
+  }
+  const auto deadline = api.deadline();
+  const std::uint64_t step = place.step_ns;
+  const std::uint64_t bottom = place.time.from_unix_ns / step * step;
+  Tape tape(api, place, route, instance, kinds);
+  std::vector<Entry> entries;
+  bool complete = true, more = place.time.from_unix_ns < place.time.to_unix_ns;
+  for (std::uint64_t chunk = first_chunk; more && entries.size() < limit;
+       chunk = std::min({chunk * 2, largest_chunk, latest_ns / step + 1})) {
+    const std::uint64_t first =
+        place.ascending ? place.at_ns : place.at_ns - std::min(place.at_ns - bottom, (chunk - 1) * step);
+    const std::uint64_t end = std::min(place.ascending ? place.at_ns + chunk * step : place.at_ns + step,
+                                       (place.time.to_unix_ns + step - 1) / step * step);
+    auto read = tape.read(first, end, deadline);
+    if (!read) return store_failed(read.error());
+    if (!*read) {
+      complete = false;
+      break;
+    }
+    std::vector<std::pair<std::uint64_t, std::vector<Entry>>> steps((*read)->begin(), (*read)->end());
+    if (!place.ascending) std::reverse(steps.begin(), steps.end());
+    for (auto& [at, list] : steps) {
+      place.at_ns = at;
+      for (; place.skip < list.size() && entries.size() < limit; ++place.skip)
+        entries.push_back(std::move(list[place.skip]));
+      if (place.skip < list.size()) break;
+      place.skip = 0;
+      more = place.ascending ? at + step < place.time.to_unix_ns : at > bottom;
+      if (!more) break;
+      place.at_ns = place.ascending ? at + step : at - step;
+      if (entries.size() == limit) break;
+    }
+    if (std::chrono::steady_clock::now() >= deadline) {
+      complete = !more;
+      break;
+    }
+  }
+  Json json;
+  json.open('{').key("step_seconds").number(step / second_ns).key("entries").open('[');
+  for (const Entry& entry : entries) write_entry(json, entry);
+  json.close(']').key("cursor").text(more ? to_text(place) : "").key("complete").boolean(complete).close('}');
+  return json_response(json.take());
+}
+
+}  // namespace sockeye::console

@@ -1,0 +1,243 @@
+// Search, the tape and what changed, over a store that is asked for what happened.
+#include <gtest/gtest.h>
+#include <simdjson.h>
+
+#include <set>
+
+#include "api.h"
+#include "memory_store.h"
+
+namespace sockeye::console {
+namespace {
+
+constexpr std::uint64_t second = 1'000'000'000;
+constexpr std::uint64_t start = 1'700'000'000ULL * second;  // a multiple of ten seconds
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+class QuestionTest : public testing::Test {
+ protected:
+  std::string get(const std::string& path, const std::string& query, int status = 200) {
+    Request request;
+    request.method = "GET";
+    request.path = path;
+    request.query = query;
+    const auto out = answer(api_, request);
+    EXPECT_EQ(out.status, status) << path << "?" << query << ": " << out.body;
+    simdjson::dom::parser parser;
+    EXPECT_EQ(parser.parse(out.body).error(), simdjson::SUCCESS) << out.body;
+    return out.body;
+  }
+  store::Session& add(std::uint64_t opened, std::uint64_t ended = 0, const char* why = "", unsigned code = 0) {
+    store::Session s;
+    const auto n = ++count_;
+    s.id = *base::parse_session_id("0190163d-8694-739b-aea5-000000000000");
+    for (unsigned i = 0; i < 4; ++i) s.id.bytes[15 - i] = static_cast<std::uint8_t>(n >> (8 * i));
+    s.instance = "i-1";
+    s.route = "chat";
+    s.client = "192.0.2." + std::to_string(n % 200) + ":5";
+    s.target = "/ws";
+    s.opened_unix_ns = start + opened * second;
+    s.seen_unix_ns = s.opened_unix_ns;
+    if (ended > 0) {
+      s.ended_unix_ns = start + ended * second;
+      s.end_reason = why;
+      s.close_code = static_cast<std::uint16_t>(code);
+    }
+    batch_.sessions.push_back(s);
+    return batch_.sessions.back();
+  }
+  void write() {
+    store_.write(std::move(batch_), [](const store::Written&) {});
+    batch_ = {};
+  }
+  static std::string range(std::uint64_t from, std::uint64_t to) {
+    return "from_ms=" + std::to_string((start + from * second) / 1'000'000) +
+           "&to_ms=" + std::to_string((start + to * second) / 1'000'000);
+  }
+  // All pages.
+  std::vector<std::string> entries(const std::string& query, std::size_t limit) {
+    std::vector<std::string> out;
+    std::string cursor;
+    do {
+      const auto body = get("/api/v1/tape", query + "&limit=" + std::to_string(limit) + "&cursor=" + cursor);
+      simdjson::dom::parser parser;
+      const auto answer = parser.parse(body);
+      std::size_t page = 0;
+      for (const auto entry : answer["entries"].get_array()) {
+        ++page;
+        out.push_back(std::string(entry["kind"].get_string().value()) + " " +
+                      std::string(entry["route"].get_string().value()) + " " +
+                      std::to_string(entry["count"].get_uint64().value()));
+      }
+      EXPECT_LE(page, limit);
+      cursor = answer["cursor"].get_string().value();
+    } while (!cursor.empty() && out.size() < 1000);
+    return out;
+  }
+
+  const Options options_{};
+  test::MemoryStore store_;
+  Fleet fleet_;
+  Api api_{options_, store_, fleet_, "", "", 1};
+  store::Batch batch_;
+  std::uint64_t count_ = 0;
+};
+
+TEST_F(QuestionTest, the_tape_folds_opens_and_ends_and_tells_deaths) {
+  for (int i = 0; i < 3; ++i) add(1, 15, "normal", 1000);
+  for (int i = 0; i < 7; ++i) add(2, 16, "heartbeat_timeout", 1006);
+  add(3, 17, "drain", 1001);
+  add(3).route = "calls";
+  write();
+  const std::vector<std::string> told = {"opens chat 11", "opens calls 1", "ends chat 3", "death chat 7",
+                                         "drain chat 1"};
+  const std::string query = range(0, 20) + "&step_seconds=10&order=asc";
+  for (const std::size_t limit : {1U, 2U, 3U, 100U}) EXPECT_EQ(entries(query, limit), told) << limit;
+  const std::vector<std::string> back(told.rbegin(), told.rend());
+  for (const std::size_t limit : {1U, 2U, 100U}) EXPECT_EQ(entries(range(0, 20) + "&step_seconds=10", limit), back);
+  EXPECT_EQ(entries(query + "&kind=death&kind=drain", 1), (std::vector<std::string>{"death chat 7", "drain chat 1"}));
+  EXPECT_EQ(entries(query + "&route=calls", 5), (std::vector<std::string>{"opens calls 1"}));
+  EXPECT_EQ(entries(range(2, 16) + "&step_seconds=10&order=asc", 5),
+            (std::vector<std::string>{"opens chat 8", "opens calls 1", "ends chat 3"}))
+      << "only what lies in the range";
+  const auto body = get("/api/v1/tape", query + "&kind=death");
+  for (
+      const auto* part :
+      {R"x("title":"7 sessions ended: heartbeat_timeout (1006)")x", R"("level":"bad")", R"("instance":"i-1")",
+       R"("query":{"ended_from_ms":1700000010000,"ended_to_ms":1700000020000,"route":"chat","end_reason":"heartbeat_timeout","close_code":"1006"})"})
+    EXPECT_TRUE(has(body, part)) << part << " in " << body;
+}
+
+TEST_F(QuestionTest, a_storm_is_far_above_what_is_usual) {
+  for (std::uint64_t step = 0; step < 12; ++step)
+    for (int i = 0; i < 4; ++i) add(step * 10 + 1);
+  for (int i = 0; i < 40; ++i) add(121).reconnect_of = base::parse_session_id("0190163d-8694-739b-aea5-966c26f8ad91");
+  for (int i = 0; i < 15; ++i) add(131);
+  write();
+  EXPECT_EQ(entries(range(0, 140) + "&step_seconds=10&kind=storm", 10), (std::vector<std::string>{"storm chat 40"}));
+  const auto body = get("/api/v1/tape", range(100, 140) + "&step_seconds=10&kind=storm");
+  EXPECT_TRUE(has(body, R"("title":"40 sessions opened within 10 s, usually 4; 40 are reconnects")")) << body;
+  EXPECT_TRUE(has(body, R"("level":"warn")"));
+}
+
+TEST_F(QuestionTest, the_tape_refuses_what_is_no_question) {
+  for (const auto* bad :
+       {"kind=nonsense", "cursor=nonsense", "cursor=a.1.2.3.4.5", "limit=0", "limit=1001", "step_seconds=0", "order=up",
+        "from_ms=2&to_ms=1", "x=1", "cursor=d.1.zzzzzzzzzzzzz.5yc1z7ep2goko.0.0"})
+    get("/api/v1/tape", bad, 400);
+  EXPECT_TRUE(has(get("/api/v1/tape", "from_ms=0&to_ms=0"), R"("entries":[],"cursor":"","complete":true)"));
+  // Since 1970 in steps of a second: bounded by the deadline, and it says so.
+  get("/api/v1/tape", "from_ms=1&step_seconds=2678400");
+}
+
+TEST_F(QuestionTest, deaths_share_what_they_share) {
+  // 38 of 40 in one minute, of one proxy and network; two elsewhere. Others live, and end well.
+  for (int i = 0; i < 38; ++i) {
+    auto& s = add(1, 65, "reset", 1006);
+    s.instance = "i-2";
+    s.client = "203.0.113." + std::to_string(i) + ":9";
+  }
+  add(1, 300, "reset", 1006).route = "calls";
+  add(1, 500, "protocol_error", 1002);
+  for (int i = 0; i < 100; ++i) add(2, 600, "normal", 1000);
+  for (int i = 0; i < 60; ++i) add(3);
+  write();
+  const auto body = get("/api/v1/changes", range(0, 900) + "&against_from_ms=1&against_to_ms=2");
+  simdjson::dom::parser parser;
+  const auto answer = parser.parse(body);
+  EXPECT_EQ(answer["deaths"].get_uint64().value(), 40U);
+  EXPECT_FALSE(answer["few"].get_bool().value());
+  const auto first = answer["cohorts"].at(0);
+  EXPECT_EQ(first["count"].get_uint64().value(), 38U) << body;
+  EXPECT_EQ(first["of"].get_uint64().value(), 40U);
+  EXPECT_EQ(first["against_count"].get_uint64().value(), 0U);
+  std::map<std::string, std::string> share;
+  std::map<std::string, double> usual;
+  for (const auto each : first["share"].get_array()) {
+    const std::string name(each["dimension"].get_string().value());
+    share[name] = each["value"].get_string().value();
+    double value = 0;
+    if (each["usual"].get(value) == simdjson::SUCCESS) usual[name] = value;
+  }
+  EXPECT_EQ(share, (std::map<std::string, std::string>{{"route", "chat"},
+                                                       {"proxy", "i-2"},
+                                                       {"client_network", "203.0.113.0/24"},
+                                                       {"minute", "2023-11-14T22:14Z"},
+                                                       {"end_reason", "reset"},
+                                                       {"close_code", "1006"},
+                                                       {"target", "/ws"}}));
+  EXPECT_NEAR(usual["proxy"], 38.0 / 200, 1e-9);
+  EXPECT_NEAR(usual["route"], 199.0 / 200, 1e-9) << "all share it: it says nothing";
+  EXPECT_TRUE(has(body, R"("instance":"i-2")"));
+  EXPECT_TRUE(has(body, R"("client":"203.0.113.0/24")"));
+  EXPECT_TRUE(has(body, R"("ended_from_ms":1700000040000,"ended_to_ms":1700000100000)")) << body;
+  EXPECT_EQ(answer["cohorts"].get_array().size(), 1U) << "two others are no cohort: " << body;
+  EXPECT_EQ(get("/api/v1/changes", range(0, 900) + "&against_from_ms=1&against_to_ms=2"), body) << "the same each time";
+  get("/api/v1/changes", "against_from_ms=2&against_to_ms=1", 400);
+}
+
+TEST_F(QuestionTest, few_deaths_are_said_to_be_few) {
+  add(1, 2, "reset", 1006);
+  add(1, 2, "reset", 1006);
+  write();
+  const auto body = get("/api/v1/changes", range(0, 900));
+  EXPECT_TRUE(has(body, R"("deaths":2,"against_deaths":0,"few":true,"cohorts":[])")) << body;
+}
+
+TEST_F(QuestionTest, a_search_answers_by_kind) {
+  add(1, 5, "reset", 1006).trace_id.bytes[0] = 0xAB;
+  write();
+  const auto groups = [&](const std::string& q) {
+    const auto body = get("/api/v1/search", "q=" + q);
+    std::set<std::string> out;
+    simdjson::dom::parser parser;
+    for (const auto group : parser.parse(body)["groups"].get_array()) {
+      EXPECT_GT(group["items"].get_array().size(), 0U);
+      out.insert(std::string(group["kind"].get_string().value()));
+    }
+    return out;
+  };
+  using Kinds = std::set<std::string>;
+  for (const auto* id :
+       {"0190163d-8694-739b-aea5-000000000001", "0190163D8694739BAEA5000000000001", "00000001", "0190163d"})
+    EXPECT_EQ(groups(id), Kinds{"session"}) << id;
+  EXPECT_EQ(groups("CHAT"), Kinds{"route"});
+  EXPECT_EQ(groups("/ws"), Kinds{"target"});
+  EXPECT_EQ(groups("192.0.2.0/24"), (Kinds{"network", "client"}));
+  EXPECT_EQ(groups("reset"), Kinds{"close_reason"});
+  EXPECT_EQ(groups(""), Kinds{});
+  EXPECT_EQ(groups("nothing%20of%20that%20name"), Kinds{});
+  const auto body = get("/api/v1/search", "q=192.0.2.1");
+  EXPECT_TRUE(has(body, R"("query":{"client":"192.0.2.1/32"})")) << body;
+  EXPECT_TRUE(
+      has(get("/api/v1/search", "q=00000001"), R"("label":"00000001","detail":"chat · 192.0.2.1:5 · /ws · reset")"));
+  get("/api/v1/search", "q=" + std::string(600, 'a'), 400);
+  get("/api/v1/search", "q=a&limit=0", 400);
+  get("/api/v1/search", "q=a&nonsense=1", 400);
+}
+
+TEST_F(QuestionTest, a_search_takes_trace_ids_and_whole_contexts) {
+  store::Batch batch;
+  batch.origins.push_back({"shop", {}, "", "", {}});
+  store::Span span;
+  span.trace_id = *base::parse_trace_id("5b8efff798038103d269b633813fc60c");
+  span.span_id.bytes[0] = 1;
+  span.name = "POST /checkout";
+  span.start_unix_ns = start + 1 * second;
+  batch.spans.push_back(span);
+  store_.write(std::move(batch), [](const store::Written&) {});
+  for (const auto* q : {"5b8efff798038103d269b633813fc60c", "5B8EFFF798038103D269B633813FC60C", "5b8efff7",
+                        "00-5b8efff798038103d269b633813fc60c-eee19b7ec3c1b170-01",
+                        "traceparent:%2000-5b8efff798038103d269b633813fc60c-eee19b7ec3c1b170-01"}) {
+    const auto body = get("/api/v1/search", "q=" + std::string(q));
+    EXPECT_TRUE(
+        has(body, R"({"kind":"trace","total":1,"more":false,"items":[{"id":"5b8efff798038103d269b633813fc60c")"))
+        << body;
+    EXPECT_TRUE(has(body, R"("detail":"shop · POST /checkout","time_ms":1700000001000)")) << body;
+    EXPECT_EQ(has(body, R"("span_id":"eee19b7ec3c1b170")"), std::string(q).find("eee1") != std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace sockeye::console

@@ -1,0 +1,66 @@
+// Opens and ends of sessions, counted by step.
+#include <map>
+#include <tuple>
+
+#include "ask.h"
+
+namespace sockeye::sqlite::ask {
+namespace {
+
+using store::Happening;
+
+constexpr std::size_t most = 100'000;
+using Key = std::tuple<std::uint64_t, bool, std::string, std::string, std::string, std::string, std::uint16_t>;
+
+void add(std::map<Key, Happening>& to, Key key, std::uint64_t time, Query& row, bool reconnect) {
+  Happening& one = to[std::move(key)];
+  if (one.count++ == 0) one.first_unix_ns = time;
+  one.last_unix_ns = time;
+  one.reconnects += reconnect ? 1 : 0;
+  if (one.sessions.size() < store::happening_samples) one.sessions.push_back(row.id<base::SessionId>(1));
+}
+
+}  // namespace
+
+base::Result<store::Page<Happening>> happenings(Database& db, const store::HappeningsQuery& query) {
+  store::Page<Happening> out;
+  if (query.step_ns == 0) return base::fail("a step has a length");
+  if (query.time.from_unix_ns >= query.time.to_unix_ns) return out;
+  const std::int64_t first = column_time(query.time.from_unix_ns);
+  std::int64_t last = column_time(query.time.to_unix_ns);
+  if (query.time.to_unix_ns <= static_cast<std::uint64_t>(INT64_MAX)) --last;
+  std::map<Key, Happening> found;
+  const auto step = [&](std::uint64_t time) { return time / query.step_ns * query.step_ns; };
+  {
+    Query rows(db,
+               "SELECT opened, id, route, instance, reconnect_of IS NOT NULL FROM session INDEXED BY session_opened "
+               "WHERE opened >= ?1 AND opened <= ?2 AND (?3 = '' OR route = ?3) AND (?4 = '' OR instance = ?4) "
+               "ORDER BY opened, number",
+               first, last, std::string_view(query.route), std::string_view(query.instance));
+    while (found.size() <= most && rows.next())
+      add(found, {step(rows.number(0)), false, std::string(rows.text(2)), std::string(rows.text(3)), "", "", 0},
+          rows.number(0), rows, rows.integer(4) != 0);
+  }
+  {
+    // Open sessions have the end of time in this column.
+    Query rows(db,
+               "SELECT ended, id, route, instance, end_reason, initiator, close_code FROM session INDEXED BY "
+               "session_ended WHERE ended >= ?1 AND ended <= min(?2, 9223372036854775806) AND (?3 = '' OR route = ?3) "
+               "AND (?4 = '' OR instance = ?4) ORDER BY ended, number",
+               first, last, std::string_view(query.route), std::string_view(query.instance));
+    while (found.size() <= most && rows.next())
+      add(found,
+          {step(rows.number(0)), true, std::string(rows.text(2)), std::string(rows.text(3)), std::string(rows.text(4)),
+           std::string(rows.text(5)), static_cast<std::uint16_t>(rows.integer(6))},
+          rows.number(0), rows, false);
+  }
+  if (found.size() > most) return base::fail("so much happened that it is too much for one answer: ask for less time");
+  out.complete = !db.late();
+  for (auto& [key, one] : found) {
+    std::tie(one.time_unix_ns, one.end, one.route, one.instance, one.end_reason, one.initiator, one.close_code) = key;
+    out.items.push_back(std::move(one));
+  }
+  return out;
+}
+
+}  // namespace sockeye::sqlite::ask
