@@ -157,8 +157,9 @@ TEST(Schema, FilesAreNumberedWithoutGaps) {
 // Filters of schema 1 place their entries elsewhere: they must not rule a block out.
 TEST(Schema, FiltersOfSchema1HoldAnythingAfterwards) {
   const Folder folder;
-  make(folder.path(), 10);
-  run(folder.database(), "INSERT INTO filter VALUES(0, 1000, x'0000000000000000'); PRAGMA user_version = 1");
+  run(folder.database(), "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL;" +
+                             std::string(embedded_schema().front().text) +
+                             "; INSERT INTO filter VALUES(0, 1000, x'0000000000000000'); PRAGMA user_version = 1");
   make(folder.path(), 0);
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open(folder.database().c_str(), &db), SQLITE_OK);
