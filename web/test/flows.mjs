@@ -89,6 +89,7 @@ await flow('tables: arrows move the focus, Enter opens', async (page) => {
 await flow('the message list can be read to its oldest row', async (page) => {
   await page.goto(`${full.url}/sessions/${full.world.vanished.id}`);
   const table = page.getByRole('grid', {name: 'Messages of this session, latest first'});
+  await table.getByRole('button', {name: /^Show all/}).click();
   await table.getByRole('row').nth(1).focus();
   await page.keyboard.press('End');
   const oldest = table.locator(`[aria-rowindex="${await table.getAttribute('aria-rowcount')}"]`);

@@ -121,7 +121,7 @@ export function RoutesTable({
           rowKey={(row) => row.route}
           href={(row) => sessions(row.route, {})}
           tone={(row) => (row.abnormal ? 'bad' : '')}
-          maxHeight="none"
+          second={(row) => `${rate(row.messages[0])} from clients, ${rate(row.messages[1])} from servers`}
           empty={<Empty title="No route in this time range" />}
         />
       </Card>

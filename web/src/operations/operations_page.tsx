@@ -203,7 +203,7 @@ export function OperationsPage() {
               total={shown.length}
               rowKey={keyOf}
               selected={chosen}
-              maxHeight={chosen ? '344px' : 'max(320px, calc(100vh - 170px))'}
+              fold={chosen ? 10 : Infinity}
               onOpen={(row) =>
                 change(
                   keyOf(row) === chosen

@@ -45,6 +45,21 @@ const client: Column<Session> = {
   keep: 5,
   cell: (row) => <span title={row.client}>{row.client || <span className="faint">–</span>}</span>,
 };
+const target: Column<Session> = {
+  key: 'target',
+  title: 'Target',
+  width: 130,
+  grow: 1.3,
+  keep: 3,
+  cell: (row) => <bdi title={row.target}>{row.target || <span className="faint">–</span>}</bdi>,
+};
+
+/** Where a session is, in a line: for where columns have no room. */
+export const whereText = (row: Session) => (
+  <>
+    <bdi>{row.route}</bdi> · <bdi>{row.client || 'unknown client'}</bdi> → <bdi>{row.target || '–'}</bdi>
+  </>
+);
 const dialect: Column<Session> = {
   key: 'dialect',
   title: 'Dialect',
@@ -107,6 +122,7 @@ export function liveColumns(now: number): Column<Session>[] {
     },
     route,
     client,
+    target,
     dialect,
     opened,
     {
@@ -228,6 +244,7 @@ export function pastColumns(now: number): Column<Session>[] {
     },
     route,
     client,
+    target,
     dialect,
     opened,
     {

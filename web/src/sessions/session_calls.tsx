@@ -193,7 +193,7 @@ export function SessionCalls({
         {...(rows.some((row) => row.href)
           ? {href: (row: Call) => row.href ?? `/sessions/${encodeURIComponent(session.id)}`}
           : {})}
-        maxHeight="344px"
+        fold={10}
         tone={(row) => (row.status === 'error' || row.status === 'incomplete' || (row.quiet ?? 0) > 5 ? 'bad' : '')}
         empty={
           waiting ? (

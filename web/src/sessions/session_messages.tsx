@@ -97,7 +97,7 @@ export function SessionMessages({
         rowKey={String}
         onOpen={onChoose}
         selected={chosen === null ? null : String(chosen)}
-        maxHeight="344px"
+        fold={10}
         empty={<Empty title="No messages were kept" />}
       />
     </Card>

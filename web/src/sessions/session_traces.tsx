@@ -60,7 +60,7 @@ export function SessionTraces({
         total={traces.length}
         rowKey={(row) => row.trace_id}
         href={href}
-        maxHeight="344px"
+        fold={10}
         tone={(row) => (row.errors ? 'bad' : '')}
         empty={
           waiting ? (

@@ -17,7 +17,7 @@ import {Table} from '../table/table';
 import {count, plural} from '../text/units';
 import {useNow} from '../time/clock';
 import {bounds, useRange} from '../time/range';
-import {liveColumns, pastColumns, sessionHref, sessionTone} from './columns';
+import {liveColumns, pastColumns, sessionHref, sessionTone, whereText} from './columns';
 import {durationTrouble, filtersOn, isLive, LIVE_SORTS, PAST_SORTS, readFilter} from './filter';
 import {useLiveRows, useStoredRows} from './sources';
 import {REASON_ORDER, reasonLabel} from './words';
@@ -130,7 +130,7 @@ export function SessionsPage() {
               sort={sort}
               onSort={(next) => change({sort: next.key, order: next.order === 'asc' ? 'asc' : null})}
               tone={(row) => sessionTone(row, now)}
-              maxHeight={`max(320px, calc(100vh - ${open ? 250 : 190}px))`}
+              second={whereText}
               empty={
                 rows.waiting ? (
                   <Loading label="Looking" />

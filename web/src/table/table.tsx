@@ -1,12 +1,31 @@
-// A table of any length: only the rows in sight are in the document. One row has the focus (roving tabindex); arrows,
+// A table of any length: only the rows in sight are in the document, and it scrolls with the page, never inside it; a
+// short one shows its first rows until all are asked for. One row has the focus (roving tabindex); arrows,
 // Page, Home and End move it, Enter opens. A click anywhere in a row opens it too; its first cell holds a real link.
-import {useVirtualizer} from '@tanstack/react-virtual';
-import {useEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode} from 'react';
+import {useWindowVirtualizer} from '@tanstack/react-virtual';
+import {
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type MouseEvent,
+  type ReactNode,
+  type RefObject,
+} from 'react';
+import {Button} from 'react-aria-components';
 import {useWidth} from '../control/use_width';
 import {navigate} from '../route/location';
+import {count} from '../text/units';
 import {fitting, template, type Column} from './columns';
 
 export const ROW = 30;
+/** With a second line. */
+const TALL = 48,
+  NARROW = 620;
+/** What sticks to the top of the window: the bar, and the table's own head. */
+const STUCK = 120;
 
 export interface Sort {
   key: string;
@@ -27,7 +46,8 @@ export function Table<T>({
   tone,
   onRange,
   empty,
-  maxHeight,
+  second,
+  fold = Infinity,
 }: {
   label: string;
   columns: readonly Column<T>[];
@@ -44,7 +64,10 @@ export function Table<T>({
   /** Told which rows are in sight. */
   onRange?: (first: number, last: number) => void;
   empty?: ReactNode;
-  maxHeight?: string;
+  /** A second line of each row where the table is narrow: what its columns have no room for. */
+  second?: (row: T) => ReactNode;
+  /** Rows to show until all are asked for. */
+  fold?: number;
 }) {
   const [box, width] = useWidth<HTMLDivElement>();
   const [active, setActive] = useState(0);
@@ -52,40 +75,52 @@ export function Table<T>({
   const shown = useMemo(() => (width ? fitting(columns, width - 16) : []), [columns, width]);
   const grid = useMemo(() => ({gridTemplateColumns: template(shown)}), [shown]);
   const at = (index: number) => (typeof rows === 'function' ? rows(index) : rows[index]);
-  const virtual = useVirtualizer({
-    count: total,
-    getScrollElement: () => box.current,
-    estimateSize: () => ROW,
+  const body = useRef<HTMLDivElement>(null);
+  const [unfolded, unfold] = useState(false);
+  const many = unfolded ? total : Math.min(total, fold);
+  const tall = second !== undefined && width > 0 && width < NARROW,
+    height = tall ? TALL : ROW;
+  const margin = useOffset(body);
+  const virtual = useWindowVirtualizer({
+    count: many,
+    estimateSize: () => height,
     overscan: 8,
+    scrollMargin: margin,
+    scrollPaddingStart: STUCK,
+    scrollPaddingEnd: 40,
   });
+  // Sizes are remembered by the virtualizer until it is told that they changed.
+  useLayoutEffect(() => {
+    if (height > 0) virtual.measure();
+  }, [virtual, height]);
   const items = virtual.getVirtualItems();
   const first = items[0]?.index ?? 0,
     last = items[items.length - 1]?.index ?? 0;
   useEffect(() => onRange?.(first, last), [onRange, first, last]);
   useEffect(() => {
-    if (active >= total && total > 0) setActive(total - 1);
-  }, [active, total]);
+    if (active >= many && many > 0) setActive(many - 1);
+  }, [active, many]);
 
   function open(row: T): void {
     if (onOpen) onOpen(row);
     else if (href) navigate(href(row));
   }
   function move(to: number): void {
-    const index = Math.max(0, Math.min(total - 1, to));
+    const index = Math.max(0, Math.min(many - 1, to));
     wantFocus.current = true;
     setActive(index);
     virtual.scrollToIndex(index);
   }
   function key(event: KeyboardEvent): void {
-    if ((event.target as HTMLElement).closest('[role="columnheader"]')) return;
-    const page = Math.max(1, Math.floor((box.current?.clientHeight ?? 300) / ROW) - 2);
+    if ((event.target as HTMLElement).closest('[role="columnheader"], .table-more')) return;
+    const page = Math.max(1, Math.floor((window.innerHeight - STUCK) / height) - 2);
     const steps: Record<string, number> = {
       ArrowDown: active + 1,
       ArrowUp: active - 1,
       PageDown: active + page,
       PageUp: active - page,
       Home: 0,
-      End: total - 1,
+      End: many - 1,
     };
     if (event.key in steps) {
       event.preventDefault();
@@ -108,15 +143,7 @@ export function Table<T>({
   const opens = onOpen !== undefined || href !== undefined;
 
   return (
-    <div
-      className="table"
-      ref={box}
-      role="grid"
-      aria-label={label}
-      aria-rowcount={total + 1}
-      onKeyDown={key}
-      style={maxHeight ? {maxHeight} : undefined}
-    >
+    <div className="table" ref={box} role="grid" aria-label={label} aria-rowcount={total + 1} onKeyDown={key}>
       <div className="table-head" role="rowgroup">
         <div className="table-row" role="row" aria-rowindex={1} style={grid}>
           {shown.map((column) => (
@@ -129,7 +156,7 @@ export function Table<T>({
           <div role="gridcell">{empty}</div>
         </div>
       ) : (
-        <div className="table-body" role="rowgroup" style={{height: virtual.getTotalSize()}}>
+        <div ref={body} className="table-body" role="rowgroup" style={{height: virtual.getTotalSize()}}>
           {items.map((item) => {
             // A row may be any value, 0 and '' too: only undefined says that it is on its way.
             const row = at(item.index);
@@ -153,7 +180,7 @@ export function Table<T>({
                     element.focus({preventScroll: true});
                   }
                 }}
-                style={{...grid, transform: `translateY(${item.start}px)`, height: ROW}}
+                style={{...grid, transform: `translateY(${item.start - margin}px)`, height}}
                 onFocus={() => setActive(item.index)}
                 onClick={row !== undefined ? (event) => click(event, row, item.index) : undefined}
               >
@@ -162,13 +189,43 @@ export function Table<T>({
                     {row !== undefined ? column.cell(row) : <span className="skeleton">……</span>}
                   </div>
                 ))}
+                {tall && row !== undefined && (
+                  <div role="gridcell" className="cell second">
+                    {second(row)}
+                  </div>
+                )}
               </div>
             );
           })}
         </div>
       )}
+      {many < total && (
+        <div role="row" className="table-more">
+          <div role="gridcell">
+            <Button className="button small" onPress={() => unfold(true)}>
+              Show all {count(total)}
+            </Button>
+          </div>
+        </div>
+      )}
     </div>
   );
+}
+
+/** Where an element begins in the document, in px; it moves when anything above it grows. */
+function useOffset(of: RefObject<HTMLElement>): number {
+  const [offset, setOffset] = useState(0);
+  const look = useCallback(() => {
+    const top = of.current?.getBoundingClientRect().top;
+    if (top !== undefined) setOffset(Math.round(top + window.scrollY));
+  }, [of]);
+  useLayoutEffect(look);
+  useEffect(() => {
+    const observer = new ResizeObserver(look);
+    observer.observe(document.body);
+    return () => observer.disconnect();
+  }, [look]);
+  return offset;
 }
 
 function HeadCell({

@@ -294,7 +294,6 @@ export function TracesPage() {
               onSort={(next) =>
                 change({sort: next.key === 'start' ? null : next.key, order: next.order === 'asc' ? 'asc' : null})
               }
-              maxHeight="max(320px, calc(100vh - 400px))"
               empty={
                 found.isPending ? (
                   <Loading label="Searching" />
