@@ -91,6 +91,7 @@ void judge(const model::HttpHead& request, model::HttpHead response) {
   const auto refused = wire::check_upgrade_response(request, response);
   const auto negotiated = wire::negotiated(request, response);
   require(refused || (response.status == 101 && negotiated.valid));
+  require(negotiated.extensions.certain == negotiated.valid);
   const auto& p = negotiated.extensions.parameters;
   require(p.client_max_window_bits >= 8 && p.client_max_window_bits <= 15);
   require(p.server_max_window_bits >= 8 && p.server_max_window_bits <= 15);
@@ -104,7 +105,8 @@ void judge(const model::HttpHead& request, model::HttpHead response) {
     require(wire::without_deflate(offers.back()) == offers.back());
     field.value = offers.back();
   }
-  require(!wire::negotiated(declined, response).extensions.deflate);
+  const auto left = wire::negotiated(declined, response);
+  require(!left.valid || !left.extensions.deflate);
 }
 
 }  // namespace
