@@ -86,19 +86,30 @@ export async function start({
     if (path === '/closes') return closes(w, from, to, Math.max(10, step));
     if (path === '/services') return {services: empty ? [] : services()};
     if (path === '/operations') return {operations: empty ? [] : operations(query.get('service') ?? '')};
-    if (path === '/latency')
+    if (path === '/latency') {
+      const rows = latency(
+        w,
+        from,
+        to,
+        step,
+        query.get('service') ?? '',
+        query.get('operation') ?? '',
+        query.get('histogram') ?? '',
+      );
+      const sum = (of: (row: (typeof rows)[number]) => number) => rows.reduce((all, row) => all + of(row), 0);
       return {
         step_seconds: step,
-        rows: latency(
-          w,
-          from,
-          to,
-          step,
-          query.get('service') ?? '',
-          query.get('operation') ?? '',
-          query.get('histogram') ?? '',
-        ),
+        rows,
+        total: new Set(rows.map((row) => `${row.service} ${row.operation}`)).size,
+        totals: {
+          count: sum((row) => row.count),
+          errors: sum((row) => row.errors),
+          cancelled: sum((row) => row.cancelled),
+        },
+        cursor: '',
+        complete: true,
       };
+    }
     if (path === '/sessions') {
       const state = query.get('state') ?? 'any',
         equal = (key: 'route' | 'instance' | 'dialect' | 'end_reason') => (one: Session) =>

@@ -481,6 +481,7 @@ export function summaries(w: World): TraceSummary[] {
       spans: random.whole(2, 40),
       errors: failed ? random.whole(1, 3) : 0,
       matched: 1,
+      sorted_seconds: null,
       services: [
         {service, spans: 2},
         {service: 'agent-node', spans: 3},
@@ -506,6 +507,7 @@ export function summaries(w: World): TraceSummary[] {
       spans: one.spans.length,
       errors: one.spans.filter((each) => each.status === 'error').length,
       matched: 1,
+      sorted_seconds: null,
       services: [{service, spans: one.spans.length}],
       session: id === TRACES.slow ? w.vanished.id : id === TRACES.long ? w.frozen.id : null,
     });
@@ -614,15 +616,30 @@ export function latency(
       const incident = time > w.started - 1_500_000 && time < w.started - 1_100_000 ? 2.4 : 1;
       const percentiles = (median: number) =>
         median === 0
-          ? {count: 0, p50_seconds: null, p95_seconds: null, p99_seconds: null}
+          ? {
+              count: 0,
+              p50_seconds: null,
+              p95_seconds: null,
+              p99_seconds: null,
+              min_seconds: null,
+              max_seconds: null,
+              relative_error: 0.01,
+            }
           : {
               count,
+              min_seconds: median * 0.2,
+              max_seconds: median * 9,
+              relative_error: 0.01,
               p50_seconds: median * incident * random.between(0.95, 1.05),
               p95_seconds: median * 2.3 * incident * random.between(0.9, 1.15),
               p99_seconds: median * 3.6 * incident * random.between(0.8, 1.3),
             };
+      const end = step ? time + step * 1000 : to;
       const row: LatencyRow = {
         time_ms: time,
+        from_ms: Math.max(time, from),
+        to_ms: Math.min(end, to),
+        partial: time < from || end > Math.min(to, Date.now()),
         service: its,
         operation: name,
         count,
@@ -636,10 +653,12 @@ export function latency(
       if (histogram && median) {
         const buckets = new Map<number, number>();
         for (let i = 0; i < Math.min(count, 3000); i++) {
-          const bucket = Math.max(0, Math.ceil(4 * Math.log2(random.tail(median * incident, 0.55) / 1e-6)));
+          const bucket = Math.floor(Math.log(random.tail(median * incident, 0.55)) / Math.log(1.02));
           buckets.set(bucket, (buckets.get(bucket) ?? 0) + 1);
         }
-        row.histogram = [...buckets].sort((a, b) => a[0] - b[0]);
+        row.histogram = [...buckets]
+          .sort((a, b) => a[0] - b[0])
+          .map(([bucket, many]) => [1.02 ** bucket, 1.02 ** (bucket + 1), many]);
       }
       rows.push(row);
       if (!step) break;

@@ -271,11 +271,11 @@ it('takes histogram buckets as the console counts them', () => {
       {
         time_ms: 0,
         histogram: [
-          [4, 2],
-          [8, 1],
+          [1.7e-6, 1.74e-6, 2],
+          [3.4e-6, 3.5e-6, 1],
         ],
       },
-      {time_ms: 60_000, histogram: [[4, 5]]},
+      {time_ms: 60_000, histogram: [[1.8e-6, 1.83e-6, 5]]},
     ],
     60_000,
     0,

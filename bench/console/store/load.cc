@@ -64,15 +64,15 @@ store::Batch Load::next(std::uint64_t count) {
     span.span_id = id_of<base::SpanId>(scrambled(n + (1ULL << 42U)), 0);
     if (n % spans_a_trace != 0)
       span.parent_id = id_of<base::SpanId>(scrambled(n / spans_a_trace * spans_a_trace + (1ULL << 42U)), 0);
-    const std::uint64_t operation = random_() % 200;
+    const std::uint64_t operation = random_() % operations_;
     span.origin = static_cast<std::uint32_t>(operation % 20);
     span.name = out.keep("operation/" + std::to_string(operation / 20));
     span.kind = 2;
     span.status = random_() % 100 == 0 ? 2 : 0;
     // Arrives when it ended; a few are of long sessions.
     const double length = random_() % 64 == 0 ? random_.unit() * 3600 : 0.005 / (random_.unit() + 0.001);
-    span.end_unix_ns =
-        day_begins + static_cast<std::uint64_t>(static_cast<double>(n) / static_cast<double>(total_) * 86400e9);
+    span.end_unix_ns = day_begins + static_cast<std::uint64_t>(static_cast<double>(n) / static_cast<double>(total_) *
+                                                               static_cast<double>(seconds_) * 1e9);
     span.start_unix_ns = span.end_unix_ns - static_cast<std::uint64_t>(length * 1e9);
     span.session = session_of(n);
     span.attributes.first = static_cast<std::uint32_t>(out.attributes.size());

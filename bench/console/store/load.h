@@ -1,5 +1,5 @@
-// Spans as a fleet of WebSocket services sends them: 200 operations of 20 services, 12 attributes, errors one in a
-// hundred, sessions of some forty spans, spread over a day.
+// Spans as a fleet of WebSocket services sends them: 200 operations of 20 services (or as many as asked for), 12
+// attributes, errors one in a hundred, sessions of some forty spans, spread over a day (or an hour).
 #pragma once
 
 #include <cstdint>
@@ -15,13 +15,14 @@ inline constexpr std::uint64_t spans_a_trace = 4, spans_a_session = 40;
 
 class Load {
  public:
-  // `total`: how many spans fill the day.
-  explicit Load(std::uint64_t total) : total_(total) {}
+  // `total`: how many spans fill the time.
+  explicit Load(std::uint64_t total, std::uint64_t operations = 200, std::uint64_t seconds = 86'400)
+      : total_(total), operations_(operations), seconds_(seconds) {}
   [[nodiscard]] store::Batch next(std::uint64_t count);
   [[nodiscard]] std::uint64_t made() const { return made_; }
 
  private:
-  const std::uint64_t total_;
+  const std::uint64_t total_, operations_, seconds_;
   std::uint64_t made_ = 0;
   base::Random random_{42};
 };

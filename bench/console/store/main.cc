@@ -1,9 +1,11 @@
 // What the store takes in and how fast it answers.
 //
-//   bench_console_store --directory DIR [--spans N] [--rounds R]
+//   bench_console_store --directory DIR [--spans N] [--rounds R] [--operations N]
 //
 // First R rounds, each in fresh files: some spans through Store::write, acknowledged, beside the same rows by a plain
-// loop; in turns, so that both meet the same machine. Then N spans are stored, and questions are asked. Prints JSON.
+// loop; in turns, so that both meet the same machine. Then N spans are stored, and questions are asked. With
+// --operations that many operations are called within one hour instead, and only what is asked of operations is. Prints
+// JSON.
 #include <sys/resource.h>
 #include <time.h>
 
@@ -107,6 +109,7 @@ void question(const char* name, int times, const std::function<std::size_t(std::
   std::vector<double> ms;
   std::size_t answers = 0;
   base::Random random(7);
+  const double cpu = cpu_seconds();
   for (int i = 0; i < times; ++i) {
     const std::uint64_t which = random();
     const auto begun = Clock::now();
@@ -115,8 +118,8 @@ void question(const char* name, int times, const std::function<std::size_t(std::
   }
   std::sort(ms.begin(), ms.end());
   const auto at = [&](double q) { return ms[static_cast<std::size_t>(q * static_cast<double>(ms.size() - 1))]; };
-  std::printf(",\n  {\"question\": \"%s\", \"p50_ms\": %.2f, \"p99_ms\": %.2f, \"answers\": %.1f}", name, at(0.5),
-              at(0.99), static_cast<double>(answers) / times);
+  std::printf(",\n  {\"question\": \"%s\", \"p50_ms\": %.2f, \"p99_ms\": %.2f, \"cpu_ms\": %.2f, \"answers\": %.1f}",
+              name, at(0.5), at(0.99), (cpu_seconds() - cpu) * 1e3 / times, static_cast<double>(answers) / times);
   std::fflush(stdout);
 }
 
@@ -179,13 +182,81 @@ void ask_all(store::Store& store, std::uint64_t stored) {
   question("200 operations over 24 h", 30, [&](std::uint64_t) {
     store::OperationsQuery query;
     query.time = {bench::day_begins, bench::day_begins + 86400 * bench::second};
-    return must(store.latency(query, never())).size();
+    return must(store.latency(query, never())).points.size();
   });
   question("200 operations over 24 h by hour", 30, [&](std::uint64_t) {
     store::OperationsQuery query;
     query.time = {bench::day_begins, bench::day_begins + 86400 * bench::second};
     query.step_ns = 3600 * bench::second;
-    return must(store.latency(query, never())).size();
+    return must(store.latency(query, never())).points.size();
+  });
+}
+
+void ask_of_calls(store::Store& store) {
+  const auto never = [] { return Clock::now() + std::chrono::seconds(30); };
+  const store::TimeRange day{bench::day_begins, bench::day_begins + 86400 * bench::second};
+  const auto calls = [&](std::uint64_t n, bool of_one) {
+    store::SpanQuery query;
+    query.time = day;
+    query.calls = true;
+    query.limit = 50;
+    if (of_one) {
+      query.service = "service-" + std::to_string(n % 20);
+      query.operation = "operation/" + std::to_string(n / 20 % 10);
+    }
+    return query;
+  };
+  question("50 slowest first chunks over 24 h", 30, [&](std::uint64_t n) {
+    auto query = calls(n, false);
+    query.sort = store::Measure::first_chunk;
+    return must(store.spans(query, never())).spans.spans.size();
+  });
+  question("the same of one operation", 30, [&](std::uint64_t n) {
+    auto query = calls(n, true);
+    query.sort = store::Measure::first_chunk;
+    return must(store.spans(query, never())).spans.spans.size();
+  });
+  question("calls of a heat map's cell", 30, [&](std::uint64_t n) {
+    auto query = calls(n, true);
+    query.time.from_unix_ns += n % 24 * 3600 * bench::second;
+    query.time.to_unix_ns = query.time.from_unix_ns + 3600 * bench::second;
+    query.measure = store::Measure::first_chunk;
+    query.least_measure = 5'000'000;
+    query.below_measure = 5'100'000;
+    return must(store.spans(query, never())).spans.spans.size();
+  });
+  for (const auto& [name, by] : {std::pair{"first chunk by route over 24 h", store::Dimension::route},
+                                 {"first chunk by client over 24 h", store::Dimension::client}})
+    question(name, 10, [&, dimension = by](std::uint64_t n) {
+      store::GroupsQuery query;
+      query.spans = calls(n, false);
+      query.by = dimension;
+      query.figure = store::Measure::first_chunk;
+      return must(store.groups(query, never())).groups.size();
+    });
+}
+
+void ask_of_operations(store::Store& store) {
+  const auto never = [] { return Clock::now() + std::chrono::seconds(30); };
+  for (const auto& [name, sort] :
+       {std::pair{"200 of the operations of 60 min, by calls", store::OperationsQuery::Sort::count},
+        {"the same by p95 of the first chunk", store::OperationsQuery::Sort::percentile}})
+    question(name, 10, [&, by = sort](std::uint64_t) {
+      store::OperationsQuery query;
+      // Neither whole hours nor whole minutes.
+      query.time.from_unix_ns = bench::day_begins - 1234 * bench::second;
+      query.time.to_unix_ns = query.time.from_unix_ns + 3600 * bench::second;
+      query.sort = by;
+      query.sort_measure = store::Measure::first_chunk;
+      return must(store.latency(query, never())).total;
+    });
+  question("one of them by minute", 30, [&](std::uint64_t n) {
+    store::OperationsQuery query;
+    query.time = {bench::day_begins, bench::day_begins + 3600 * bench::second};
+    query.service = "service-" + std::to_string(n % 20);
+    query.operation = "operation/0";
+    query.step_ns = 60 * bench::second;
+    return must(store.latency(query, never())).points.size();
   });
 }
 
@@ -195,14 +266,16 @@ int main(int argc, char** argv) {
   std::string directory;
   std::uint64_t spans = 1'000'000;
   int rounds = 3;
+  std::uint64_t operations = 0;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string flag = argv[i];
     if (flag == "--directory") directory = argv[i + 1];
     if (flag == "--spans") spans = std::strtoull(argv[i + 1], nullptr, 10);
+    if (flag == "--operations") operations = std::strtoull(argv[i + 1], nullptr, 10);
     if (flag == "--rounds") rounds = std::atoi(argv[i + 1]);
   }
   if (directory.empty() || spans < batch_size) {
-    std::fprintf(stderr, "usage: %s --directory DIR [--spans N] [--rounds R]\n", argv[0]);
+    std::fprintf(stderr, "usage: %s --directory DIR [--spans N] [--rounds R] [--operations N]\n", argv[0]);
     return 2;
   }
   constexpr std::uint64_t sample = 200 * batch_size * 2;
@@ -221,7 +294,7 @@ int main(int argc, char** argv) {
   }
   {
     const auto store = open_in(directory + "/stored");
-    bench::Load load(spans);
+    auto load = operations == 0 ? bench::Load(spans) : bench::Load(spans, operations, 3600);
     std::uint64_t most_kb = 0;
     const auto begun = Clock::now();
     while (load.made() < spans) {
@@ -232,7 +305,12 @@ int main(int argc, char** argv) {
                 static_cast<unsigned long long>(load.made()), since(begun),
                 static_cast<unsigned long long>(store->stats().bytes), static_cast<unsigned long long>(most_kb));
     std::fflush(stdout);
-    ask_all(*store, load.made());
+    if (operations == 0) {
+      ask_all(*store, load.made());
+      ask_of_calls(*store);
+    } else {
+      ask_of_operations(*store);
+    }
     std::printf(",\n  {\"rss_kb\": %llu}]\n", static_cast<unsigned long long>(memory_kb()));
   }
   std::filesystem::remove_all(directory + "/stored");

@@ -21,6 +21,8 @@ constexpr std::array table{
     Entry{"/api/v1/sessions/", true, ask_session},
     Entry{"/api/v1/traces", false, ask_traces},
     Entry{"/api/v1/traces/", true, ask_trace},
+    Entry{"/api/v1/spans", false, ask_spans},
+    Entry{"/api/v1/groups", false, ask_groups},
     Entry{"/api/v1/services", false, ask_services},
     Entry{"/api/v1/operations", false, ask_operations},
     Entry{"/api/v1/latency", false, ask_latency},

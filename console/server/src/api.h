@@ -40,6 +40,8 @@ Response ask_sessions(Api&, std::string_view, Parameters&);
 Response ask_session(Api&, std::string_view, Parameters&);  // /sessions/ID, …/points, …/spans
 Response ask_traces(Api&, std::string_view, Parameters&);
 Response ask_trace(Api&, std::string_view, Parameters&);
+Response ask_spans(Api&, std::string_view, Parameters&);
+Response ask_groups(Api&, std::string_view, Parameters&);
 Response ask_services(Api&, std::string_view, Parameters&);
 Response ask_operations(Api&, std::string_view, Parameters&);
 Response ask_latency(Api&, std::string_view, Parameters&);
@@ -60,6 +62,13 @@ Response ask_jaeger_v3_trace(Api&, std::string_view, Parameters&);
 
 // What questions have in common.
 [[nodiscard]] store::TimeRange time_range(Parameters& with);
+// An hour long where nothing else is asked for, and not into the future.
+[[nodiscard]] store::TimeRange bounded(Parameters& with);
+// A step in nanoseconds that gives at most 2,000 of them, a multiple of `least_s`.
+[[nodiscard]] std::uint64_t step_of(Parameters& with, const store::TimeRange& time, std::uint64_t least_s);
+// Conditions that traces, spans and groups have in common, and their order.
+[[nodiscard]] store::SpanQuery span_query(Parameters& with);
+void read_order(Parameters& with, store::SpanQuery& query);
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> attribute_filters(Parameters& with);
 [[nodiscard]] Response store_failed(const base::Error& error);
 // 400 when something was wrong with the parameters.

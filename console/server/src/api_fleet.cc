@@ -12,24 +12,6 @@ namespace {
 constexpr std::uint64_t second_ns = 1'000'000'000;
 constexpr std::size_t most_steps = 2000;  // of an answer: no chart is wider
 
-// A step that gives at most most_steps, a multiple of `least_s`.
-std::uint64_t step_of(Parameters& with, const store::TimeRange& time, std::uint64_t least_s) {
-  const auto span_s = (time.to_unix_ns - time.from_unix_ns) / second_ns;
-  const std::uint64_t needed = std::max(least_s, (span_s / most_steps + least_s) / least_s * least_s);
-  const auto asked = with.integer("step_seconds", 0, 1, 31 * 86400);
-  const std::uint64_t rounded = (asked + least_s - 1) / least_s * least_s;
-  return std::max(rounded == 0 ? (span_s / 300 + least_s) / least_s * least_s : rounded, needed) * second_ns;
-}
-
-store::TimeRange bounded(Parameters& with) {
-  auto out = time_range(with);
-  const auto now = unix_now_ns();
-  out.to_unix_ns = std::min(out.to_unix_ns, now + 60 * second_ns);
-  if (out.from_unix_ns == 0) out.from_unix_ns = out.to_unix_ns - 3600 * second_ns;
-  out.from_unix_ns = std::min(out.from_unix_ns, out.to_unix_ns);
-  return out;
-}
-
 template <class Number>
 void pair(base::Json& json, std::string_view key, const Number (&values)[2]) {
   json.key(key).open('[');
@@ -62,6 +44,23 @@ void write_point(base::Json& json, const store::FleetPoint& p) {
 }
 
 }  // namespace
+
+std::uint64_t step_of(Parameters& with, const store::TimeRange& time, std::uint64_t least_s) {
+  const auto span_s = (time.to_unix_ns - time.from_unix_ns) / second_ns;
+  const std::uint64_t needed = std::max(least_s, (span_s / most_steps + least_s) / least_s * least_s);
+  const auto asked = with.integer("step_seconds", 0, 1, 31 * 86400);
+  const std::uint64_t rounded = (asked + least_s - 1) / least_s * least_s;
+  return std::max(rounded == 0 ? (span_s / 300 + least_s) / least_s * least_s : rounded, needed) * second_ns;
+}
+
+store::TimeRange bounded(Parameters& with) {
+  auto out = time_range(with);
+  const auto now = unix_now_ns();
+  out.to_unix_ns = std::min(out.to_unix_ns, now + 60 * second_ns);
+  if (out.from_unix_ns == 0) out.from_unix_ns = out.to_unix_ns - 3600 * second_ns;
+  out.from_unix_ns = std::min(out.from_unix_ns, out.to_unix_ns);
+  return out;
+}
 
 Response ask_status(Api& api, std::string_view, Parameters& with) {
   if (auto no = refused(with)) return *std::move(no);
@@ -146,48 +145,6 @@ Response ask_closes(Api& api, std::string_view, Parameters& with) {
     time_ms(json, "time_ms", each.time_unix_ns);
     json.key("route").text(each.route).key("end_reason").text(each.end_reason).key("initiator").text(each.initiator);
     json.key("code").number(std::uint64_t{each.code}).key("count").number(each.count).close('}');
-  }
-  json.close(']').close('}');
-  return json_response(json.take());
-}
-
-Response ask_latency(Api& api, std::string_view, Parameters& with) {
-  store::OperationsQuery query;
-  query.time = bounded(with);
-  query.service = with.text("service");
-  query.operation = with.text("operation");
-  query.limit = with.integer("limit", 200, 1, 1000);
-  if (with.integer("step_seconds", 0, 0, 31 * 86400) > 0) query.step_ns = step_of(with, query.time, 60);
-  const auto measure = with.word("histogram", {"duration", "first_chunk", "last_chunk"});
-  if (auto no = refused(with)) return *std::move(no);
-  const auto rows = api.store.latency(query, api.deadline());
-  if (!rows) return store_failed(rows.error());
-  base::Json json;
-  json.open('{').key("step_seconds").number(query.step_ns / second_ns).key("rows").open('[');
-  for (const auto& row : *rows) {
-    const auto& s = row.stats;
-    json.open('{');
-    time_ms(json, "time_ms", row.time_unix_ns);
-    json.key("service").text(s.key.service).key("operation").text(s.key.operation).key("count").number(s.count);
-    json.key("errors").number(s.errors).key("cancelled").number(s.cancelled);
-    constexpr std::array<std::string_view, 3> names = {"duration", "first_chunk", "last_chunk"};
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      std::uint64_t count = 0;
-      for (const auto each : s.latency[i]) count += each;
-      json.key(names[i]).open('{').key("count").number(count);
-      seconds(json, "p50_seconds", store::percentile(s.latency[i], 0.5));
-      seconds(json, "p95_seconds", store::percentile(s.latency[i], 0.95));
-      seconds(json, "p99_seconds", store::percentile(s.latency[i], 0.99));
-      json.close('}');
-    }
-    if (measure) {
-      json.key("histogram").open('[');
-      const auto& histogram = s.latency[*measure];
-      for (std::size_t i = 0; i < histogram.size(); ++i)
-        if (histogram[i] > 0) json.open('[').number(std::uint64_t{i}).number(std::uint64_t{histogram[i]}).close(']');
-      json.close(']');
-    }
-    json.close('}');
   }
   json.close(']').close('}');
   return json_response(json.take());

@@ -138,14 +138,16 @@ std::optional<std::size_t> Parameters::word(std::string_view name, std::initiali
   return std::nullopt;
 }
 
+// To the microsecond: a double has no more of today's milliseconds, and what it has would be a bound that no span has.
 std::optional<std::uint64_t> Parameters::time(std::string_view name) {
   const auto ms = number(name, 0, 9.2e12);
-  return ms ? std::optional(static_cast<std::uint64_t>(*ms * 1e6)) : std::nullopt;
+  return ms ? std::optional(static_cast<std::uint64_t>(std::llround(*ms * 1e3)) * 1000) : std::nullopt;
 }
 
+// To the nearest nanosecond: 0.000000127 is 127 ns, though its product is a little less.
 std::optional<std::uint64_t> Parameters::duration(std::string_view name) {
-  const auto seconds = number(name, 0, 9.2e9);
-  return seconds ? std::optional(static_cast<std::uint64_t>(*seconds * 1e9)) : std::nullopt;
+  const auto seconds = number(name, 0, longest_seconds);
+  return seconds ? std::optional(static_cast<std::uint64_t>(std::llround(*seconds * 1e9))) : std::nullopt;
 }
 
 base::Result<void> Parameters::check() const {

@@ -18,6 +18,8 @@ void split_target(std::string_view target, std::string& path, std::string& query
 // '+' is a space where `form`.
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text, bool form);
 
+inline constexpr double longest_seconds = 9.2e9;  // of a duration in a parameter
+
 // The parameters of a query string. Each is asked for by its name and kind; what was not asked for is an error in the
 // end, so that a misspelt filter is not an unfiltered answer.
 class Parameters {
@@ -32,7 +34,7 @@ class Parameters {
   [[nodiscard]] bool flag(std::string_view name);
   // The index in `words`; none when the parameter is not there.
   [[nodiscard]] std::optional<std::size_t> word(std::string_view name, std::initializer_list<std::string_view> words);
-  // Unix milliseconds, with a fraction → nanoseconds.
+  // Unix milliseconds, with a fraction → nanoseconds, to the microsecond.
   [[nodiscard]] std::optional<std::uint64_t> time(std::string_view name);
   // Seconds → nanoseconds.
   [[nodiscard]] std::optional<std::uint64_t> duration(std::string_view name);

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "sockeye/base/ids.h"
 #include "sockeye/intake/decode.h"
@@ -144,7 +145,7 @@ void write_attributes(Json& json, std::string_view key, std::span<const store::A
   json.close(']');
 }
 
-void write_span(Json& json, const store::Batch& batch, const store::Span& span) {
+void write_span(Json& json, const store::Batch& batch, const store::Span& span, const std::function<void()>& more) {
   const auto offset = [&](std::uint64_t at) { return static_cast<std::int64_t>(at - span.start_unix_ns); };
   json.open('{');
   trace_id(json, span.trace_id);
@@ -182,7 +183,9 @@ void write_span(Json& json, const store::Batch& batch, const store::Span& span) 
   write_origin(json, batch, span.origin);
   json.key("dropped").open('{').key("attributes").number(std::uint64_t{span.dropped_attributes});
   json.key("events").number(std::uint64_t{span.dropped_events}).key("links").number(std::uint64_t{span.dropped_links});
-  json.close('}').close('}');
+  json.close('}');
+  if (more) more();
+  json.close('}');
 }
 
 void write_log(Json& json, const store::Batch& batch, const store::Log& log) {
@@ -210,6 +213,7 @@ void write_summary(Json& json, const store::TraceSummary& trace) {
           static_cast<double>(trace.end_unix_ns > trace.start_unix_ns ? trace.end_unix_ns - trace.start_unix_ns : 0) /
           1e9);
   json.key("spans").number(trace.spans).key("errors").number(trace.errors).key("matched").number(trace.matched);
+  seconds(json, "sorted_seconds", trace.sorted.value_or(std::numeric_limits<double>::quiet_NaN()));
   json.key("services").open('[');
   for (const auto& [service, spans] : trace.services)
     json.open('{').key("service").text(service).key("spans").number(spans).close('}');

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,7 +18,8 @@ void time_ms(base::Json&, std::string_view key, std::uint64_t unix_ns);
 void seconds(base::Json&, std::string_view key, double value);  // null when not finite
 void write_value(base::Json&, const store::Value&);
 void write_attributes(base::Json&, std::string_view key, std::span<const store::Attribute>);
-void write_span(base::Json&, const store::Batch&, const store::Span&);
+// `more` writes further fields of the same object.
+void write_span(base::Json&, const store::Batch&, const store::Span&, const std::function<void()>& more = {});
 void write_log(base::Json&, const store::Batch&, const store::Log&);
 void write_summary(base::Json&, const store::TraceSummary&);
 void write_session(base::Json&, const store::Session&, const std::optional<LiveFigures>&);

@@ -146,6 +146,128 @@ TEST_F(ConsoleTest, answers_questions) {
     EXPECT_EQ(client.get(path).status, 200) << path;
 }
 
+TEST_F(ConsoleTest, tells_latencies_with_their_bounds) {
+  store_.latencies.total = 5123;
+  store_.latencies.count = 7;
+  store_.latencies.cursor = "k.1.2.3";
+  auto& point = store_.latencies.points.emplace_back();
+  point.time_unix_ns = 1'772'366'040'000'000'000;
+  point.stats.key = {"gate", "chat"};
+  point.stats.count = 2;
+  for (const std::uint64_t ns : {50'000'000ULL, 2'000'000'000ULL}) point.stats.latency[0].add(ns);
+  start();
+  Client client(api());
+  const auto answer = client.get(
+      "/api/v1/latency?from_ms=1772366050000&to_ms=1772366090500.5&step_seconds=60&histogram=duration"
+      "&search=CHA&sort=first_chunk_p99&order=asc&cursor=k.0.0.0&limit=9");
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const auto& asked = store_.asked_latency;
+  EXPECT_EQ(asked.time.from_unix_ns, 1'772'366'050'000'000'000U);
+  EXPECT_EQ(asked.time.to_unix_ns, 1'772'366'090'500'500'000U);
+  EXPECT_EQ(asked.search, "CHA");
+  EXPECT_EQ(asked.sort, store::OperationsQuery::Sort::percentile);
+  EXPECT_EQ(asked.sort_measure, store::Measure::first_chunk);
+  EXPECT_EQ(asked.sort_quantile, 0.99);
+  EXPECT_TRUE(asked.ascending);
+  EXPECT_EQ(asked.limit, 9U);
+  EXPECT_EQ(asked.cursor, "k.0.0.0");
+  for (
+      const auto* part :
+      {R"("time_ms":1772366040000,"from_ms":1772366050000,"to_ms":1772366090500.5,"partial":true)",
+       R"("duration":{"count":2,"p50_seconds":0.05,"p95_seconds":2,"p99_seconds":2,"min_seconds":0.05,"max_seconds":2)",
+       R"("first_chunk":{"count":0,"p50_seconds":null)",
+       R"(,"total":5123,"totals":{"count":7,"errors":0,"cancelled":0})", R"("cursor":"k.1.2.3","complete":true)"})
+    EXPECT_TRUE(has(answer.body, part)) << part << " in " << answer.body;
+  // The bounds of each bucket come back as a question for exactly what is in it.
+  const auto at = answer.body.find(R"("histogram":[[)");
+  ASSERT_NE(at, std::string::npos);
+  const std::string cell = answer.body.substr(at + 14, answer.body.find(']', at) - at - 14);
+  const auto comma = cell.find(',');
+  const std::string low = cell.substr(0, comma), high = cell.substr(comma + 1, cell.find(',', comma + 1) - comma - 1);
+  EXPECT_EQ(client.get("/api/v1/spans?measure=duration&min_seconds=" + low + "&max_seconds=" + high).status, 200);
+  const std::size_t bucket = store::bucket_of(50'000'000);
+  EXPECT_EQ(store_.asked_spans.least_measure, store::bucket_low(bucket));
+  EXPECT_EQ(store_.asked_spans.below_measure, store::bucket_high(bucket));
+  for (const auto* bad : {"sort=p95", "order=up", "limit=1001", "limit=0", "sort=duration_p95&sort=count"})
+    EXPECT_EQ(client.get(std::string("/api/v1/latency?") + bad).status, 400) << bad;
+}
+
+TEST_F(ConsoleTest, asks_for_calls_in_any_order) {
+  start();
+  Client sender(otlp());
+  ASSERT_EQ(sender
+                .ask("POST", "/v1/traces", as_json,
+                     R"({"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"5b8efff798038103d269b633813fc60c",
+      "spanId":"eee19b7ec3c1b170","name":"chat","startTimeUnixNano":"1700000000000000007","endTimeUnixNano":"1700000000030000007",
+      "attributes":[{"key":"websocket.invocation.status","value":{"stringValue":"ok"}},
+        {"key":"websocket.time_to_first_chunk","value":{"doubleValue":0.25}},{"key":"websocket.chunk.count","value":{"intValue":"3"}},
+        {"key":"sockeye.route","value":{"stringValue":"voice"}}]}]}]}]})")
+                .status,
+            200);
+  Client client(api());
+  auto answer = client.get(
+      "/api/v1/spans?from_ms=1&to_ms=1800000000000&operation_contains=CH&calls=true&sort=perceived&order=asc&limit=7"
+      "&route=voice&client=&dialect=graphql&target=/a%20b&instance=i-1&without=attribute:user&measure=first_chunk");
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const auto& asked = store_.asked_spans;
+  EXPECT_TRUE(asked.calls);
+  EXPECT_EQ(asked.operation_contains, "CH");
+  EXPECT_EQ(asked.sort, store::Measure::perceived);
+  EXPECT_TRUE(asked.ascending);
+  EXPECT_EQ(asked.route, "voice");
+  EXPECT_EQ(asked.without, "user");
+  EXPECT_EQ(asked.measure, store::Measure::first_chunk);
+  EXPECT_EQ(asked.limit, 7U);
+  EXPECT_EQ(asked.attributes,
+            (std::vector<std::pair<std::string, std::string>>{
+                {"url.path", "/a b"}, {"sockeye.dialect", "graphql"}, {"service.instance.id", "i-1"}}));
+  answer = client.get("/api/v1/spans?sort=first_chunk");
+  for (const auto* part : {R"("name":"chat")", R"("figures":{"first_chunk_seconds":0.25,"last_chunk_seconds":null)",
+                           R"("chunks":3,"call_status":"ok"},"route":"voice","target":""})", R"("total":null)"})
+    EXPECT_TRUE(has(answer.body, part)) << part << " in " << answer.body;
+  EXPECT_EQ(client.get("/api/v1/traces?sort=last_chunk&calls=1&route=voice&operation_contains=c").status, 200);
+  for (const auto* bad : {"sort=errors", "calls=maybe", "measure=chunks", "min_seconds=1", "without=service",
+                          "without=attribute:", "measure=duration&max_seconds=-1", "limit=201", "by=route"})
+    EXPECT_EQ(client.get(std::string("/api/v1/spans?") + bad).status, 400) << bad;
+}
+
+TEST_F(ConsoleTest, counts_groups_that_lead_to_their_spans) {
+  auto& told = store_.grouped;
+  told.total = 3;
+  told.counted = 6;
+  const std::vector<std::optional<std::string>> values = {"2", std::nullopt, ""};
+  for (const auto& value : values) {
+    auto& group = told.groups.emplace_back();
+    group.value = value;
+    group.count = 2;
+    if (value) group.figure.add(1'500'000'000);
+  }
+  start();
+  Client client(api());
+  auto answer = client.get("/api/v1/groups?by=attribute:user.tier&figure=first_chunk&sort=p99&order=asc&calls=true");
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(store_.asked_groups.by, store::Dimension::attribute);
+  EXPECT_EQ(store_.asked_groups.by_key, "user.tier");
+  EXPECT_EQ(store_.asked_groups.figure, store::Measure::first_chunk);
+  EXPECT_EQ(store_.asked_groups.sort_quantile, 0.99);
+  EXPECT_TRUE(store_.asked_groups.ascending);
+  EXPECT_TRUE(store_.asked_groups.spans.calls);
+  for (
+      const auto* part :
+      {R"({"value":"2","count":2,"errors":0,"measured":1,"p50":1.5,"p95":1.5,"p99":1.5,"max":1.5,"query":{"attribute":"user.tier:2"}})",
+       R"({"value":null,"count":2,"errors":0,"measured":0,"p50":null,"p95":null,"p99":null,"max":null,"query":{"without":"attribute:user.tier"}})",
+       R"("value":"","count":2,"errors":0,"measured":1,"p50":1.5,"p95":1.5,"p99":1.5,"max":1.5,"query":null})",
+       R"("total_groups":3,"counted":6,"cursor":"","complete":true)"})
+    EXPECT_TRUE(has(answer.body, part)) << part << " in " << answer.body;
+  answer = client.get("/api/v1/groups?by=status&figure=attribute:tokens");
+  EXPECT_EQ(store_.asked_groups.figure_key, "tokens");
+  EXPECT_TRUE(has(answer.body, R"({"value":"error",)")) << answer.body;
+  EXPECT_TRUE(has(answer.body, R"("max":1500,"query":{"status":"error"})")) << "millionths: " << answer.body;
+  for (const auto* bad :
+       {"by=colour", "by=attribute:", "figure=size", "figure=attribute:", "sort=p50,p95", "limit=201"})
+    EXPECT_EQ(client.get(std::string("/api/v1/groups?") + bad).status, 400) << bad;
+}
+
 TEST_F(ConsoleTest, refuses_names_that_are_not_its_own) {
   start();
   Client client(api());

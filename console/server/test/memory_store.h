@@ -73,6 +73,7 @@ class MemoryStore final : public store::Store {
   }
   base::Result<store::SpanPage> spans(const store::SpanQuery& query, store::Deadline) override {
     const std::lock_guard lock(mutex_);
+    asked_spans = query;
     store::SpanPage out;
     for (const auto& batch : batches_)
       for (const auto& span : batch.spans)
@@ -135,8 +136,22 @@ class MemoryStore final : public store::Store {
     const std::lock_guard lock(mutex_);
     return asked_dependencies_;
   }
-  base::Result<std::vector<store::OperationPoint>> latency(const store::OperationsQuery&, store::Deadline) override {
-    return std::vector<store::OperationPoint>();
+  // What latency() and groups() answer from now on, and what they and spans() were asked last.
+  store::OperationsPage latencies;
+  store::GroupPage grouped;
+  store::OperationsQuery asked_latency;
+  store::GroupsQuery asked_groups;
+  store::SpanQuery asked_spans;
+
+  base::Result<store::OperationsPage> latency(const store::OperationsQuery& query, store::Deadline) override {
+    const std::lock_guard lock(mutex_);
+    asked_latency = query;
+    return latencies;
+  }
+  base::Result<store::GroupPage> groups(const store::GroupsQuery& query, store::Deadline) override {
+    const std::lock_guard lock(mutex_);
+    asked_groups = query;
+    return grouped;
   }
   base::Result<store::Page<store::Session>> sessions(const store::SessionQuery& query, store::Deadline) override {
     store::Page<store::Session> out;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "sockeye/base/json.h"
+
 namespace sockeye::console {
 namespace {
 
@@ -68,6 +70,20 @@ TEST(Parameters, reads_each_kind) {
   EXPECT_EQ(with.time("from_ms").value_or(0) / 1000, 1'700'000'000'000'250U);  // to the microsecond
   EXPECT_EQ(with.duration("seconds"), 1'000'000U);
   EXPECT_EQ(refusal(with), "");
+}
+
+// A bound that was told in milliseconds or seconds comes back as the one it was.
+TEST(Parameters, times_and_durations_are_exact) {
+  for (const std::uint64_t ms : {1ULL, 999ULL, 1'772'366'096'789ULL, 1'772'366'096'787ULL, 9'199'999'999'999ULL}) {
+    Parameters with("t=" + std::to_string(ms));
+    EXPECT_EQ(with.time("t"), ms * 1'000'000);
+  }
+  for (std::uint64_t ns = 1; ns < 4'000'000'000'000'000; ns = ns * 3 + 1) {
+    base::Json json;
+    json.number(static_cast<double>(ns) / 1e9);
+    Parameters with("s=" + json.take());
+    EXPECT_EQ(with.duration("s"), ns);
+  }
 }
 
 TEST(Parameters, has_defaults_for_what_is_absent_or_empty) {

@@ -230,7 +230,7 @@ void a_span_twice_is_there_once(World& world) {
   const auto latency = world.store().latency({}, soon());
   ASSERT_TRUE(latency);
   std::uint64_t count = 0, errors = 0;
-  for (const auto& point : *latency) {
+  for (const auto& point : latency->points) {
     count += point.stats.count;
     errors += point.stats.errors;
   }

@@ -26,7 +26,7 @@ class CaseTest : public ::testing::Test {
 void add_suite(const Backend& backend) {
   const auto kept = std::make_shared<const Backend>(backend);
   for (const auto& cases : {span_cases(), search_cases(), name_cases(), lookup_cases(), paging_cases(), latency_cases(),
-                            session_cases(), life_cases()})
+                            call_cases(), session_cases(), life_cases()})
     for (const Case& each : cases)
       ::testing::RegisterTest(kept->name.c_str(), each.name, nullptr, nullptr, __FILE__, __LINE__,
                               [kept, each]() -> CaseTest* { return new CaseTest(kept, each); });

@@ -91,6 +91,7 @@ struct Case {
 [[nodiscard]] std::vector<Case> lookup_cases();
 [[nodiscard]] std::vector<Case> paging_cases();
 [[nodiscard]] std::vector<Case> latency_cases();
+[[nodiscard]] std::vector<Case> call_cases();
 [[nodiscard]] std::vector<Case> session_cases();
 [[nodiscard]] std::vector<Case> life_cases();
 

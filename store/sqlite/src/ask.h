@@ -14,6 +14,7 @@
 namespace sockeye::sqlite::ask {
 
 constexpr std::size_t most_answers = 10'000;  // of one question, whatever its limit says
+constexpr std::size_t most_attributes = 62;   // of a search
 
 base::Result<store::Batch> trace(Database& db, const base::TraceId& id, std::size_t limit);
 base::Result<store::SpanPage> spans(Database& db, const store::SpanQuery& query);
@@ -21,7 +22,8 @@ base::Result<store::Page<store::TraceSummary>> traces(Database& db, const store:
 base::Result<std::vector<std::string>> services(Database& db);
 base::Result<store::Page<store::OperationName>> operations(Database& db, const store::OperationNamesQuery& query);
 base::Result<store::Page<store::Dependency>> dependencies(Database& db, store::TimeRange range);
-base::Result<std::vector<store::OperationPoint>> latency(Database& db, const store::OperationsQuery& query);
+base::Result<store::OperationsPage> latency(Database& db, const store::OperationsQuery& query);
+base::Result<store::GroupPage> groups(Database& db, const store::GroupsQuery& query);
 
 base::Result<store::Page<store::Session>> sessions(Database& db, const store::SessionQuery& query);
 base::Result<std::optional<store::Session>> session(Database& db, const base::SessionId& id);

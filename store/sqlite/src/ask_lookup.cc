@@ -12,7 +12,6 @@ namespace {
 
 using store::Lookup;
 using store::LookupQuery;
-using Place = store::LookupPlace;
 
 constexpr std::size_t most_values = 10'000;  // different ones of a place; further ones are not told apart
 
@@ -137,7 +136,7 @@ class Looker {
     }
   }
 
-  void count(Place place, std::string_view value, std::uint64_t time) {
+  void count(store::LookupPlace place, std::string_view value, std::uint64_t time) {
     auto& list = found_[static_cast<std::size_t>(place)];
     auto at = list.find(value);
     if (at == list.end()) {
@@ -167,15 +166,18 @@ class Looker {
         if (address && query_.network->contains(*address)) {
           ++out_.network_sessions;
           out_.network_last_unix_ns = std::max(out_.network_last_unix_ns, opened);
-          count(Place::client, without_port(client), opened);
+          count(store::LookupPlace::client, without_port(client), opened);
         }
       } else {
-        if (contains(client, text_)) count(Place::client, without_port(client), opened);
-        constexpr std::pair<Place, int> columns[] = {
-            {Place::target, 4}, {Place::close_reason, 5}, {Place::end, 6}, {Place::route, 8}, {Place::instance, 9}};
+        if (contains(client, text_)) count(store::LookupPlace::client, without_port(client), opened);
+        constexpr std::pair<store::LookupPlace, int> columns[] = {{store::LookupPlace::target, 4},
+                                                                  {store::LookupPlace::close_reason, 5},
+                                                                  {store::LookupPlace::end, 6},
+                                                                  {store::LookupPlace::route, 8},
+                                                                  {store::LookupPlace::instance, 9}};
         for (const auto& [place, column] : columns)
           if (const auto text = rows.text(column); contains(text, text_)) count(place, text, opened);
-        if (a_code && rows.integer(7) == code) count(Place::end, text_, opened);
+        if (a_code && rows.integer(7) == code) count(store::LookupPlace::end, text_, opened);
       }
       if (!digits.empty() && by_end.size() <= limit_ && ends_with(rows.bytes(1), digits))
         by_end.push_back(rows.integer(0));
@@ -215,7 +217,7 @@ class Looker {
       auto& values = out_.places[i].values;
       for (auto& [value, each] : found_[i]) values.push_back(std::move(each));
     }
-    out_.places[static_cast<std::size_t>(Place::operation)].values = std::move(found_operations_);
+    out_.places[static_cast<std::size_t>(store::LookupPlace::operation)].values = std::move(found_operations_);
     for (auto& list : out_.places) {
       list.total = list.values.size();
       std::stable_sort(list.values.begin(), list.values.end(), [](const auto& a, const auto& b) {

@@ -11,7 +11,7 @@
 namespace sockeye::sqlite::ask {
 namespace {
 
-bool contains(std::string_view text, std::string_view part) {
+bool has_part(std::string_view text, std::string_view part) {
   const auto same = [](char a, char b) {
     return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
   };
@@ -56,7 +56,7 @@ base::Result<store::Page<store::OperationName>> operations(Database& db, const s
   while (rows.next()) {
     if (!query.service.empty() && rows.text(1) != query.service) break;
     const auto kinds = static_cast<std::uint8_t>(rows.integer(3));
-    const bool fits = (query.contains.empty() || contains(rows.text(2), query.contains)) &&
+    const bool fits = (query.contains.empty() || has_part(rows.text(2), query.contains)) &&
                       (!query.kind || kinds == 0 || (kinds >> *query.kind & 1U) != 0);
     if (fits && out.items.size() == limit) {
       char digits[16];

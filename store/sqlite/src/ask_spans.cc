@@ -6,17 +6,27 @@
 #include "ask.h"
 #include "load.h"
 #include "matcher.h"
+#include "scan.h"
 #include "search.h"
 
 namespace sockeye::sqlite::ask {
 namespace {
 
-constexpr std::size_t most_attributes = 64;
+// Which order answers are in, as cursors say it.
+char order_of(const store::SpanQuery& query) {
+  const int by = query.sort ? static_cast<int>(*query.sort) + 1 : 0;
+  return by == 0 && !query.ascending ? '1' : static_cast<char>('a' + by * 2 + (query.ascending ? 1 : 0));
+}
+
+// Whether the latest are found soonest by walking back in time; else columns are scanned.
+bool walks(const store::SpanQuery& query) {
+  return !query.sort && !query.ascending && !query.measure && query.operation_contains.empty();
+}
 
 base::Result<Cursor> start_of(Database& db, const store::SpanQuery& query) {
-  if (query.attributes.size() > most_attributes) return base::fail("a search has at most 64 attributes");
+  if (query.attributes.size() > most_attributes) return base::fail("a search has at most 62 attributes");
   if (!query.cursor.empty()) {
-    if (const auto cursor = parse_cursor(query.cursor)) return *cursor;
+    if (const auto cursor = parse_cursor(query.cursor, order_of(query))) return *cursor;
     return base::fail(std::string(store::bad_cursor));
   }
   Cursor out;
@@ -31,6 +41,7 @@ std::size_t bounded(std::size_t limit) { return std::clamp<std::size_t>(limit, 1
 class LatestSpans final : public Collector {
  public:
   explicit LatestSpans(std::size_t limit) : limit_(limit + 1) {}
+  [[nodiscard]] bool by_trace() const override { return false; }
   void take(const Place& place, const base::TraceId&) override {
     heap_.push_back(place);
     std::push_heap(heap_.begin(), heap_.end(), worst_on_top);
@@ -52,10 +63,59 @@ class LatestSpans final : public Collector {
   std::vector<Place> heap_;
 };
 
+// Hands on to a collector what a scan finds behind the cursor. Everything is counted where nothing is passed over.
+class Ranked final : public Sink {
+ public:
+  Ranked(Database& db, const Matcher& matcher, const Cursor& from, Collector& to, bool count)
+      : db_(db), matcher_(matcher), from_(from), to_(to), counts_(count) {}
+  [[nodiscard]] bool enough(const Place& best) const override { return !counts_ && to_.enough(best); }
+  void take(const Facts& facts, std::optional<std::string_view>, std::uint64_t) override {
+    ++counted_;
+    const Place place = matcher_.place(facts);
+    if (!from_.after.later_than(place) || to_.enough(place)) return;
+    base::TraceId trace;
+    if (to_.by_trace()) {
+      Query row(db_, "SELECT trace_id FROM span WHERE id = ?1", facts.id);
+      if (!row.next()) return;
+      trace = row.id<base::TraceId>(0);
+    }
+    to_.take(place, trace);
+  }
+  [[nodiscard]] std::uint64_t counted() const { return counted_; }
+
+ private:
+  Database& db_;
+  const Matcher& matcher_;
+  const Cursor from_;
+  Collector& to_;
+  const bool counts_;
+  std::uint64_t counted_ = 0;
+};
+
+// `total` is set where all that match were counted in passing.
+Found find(Database& db, Matcher& matcher, const Cursor& from, Collector& to, std::optional<std::uint64_t>* total) {
+  if (walks(matcher.query())) return Search(db, matcher, from).run(to);
+  // Counting all costs a look into every block: some 50 µs each. Attributes would be looked up span by span.
+  bool count = total != nullptr && !matcher.needs_span();
+  if (count) {
+    constexpr std::int64_t most_blocks = 2048;
+    Query blocks(db, "SELECT count(*) FROM block WHERE min_start <= ?1 AND max_start >= ?2", matcher.until(),
+                 matcher.from());
+    count = blocks.next() && blocks.integer(0) <= most_blocks;
+  }
+  Ranked ranked(db, matcher, from, to, count);
+  ScanFor what;
+  what.in_order = true;
+  const auto end = Scan(db, matcher, from.top, what).run(ranked);
+  if (count && end.complete) *total = ranked.counted();
+  return {end.complete, end.down_to};
+}
+
 // What a page says of its end, and how many of `found` are on it. `found` is sorted, and may be one over the limit.
 template <class Item, class PlaceOf>
-std::size_t close_page(const Found& search, const Cursor& from, std::size_t limit, const std::vector<Item>& found,
-                       PlaceOf place_of, std::string& cursor, bool& complete) {
+std::size_t close_page(const Found& search, const Cursor& from, const store::SpanQuery& query, std::size_t limit,
+                       const std::vector<Item>& found, PlaceOf place_of, std::string& cursor, bool& complete) {
+  const char order = order_of(query);
   std::size_t sure = found.size();
   if (!search.complete)
     sure = static_cast<std::size_t>(
@@ -63,11 +123,19 @@ std::size_t close_page(const Found& search, const Cursor& from, std::size_t limi
                              [&](const Item& each) { return !search.down_to.later_than(place_of(each)); }) -
         found.begin());
   if (sure > limit) {
-    cursor = to_text({place_of(found[limit - 1]), from.top});
+    cursor = to_text({place_of(found[limit - 1]), from.top}, order);
     return limit;
   }
   complete = search.complete;
-  if (!complete) cursor = to_text({search.down_to, from.top});
+  if (complete) return sure;
+  // A scan that cannot say what is missing gives the best it has seen, and no way on.
+  if (sure == 0 && !walks(query) && !found.empty()) return std::min(limit, found.size());
+  Place next = search.down_to;
+  if (!walks(query)) {  // the foremost that is missing may be exactly there
+    next = sure > 0 ? place_of(found[sure - 1]) : Place{next.start, std::min(next.id, INT64_MAX - 1) + 1};
+    if (!from.after.later_than(next)) next = from.after;
+  }
+  cursor = to_text({next, from.top}, order);
   return sure;
 }
 
@@ -77,6 +145,7 @@ class LatestTraces final : public Collector {
  public:
   LatestTraces(Database& db, Matcher& matcher, const Cursor& from, std::size_t limit)
       : db_(db), matcher_(matcher), from_(from), limit_(limit + 1) {}
+  [[nodiscard]] bool by_trace() const override { return true; }
 
   void take(const Place& place, const base::TraceId& trace) override {
     const auto known = best_.find(trace);
@@ -115,8 +184,10 @@ class LatestTraces final : public Collector {
     Query rows(db_, "SELECT " SOCKEYE_MATCH_COLUMNS " FROM span INDEXED BY span_identity WHERE trace_id = ?1",
                blob(trace));
     while (!known->second && rows.next()) {
-      const Place place{rows.integer(1), rows.integer(0)};
-      known->second = !from_.after.later_than(place) && place.id <= from_.top && matcher_.row(rows);
+      if (rows.integer(0) > from_.top || !matcher_.row(rows)) continue;
+      const Place place = matcher_.query().sort || matcher_.query().ascending ? matcher_.place(matcher_.facts_of(rows))
+                                                                              : Place{rows.integer(1), rows.integer(0)};
+      known->second = !from_.after.later_than(place);
     }
     return known->second;
   }
@@ -209,16 +280,16 @@ base::Result<store::SpanPage> spans(Database& db, const store::SpanQuery& query)
   const std::size_t limit = bounded(query.limit);
   Matcher matcher(db, query);
   LatestSpans latest(limit);
-  const Found search = Search(db, matcher, *from).run(latest);
-  const auto found = latest.sorted();
   store::SpanPage out;
+  const Found search = find(db, matcher, *from, latest, &out.total);
+  const auto found = latest.sorted();
   const std::size_t count = close_page(
-      search, *from, limit, found, [](const Place& p) { return p; }, out.cursor, out.complete);
+      search, *from, query, limit, found, [](const Place& p) { return p; }, out.cursor, out.complete);
   Load load(db, out.spans);
   for (std::size_t i = 0; i < count; ++i) {
     if (load.span(found[i].id)) continue;
     out.complete = false;
-    out.cursor = to_text({i == 0 ? from->after : found[i - 1], from->top});
+    out.cursor = to_text({i == 0 ? from->after : found[i - 1], from->top}, order_of(query));
     break;
   }
   return out;
@@ -230,18 +301,24 @@ base::Result<store::Page<store::TraceSummary>> traces(Database& db, const store:
   const std::size_t limit = bounded(query.limit);
   Matcher matcher(db, query);
   LatestTraces latest(db, matcher, *from, limit);
-  const Found search = Search(db, matcher, *from).run(latest);
+  const Found search = find(db, matcher, *from, latest, nullptr);
   const auto found = latest.sorted();
   store::Page<store::TraceSummary> out;
   const std::size_t count = close_page(
-      search, *from, limit, found, [](const LatestTraces::Item& i) { return i.place; }, out.cursor, out.complete);
+      search, *from, query, limit, found, [](const LatestTraces::Item& i) { return i.place; }, out.cursor,
+      out.complete);
   for (std::size_t i = 0; i < count; ++i) {
     store::TraceSummary summary;
     summary.trace_id = found[i].trace;
+    if (query.sort) {
+      const std::int64_t key = found[i].place.start;
+      summary.sorted = static_cast<double>(query.ascending ? INT64_MAX - key : key) /
+                       (*query.sort == store::Measure::chunks ? 1 : 1e9);
+    }
     if (!summarize(db, matcher, summary)) {
       // The first is told as far as it was read: a page must bring the asker on.
       out.complete = false;
-      out.cursor = to_text({found[i == 0 ? 0 : i - 1].place, from->top});
+      out.cursor = to_text({found[i == 0 ? 0 : i - 1].place, from->top}, order_of(query));
       if (i == 0) out.items.push_back(std::move(summary));
       break;
     }

@@ -46,8 +46,11 @@ void Block::add(const store::Batch& batch, const store::Span& span, std::int64_t
   if (spans_++ == 0) {
     first_ = id;
     oldest_ms_ = now_ms;
+  } else if (id != last_ + 1) {
+    whole_ = false;
   }
   last_ = id;
+  columns_.add(batch, span, operation);
   bytes_ += size;
   const std::int64_t start = column_time(span.start_unix_ns);
   min_start_ = std::min(min_start_, start);
@@ -87,11 +90,53 @@ void Block::finish(std::int64_t now_ms) {
     terms_.bits(slice, next_, bits_);
     Query(db_, "INSERT INTO filter(slice, block, bits) VALUES(?1, ?2, ?3)", slice, next_, Blob{bits_}).run();
   }
+  write_columns(next_, columns_, whole_);
   ++next_;
   clear();
 }
 
+void Block::write_columns(std::int64_t block, const ColumnsWriter& columns, bool whole) {
+  if (whole) {
+    columns.encode(data_);
+    Query(db_, "INSERT OR REPLACE INTO columns(block, data) VALUES(?1, ?2)", block, Blob{data_}).run();
+  }
+  std::array<std::int64_t, store::measures> largest{};
+  for (std::size_t i = 0; i < largest.size(); ++i)
+    largest[i] = whole ? column_time(columns.largest()[i]) : INT64_MAX;  // of spans that are read one by one
+  Query(db_,
+        "UPDATE block SET max_first_chunk = ?2, max_last_chunk = ?3, max_longest_pause = ?4, max_perceived = ?5 "
+        "WHERE id = ?1",
+        block, largest[1], largest[2], largest[3], largest[4])
+      .run();
+}
+
+bool Block::fill_in() {
+  std::int64_t block = 0, first = 0, last = 0;
+  {
+    Query next(db_, "SELECT id, first, last FROM block WHERE max_first_chunk IS NULL ORDER BY id DESC LIMIT 1");
+    if (!next.next()) {
+      filled_in_ = true;
+      return false;
+    }
+    block = next.integer(0);
+    first = next.integer(1);
+    last = next.integer(2);
+  }
+  ColumnsWriter columns;
+  std::int64_t next = first;
+  each_span(db_, first, last,
+            [&](const store::Batch& batch, const store::Span& span, std::int64_t id, std::int64_t operation,
+                std::int64_t, std::size_t) {
+              if (id == next) columns.add(batch, span, operation);
+              ++next;
+            });
+  write_columns(block, columns, next == last + 1);
+  return true;
+}
+
 void Block::clear() {
+  columns_.clear();
+  whole_ = true;
   terms_.clear();
   origins_.clear();
   shapes_.clear();
@@ -112,12 +157,18 @@ std::int64_t Block::rebuild(std::int64_t now_ms) {
       last_ = newest.integer(1);
     }
   }
-  const std::int64_t after = last_;
-  Query rows(db_,
+  each_span(db_, last_ + 1, INT64_MAX,
+            [&](const store::Batch& batch, const store::Span& span, std::int64_t id, std::int64_t operation,
+                std::int64_t origin, std::size_t size) { add(batch, span, id, operation, origin, size, now_ms); });
+  return last_;
+}
+
+void each_span(Database& db, std::int64_t first, std::int64_t last, const TakeSpan& take) {
+  Query rows(db,
              "SELECT s.id, s.start, s.duration, s.kind, s.status, s.operation, s.origin, s.body, o.service, "
              "ifnull(p.name, ''), o.body FROM span s JOIN origin o ON o.id = s.origin "
-             "LEFT JOIN operation p ON p.id = s.operation WHERE s.id > ?1 ORDER BY s.id",
-             after);
+             "LEFT JOIN operation p ON p.id = s.operation WHERE s.id BETWEEN ?1 AND ?2 ORDER BY s.id",
+             first, last);
   while (rows.next()) {
     store::Batch batch;
     auto& origin = batch.origins.emplace_back();
@@ -131,9 +182,8 @@ std::int64_t Block::rebuild(std::int64_t now_ms) {
     span.name = batch.keep(rows.text(9));
     const auto body = batch.keep(rows.bytes(7));
     decode_span(body, batch, span);
-    add(batch, span, rows.integer(0), rows.integer(5), rows.integer(6), body.size(), now_ms);
+    take(batch, span, rows.integer(0), rows.integer(5), rows.integer(6), body.size());
   }
-  return last_;
 }
 
 }  // namespace sockeye::sqlite

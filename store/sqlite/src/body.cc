@@ -435,6 +435,21 @@ bool value_text(const Value& value, ValueText& scratch, std::string_view& out) {
 }
 
 namespace {
+// Calls `each` for the attributes whose key `wanted` takes: most are not asked for, and their values need not be read.
+// `each` returns whether to go on.
+template <class Wanted, class Each>
+void each_attribute(std::string_view span_body, Wanted wanted, Each each) {
+  guarded([&] {
+    pbf_reader from(span_body.data(), span_body.size());
+    while (from.next(span_field::attributes)) {
+      const pbf_reader attribute = from.get_message();
+      pbf_reader head = attribute;
+      if (!head.next(key_value::key) || !wanted(view(head))) continue;
+      if (!each(get_attribute(attribute))) return;
+    }
+  });
+}
+
 std::uint64_t matched(const Attribute& each, const std::vector<std::pair<std::string, std::string>>& wanted) {
   std::uint64_t out = 0;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
@@ -509,6 +524,28 @@ std::uint64_t attributes_matched(std::span<const Attribute> attributes,
                                  const std::vector<std::pair<std::string, std::string>>& wanted) {
   std::uint64_t out = 0;
   for (const auto& each : attributes) out |= matched(each, wanted);
+  return out;
+}
+
+store::Figures span_figures(std::string_view span_body, std::uint64_t duration_ns) {
+  std::vector<Attribute> attributes;
+  each_attribute(
+      span_body, [](std::string_view key) { return key.starts_with("websocket."); },
+      [&](const Attribute& attribute) {
+        attributes.push_back(attribute);
+        return true;
+      });
+  return store::figures_of(attributes, duration_ns);
+}
+
+std::optional<store::Value> span_attribute(std::string_view span_body, std::string_view wanted) {
+  std::optional<store::Value> out;
+  each_attribute(
+      span_body, [&](std::string_view key) { return key == wanted; },
+      [&](const Attribute& attribute) {
+        out = attribute.value;
+        return false;
+      });
   return out;
 }
 

@@ -2,12 +2,14 @@
 // of opentelemetry-proto 1.x; ours on top: 15 in KeyValue (the value was cut), 1001 in LogRecord (its body was).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "sockeye/store/batch.h"
+#include "sockeye/store/figures.h"
 
 namespace sockeye::sqlite {
 
@@ -38,6 +40,10 @@ namespace field_key {
 inline constexpr std::string_view event = "event", scope_name = "otel.scope.name", scope_version = "otel.scope.version",
                                   status_description = "otel.status_description", trace_state = "w3c.tracestate";
 }  // namespace field_key
+
+// store::figures_of() the attributes in a span's body, and one of them by its key (its first; none: it is not there).
+[[nodiscard]] store::Figures span_figures(std::string_view span_body, std::uint64_t duration_ns);
+[[nodiscard]] std::optional<store::Value> span_attribute(std::string_view span_body, std::string_view key);
 
 // Which of `wanted` (key and value; an empty value: the key alone) a body's own attributes have, as bits; with `fields`
 // also its events' and what of the above is of a span.

@@ -1,7 +1,6 @@
 #include "ingest.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "body.h"
 
@@ -9,37 +8,6 @@ namespace sockeye::sqlite {
 namespace {
 
 bool within(store::Range range, std::size_t size) { return range.first <= size && range.count <= size - range.first; }
-
-std::int16_t bucket_of(const store::Value& value) {
-  double seconds = 0;
-  if (value.type == store::Value::Type::real) {
-    seconds = value.real;
-  } else if (value.type == store::Value::Type::integer) {
-    seconds = static_cast<double>(value.integer);
-  } else {
-    return -1;
-  }
-  if (!std::isfinite(seconds) || seconds < 0) return -1;
-  return static_cast<std::int16_t>(store::latency_bucket(seconds));
-}
-
-Sample sample_of(const store::Batch& batch, const store::Span& span) {
-  Sample out;
-  out.start_unix_ns = span.start_unix_ns;
-  out.error = span.status == 2;
-  out.buckets[0] = static_cast<std::int16_t>(store::latency_bucket(static_cast<double>(span.duration_ns()) * 1e-9));
-  for (const auto& each : batch.of(span.attributes)) {
-    if (!each.key.starts_with("websocket.")) continue;
-    if (each.key == "websocket.time_to_first_chunk") {
-      out.buckets[1] = bucket_of(each.value);
-    } else if (each.key == "websocket.time_to_last_chunk") {
-      out.buckets[2] = bucket_of(each.value);
-    } else if (each.key == "websocket.invocation.status") {
-      out.cancelled = each.value.type == store::Value::Type::text && each.value.text == "cancelled";
-    }
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -116,9 +84,8 @@ void Ingest::add_span(const store::Batch& batch, const store::Span& span, std::i
   ++counted.spans;
   block_.add(batch, span, id, operation, from, body_.size(), now_ms);
   if (block_.ready()) block_.finish(now_ms);
-  Sample sample = sample_of(batch, span);
-  sample.operation = operation;
-  rollup_.add(sample);
+  rollup_.add({operation, span.start_unix_ns, span.status == 2,
+               store::figures_of(batch.of(span.attributes), span.duration_ns())});
   if (const auto known = session_of(batch, span)) counted.sessions += sessions_.write(*known, now_ms) ? 1 : 0;
 }
 

@@ -3,18 +3,24 @@
 #include <algorithm>
 
 #include "body.h"
+#include "fold.h"
 
 namespace sockeye::sqlite {
 namespace {
-constexpr std::size_t most_remembered = 4096;
+constexpr std::size_t most_remembered = 1U << 16U;
 }
 
 Matcher::Matcher(Database& db, const store::SpanQuery& query) : db_(db), query_(query) {
   from_ = column_time(query.time.from_unix_ns);
   if (query.time.to_unix_ns <= static_cast<std::uint64_t>(INT64_MAX))
     until_ = static_cast<std::int64_t>(query.time.to_unix_ns) - 1;
-  if (!query.attributes.empty()) all_attributes_ = ~std::uint64_t{0} >> (64 - query.attributes.size());
-  possible_ = from_ <= until_ && query.min_duration_ns <= query.max_duration_ns;
+  attributes_ = query.attributes;
+  if (!query.route.empty()) attributes_.emplace_back(store::attribute_of(store::Dimension::route), query.route);
+  if (query.calls) attributes_.emplace_back(store::call_attribute, "");
+  if (!query.without.empty()) without_ = {{query.without, ""}};
+  if (!attributes_.empty()) all_attributes_ = ~std::uint64_t{0} >> (64 - attributes_.size());
+  possible_ = from_ <= until_ && query.min_duration_ns <= query.max_duration_ns &&
+              (!query.measure || query.least_measure < query.below_measure);
   choose_terms();
   if (query.service.empty() || query.operation.empty()) return;
   Query row(db_, "SELECT id FROM operation WHERE service = ?1 AND name = ?2", std::string_view(query.service),
@@ -36,7 +42,7 @@ void Matcher::choose_terms() {
   } else if (!q.operation.empty()) {
     whom = of_name(q.operation);
   }
-  for (const auto& [key, value] : q.attributes)
+  for (const auto& [key, value] : attributes_)
     groups_.push_back({value.empty() ? key_term(key) : value_term(key_term(key), value)});
   if (q.min_duration_ns > 0 || q.max_duration_ns != UINT64_MAX) {
     auto& group = groups_.emplace_back();
@@ -49,6 +55,8 @@ void Matcher::choose_terms() {
     groups_.push_back({presence_term(whom)});
   }
   if (q.kind) groups_.push_back({kind_term(*q.kind)});
+  for (const auto& measure : {q.measure, q.sort})
+    if (measure && *measure != store::Measure::duration) groups_.push_back({key_term(store::attribute_of(*measure))});
 }
 
 bool Matcher::operation_fits(std::int64_t id) {
@@ -57,28 +65,29 @@ bool Matcher::operation_fits(std::int64_t id) {
   if (operations_.size() >= most_remembered) operations_.clear();
   Query row(db_, "SELECT service, name FROM operation WHERE id = ?1", id);
   const bool fits = row.next() && (query_.service.empty() || row.text(0) == query_.service) &&
-                    (query_.operation.empty() || row.text(1) == query_.operation);
+                    (query_.operation.empty() || row.text(1) == query_.operation) &&
+                    holds_folded(row.text(1), query_.operation_contains);
   operations_.emplace(id, fits);
   return fits;
 }
 
-std::uint64_t Matcher::origin_has(std::int64_t id) {
-  const auto known = origins_.find(id);
-  if (known != origins_.end()) return known->second;
-  if (origins_.size() >= most_remembered) origins_.clear();
+std::uint64_t Matcher::origin_has(std::int64_t id, const Wanted& wanted,
+                                  std::unordered_map<std::int64_t, std::uint64_t>& remembered) {
+  const auto known = remembered.find(id);
+  if (known != remembered.end()) return known->second;
+  if (remembered.size() >= most_remembered) remembered.clear();
   std::uint64_t has = 0;
   Query row(db_, "SELECT body FROM origin WHERE id = ?1", id);
   if (row.next()) {
     store::Batch batch;
     store::Origin origin;
     decode_origin(row.bytes(0), batch, origin);
-    has = attributes_matched(batch.of(origin.resource), query_.attributes) |
-          attributes_matched(batch.of(origin.scope), query_.attributes);
+    has = attributes_matched(batch.of(origin.resource), wanted) | attributes_matched(batch.of(origin.scope), wanted);
     if (query_.fields)
-      has |= text_matched(field_key::scope_name, origin.scope_name, query_.attributes) |
-             text_matched(field_key::scope_version, origin.scope_version, query_.attributes);
+      has |= text_matched(field_key::scope_name, origin.scope_name, wanted) |
+             text_matched(field_key::scope_version, origin.scope_version, wanted);
   }
-  origins_.emplace(id, has);
+  remembered.emplace(id, has);
   return has;
 }
 
@@ -89,12 +98,55 @@ bool Matcher::row(Query& row) {
   if (query_.kind && row.integer(3) != *query_.kind) return false;
   if (query_.status && row.integer(4) != *query_.status) return false;
   if (query_.not_error && row.integer(4) == 2) return false;
-  if ((!query_.service.empty() || !query_.operation.empty()) && !operation_fits(row.integer(5))) return false;
+  if (names_asked() && !operation_fits(row.integer(5))) return false;
   if (query_.session && row.id<base::SessionId>(7) != *query_.session) return false;
+  if ((query_.measure || query_.sort) && !figures_fit(facts_of(row).figures)) return false;
+  if (!without_.empty() && (attributes_matched(row.bytes(8), without_, false) != 0 ||
+                            origin_has(row.integer(6), without_, origins_without_) != 0))
+    return false;
   if (all_attributes_ == 0) return true;
-  const std::uint64_t has = origin_has(row.integer(6));
+  const std::uint64_t has = origin_has(row.integer(6), attributes_, origins_);
   return has == all_attributes_ ||
-         (has | attributes_matched(row.bytes(8), query_.attributes, query_.fields)) == all_attributes_;
+         (has | attributes_matched(row.bytes(8), attributes_, query_.fields)) == all_attributes_;
+}
+
+bool Matcher::names_asked() const {
+  return !query_.service.empty() || !query_.operation.empty() || !query_.operation_contains.empty();
+}
+
+bool Matcher::figures_fit(const store::Figures& figures) const {
+  if (query_.sort && figures.of(*query_.sort) == store::Figures::unknown) return false;
+  if (!query_.measure) return true;
+  const std::uint64_t value = figures.of(*query_.measure);
+  return value != store::Figures::unknown && value >= query_.least_measure && value < query_.below_measure;
+}
+
+bool Matcher::facts(const Facts& f) {
+  const std::uint64_t duration = f.figures.of(store::Measure::duration);
+  if (!in_time(f.start) || duration < query_.min_duration_ns || duration > query_.max_duration_ns) return false;
+  if (query_.kind && f.kind != *query_.kind) return false;
+  if (query_.status && f.status != *query_.status) return false;
+  if (query_.not_error && f.status == 2) return false;
+  if (query_.calls && f.figures.status == store::CallStatus::none) return false;
+  if (!figures_fit(f.figures)) return false;
+  if (!names_asked()) return true;
+  return operation_ != 0 && query_.operation_contains.empty() ? f.operation == operation_ : operation_fits(f.operation);
+}
+
+Place Matcher::place(const Facts& f) const {
+  const std::int64_t key = query_.sort ? column_time(f.figures.of(*query_.sort)) : f.start;
+  return {query_.ascending ? INT64_MAX - key : key, f.id};
+}
+
+Facts Matcher::facts_of(Query& row) const {
+  Facts out;
+  out.id = row.integer(0);
+  out.start = row.integer(1);
+  out.operation = row.integer(5);
+  out.kind = static_cast<std::uint8_t>(row.integer(3));
+  out.status = static_cast<std::uint8_t>(row.integer(4));
+  out.figures = span_figures(row.bytes(8), duration_of(exact_start(row.bytes(8), row.integer(1)), row.number(2)));
+  return out;
 }
 
 }  // namespace sockeye::sqlite

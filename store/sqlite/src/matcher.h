@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "columns.h"
 #include "database.h"
 #include "filter.h"
 #include "sockeye/store/query.h"
@@ -15,7 +17,8 @@ namespace sockeye::sqlite {
 // The columns Matcher::row() expects, in its order.
 #define SOCKEYE_MATCH_COLUMNS "id, start, duration, kind, status, operation, origin, session, body, trace_id"
 
-// Where a span lies in the order of answers: latest start first, then latest arrival.
+// Where a span lies in the order of answers: latest start first, then latest arrival. Where answers are in another
+// order, `start` stands for what they are sorted by, such that more of it comes first.
 struct Place {
   std::int64_t start = INT64_MAX, id = INT64_MAX;
   [[nodiscard]] bool later_than(const Place& other) const {
@@ -26,12 +29,19 @@ struct Place {
 
 class Matcher {
  public:
-  // At most 64 attributes.
+  // At most 62 attributes.
   Matcher(Database& db, const store::SpanQuery& query);
 
   // False for certain: no span can match.
   [[nodiscard]] bool possible() const { return possible_; }
   [[nodiscard]] bool row(Query& row);
+  // The same of what columns tell: all but attributes (but needs_span() says whether there is more to ask), route and
+  // session.
+  [[nodiscard]] bool facts(const Facts& facts);
+  [[nodiscard]] bool needs_span() const { return !query_.attributes.empty() || !query_.without.empty(); }
+  // Of a span that matches.
+  [[nodiscard]] Place place(const Facts& facts) const;
+  [[nodiscard]] Facts facts_of(Query& row) const;
   [[nodiscard]] bool in_time(std::int64_t start) const { return start >= from_ && start <= until_; }
   [[nodiscard]] std::int64_t from() const { return from_; }
   [[nodiscard]] std::int64_t until() const { return until_; }  // the last start that counts
@@ -48,18 +58,24 @@ class Matcher {
 
  private:
   [[nodiscard]] bool operation_fits(std::int64_t id);
-  [[nodiscard]] std::uint64_t origin_has(std::int64_t id);
+  [[nodiscard]] bool figures_fit(const store::Figures& figures) const;
+  using Wanted = std::vector<std::pair<std::string, std::string>>;
+  [[nodiscard]] std::uint64_t origin_has(std::int64_t id, const Wanted& wanted,
+                                         std::unordered_map<std::int64_t, std::uint64_t>& remembered);
+  [[nodiscard]] bool names_asked() const;
   void choose_terms();
 
   Database& db_;
   const store::SpanQuery& query_;
+  Wanted attributes_;  // those asked for, and what stands for others
+  Wanted without_;
   std::int64_t from_ = 0, until_ = INT64_MAX;
   std::uint64_t all_attributes_ = 0;
   bool possible_ = true;
   std::int64_t operation_ = 0;
   Groups groups_;
   std::unordered_map<std::int64_t, bool> operations_;
-  std::unordered_map<std::int64_t, std::uint64_t> origins_;
+  std::unordered_map<std::int64_t, std::uint64_t> origins_, origins_without_;
 };
 
 }  // namespace sockeye::sqlite

@@ -100,6 +100,7 @@ int Retention::spans(const Cut& cut, Counted& counted) {
   Query oldest(db_, "SELECT id, last, arrived FROM block ORDER BY id LIMIT 1");
   if (!oldest.next() || oldest.integer(2) >= cut.ms) return 0;
   const std::int64_t id = oldest.integer(0);
+  Query(db_, "DELETE FROM columns WHERE block = ?1", id).run();  // first: a block of which some is gone has none
   Query(db_, "DELETE FROM span WHERE id IN (SELECT id FROM span WHERE id <= ?1 ORDER BY id LIMIT ?2)",
         oldest.integer(1), few)
       .run();

@@ -1,6 +1,6 @@
 // Latencies by operation and minute, and by operation and hour: collected in memory over one transaction, then merged
-// into the table in the same. A stored histogram is sparse: pairs of varints, the distance to the bucket before and the
-// count in it.
+// into the table in the same. A stored sketch is sparse: its smallest and largest value, then the distance to the
+// bucket before and the count in it, of each that is not empty; varints all.
 #pragma once
 
 #include <cstdint>
@@ -16,16 +16,25 @@ namespace sockeye::sqlite {
 
 inline constexpr std::int64_t minute = 60, hour = 3600;  // seconds; the two widths
 
-void encode_histogram(const store::LatencyHistogram&, std::string& out);
-// Adds to `to`; what is malformed ends it.
-void decode_histogram(std::string_view, store::LatencyHistogram& to);
+inline constexpr std::size_t rolled_up = 3;  // measures: duration, first_chunk, last_chunk
 
-// What one span counts as. A bucket below 0: not measured.
+// How a row's sketches are written (column `scale`).
+enum class Scale : std::int64_t { sketch = 0, of_schema_2 = 1, sketch_with_coarse = 2 };
+
+void encode_sketch(const store::Sketch&, std::string& out);  // replaces; "" of an empty one
+// Adds to `to`; what is malformed ends it.
+void decode_sketch(std::string_view, Scale scale, store::Sketch& to);
+// What is stored and further values, as encode_sketch() would write them together. Values are sorted.
+void merge_sketch(std::string_view old, Scale scale, std::vector<std::uint64_t>& values, std::string& out);
+// The largest alone; 0 of an empty one.
+[[nodiscard]] std::uint64_t largest_of(std::string_view, Scale scale);
+
+// What one span counts as.
 struct Sample {
   std::int64_t operation = 0;
   std::uint64_t start_unix_ns = 0;
-  bool error = false, cancelled = false;
-  std::int16_t buckets[3] = {-1, -1, -1};  // by store::Measure
+  bool error = false;
+  store::Figures figures;
 };
 
 class Rollup {
@@ -46,17 +55,16 @@ class Rollup {
              static_cast<std::size_t>(k.time) * 0xe7037ed1a0b428dbULL ^ static_cast<std::size_t>(k.width);
     }
   };
-  // Buckets hit, one element a value: small where an operation is rare, and most are.
+  // The values, one element each: small where an operation is rare, and most are.
   struct Row {
     std::uint64_t spans = 0, errors = 0, cancelled = 0;
-    std::vector<std::uint8_t> hits[3];
+    std::vector<std::uint64_t> values[rolled_up];
   };
-  void merge(const Key&, const Row&, std::int64_t now_ms);
+  void merge(const Key&, Row&, std::int64_t now_ms);
 
   Database& db_;
   std::unordered_map<Key, Row, KeyHash> rows_;
-  store::LatencyHistogram histogram_{};
-  std::string blobs_[3];
+  std::string blobs_[rolled_up];
 };
 
 }  // namespace sockeye::sqlite

@@ -9,8 +9,8 @@ namespace {
 constexpr std::size_t patience_entries = 8192, patience_rows = 512;
 }  // namespace
 
-std::string to_text(const Cursor& cursor) {
-  std::string out = "1";
+std::string to_text(const Cursor& cursor, char order) {
+  std::string out(1, order);
   char digits[24];
   for (const std::int64_t part : {cursor.after.start, cursor.after.id, cursor.top}) {
     const auto end = std::to_chars(std::begin(digits), std::end(digits), part, 36).ptr;
@@ -19,8 +19,8 @@ std::string to_text(const Cursor& cursor) {
   return out;
 }
 
-std::optional<Cursor> parse_cursor(std::string_view text) {
-  if (!text.starts_with("1")) return std::nullopt;
+std::optional<Cursor> parse_cursor(std::string_view text, char order) {
+  if (!text.starts_with(order)) return std::nullopt;
   text.remove_prefix(1);
   std::int64_t parts[3] = {};
   for (auto& part : parts) {
@@ -33,46 +33,12 @@ std::optional<Cursor> parse_cursor(std::string_view text) {
   return Cursor{{parts[0], parts[1]}, parts[2]};
 }
 
-void Search::read_blocks() {
-  Query rows(db_, "SELECT id, first, last, min_start, max_start, max_duration, fields FROM block ORDER BY id");
-  while (rows.next())
-    blocks_.push_back({rows.integer(0), rows.integer(1), rows.integer(2), rows.integer(3), rows.integer(4),
-                       rows.number(5), rows.integer(6) != 0});
-  if (db_.late()) blocks_.clear();  // half a list is none
-}
-
-bool Search::group_may(const std::vector<Term>& group, std::string_view bits, const Block& block) const {
-  return std::any_of(group.begin(), group.end(), [&](Term term) { return may_hold(bits, term, block.id); });
-}
-
-bool Search::may_hold_match(Block& block, std::size_t first_group) {
-  if (block.verdict != Block::Verdict::unknown) return block.verdict == Block::Verdict::may;
-  bool may =
-      block.min_start <= std::min(matcher_.until(), from_.after.start) && block.max_start >= matcher_.from() &&
-      block.first <= from_.top &&
-      (block.max_duration == static_cast<std::uint64_t>(INT64_MAX) || block.max_duration >= matcher_.min_duration());
-  const auto& groups = matcher_.groups();
-  for (std::size_t i = first_group; may && i < groups.size(); ++i) {
-    if (!tells(block, i)) continue;
-    Query filter(db_, "SELECT bits FROM filter WHERE slice = ?1 AND block = ?2", slice_of(groups[i].front()), block.id);
-    if (filter.next()) may = group_may(groups[i], filter.bytes(0), block);
-  }
-  block.verdict = may ? Block::Verdict::may : Block::Verdict::not_there;
-  return may;
-}
-
-bool Search::worth_reading(std::int64_t id) {
-  if (blocks_.empty() || id > blocks_.back().last) return true;
-  const auto at = std::partition_point(blocks_.begin(), blocks_.end(), [&](const Block& b) { return b.last < id; });
-  return at->first > id || may_hold_match(*at);
-}
-
 // `index` gives start and id, latest first.
 Search::End Search::walk(Query& index, Collector& to) {
   while (index.next()) {
     const Place place{index.integer(0), index.integer(1)};
     if (to.enough(place)) return End::enough;
-    if (place.id <= from_.top && worth_reading(place.id)) {
+    if (place.id <= from_.top && candidates_.worth_reading(place.id)) {
       Query row(db_, "SELECT " SOCKEYE_MATCH_COLUMNS " FROM span WHERE id = ?1", place.id);
       if (!row.next()) return End::late;  // it is there: this is a snapshot
       ++read_;
@@ -80,7 +46,7 @@ Search::End Search::walk(Query& index, Collector& to) {
     }
     reached_ = place;
     if ((++looked_at_ & 31U) == 0 && db_.late()) return End::late;
-    if (!blocks_.empty() && (looked_at_ >= patience_entries || read_ >= patience_rows)) return End::tired;
+    if (!candidates_.empty() && (looked_at_ >= patience_entries || read_ >= patience_rows)) return End::tired;
   }
   return db_.late() ? End::late : End::all;
 }
@@ -127,29 +93,17 @@ Search::End Search::read_rows(std::int64_t first, std::int64_t last, Collector& 
 }
 
 Search::End Search::read_candidates(Collector& to) {
-  if (read_rows(blocks_.back().last + 1, INT64_MAX, to) == End::late) return End::late;
-  // One pass over a slice of all filters is faster than asking for each.
-  if (!matcher_.groups().empty()) {
-    const auto& group = matcher_.groups().front();
-    Query filters(db_, "SELECT block, bits FROM filter WHERE slice = ?1 ORDER BY block", slice_of(group.front()));
-    auto block = blocks_.begin();
-    while (filters.next()) {
-      while (block != blocks_.end() && block->id < filters.integer(0)) ++block;
-      if (block == blocks_.end()) break;
-      if (block->id == filters.integer(0) && block->verdict == Block::Verdict::unknown && tells(*block, 0) &&
-          !group_may(group, filters.bytes(1), *block))
-        block->verdict = Block::Verdict::not_there;
-    }
-    if (db_.late()) return End::late;
-  }
-  std::vector<const Block*> candidates;
-  for (auto& block : blocks_) {
-    if (may_hold_match(block, 1)) candidates.push_back(&block);
+  if (read_rows(candidates_.last_id() + 1, INT64_MAX, to) == End::late) return End::late;
+  candidates_.ask_filters();
+  if (db_.late()) return End::late;
+  std::vector<const Candidates::Block*> candidates;
+  for (auto& block : candidates_.blocks()) {
+    if (candidates_.may_hold_match(block, 1)) candidates.push_back(&block);
     if (db_.late()) return End::late;
   }
   std::sort(candidates.begin(), candidates.end(),
-            [](const Block* a, const Block* b) { return a->max_start > b->max_start; });
-  for (const Block* block : candidates) {
+            [](const auto* a, const auto* b) { return a->max_start > b->max_start; });
+  for (const auto* block : candidates) {
     if (to.enough({block->max_start, block->last})) return End::enough;
     if (read_rows(block->first, block->last, to) == End::late) return End::late;
   }
@@ -163,7 +117,7 @@ Found Search::run(Collector& to) {
   if (matcher_.query().session) {
     end = walk_session(to);
   } else {
-    if (!matcher_.groups().empty()) read_blocks();
+    if (!matcher_.groups().empty()) candidates_.read();
     end = walk_starts(to);
     if (end == End::tired) end = read_candidates(to);
   }

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "candidates.h"
 #include "database.h"
 #include "matcher.h"
 
@@ -26,8 +27,9 @@ struct Cursor {
   Place after;
   std::int64_t top = 0;
 };
-[[nodiscard]] std::string to_text(const Cursor&);
-[[nodiscard]] std::optional<Cursor> parse_cursor(std::string_view);
+// `order` is which order of answers it is of, a letter or a digit: a cursor of another one is none.
+[[nodiscard]] std::string to_text(const Cursor&, char order = '1');
+[[nodiscard]] std::optional<Cursor> parse_cursor(std::string_view, char order = '1');
 
 // Takes what is found, in any order, each once.
 class Collector {
@@ -36,6 +38,7 @@ class Collector {
   virtual void take(const Place& place, const base::TraceId& trace) = 0;
   // Nothing at `next` or earlier would be kept.
   [[nodiscard]] virtual bool enough(const Place& next) const = 0;
+  [[nodiscard]] virtual bool by_trace() const = 0;  // take() looks at the trace
 };
 
 struct Found {
@@ -45,26 +48,13 @@ struct Found {
 
 class Search {
  public:
-  Search(Database& db, Matcher& matcher, const Cursor& from) : db_(db), matcher_(matcher), from_(from) {}
+  Search(Database& db, Matcher& matcher, const Cursor& from)
+      : db_(db), matcher_(matcher), from_(from), candidates_(db, matcher, from.top, from.after.start) {}
   [[nodiscard]] Found run(Collector& to);
 
  private:
-  struct Block {
-    std::int64_t id, first, last, min_start, max_start;
-    std::uint64_t max_duration;
-    bool fields;  // are in its filter
-    enum class Verdict : std::uint8_t { unknown, may, not_there } verdict = Verdict::unknown;
-  };
   enum class End : std::uint8_t { all, enough, late, tired };
 
-  void read_blocks();
-  // Whether the block's filter tells of the group at all.
-  [[nodiscard]] bool tells(const Block& block, std::size_t group) const {
-    return block.fields || group >= matcher_.groups_of_fields();
-  }
-  [[nodiscard]] bool group_may(const std::vector<Term>& group, std::string_view bits, const Block& block) const;
-  [[nodiscard]] bool may_hold_match(Block& block, std::size_t first_group = 0);
-  [[nodiscard]] bool worth_reading(std::int64_t id);
   End walk(Query& index, Collector& to);
   End walk_starts(Collector& to);
   End walk_session(Collector& to);
@@ -74,8 +64,8 @@ class Search {
   Database& db_;
   Matcher& matcher_;
   const Cursor from_;
+  Candidates candidates_;
   Place reached_;  // by the walk
-  std::vector<Block> blocks_;
   std::size_t looked_at_ = 0, read_ = 0;
 };
 

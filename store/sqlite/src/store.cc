@@ -110,9 +110,11 @@ class SqliteStore final : public store::Store {
   base::Result<store::Page<store::Dependency>> dependencies(TimeRange range, Deadline deadline) override {
     return answer<store::Page<store::Dependency>>(deadline, [&](Database& db) { return ask::dependencies(db, range); });
   }
-  base::Result<std::vector<store::OperationPoint>> latency(const store::OperationsQuery& query,
-                                                           Deadline deadline) override {
-    return answer<std::vector<store::OperationPoint>>(deadline, [&](Database& db) { return ask::latency(db, query); });
+  base::Result<store::OperationsPage> latency(const store::OperationsQuery& query, Deadline deadline) override {
+    return answer<store::OperationsPage>(deadline, [&](Database& db) { return ask::latency(db, query); });
+  }
+  base::Result<store::GroupPage> groups(const store::GroupsQuery& query, Deadline deadline) override {
+    return answer<store::GroupPage>(deadline, [&](Database& db) { return ask::groups(db, query); });
   }
   base::Result<store::Page<store::Session>> sessions(const store::SessionQuery& query, Deadline deadline) override {
     return answer<store::Page<store::Session>>(deadline, [&](Database& db) { return ask::sessions(db, query); });

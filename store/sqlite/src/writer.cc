@@ -26,7 +26,7 @@ std::int64_t touch_ms(const Options& options) {
   return keep == 0 ? ten_minutes : std::min(ten_minutes, keep / 8);
 }
 
-std::int64_t number(Database& db, const char* sql) {
+std::int64_t first_number_of(Database& db, const char* sql) {
   Query query(db, sql);
   return query.next() ? query.integer(0) : 0;
 }
@@ -50,11 +50,11 @@ Writer::Writer(Database db, Readers& readers, const Options& options, const Tuni
       },
       this);
   stats_.backend = "sqlite";
-  stats_.spans =
-      static_cast<std::uint64_t>(number(db_, "SELECT ifnull(sum(spans), 0) FROM block")) + ingest_.block().spans();
+  stats_.spans = static_cast<std::uint64_t>(first_number_of(db_, "SELECT ifnull(sum(spans), 0) FROM block")) +
+                 ingest_.block().spans();
   // Ids of logs have no gaps but at their beginning.
-  stats_.logs = static_cast<std::uint64_t>(number(db_, "SELECT ifnull(max(id) - min(id) + 1, 0) FROM log"));
-  stats_.sessions = static_cast<std::uint64_t>(number(db_, "SELECT count(*) FROM session"));
+  stats_.logs = static_cast<std::uint64_t>(first_number_of(db_, "SELECT ifnull(max(id) - min(id) + 1, 0) FROM log"));
+  stats_.sessions = static_cast<std::uint64_t>(first_number_of(db_, "SELECT count(*) FROM session"));
   thread_ = std::thread([this] { run(); });
 }
 
@@ -224,6 +224,7 @@ void Writer::sweep() {
     // What retention removes may come back after a power cut; it is then removed again.
     db_.run("PRAGMA synchronous = NORMAL");
     more_to_sweep_ = retention_.run(now_ms(), budget, counted);
+    more_to_sweep_ = fill_in() || more_to_sweep_;
     db_.run("PRAGMA synchronous = FULL");
     count(counted);
     const std::lock_guard lock(mutex_);
@@ -235,6 +236,15 @@ void Writer::sweep() {
   more_to_sweep_ = false;
   next_sweep_ = std::chrono::steady_clock::now() + tuning_.sweep_every;
   set_trouble(options_.directory + " cannot be kept in order: " + failure->message);
+}
+
+// What an earlier schema did not have, one block at a time: some milliseconds each.
+bool Writer::fill_in() {
+  if (ingest_.block().filled_in()) return false;
+  db_.run("BEGIN IMMEDIATE");
+  const bool more = ingest_.block().fill_in();
+  db_.run("COMMIT");
+  return more;
 }
 
 // The log is copied into the file when it has grown. It begins anew only when nobody reads from it any more; where

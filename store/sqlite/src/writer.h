@@ -49,6 +49,7 @@ class Writer {
   template <class Work>
   std::optional<Failure> guarded(Work work);
   void sweep();
+  bool fill_in();
   void checkpoint();
   void count(const Counted& counted);
   void set_trouble(const std::string& trouble);

@@ -95,9 +95,9 @@ TEST(Kill, LosesNothingAcknowledgedAndRepeatsNothing) {
   const auto latency = store.latency({}, soon());
   ASSERT_TRUE(latency);
   std::uint64_t counted = 0, measured = 0;
-  for (const auto& point : *latency) {
+  for (const auto& point : latency->points) {
     counted += point.stats.count;
-    for (const auto bucket : point.stats.latency[0]) measured += bucket;
+    point.stats.latency[0].each([&](std::size_t, std::uint32_t count) { measured += count; });
   }
   EXPECT_EQ(counted, found.size());
   EXPECT_EQ(measured, found.size());

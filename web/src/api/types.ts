@@ -230,6 +230,7 @@ export interface TraceSummary {
   spans: number;
   errors: number;
   matched: number; // spans that match the search
+  sorted_seconds: number | null; // what it was sorted by, of its foremost such span; null: by the start
   services: {service: string; spans: number}[];
   session: string | null;
 }
@@ -313,22 +314,34 @@ export interface Operations {
   complete: boolean;
 }
 
-// GET /api/v1/latency?from_ms&to_ms[&service][&operation][&step_seconds][&limit]
-// Without a step one row an operation, most called first; with one (a multiple of 60) a row each step. `histogram` is
-// there with histogram=duration|first_chunk|last_chunk: [bucket, count] of the buckets that are not empty; bucket i is
-// below 1 µs · 2^(i/4).
+// GET /api/v1/latency?from_ms&to_ms[&service][&operation][&search][&step_seconds][&sort&order][&limit≤1000][&cursor]
+// Without a step one row an operation, in the order asked for over all of them; with one (a multiple of 60) a row each
+// step. `sort` is count, errors, error_rate, cancelled, operation, service, or {duration,first_chunk,last_chunk}_{p50,
+// p95,p99,max}. `histogram` is there with histogram=duration|first_chunk|last_chunk: [low, high, count] of the buckets
+// that are not empty, values from low seconds to below high: /spans with measure, min_seconds, max_seconds and the row's
+// from_ms and to_ms has exactly those spans.
 export interface Latency {
   step_seconds: number;
   rows: LatencyRow[];
+  total: number; // operations that fit, of all pages
+  totals: {count: number; errors: number; cancelled: number}; // of all operations that fit
+  cursor: string;
+  complete: boolean;
 }
 export interface Percentiles {
   count: number;
   p50_seconds: number | null;
   p95_seconds: number | null;
   p99_seconds: number | null;
+  min_seconds: number | null; // exact, as the largest is
+  max_seconds: number | null;
+  relative_error: number; // of the percentiles
 }
 export interface LatencyRow {
-  time_ms: number;
+  time_ms: number; // beginning of the step
+  from_ms: number; // of what it counts: the step's part within the range
+  to_ms: number; // exclusive
+  partial: boolean; // not all of the step is in the range, or over yet
   service: string;
   operation: string;
   count: number;
@@ -337,7 +350,54 @@ export interface LatencyRow {
   duration: Percentiles;
   first_chunk: Percentiles; // of calls only; count 0 when the operation streams nothing
   last_chunk: Percentiles;
-  histogram?: [number, number][];
+  histogram?: [number, number, number][];
+}
+
+// GET /api/v1/spans: spans in any order. Conditions as of /traces, which has these, too: [&operation_contains] [&calls=true]
+//     [&route&target&client&dialect&instance] [&without=route|target|client|dialect|instance|attribute:KEY]
+//     [&measure=duration|first_chunk|last_chunk|longest_pause|perceived [&min_seconds&max_seconds (exclusive)]]
+//     [&sort=start|duration|first_chunk|last_chunk|longest_pause|perceived|chunks] [&order=desc|asc]
+// Sorted by a figure, spans of which it is not known are left out. limit ≤ 200.
+export interface CallPage {
+  spans: CallSpan[];
+  total: number | null; // of all pages; null where it was not counted
+  cursor: string;
+  complete: boolean; // false with a cursor of '': the best of what could be looked at; a shorter range finds the rest
+}
+export interface CallSpan extends Span {
+  figures: Figures;
+  route: string; // '' = none
+  target: string;
+}
+export interface Figures {
+  first_chunk_seconds: number | null;
+  last_chunk_seconds: number | null;
+  longest_pause_seconds: number | null;
+  perceived_seconds: number | null;
+  chunks: number | null;
+  call_status: string | null; // null: it is no call
+}
+
+// GET /api/v1/groups?by=service|operation|route|target|client|dialect|status|kind|attribute:KEY
+//     &figure=duration|first_chunk|last_chunk|longest_pause|perceived|chunks|attribute:KEY
+//     [&sort=count|errors|p50|p95|p99|max] [&order] [&limit≤200] [&cursor], conditions as of /spans
+export interface Groups {
+  groups: Group[];
+  total_groups: number; // of all pages
+  counted: number; // spans, of all groups
+  cursor: string;
+  complete: boolean;
+}
+export interface Group {
+  value: string | null; // null: of those that have none
+  count: number;
+  errors: number;
+  measured: number; // of which the figure is known
+  p50: number | null; // seconds; of chunks and attributes the number itself
+  p95: number | null;
+  p99: number | null;
+  max: number | null;
+  query: Record<string, string> | null; // further conditions of /spans that have exactly these; add, do not replace
 }
 
 // GET /api/v1/search?q=…[&limit≤50]: ids or their ends, traceparents, addresses, networks, parts of names.

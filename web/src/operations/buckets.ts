@@ -1,4 +1,5 @@
-// The console's histograms: bucket i holds what is below 1 µs · 2^(i/4), down to the one before.
+// The console's histograms, of buckets 2 % wide, put together to what a person can tell apart: row i of the grid holds what
+// begins below 1 µs · 2^(i/4), down to the one before.
 
 export const upper = (bucket: number): number => 1e-6 * 2 ** (bucket / 4);
 export const lower = (bucket: number): number => (bucket <= 0 ? 0 : upper(bucket - 1));
@@ -13,7 +14,7 @@ export interface Grid {
 export const WIDTH = 1024;
 
 export function heatGrid(
-  rows: readonly {time_ms: number; histogram?: [number, number][]}[],
+  rows: readonly {time_ms: number; histogram?: [number, number, number][]}[],
   step_ms: number,
   from: number,
   to: number,
@@ -30,7 +31,8 @@ export function heatGrid(
   for (const row of rows) {
     const column = Math.floor((row.time_ms - first) / step_ms);
     if (column < 0 || column >= columns) continue;
-    for (const [bucket, many] of row.histogram ?? []) {
+    for (const [low, , many] of row.histogram ?? []) {
+      const bucket = low < 1e-6 ? 0 : Math.floor(4 * Math.log2(low / 1e-6)) + 1;
       if (many <= 0 || bucket < 0 || bucket >= WIDTH) continue;
       const key = column * WIDTH + bucket,
         sum = (grid.counts.get(key) ?? 0) + many;

@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "sockeye/store/batch.h"
+#include "sockeye/store/figures.h"
 #include "sockeye/store/network.h"
+#include "sockeye/store/sketch.h"
 
 namespace sockeye::store {
 
@@ -36,8 +38,18 @@ struct SpanQuery {
   bool fields = false;
   bool not_error = false;  // any status but error
   std::optional<SessionId> session;
+  std::string operation_contains;  // "" = any; ASCII letters match in either case
+  std::string route;               // "" = any; attribute sockeye.route
+  bool calls = false;              // only spans with websocket.invocation.status
+  std::string without;             // "" = any; only spans that have no such attribute, nor their resource or scope
+  // With a measure only spans of which it is known and in [least, below): the bounds of a Sketch's bucket are such.
+  std::optional<Measure> measure;
+  std::uint64_t least_measure = 0, below_measure = UINT64_MAX;
+  // By a measure, or by the start. Spans of which it is not known are left out.
+  std::optional<Measure> sort;
+  bool ascending = false;
   std::size_t limit = 20;
-  std::string cursor;  // from the answer before; "" = begin with the latest
+  std::string cursor;  // from the answer before; "" = from the beginning
 };
 
 struct TraceSummary {
@@ -46,6 +58,7 @@ struct TraceSummary {
   bool root_missing = false;
   std::uint64_t start_unix_ns = 0, end_unix_ns = 0;
   std::uint64_t spans = 0, errors = 0, matched = 0;
+  std::optional<double> sorted;  // what it was sorted by, if not by a start: seconds, or a number of chunks
   std::vector<std::pair<std::string, std::uint64_t>> services;  // and their number of spans, most first, at most 16
   std::optional<SessionId> session;
 };
@@ -62,24 +75,13 @@ struct Page {
   bool complete = true;
 };
 
+// Sorted by anything but the latest start, an answer that is not complete may have no cursor: then it is the best of
+// what was looked at, and a shorter range finds the rest.
 struct SpanPage {
   Batch spans;
+  std::optional<std::uint64_t> total;  // of all pages; none where it was not counted
   std::string cursor;
   bool complete = true;
-};
-
-// Latencies are counted in buckets of a fixed scale: bucket i holds values in [bound(i-1), bound(i)), bound(i) =
-// 1 µs · 2^(i/4); four buckets a doubling (at most 19 % wide), 1 µs … 12 days.
-inline constexpr std::size_t latency_buckets = 160;
-using LatencyHistogram = std::array<std::uint32_t, latency_buckets>;
-[[nodiscard]] std::size_t latency_bucket(double seconds);            // 0 … latency_buckets - 1
-[[nodiscard]] double latency_bound(std::size_t bucket);              // upper bound, seconds
-[[nodiscard]] double percentile(const LatencyHistogram&, double q);  // seconds, interpolated; NaN of an empty one
-
-enum class Measure : std::uint8_t {
-  duration,
-  first_chunk,  // websocket.time_to_first_chunk, seconds
-  last_chunk    // websocket.time_to_last_chunk, seconds
 };
 
 struct OperationKey {
@@ -90,19 +92,62 @@ struct OperationKey {
 struct OperationStats {
   OperationKey key;
   std::uint64_t count = 0, errors = 0, cancelled = 0;  // cancelled: websocket.invocation.status
-  std::array<LatencyHistogram, 3> latency{};           // by Measure
+  std::array<Sketch, 3> latency;                       // by Measure: duration, first_chunk, last_chunk
 };
 
 struct OperationsQuery {
-  TimeRange time;
+  TimeRange time;                  // of spans' starts, to the nanosecond
   std::string service, operation;  // "" = any
+  std::string search;              // in the operation's or the service's name; ASCII letters match in either case
   std::uint64_t step_ns = 0;       // 0: one row per operation; else one per operation and step (multiples of a minute)
-  std::size_t limit = 200;         // operations, those with most spans first
+  enum class Sort : std::uint8_t { count, errors, error_rate, cancelled, percentile, operation, service } sort{};
+  Measure sort_measure = Measure::duration;  // of `percentile`: one of the first three
+  double sort_quantile = 0.95;               // 1 is the largest
+  bool ascending = false;                    // operations that lack the figure come last either way
+  std::size_t limit = 200;                   // operations
+  std::string cursor;
 };
 
 struct OperationPoint {
   std::uint64_t time_unix_ns = 0;  // beginning of the step; the range's beginning when step_ns is 0
-  OperationStats stats;
+  OperationStats stats;            // of what lies within the range
+};
+
+struct OperationsPage {
+  std::vector<OperationPoint> points;                  // by step, then in the order asked for
+  std::uint64_t total = 0;                             // operations, of all pages
+  std::uint64_t count = 0, errors = 0, cancelled = 0;  // of all of them
+  std::string cursor;
+  bool complete = true;  // false: the deadline came first, and figures are of a part of the range
+};
+
+// Spans that fit `spans` (its order and limits are not looked at), counted by what they have in common.
+struct GroupsQuery {
+  SpanQuery spans;
+  Dimension by = Dimension::operation;
+  std::string by_key;  // of Dimension::attribute
+  // The figure: a measure, or an attribute that is a number (counted in millionths; below 0 it does not count).
+  Measure figure = Measure::duration;
+  std::string figure_key;  // not "": that attribute
+  enum class Sort : std::uint8_t { count, errors, percentile } sort{};
+  double sort_quantile = 0.95;  // 1 is the largest
+  bool ascending = false;       // groups that lack the figure come last either way
+  std::size_t limit = 50;
+  std::string cursor;
+};
+
+struct Group {
+  std::optional<std::string> value;     // none: those that have none
+  std::uint64_t count = 0, errors = 0;  // spans
+  Sketch figure;                        // of those that have it
+};
+
+struct GroupPage {
+  std::vector<Group> groups;
+  std::uint64_t total = 0;    // groups, of all pages
+  std::uint64_t counted = 0;  // spans, of all groups
+  std::string cursor;
+  bool complete = true;  // false: the deadline came first, or there were more than 50,000 groups
 };
 
 struct OperationName {

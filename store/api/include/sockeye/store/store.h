@@ -41,16 +41,17 @@ class Store {
 
   // Spans of one trace by start time, then its logs; at most `limit` spans (earliest first).
   virtual base::Result<Batch> trace(const TraceId&, std::size_t limit, Deadline) = 0;
-  // Matching spans, latest start first.
+  // Matching spans, latest start first where nothing else is asked for; of equal ones the later arrival first.
   virtual base::Result<SpanPage> spans(const SpanQuery&, Deadline) = 0;
-  // Traces with a matching span, by that span's start, latest first.
+  // Traces with a matching span, in the order of their foremost such span.
   virtual base::Result<Page<TraceSummary>> traces(const SpanQuery&, Deadline) = 0;
   virtual base::Result<std::vector<std::string>> services(Deadline) = 0;                           // sorted
   virtual base::Result<Page<OperationName>> operations(const OperationNamesQuery&, Deadline) = 0;  // by service, name
   // Between services, of spans that start within; by parent and child. The latest are counted first; there is no
   // cursor.
   virtual base::Result<Page<Dependency>> dependencies(TimeRange, Deadline) = 0;
-  virtual base::Result<std::vector<OperationPoint>> latency(const OperationsQuery&, Deadline) = 0;
+  virtual base::Result<OperationsPage> latency(const OperationsQuery&, Deadline) = 0;
+  virtual base::Result<GroupPage> groups(const GroupsQuery&, Deadline) = 0;
 
   virtual base::Result<Page<Session>> sessions(const SessionQuery&, Deadline) = 0;  // recorder left out
   virtual base::Result<std::optional<Session>> session(const SessionId&, Deadline) = 0;
