@@ -9,18 +9,21 @@ import {createServer} from 'node:http';
 import {acceptEndpoint, connectEndpoint, type Endpoint, listenRaw, open, readHead} from '../lib/endpoint.js';
 import {encode} from '../lib/frame.js';
 import type {Proxy} from '../lib/proxy.js';
-import {eventually, pause, pool} from '../lib/wait.js';
-import type {Process} from '../lib/process.js';
+import {eventually, Lateness, pause, pool} from '../lib/wait.js';
+import {freePorts, type Process} from '../lib/process.js';
 import {cleanup, listening, metrics, program, proxy} from './support.js';
 
 const mb = 1e6;
 let one: Proxy, bystander: Process;
+let hasty: number; // a port where a request head has a second
 
 before(async () => {
-  const server = await listening(program('ws_peer', 'serve', '--no-deflate'));
+  const upstream = `ws://127.0.0.1:${await listening(program('ws_peer', 'serve', '--no-deflate'))}`;
+  [hasty] = (await freePorts(1)) as [number];
   one = await proxy({
     routes: [
-      {upstream: `ws://127.0.0.1:${server}`, limits: {handshake_timeout: '1s', control_rate: 100, buffered: '1MiB'}},
+      {name: 'usual', upstream, limits: {handshake_timeout: '1m', control_rate: 100, buffered: '1MiB'}},
+      {name: 'hasty', upstream, listen: `127.0.0.1:${hasty}`, limits: {handshake_timeout: '1s'}},
     ],
     threads: 2,
   });
@@ -29,6 +32,7 @@ before(async () => {
   await bystander.saw(/^connected$/m);
 });
 
+let late: Lateness;
 let question = 0,
   resident = 0;
 async function worst(): Promise<number> {
@@ -37,13 +41,14 @@ async function worst(): Promise<number> {
 }
 beforeEach(async () => {
   await worst();
+  late = new Lateness();
   resident = one.process.rss();
 });
 // What every test here ends with: the other session was served all the while, and the proxy holds nothing more than
 // before.
 afterEach(async () => {
   const waited = await worst();
-  assert.ok(waited < 2000, `the bystander waited ${waited} ms`);
+  assert.ok(waited < 2000 + late.stop(), `the bystander waited ${waited} ms`);
   await eventually(
     'only the bystander is left',
     async () => (await metrics(one)).sum('websocket_connections_active') === 1,
@@ -57,8 +62,8 @@ afterEach(async () => {
 const anomalies = async (kind: string): Promise<number> =>
   (await metrics(one)).sum('websocket_anomalies_total', {kind});
 // Connects and swallows errors; what the other side does is what is looked at.
-async function raw(): Promise<Socket> {
-  const socket = await open({port: one.port});
+async function raw(port = one.port): Promise<Socket> {
+  const socket = await open({port});
   socket.resume();
   cleanup(() => socket.destroy());
   return socket;
@@ -74,7 +79,7 @@ describe('before the handshake', () => {
     let answers = 0;
     await Promise.all(
       Array.from({length: 300}, async () => {
-        const socket = await raw();
+        const socket = await raw(hasty);
         let got = '';
         socket.on('data', (part: Buffer) => (got += part.toString()));
         const text = 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ';
@@ -96,21 +101,16 @@ describe('before the handshake', () => {
     socket.on('data', (part: Buffer) => (got += part.toString()));
     socket.write('GET / HTTP/1.1\r\nHost: a\r\n');
     for (let n = 0; n < 5000 && socket.writable && !got; ++n)
-      if (!socket.write(line)) await Promise.race([once(socket, 'drain'), ended(socket)]);
+      if (!socket.write(line)) await Promise.race([once(socket, 'drain').catch(() => undefined), ended(socket)]);
     await ended(socket);
-    return got || 'nothing';
+    return got;
   }
   it('header floods: 431 after the limit, not after the flood', async () => {
     const count = await anomalies('header_too_large');
     await pool(
       20,
       Array.from({length: 60}, (_, i) => async () => {
-        let got = '';
-        // One that a busy machine sends for longer than a head may take is no flood: 408 is right, and it is sent again.
-        for (let begun = -Infinity; !got || (got.startsWith('HTTP/1.1 408 ') && performance.now() - begun > 900); ) {
-          begun = performance.now();
-          got = await flood(i % 2 ? `X: ${'y'.repeat(8000)}` : 'X: y\r\n');
-        }
+        const got = await flood(i % 2 ? `X: ${'y'.repeat(8000)}` : 'X: y\r\n');
         assert.match(got, /^HTTP\/1\.1 431 /);
       }),
     );
@@ -240,7 +240,12 @@ describe('in a session', () => {
     );
     for (let i = 0; i < 100; ++i) await client.write(some);
     await client.send({opcode: 0, fin: true});
-    assert.ok(await peer.until(() => peer.messages().length === 1, 30_000), `${frames} frames came`);
+    // However long it takes, as long as it goes on.
+    for (let before = -1; before !== frames && !peer.messages().length; ) {
+      before = frames;
+      await peer.until(() => peer.messages().length === 1, 10_000);
+    }
+    assert.equal(peer.messages().length, 1, `${frames} frames came`);
     assert.equal(peer.messages()[0]!.payload.length, 1_000_000);
     assert.ok(through.process.rss() - rss < 16 * mb);
     await client.shut();
