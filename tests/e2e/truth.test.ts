@@ -35,7 +35,7 @@ const ends: Record<Exclude<Kind, 'open'> | 'drained', [code: number, why: string
   refusal: [4001, 'normal', 'server'],
   violation: [1002, 'protocol_error', 'proxy'],
   reset: [1006, 'reset', 'client'],
-  silence: [1001, 'heartbeat_timeout', 'network'],
+  silence: [1001, 'heartbeat_timeout', 'proxy'],
   flood: [1009, 'limit', 'proxy'],
   idle: [1001, 'idle', 'proxy'],
   drained: [1001, 'drain', 'proxy'],
