@@ -85,6 +85,7 @@ base::Result<Settled> settle(const ConsoleCommand& command) {
   c.log = [](int level, const std::string& line) { log(level, line); };
 
   out.store.directory = command.data.empty() ? default_directory() : command.data;
+  out.store.longest_wait = 1s;  // senders give up after ten
   out.store.log = [](int level, const std::string& line) { log(level <= 3 ? 4 : level == 4 ? 3 : 2, line); };
   const auto age = config::parse_duration(command.keep_for);
   if (!age) return base::fail("--keep: " + age.error().message);

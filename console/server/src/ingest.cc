@@ -9,6 +9,7 @@
 namespace sockeye::console {
 namespace {
 
+constexpr std::chrono::milliseconds longest_wait{500};  // to be decoded
 constexpr std::size_t largest_json = 8 << 20;
 constexpr std::uint64_t busy_for_ms = 1000;           // a full queue empties at the pace of the disk
 constexpr std::uint64_t unavailable_for_ms = 30'000;  // a full disk is somebody's work
@@ -35,14 +36,41 @@ void Ingest::take(intake::Signal signal, intake::Format format, std::string enco
     std::function<void(Taken)> done;
   };
   outstanding_.begin();
+  if (!queue_up()) {
+    done({Verdict::busy, {}, "requests wait too long to be decoded", busy_for_ms});
+    return outstanding_.end();
+  }
   auto job = std::make_shared<Job>(
       Job{std::move(encoding), std::move(body), [this, done = std::move(done)](const Taken& taken) {
             done(taken);
             outstanding_.end();
           }});
-  const bool queued = workers_.run(
-      [this, signal, format, job] { work(signal, format, job->encoding, std::move(job->body), std::move(job->done)); });
-  if (!queued) job->done({Verdict::busy, {}, "too many requests wait to be decoded", busy_for_ms});
+  const bool queued = workers_.run([this, signal, format, job] {
+    // Those that came in one burst all found a short queue.
+    if (begun() > longest_wait) return job->done({Verdict::busy, {}, "more comes than can be decoded", busy_for_ms});
+    work(signal, format, job->encoding, std::move(job->body), std::move(job->done));
+  });
+  if (queued) return;
+  {
+    const std::lock_guard lock(waiting_mutex_);
+    waiting_.pop_back();
+  }
+  job->done({Verdict::busy, {}, "too many requests wait to be decoded", busy_for_ms});
+}
+
+bool Ingest::queue_up() {
+  const auto now = std::chrono::steady_clock::now();
+  const std::lock_guard lock(waiting_mutex_);
+  if (!waiting_.empty() && now - waiting_.front() > longest_wait) return false;
+  waiting_.push_back(now);
+  return true;
+}
+
+std::chrono::steady_clock::duration Ingest::begun() {
+  const std::lock_guard lock(waiting_mutex_);
+  const auto since = waiting_.front();
+  waiting_.pop_front();
+  return std::chrono::steady_clock::now() - since;
 }
 
 void Ingest::work(intake::Signal signal, intake::Format format, const std::string& encoding, std::string body,

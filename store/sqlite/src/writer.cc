@@ -9,11 +9,14 @@
 namespace sockeye::sqlite {
 namespace {
 
-// One transaction takes at most so much: what waits behind it waits some 100 ms.
+// One transaction takes at most so much, and no longer than a fraction of a second where that can be foreseen: the rest
+// waits behind it.
 constexpr std::size_t most_group_spans = 32'768;
-constexpr std::size_t most_group_bytes = 32U << 20U;
+constexpr std::size_t most_group_bytes = 32U << 20U, least_group_bytes = 1U << 20U;
+constexpr double group_seconds = 0.3;
+constexpr std::size_t telling_bytes = 256U << 10U;  // of a group: smaller ones tell what a commit costs, not a byte
 constexpr std::chrono::milliseconds sweep_budget{20};
-constexpr std::chrono::milliseconds patience_with_readers{2000};
+constexpr std::chrono::milliseconds patience_with_readers{300};
 
 std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -83,6 +86,9 @@ void Writer::write(store::Batch&& batch, store::Done done) {
       answer = {store::Refusal::broken, "the store is closing", 0};
     } else if (queued_bytes_ != 0 && queued_bytes_ + bytes > options_.queue_bytes) {
       answer = {store::Refusal::busy, "the store's queue is full: try again in a moment", 0};
+    } else if (options_.longest_wait.count() > 0 && queued_bytes_ > group_bytes_ &&
+               (!batch.spans.empty() || !batch.logs.empty()) && wait_for(bytes) > options_.longest_wait) {
+      answer = {store::Refusal::busy, "more comes than can be written: try again in a moment", 0};
     } else {
       queued_bytes_ += bytes;
       queue_.push_back({std::move(batch), std::move(done), bytes, {}});
@@ -100,21 +106,26 @@ Writer::Group Writer::take() {
   std::unique_lock lock(mutex_);
   if (!more_to_sweep_) wake_.wait_until(lock, next_sweep_, [&] { return closing_ || !queue_.empty(); });
   std::size_t spans = 0, bytes = 0;
+  const auto foreseen = static_cast<std::size_t>(group_seconds / seconds_a_byte_);
+  const std::size_t most_bytes = std::clamp(foreseen, least_group_bytes, most_group_bytes);
   while (!queue_.empty()) {
     const Pending& next = queue_.front();
-    if (!out.empty() && (spans + next.batch.spans.size() > most_group_spans || bytes + next.bytes > most_group_bytes))
-      break;
+    if (!out.empty() && (spans + next.batch.spans.size() > most_group_spans || bytes + next.bytes > most_bytes)) break;
     spans += next.batch.spans.size();
     bytes += next.bytes;
     out.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
+  group_bytes_ = bytes;
+  group_begun_ = Clock::now();
   return out;
 }
 
 void Writer::run() {
   while (true) {
     Group group = take();
+    const auto begun = group_begun_;
+    const std::size_t bytes = group_bytes_;
     if (!group.empty()) {
       commit(group);
     } else {
@@ -122,7 +133,25 @@ void Writer::run() {
       if (closing_) return;
     }
     sweep();
+    took(bytes, Clock::now() - begun);
   }
+}
+
+void Writer::took(std::size_t bytes, Clock::duration time) {
+  if (bytes < telling_bytes) return;
+  const double now = std::chrono::duration<double>(time).count() / static_cast<double>(bytes);
+  const std::lock_guard lock(mutex_);
+  seconds_a_byte_ += (now - seconds_a_byte_) * 0.3;
+}
+
+Writer::Clock::duration Writer::wait_for(std::size_t bytes) const {
+  const auto seconds = [](double s) {
+    return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s));
+  };
+  const auto behind = seconds(seconds_a_byte_ * static_cast<double>(queued_bytes_ - group_bytes_ + bytes));
+  if (group_bytes_ == 0) return behind;
+  // The group at hand takes as long as it should, or longer than that already.
+  return behind + std::max(seconds(seconds_a_byte_ * static_cast<double>(group_bytes_)), Clock::now() - group_begun_);
 }
 
 template <class Work>
@@ -177,6 +206,7 @@ void Writer::commit(Group& group) {
   {
     const std::lock_guard lock(mutex_);
     queued_bytes_ -= bytes;
+    group_bytes_ = 0;
     if (failure) stats_.refused_batches += group.size();
     if (!failure) stats_.written_spans += static_cast<std::uint64_t>(counted.spans);
     stats_.duplicate_spans += failure ? 0 : counted.duplicates;

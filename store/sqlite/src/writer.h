@@ -1,6 +1,9 @@
 // The one thread that writes. Batches queue up while a transaction is on its way to the disk; the next takes all of
 // them together (one fsync for many batches), and only after COMMIT is each acknowledged. Between transactions it keeps
 // the write-ahead log short and lets retention work, a few milliseconds at a time.
+//
+// How long what is queued will take is known from what the last groups took, all that is done between them included. A
+// batch that would wait too long is refused at once: its sender tries again, and does not run into its own timeout.
 #pragma once
 
 #include <condition_variable>
@@ -42,8 +45,13 @@ class Writer {
   };
   using Group = std::vector<Pending>;
 
+  using Clock = std::chrono::steady_clock;
+
   void run();
   Group take();  // waits for a batch, or until something else is due
+  void took(std::size_t bytes, Clock::duration time);
+  // Under mutex_: until a batch of so many bytes that came now would be on the disk.
+  [[nodiscard]] Clock::duration wait_for(std::size_t bytes) const;
   void commit(Group& group);
   // Runs `work`; a failure is undone, noted and returned.
   template <class Work>
@@ -70,7 +78,10 @@ class Writer {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Pending> queue_;
-  std::size_t queued_bytes_ = 0;
+  std::size_t queued_bytes_ = 0;  // those of the group at hand among them
+  std::size_t group_bytes_ = 0;   // of that group; 0: none is
+  Clock::time_point group_begun_;
+  double seconds_a_byte_ = 1.0 / (64U << 20U);  // until it is known: a fast disk's
   bool closing_ = false;
   store::StoreStats stats_;
   std::thread thread_;  // last: it uses all of the above

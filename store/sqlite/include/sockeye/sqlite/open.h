@@ -19,6 +19,9 @@ struct Options {
   std::chrono::seconds keep_for{std::chrono::hours(24 * 7)};  // retention by age, since arrival; 0: for ever
   std::uint64_t keep_bytes = 10ULL << 30U;                    // retention by size on disk; 0: no limit
   std::size_t queue_bytes = 64U << 20U;  // batches accepted and not written yet; over it: Refusal::busy
+  // How long a batch of spans or logs may have to wait for its commit, going by the last ones: over it, Refusal::busy.
+  // 0: as long as the queue is. What proxies report is little, and not refused by it.
+  std::chrono::milliseconds longest_wait{0};
   std::function<void(int level, const std::string&)> log{};  // syslog(3)'s levels; from the store's own thread
 };
 
