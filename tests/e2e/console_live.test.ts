@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import {once} from 'node:events';
 import {it} from 'node:test';
 import type {WebSocket} from 'ws';
-import {eventually, withDeadline} from '../lib/wait.js';
+import {eventually, pause, withDeadline} from '../lib/wait.js';
 import {type Console, console_, type Json} from './console.js';
 import {backend, connected, program, proxy, roundTrip, shut} from './support.js';
 
@@ -138,9 +138,14 @@ it('sessions of two proxies: opened, counted, looked at, ended', async () => {
   assert.equal(broken.initiator, 'client');
   const kept = await one.api(`/sessions/${broken.id}`);
   assert.equal(kept.session.end_reason, 'reset');
+  // A code of the application's own has something to tell, too.
+  assert.deepEqual((await sessionsOf(one, 'abnormal=true')).map((each) => each.abnormal_why).sort(), [
+    '4321 application error',
+    'reset',
+  ]);
   assert.deepEqual(
-    (await sessionsOf(one, 'abnormal=true')).map((each) => each.id),
-    [broken.id],
+    (await sessionsOf(one, 'state=open')).map((each) => [each.abnormal, each.abnormal_why, each.last_heard]),
+    Array.from({length: 4}, () => [false, '', false]),
   );
   const closes = await eventually(
     'both are in the figures',
@@ -152,10 +157,10 @@ it('sessions of two proxies: opened, counted, looked at, ended', async () => {
     100,
   );
   assert.deepEqual(
-    closes.map((each: Json) => [each.route, each.end_reason, each.code]).sort(),
+    closes.map((each: Json) => [each.route, each.end_reason, each.code, each.abnormal_why]).sort(),
     [
-      ['route-left', 'normal', 4321],
-      ['route-left', 'reset', 1006],
+      ['route-left', 'normal', 4321, '4321 application error'],
+      ['route-left', 'reset', 1006, 'reset'],
     ].sort(),
   );
   await page.end();
@@ -267,6 +272,187 @@ it('the sessions of a proxy that was killed are not shown as live, nor as ended'
   await end;
   await page.saw('fleet', (fleet) => fleet.proxies.length === 1 && !fleet.proxies[0].connected);
   const row = await session(one, 'route=doomed', (each) => !each.live, 'not live');
-  assert.deepEqual([row.state, row.end_reason, row.ended_ms], ['open', null, null]);
+  assert.deepEqual([row.state, row.end_reason, row.ended_ms, row.last_heard], ['open', null, null, true]);
+  const {unheard, proxies} = await page.saw('fleet', (fleet) => fleet.unheard);
+  assert.deepEqual([unheard.sessions, unheard.of, proxies[0].state], [1, 1, 'unheard']);
+  // It is as it was then, and stays so.
+  assert.deepEqual([row.heard_ms, unheard.since_ms], [proxies[0].heard_ms, proxies[0].heard_ms]);
+  const later = await page.saw('sessions', (list) => list.now_ms > unheard.since_ms + 2000, 10_000);
+  assert.equal(later.sessions[0].heard_ms, row.heard_ms);
+  // A console that is started anew knows no more, and says so.
+  await one.kill();
+  await one.start();
+  const again = await Looking.at(one);
+  again.ask({fleet: true});
+  const known = await again.saw('fleet', (fleet) => fleet.unheard, 10_000);
+  assert.deepEqual([known.unheard.sessions, known.unheard.of, known.proxies[0].state], [1, 1, 'unheard']);
+  assert.equal((await session(one, 'route=doomed', () => true, 'known')).last_heard, true);
+  await again.end();
+});
+
+it('a proxy that hangs is unheard, and goes on where it stopped', async () => {
+  const one = await console_(),
+    server = await backend();
+  const between = await proxy({
+    config: reporting(one, 'frozen'),
+    routes: [{name: 'frozen', upstream: `ws://127.0.0.1:${server.port}`}],
+  });
+  const socket = await connected(`ws://127.0.0.1:${between.port}/`);
+  const page = await Looking.at(one);
+  page.ask({fleet: true, sessions: {limit: 10}});
+  await page.saw('sessions', (list) => list.total === 1 && list.sessions[0].live);
+  between.process.signal('SIGSTOP');
+  try {
+    const {unheard} = await page.saw('fleet', (fleet) => fleet.unheard, 20_000);
+    assert.deepEqual([unheard.sessions, unheard.of], [1, 1]);
+    const row = await session(one, 'route=frozen', (each) => each.last_heard, 'last heard');
+    assert.deepEqual([row.state, row.live, row.heard_ms], ['open', false, unheard.since_ms]);
+  } finally {
+    between.process.signal('SIGCONT');
+  }
+  await page.saw('fleet', (fleet) => !fleet.unheard && fleet.proxies[0].state === 'connected', 10_000);
+  await page.saw('sessions', (list) => list.sessions[0].live && !list.sessions[0].last_heard);
+  assert.equal(String(await roundTrip(socket, 'still')), 'still');
+  const {coverage} = await eventually(
+    'the gap is told',
+    async () => {
+      const answer = await one.api(`/fleet?from_ms=${Date.now() - 600_000}&to_ms=${Date.now() + 60_000}`);
+      return answer.coverage.length > 0 ? answer : undefined;
+    },
+    10_000,
+    100,
+  );
+  assert.deepEqual([coverage[0].what, coverage[0].missing_seconds > 4], ['proxy', true]);
+  await page.end();
+});
+
+it('a proxy that is told to stop has drained, and nothing is lost', async () => {
+  const one = await console_(),
+    server = await backend();
+  const between = await proxy({
+    config: reporting(one, 'leaving', {drain: {timeout: '1s'}}),
+    routes: [{name: 'leaving', upstream: `ws://127.0.0.1:${server.port}`}],
+  });
+  const socket = await connected(`ws://127.0.0.1:${between.port}/`);
+  const page = await Looking.at(one);
+  page.ask({fleet: true});
+  await session(one, 'route=leaving', (each) => each.live, 'live');
+  const end = withDeadline(30_000, 'end of the connection', () => once(socket, 'close'));
+  between.process.signal('SIGTERM');
+  await end;
+  const {proxies, unheard} = await page.saw('fleet', (fleet) => fleet.proxies[0]?.state === 'drained', 20_000);
+  assert.deepEqual([proxies[0].sessions, unheard], [0, null]);
+  const row = await session(one, 'route=leaving', (each) => each.state === 'ended', 'ended', 10_000);
+  assert.deepEqual([row.end_reason, row.initiator, row.abnormal], ['drain', 'proxy', false]);
+  assert.deepEqual(await sessionsOf(one, 'abnormal=true'), []);
+  await page.end();
+});
+
+it('what was counted while the console was away is made good, and said to be', async () => {
+  const one = await console_(),
+    server = await backend();
+  const between = await proxy({
+    config: reporting(one, 'counting'),
+    routes: [{name: 'counting', upstream: `ws://127.0.0.1:${server.port}`}],
+  });
+  const socket = await connected(`ws://127.0.0.1:${between.port}/`);
+  const from = Date.now() - 600_000;
+  const fleet = async (): Promise<Json> =>
+    one.api(`/fleet?from_ms=${from}&to_ms=${Date.now() + 60_000}&step_seconds=10`);
+  const sum = (answer: Json, what: (point: Json) => number): number =>
+    answer.points.reduce((all: number, point: Json) => all + what(point), 0);
+  for (let i = 0; i < 10; ++i) await roundTrip(socket, 'before');
+  await eventually('they are counted', async () => sum(await fleet(), (each) => each.messages[0]) === 10, 30_000, 200);
+  await one.kill();
+  for (let i = 0; i < 25; ++i) await roundTrip(socket, 'during');
+  await shut(await connected(`ws://127.0.0.1:${between.port}/`));
+  await pause(2000); // an outage: shorter ones are none
+  await one.start();
+  await eventually(
+    'the proxy is back',
+    async () => (await one.api('/status')).proxies.some((each: Json) => each.connected),
+    40_000,
+    100,
+  );
+  for (let i = 0; i < 5; ++i) await roundTrip(socket, 'after');
+  const answer = await eventually(
+    'all of it is counted',
+    async () => {
+      const now = await fleet();
+      return sum(now, (each) => each.messages[0]) >= 40 ? now : undefined;
+    },
+    30_000,
+    200,
+  );
+  assert.deepEqual(
+    [sum(answer, (each) => each.messages[0]), sum(answer, (each) => each.opened), sum(answer, (each) => each.ended)],
+    [40, 2, 1],
+  );
+  assert.ok(
+    answer.coverage.some((each: Json) => each.what === 'console' && each.missing_seconds > 0),
+    JSON.stringify(answer.coverage),
+  );
+});
+
+it('a page that vanishes is no session of the fleet, and none of its incidents', async () => {
+  const one = await console_();
+  const socket = await connected(`${one.url.replace('http', 'ws')}/api/v1/live`, {headers: {origin: one.url}}, [
+    'sockeye-page.v1',
+  ]);
+  socket.send(JSON.stringify({fleet: true}));
+  await withDeadline(5000, 'the fleet', () => once(socket, 'message'));
+  socket.terminate();
+  await eventually(
+    'its connection is observed',
+    async () =>
+      (await one.api('/traces?service=sockeye-console&operation=websocket.connection')).traces.length === 1 ||
+      undefined,
+    10_000,
+    100,
+  );
+  assert.deepEqual(await sessionsOf(one, 'limit=100'), []);
+  const {closes} = await one.api(`/closes?from_ms=${Date.now() - 600_000}&to_ms=${Date.now() + 60_000}`);
+  assert.deepEqual(closes, []);
+});
+
+it('the live list is filtered by duration and attributes, the list of the past sorted by any figure', async () => {
+  const one = await console_(),
+    server = await backend();
+  const between = await proxy({
+    config: reporting(one, 'filtered', {export: {console: {endpoint: one.url}, otlp: {endpoint: one.otlp}}}),
+    routes: [{name: 'filtered', upstream: `ws://127.0.0.1:${server.port}`}],
+  });
+  const sockets = await Promise.all(
+    [0, 1, 2].map((i) =>
+      connected(`ws://127.0.0.1:${between.port}/room/${i}`, {headers: {'user-agent': `agent ${i}`}}),
+    ),
+  );
+  const page = await Looking.at(one);
+  page.ask({sessions: {attribute: ['user_agent.original:agent 1'], limit: 10}});
+  const found = await page.saw('sessions', (list) => list.matched === 1, 15_000);
+  assert.deepEqual([found.sessions[0].target, found.total, found.complete], ['/room/1', 3, true]);
+  page.ask({sessions: {min_duration_seconds: 3600, limit: 10}});
+  await page.saw('sessions', (list) => list.matched === 0 && list.total === 3);
+  for (const [i, socket] of sockets.entries()) for (let n = 0; n < ((i * 2) % 3) + 1; ++n) await roundTrip(socket, 'x');
+  for (const socket of sockets) await shut(socket);
+  const rows = await eventually(
+    'they ended',
+    async () => {
+      const list = await sessionsOf(one, 'state=ended&sort=messages&order=asc');
+      return list.length === 3 ? list : undefined;
+    },
+    10_000,
+    100,
+  );
+  assert.deepEqual(
+    rows.map((each: Json) => [each.target, each.messages[0]]),
+    [
+      ['/room/0', 1],
+      ['/room/2', 2],
+      ['/room/1', 3],
+    ],
+  );
+  const {sessions, total} = await one.api('/sessions?sort=messages&limit=1&attribute=user_agent.original:agent%202');
+  assert.deepEqual([sessions.map((each: Json) => each.target), total], [['/room/2'], 1]);
   await page.end();
 });

@@ -55,8 +55,6 @@ class Sink final : public model::SpanSink {
     out.trace_state = batch.keep(span.trace_state);
     out.status_message = batch.keep(span.status_message);
     out.attributes = attributes(batch, span.attributes);
-    for (const auto& [key, value] : span.attributes)
-      if (key == "websocket.session.id") out.session = base::parse_session_id(std::get<std::string>(value));
     std::vector<store::Event> events;
     for (const auto& event : span.events)
       events.push_back({event.time_unix_ns, batch.keep(event.name), attributes(batch, event.attributes)});
@@ -101,7 +99,7 @@ struct Shared {
     environment.random = base::Random(seed);
     environment.spans = &sink;
     options.route = "console";
-    options.vantage = "sdk";
+    options.vantage = "console";  // by which a store knows that it is no session of the fleet
     options.heartbeat.client = options.heartbeat.upstream = false;  // Beast pings by itself
     options.conformance = observer::Conformance::forward;
   }

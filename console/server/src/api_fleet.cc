@@ -4,6 +4,7 @@
 
 #include "api.h"
 #include "clock.h"
+#include "coverage.h"
 #include "write.h"
 
 namespace sockeye::console {
@@ -25,21 +26,49 @@ void pair(base::Json& json, std::string_view key, const Number (&values)[2]) {
 }
 
 void write_point(base::Json& json, const store::FleetPoint& p) {
+  const bool seen = p.covered_ms > 0;  // what is measured is not known of a time nobody saw
+  const auto measured = [&](std::string_view key, std::uint64_t value) {
+    json.key(key);
+    if (seen)
+      json.number(value);
+    else
+      json.null();
+  };
   json.open('{');
   time_ms(json, "time_ms", p.time_unix_ns);
-  json.key("instance").text(p.instance).key("route").text(p.route).key("active").number(p.active);
+  json.key("instance").text(p.instance).key("route").text(p.route);
+  measured("active", p.active);
   json.key("opened").number(p.opened).key("ended").number(p.ended).key("reconnects").number(p.reconnects);
   json.key("refused").number(p.refused);
   pair(json, "messages", p.messages);
   pair(json, "bytes", p.bytes);
-  json.key("misses").number(p.misses).key("stuck").number(p.stuck).key("buffered_sessions").number(p.buffered_sessions);
-  json.key("buffered_bytes").number(p.buffered_bytes).key("invocations_open").number(p.invocations_open);
+  json.key("misses").number(p.misses);
+  measured("stuck", p.stuck);
+  measured("buffered_sessions", p.buffered_sessions);
+  measured("buffered_bytes", p.buffered_bytes);
+  measured("invocations_open", p.invocations_open);
   pair(json, "rtt_p50_seconds", p.rtt_p50_seconds);
   pair(json, "rtt_p99_seconds", p.rtt_p99_seconds);
-  json.key("active_min").number(p.active_min).key("active_max").number(p.active_max);
-  json.key("stuck_max").number(p.stuck_max).key("buffered_bytes_max").number(p.buffered_bytes_max);
+  measured("active_min", p.active_min);
+  measured("active_max", p.active_max);
+  measured("stuck_max", p.stuck_max);
+  measured("buffered_bytes_max", p.buffered_bytes_max);
   pair(json, "rtt_max_seconds", p.rtt_max_seconds);
   seconds(json, "covered_seconds", static_cast<double>(p.covered_ms) / 1e3);
+  json.close('}');
+}
+
+void write_gap(base::Json& json, const Gap& gap) {
+  const bool console = gap.who == store::Presence::Who::console;
+  json.open('{');
+  time_ms(json, "from_ms", gap.from_unix_ns);
+  time_ms(json, "to_ms", gap.to_unix_ns);
+  json.key("what").text(console ? "console" : "proxy").key("instance");
+  if (console)
+    json.null();
+  else
+    json.text(gap.instance);
+  seconds(json, "missing_seconds", static_cast<double>(gap.to_unix_ns - gap.from_unix_ns) / 1e9);
   json.close('}');
 }
 
@@ -96,7 +125,7 @@ Response ask_status(Api& api, std::string_view, Parameters& with) {
       json.text(address);
   }
   json.close('}');
-  write_proxies(json, api.fleet.proxies());
+  write_proxies(json, api.fleet.proxies(unix_now_ns()));
   json.close('}');
   return json_response(json.take());
 }
@@ -110,13 +139,16 @@ Response ask_fleet(Api& api, std::string_view, Parameters& with) {
   if (auto no = refused(with)) return *std::move(no);
   const auto points = api.store.fleet(query, api.deadline());
   if (!points) return store_failed(points.error());
+  auto presences = api.store.presences({}, api.deadline());  // a gap is between two of them
+  if (!presences) return store_failed(presences.error());
   std::set<std::string> routes;
   std::map<std::string, std::pair<std::string, std::string>> instances;
   for (const auto& point : *points) {
     routes.insert(point.route);
     instances.try_emplace(point.instance);
   }
-  for (const auto& proxy : api.fleet.proxies())
+  const auto now = unix_now_ns();
+  for (const auto& proxy : api.fleet.proxies(now))
     instances[proxy.hello.instance] = {proxy.hello.service, proxy.hello.host};
   base::Json json;
   json.open('{').key("step_seconds").number(query.step_ns / second_ns).key("routes").open('[');
@@ -128,6 +160,10 @@ Response ask_fleet(Api& api, std::string_view, Parameters& with) {
   }
   json.close(']').key("points").open('[');
   for (const auto& point : *points) write_point(json, point);
+  json.close(']').key("coverage").open('[');
+  for (auto& each : api.fleet.presences(now)) presences->push_back(std::move(each));
+  for (const auto& gap : gaps(*std::move(presences), query.time, now, Fleet::patience_ns))
+    if (query.instance.empty() || gap.instance.empty() || gap.instance == query.instance) write_gap(json, gap);
   json.close(']').close('}');
   return json_response(json.take());
 }
@@ -144,7 +180,8 @@ Response ask_closes(Api& api, std::string_view, Parameters& with) {
     json.open('{');
     time_ms(json, "time_ms", each.time_unix_ns);
     json.key("route").text(each.route).key("end_reason").text(each.end_reason).key("initiator").text(each.initiator);
-    json.key("code").number(std::uint64_t{each.code}).key("count").number(each.count).close('}');
+    json.key("code").number(std::uint64_t{each.code}).key("count").number(each.count);
+    json.key("abnormal").boolean(!each.abnormal.empty()).key("abnormal_why").text(each.abnormal).close('}');
   }
   json.close(']').close('}');
   return json_response(json.take());

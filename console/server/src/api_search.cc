@@ -4,6 +4,7 @@
 #include <set>
 
 #include "api.h"
+#include "clock.h"
 #include "read_ids.h"
 #include "sockeye/base/text.h"
 #include "write.h"
@@ -160,7 +161,7 @@ std::vector<Item> proxy_items(Api& api, const store::Lookup& found, const std::s
     };
     return std::search(name.begin(), name.end(), text.begin(), text.end(), same) != name.end();
   };
-  for (const auto& proxy : api.fleet.proxies()) {
+  for (const auto& proxy : api.fleet.proxies(unix_now_ns())) {
     const auto& hello = proxy.hello;
     const auto known = std::find_if(out.begin(), out.end(), [&](const Item& i) { return i.id == hello.instance; });
     if (known == out.end() && !holds(hello.host) && !holds(hello.service) && !holds(hello.instance) &&

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "api.h"
 #include "clock.h"
@@ -12,46 +11,6 @@ namespace {
 
 constexpr std::size_t most_traces = 50, most_invocations = 200, spans_looked_at = 2000;
 constexpr std::uint64_t asked_watch_ns = 10'000'000'000;
-
-bool matches(const store::SessionQuery& query, const store::Session& s) {
-  const auto equal = [](const std::string& asked, const std::string& has) { return asked.empty() || asked == has; };
-  const auto has = [&](const std::string& text) { return text.find(query.text) != std::string::npos; };
-  const std::uint64_t until = s.ended_unix_ns.value_or(s.seen_unix_ns);
-  const std::uint64_t duration = until > s.opened_unix_ns ? until - s.opened_unix_ns : 0;
-  return duration >= query.min_duration_ns && duration <= query.max_duration_ns &&
-         (query.text.empty() || has(s.target) || has(s.host) || has(s.subprotocol) || has(s.close_reason)) &&
-         equal(query.route, s.route) && equal(query.instance, s.instance) && equal(query.dialect, s.dialect) &&
-         equal(query.end_reason, s.end_reason) && store::ClientFilter(query.client).fits(s.client) &&
-         equal(query.target, s.target) && equal(query.host, s.host) && store::opened_and_ended_within(s, query) &&
-         (!query.reconnects || s.reconnect_of) && (!query.abnormal || is_abnormal(s)) &&
-         (!query.close_code || *query.close_code == s.close_code) &&
-         (query.state == store::SessionQuery::State::any ||
-          (query.state == store::SessionQuery::State::ended) == s.ended_unix_ns.has_value());
-}
-
-// Attributes are of spans: the sessions of matching spans, latest first.
-base::Result<store::Page<store::Session>> by_attributes(Api& api, const store::SessionQuery& query,
-                                                        std::vector<std::pair<std::string, std::string>> attributes) {
-  store::Page<store::Session> out;
-  store::SpanQuery spans;
-  spans.time = query.time;
-  spans.attributes = std::move(attributes);
-  spans.limit = 500;
-  spans.cursor = query.cursor;
-  const auto deadline = api.deadline();
-  auto page = api.store.spans(spans, deadline);
-  if (!page) return tl::unexpected(page.error());
-  std::set<store::SessionId> seen;
-  for (const auto& span : page->spans.spans) {
-    if (!span.session || !seen.insert(*span.session).second) continue;
-    auto session = api.store.session(*span.session, deadline);
-    if (!session) return tl::unexpected(session.error());
-    if (*session && matches(query, **session)) out.items.push_back(**std::move(session));
-  }
-  out.cursor = page->cursor;
-  out.complete = page->complete;
-  return out;
-}
 
 Response not_found() { return error_response(404, "no session of that id is known (any more)"); }
 
@@ -160,8 +119,9 @@ Response ask_sessions(Api& api, std::string_view, Parameters& with) {
   using State = store::SessionQuery::State;
   constexpr std::array states = {State::any, State::open, State::ended};
   query.state = states[with.word("state", {"any", "open", "ended"}).value_or(0)];
-  query.sort = with.word("sort", {"opened", "ended"}).value_or(0) == 1 ? store::SessionQuery::Sort::ended
-                                                                       : store::SessionQuery::Sort::opened;
+  query.sort = static_cast<store::SessionQuery::Sort>(
+      with.word("sort", {"opened", "ended", "duration", "messages", "bytes", "misses"}).value_or(0));
+  query.ascending = with.word("order", {"desc", "asc"}).value_or(0) == 1;
   query.route = with.text("route");
   query.instance = with.text("instance");
   query.target = with.text("target");
@@ -183,10 +143,9 @@ Response ask_sessions(Api& api, std::string_view, Parameters& with) {
     query.close_code = static_cast<std::uint16_t>(code);
   query.limit = with.integer("limit", 50, 1, 500);
   query.cursor = with.text("cursor");
-  auto attributes = attribute_filters(with);
+  query.attributes = attribute_filters(with);
   if (auto no = refused(with)) return *std::move(no);
-  const auto page =
-      attributes.empty() ? api.store.sessions(query, api.deadline()) : by_attributes(api, query, std::move(attributes));
+  const auto page = api.store.sessions(query, api.deadline());
   if (!page) return store_failed(page.error());
   const auto now = unix_now_ns();
   base::Json json;
@@ -198,7 +157,12 @@ Response ask_sessions(Api& api, std::string_view, Parameters& with) {
     else
       write_session(json, session, std::nullopt);
   }
-  json.close(']').key("cursor").text(page->cursor).key("complete").boolean(page->complete).close('}');
+  json.close(']').key("total");
+  if (page->total)
+    json.number(*page->total);
+  else
+    json.null();
+  json.key("cursor").text(page->cursor).key("complete").boolean(page->complete).close('}');
   return json_response(json.take());
 }
 

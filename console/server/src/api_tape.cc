@@ -217,7 +217,7 @@ class Tape {
     session.end_reason = reason;
     session.close_code = code;
     const bool drain = reason == "drain";
-    const bool abnormal = !drain && is_abnormal(session);
+    const bool abnormal = !drain && !store::abnormal(session).empty();
     auto out = entry(step,
                      drain      ? "drain"
                      : abnormal ? "death"

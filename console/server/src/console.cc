@@ -47,6 +47,7 @@ class Running final : public Console {
         decoding_(std::min(4U, cores()), bodies_waiting),
         questions_(questions_at_once, questions_waiting),
         ingest_(store, decoding_, options_.largest_unpacked),
+        fleet_(options_.version),
         live_(fleet_, store,
               [this](int level, const std::string& line) {
                 if (options_.log) options_.log(level, line);

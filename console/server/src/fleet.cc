@@ -4,17 +4,14 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <tuple>
 
 namespace sockeye::console {
 namespace {
 
 constexpr std::uint64_t second = 1'000'000'000;
-constexpr std::uint64_t interval_ns = 10 * second;
 constexpr std::uint64_t rewrite_ns = 60 * second;  // how old a live session's row in the store may be
 constexpr std::uint64_t quiet_ns =
-    2'500'000'000;                                // a session not reported for longer does nothing: reports say changes
-constexpr std::uint64_t held_up_ns = 5 * second;  // bytes wait for a moment in every healthy session
+    2'500'000'000;  // a session not reported for longer does nothing: reports say changes
 constexpr std::size_t most_abnormal = 15, most_normal = 5;
 constexpr std::size_t most_watched = 16;         // of one proxy: live::Ask's limit
 constexpr std::size_t most_unwritten = 200'000;  // ended sessions kept while the store refuses
@@ -28,20 +25,7 @@ double per_second(std::uint64_t now, std::uint64_t before, std::uint64_t ns) {
   return now > before && ns > 0 ? static_cast<double>(now - before) * 1e9 / static_cast<double>(ns) : 0;
 }
 
-bool contains(std::string_view text, std::string_view part) {
-  const auto same = [](char a, char b) {
-    return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
-  };
-  return std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
-}
-
 }  // namespace
-
-bool is_abnormal(const store::Session& session) {
-  return session.ended_unix_ns &&
-         (session.misses > 0 ||
-          (session.end_reason != "normal" && session.end_reason != "idle" && session.end_reason != "drain"));
-}
 
 std::size_t Fleet::Hash::operator()(const base::SessionId& id) const {
   std::uint64_t tail = 0;  // a UUIDv7's random half
@@ -57,6 +41,8 @@ base::Result<void> Fleet::apply(Link link, live::Report&& report, std::uint64_t 
   const auto found = links_.find(link);
   if (found == links_.end()) return base::fail("the first report must say hello");
   Proxy& proxy = *found->second;
+  const std::uint64_t before = proxy.report_ns;
+  hear(proxy, now_ns);
   for (auto& opened : report.opened) {
     auto& slot = sessions_[opened.id];
     if (!slot) {
@@ -73,10 +59,10 @@ base::Result<void> Fleet::apply(Link link, live::Report&& report, std::uint64_t 
     slot->told = proxy.generation;
     slot->dirty = true;
   }
-  const std::uint64_t before = proxy.report_ns;
   for (auto& changed : report.changed) change(proxy, std::move(changed), before, now_ns);
-  for (auto& ended : report.ended) end(proxy, std::move(ended), now_ns);
-  for (auto& summary : report.summaries) summarise(proxy, std::move(summary), report.time_unix_ns);
+  for (auto& ended : report.ended) end(proxy, std::move(ended), before, now_ns);
+  for (auto& summary : report.summaries) summarise(proxy, std::move(summary), report.time_unix_ns, now_ns);
+  proxy.summarised = proxy.summarised || !proxy.routes.empty();
   for (auto& detail : report.details) {
     const auto watched = watched_.find(detail.id);
     if (watched == watched_.end()) continue;
@@ -87,17 +73,15 @@ base::Result<void> Fleet::apply(Link link, live::Report&& report, std::uint64_t 
     proxy.telling = false;
     for (auto at = sessions_.begin(); at != sessions_.end();) {
       const auto here = at++;
-      if (here->second->proxy == &proxy && here->second->told != proxy.generation)
-        forget(here, here->second->changed_ns);
+      if (here->second->proxy == &proxy && here->second->told != proxy.generation) forget(here, "lost", "network");
     }
   }
-  proxy.report_ns = now_ns;
   return {};
 }
 
 base::Result<Fleet::Proxy*> Fleet::greet(Link link, const live::Hello& hello, std::uint64_t now_ns) {
   if (hello.instance.empty()) return base::fail("hello names no instance");
-  if (const auto had = links_.find(link); had != links_.end() && had->second->now.hello.instance != hello.instance)
+  if (const auto had = links_.find(link); had != links_.end() && had->second->hello.instance != hello.instance)
     return base::fail("a connection is one proxy's: hello names another instance than before");
   auto& slot = proxies_[hello.instance];
   if (!slot) {
@@ -107,27 +91,36 @@ base::Result<Fleet::Proxy*> Fleet::greet(Link link, const live::Hello& hello, st
     }
     slot = std::make_unique<Proxy>();
   }
+  for (auto& [id, session] : sessions_)
+    if (session->proxy == slot.get() && session->told == slot->generation) session->heard_ns = slot->report_ns;
   if (slot->link != 0) links_.erase(slot->link);  // the connection before is dead, we have just not been told yet
-  slot->now.hello = hello;
-  slot->now.connected = true;
-  slot->now.since_unix_ns = now_ns;
+  slot->hello = hello;
+  slot->since_ns = now_ns;
   slot->link = link;
-  slot->report_ns = now_ns;
   slot->telling = true;
+  slot->drained = false;
   ++slot->generation;
   slot->asked.clear();
   links_[link] = slot.get();
   return slot.get();
 }
 
-void Fleet::lost(Link link, std::uint64_t now_ns) {
+void Fleet::lost(Link link, std::uint64_t now_ns, bool goodbye) {
   const std::lock_guard lock(mutex_);
   const auto found = links_.find(link);
   if (found == links_.end()) return;
-  found->second->link = 0;
-  found->second->now.connected = false;
-  found->second->now.since_unix_ns = now_ns;
+  Proxy& proxy = *found->second;
+  proxy.link = 0;
   links_.erase(found);
+  if (!goodbye) return unhear(proxy, store::Presence::End::away);
+  unhear(proxy, store::Presence::End::stopped);
+  proxy.drained = true;
+  proxy.since_ns = now_ns;
+  // It told how its sessions ended, but for those it had no time for.
+  for (auto at = sessions_.begin(); at != sessions_.end();) {
+    const auto here = at++;
+    if (here->second->proxy == &proxy) forget(here, "drain", "proxy");
+  }
 }
 
 void Fleet::change(Proxy& proxy, live::Changed&& changed, std::uint64_t before_ns, std::uint64_t now_ns) {
@@ -152,11 +145,11 @@ void Fleet::change(Proxy& proxy, live::Changed&& changed, std::uint64_t before_n
     session.buffered_ns = now_ns;
 }
 
-void Fleet::end(Proxy& proxy, live::Ended&& ended, std::uint64_t now_ns) {
+void Fleet::end(Proxy& proxy, live::Ended&& ended, std::uint64_t before_ns, std::uint64_t now_ns) {
   const auto found = sessions_.find(ended.last.id);
   if (found == sessions_.end() || found->second->proxy != &proxy) return;
-  change(proxy, std::move(ended.last), proxy.report_ns, now_ns);
-  store::Session row = facts(*found->second, now_ns);
+  change(proxy, std::move(ended.last), before_ns, now_ns);
+  store::Session row = facts(*found->second);
   row.ended_unix_ns = ended.ended_unix_ns;
   row.close_code = ended.code;
   row.end_reason = std::move(ended.why);
@@ -174,19 +167,19 @@ void Fleet::end(Proxy& proxy, live::Ended&& ended, std::uint64_t now_ns) {
   if (unwritten_.size() < most_unwritten) unwritten_.push_back(std::move(row));
 }
 
-void Fleet::forget(Sessions::iterator at, std::uint64_t ended_ns) {
-  store::Session row = facts(*at->second, ended_ns);
-  row.ended_unix_ns = ended_ns;
+void Fleet::forget(Sessions::iterator at, const char* why, const char* initiator) {
+  store::Session row = facts(*at->second);
+  row.ended_unix_ns = row.seen_unix_ns;
   row.close_code = 1006;
-  row.end_reason = "lost";
-  row.initiator = "network";
+  row.end_reason = why;
+  row.initiator = initiator;
   sessions_.erase(at);
   remember(row);
   if (unwritten_.size() < most_unwritten) unwritten_.push_back(std::move(row));
 }
 
 void Fleet::remember(const store::Session& session) {
-  auto& list = is_abnormal(session) ? abnormal_ : normal_;
+  auto& list = store::abnormal(session).empty() ? normal_ : abnormal_;
   // Told again by a proxy that does not know whether it was heard; or known as lost until now.
   for (auto* each : {&abnormal_, &normal_})
     std::erase_if(*each, [&](const store::Session& old) { return old.id == session.id; });
@@ -195,37 +188,12 @@ void Fleet::remember(const store::Session& session) {
   if (list.size() > (&list == &abnormal_ ? most_abnormal : most_normal)) list.pop_back();
 }
 
-void Fleet::summarise(Proxy& proxy, live::Summary&& summary, std::uint64_t report_ns) {
-  const auto known = proxy.routes.find(summary.route);
-  if (known == proxy.routes.end()) {
-    if (proxy.routes.size() >= 1000) return;
-    Route route;
-    // A proxy that began before this console: its counters until now are not of this interval.
-    const bool young = report_ns < proxy.now.hello.started_unix_ns + interval_ns;
-    if (!young) route.written = summary;
-    route.last = summary;
-    route.last_ns = report_ns;
-    proxy.routes.emplace(summary.route, std::move(route));
-    return;
-  }
-  Route& route = known->second;
-  const std::uint64_t elapsed = report_ns > route.last_ns ? report_ns - route.last_ns : 0;
-  for (std::size_t i = 0; i < 2; ++i) {
-    route.messages_per_second[i] = per_second(summary.messages_total[i], route.last.messages_total[i], elapsed);
-    route.bytes_per_second[i] = per_second(summary.bytes_total[i], route.last.bytes_total[i], elapsed);
-  }
-  route.opened_per_second = per_second(summary.accepted_total, route.last.accepted_total, elapsed);
-  route.ended_per_second = per_second(summary.closed_total, route.last.closed_total, elapsed);
-  route.last = std::move(summary);
-  route.last_ns = report_ns;
-}
-
-store::Session Fleet::facts(const Live& session, std::uint64_t now_ns) const {
+store::Session Fleet::facts(const Live& session) const {
   store::Session out;
   const auto& f = session.facts;
   out.id = f.id;
-  out.instance = session.proxy->now.hello.instance;
-  out.service = session.proxy->now.hello.service;
+  out.instance = session.proxy->hello.instance;
+  out.service = session.proxy->hello.service;
   out.route = f.route;
   out.dialect = session.dialect;
   out.client = f.client;
@@ -234,7 +202,7 @@ store::Session Fleet::facts(const Live& session, std::uint64_t now_ns) const {
   out.subprotocol = f.subprotocol;
   out.trace_id = f.trace_id;
   out.opened_unix_ns = f.opened_unix_ns;
-  out.seen_unix_ns = session.proxy->now.connected ? now_ns : session.changed_ns;
+  out.seen_unix_ns = heard_ns(session);
   out.reconnect_of = f.reconnect_of;
   for (std::size_t i = 0; i < 2; ++i) {
     out.messages[i] = session.now.messages[i];
@@ -265,20 +233,21 @@ LiveFigures Fleet::figures(const Live& session, std::uint64_t now_ns) const {
 
 store::Batch Fleet::collect(std::uint64_t now_ns) {
   const std::lock_guard lock(mutex_);
+  wake(now_ns);
   store::Batch batch;
   for (auto at = sessions_.begin(); at != sessions_.end();) {
     const auto here = at++;
     Live& session = *here->second;
-    if (!session.proxy->now.connected && now_ns > session.proxy->now.since_unix_ns + patience_ns) {
-      forget(here, session.changed_ns);
+    if (state(*session.proxy, now_ns) == State::lost) {
+      forget(here, "lost", "network");
       continue;
     }
     const bool stale = session.changed_ns > session.stored_ns && now_ns > session.stored_ns + rewrite_ns;
     // Also of a proxy that is gone before its news were written: somebody will look for these.
-    if (session.dirty || (stale && session.proxy->now.connected)) {
+    if (session.dirty || (stale && heard(session, now_ns))) {
       session.dirty = false;
       session.stored_ns = now_ns;
-      batch.sessions.push_back(facts(session, now_ns));
+      batch.sessions.push_back(facts(session));
     }
   }
   for (auto& ended : unwritten_) {
@@ -291,33 +260,49 @@ store::Batch Fleet::collect(std::uint64_t now_ns) {
     if (interval_ != 0) fleet_points(batch, number * interval_ns);
     interval_ = number;
   }
-  std::erase_if(proxies_, [&](const auto& each) {
-    const Proxy& proxy = *each.second;
-    return !proxy.now.connected && now_ns > proxy.now.since_unix_ns + 2 * patience_ns;  // none of its sessions is left
-  });
+  give_up(now_ns);
+  batch.presences = std::move(ended_presences_);
+  ended_presences_.clear();
+  if (!batch.empty() || now_ns > console_written_ns_ + interval_ns || console_.end != store::Presence::End::none) {
+    batch.presences.push_back(console_);
+    console_written_ns_ = now_ns;
+  }
   return batch;
 }
 
-void Fleet::give_back(const std::vector<base::SessionId>& ids) {
+Fleet::Receipt Fleet::receipt(const store::Batch& batch) {
+  Receipt out{{}, batch.totals, batch.presences};
+  for (const auto& session : batch.sessions) out.sessions.push_back(session.id);
+  return out;
+}
+
+void Fleet::give_back(const Receipt& receipt) {
   const std::lock_guard lock(mutex_);
-  for (const auto& id : ids) {
+  for (const auto& id : receipt.sessions) {
     if (const auto found = sessions_.find(id); found != sessions_.end()) found->second->dirty = true;
     const auto ended = handed_.find(id);
     if (ended == handed_.end()) continue;
     if (unwritten_.size() < most_unwritten) unwritten_.push_back(std::move(ended->second));
     handed_.erase(ended);
   }
+  for (const auto& each : receipt.totals)
+    if (auto* route = find(each)) route->figures.refused(each);
+  for (const auto& each : receipt.presences)
+    if (each.who == store::Presence::Who::proxy && ended_presences_.size() < most_unwritten)
+      ended_presences_.push_back(each);
 }
 
-void Fleet::stored(const std::vector<base::SessionId>& ids) {
+void Fleet::stored(const Receipt& receipt) {
   const std::lock_guard lock(mutex_);
-  for (const auto& id : ids) handed_.erase(id);
+  for (const auto& id : receipt.sessions) handed_.erase(id);
+  for (const auto& each : receipt.totals)
+    if (auto* route = find(each)) route->figures.stored(each);
 }
 
 void Fleet::points(store::Batch& batch, std::uint64_t now_ns) {
   constexpr float unknown = std::numeric_limits<float>::quiet_NaN();
   for (auto& [id, session] : sessions_) {
-    if (!session->proxy->now.connected) continue;
+    if (!heard(*session, now_ns)) continue;
     const std::uint64_t age = now_ns > session->facts.opened_unix_ns ? now_ns - session->facts.opened_unix_ns : 0;
     if (now_ns < session->point_ns + point_every(age)) continue;
     const bool changed = session->changed_ns > session->point_ns;
@@ -337,71 +322,6 @@ void Fleet::points(store::Batch& batch, std::uint64_t now_ns) {
     session->point_ns = now_ns;
     batch.points.push_back(point);
   }
-}
-
-void Fleet::fleet_points(store::Batch& batch, std::uint64_t end_ns) {
-  const auto since = [](std::uint64_t now, std::uint64_t before) { return now > before ? now - before : 0; };
-  const auto rtt = [](const std::optional<std::uint64_t>& ns) {
-    return ns ? static_cast<float>(static_cast<double>(*ns) / 1e9) : std::numeric_limits<float>::quiet_NaN();
-  };
-  for (auto& [instance, proxy] : proxies_) {
-    if (!proxy->now.connected) continue;
-    for (auto& [name, route] : proxy->routes) {
-      store::FleetPoint point;
-      const auto& now = route.last;
-      const auto& before = route.written;
-      point.time_unix_ns = end_ns - interval_ns;
-      point.instance = instance;
-      point.route = name;
-      point.active = now.active;
-      point.opened = since(now.accepted_total, before.accepted_total);
-      point.ended = since(now.closed_total, before.closed_total);
-      point.reconnects = since(now.reconnects_total, before.reconnects_total);
-      point.refused = since(now.rejected_total, before.rejected_total);
-      point.misses = since(now.missed_total, before.missed_total);
-      point.stuck = now.stuck;
-      point.buffered_sessions = now.buffered_sessions;
-      point.buffered_bytes = now.buffered_bytes;
-      point.invocations_open = now.invocations_open;
-      for (std::size_t i = 0; i < 2; ++i) {
-        point.messages[i] = since(now.messages_total[i], before.messages_total[i]);
-        point.bytes[i] = since(now.bytes_total[i], before.bytes_total[i]);
-        point.rtt_p50_seconds[i] = rtt(now.rtt_p50_ns[i]);
-        point.rtt_p99_seconds[i] = rtt(now.rtt_p99_ns[i]);
-      }
-      route.written = now;
-      batch.fleet.push_back(std::move(point));
-    }
-  }
-}
-
-std::vector<ProxyNow> Fleet::proxies() const {
-  const std::lock_guard lock(mutex_);
-  std::vector<ProxyNow> out;
-  for (const auto& [instance, proxy] : proxies_) {
-    out.push_back(proxy->now);
-    for (const auto& [name, route] : proxy->routes) out.back().sessions += route.last.active;
-  }
-  std::sort(out.begin(), out.end(), [](const ProxyNow& a, const ProxyNow& b) {
-    return std::tie(a.hello.service, a.hello.host, a.hello.instance) <
-           std::tie(b.hello.service, b.hello.host, b.hello.instance);
-  });
-  return out;
-}
-
-std::vector<RouteNow> Fleet::routes() const {
-  const std::lock_guard lock(mutex_);
-  std::vector<RouteNow> out;
-  for (const auto& [instance, proxy] : proxies_) {
-    if (!proxy->now.connected) continue;
-    for (const auto& [name, route] : proxy->routes)
-      out.push_back({instance, route.last, route.messages_per_second, route.bytes_per_second, route.opened_per_second,
-                     route.ended_per_second});
-  }
-  std::sort(out.begin(), out.end(), [](const RouteNow& a, const RouteNow& b) {
-    return std::tie(a.summary.route, a.instance) < std::tie(b.summary.route, b.instance);
-  });
-  return out;
 }
 
 std::vector<SessionNow> Fleet::ended_lately() const {
@@ -424,79 +344,20 @@ std::optional<SessionNow> Fleet::session(const base::SessionId& id, std::uint64_
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return std::nullopt;
-  const Live& session = *found->second;
-  SessionNow out{facts(session, now_ns), std::nullopt};
-  if (session.proxy->now.connected) out.live = figures(session, now_ns);
+  return look(*found->second, now_ns);
+}
+
+SessionNow Fleet::look(const Live& session, std::uint64_t now_ns) const {
+  SessionNow out{facts(session), std::nullopt};
+  if (heard(session, now_ns)) out.live = figures(session, now_ns);
   return out;
 }
 
 std::optional<LiveFigures> Fleet::figures(const base::SessionId& id, std::uint64_t now_ns) const {
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(id);
-  if (found == sessions_.end() || !found->second->proxy->now.connected) return std::nullopt;
+  if (found == sessions_.end() || !heard(*found->second, now_ns)) return std::nullopt;
   return figures(*found->second, now_ns);
-}
-
-Window Fleet::window(const Subscription::Sessions& ask, std::uint64_t now_ns) const {
-  using Sort = Subscription::Sessions::Sort;
-  const std::lock_guard lock(mutex_);
-  struct Entry {
-    double rank;
-    const Live* session;
-  };
-  std::vector<Entry> list;
-  const auto rank = [&](const Live& s) -> double {
-    const auto& n = s.now;
-    switch (ask.sort) {
-      case Sort::opened:
-        return static_cast<double>(s.facts.opened_unix_ns);
-      case Sort::messages:
-        return static_cast<double>(n.messages[0] + n.messages[1]);
-      case Sort::bytes:
-        return static_cast<double>(n.bytes[0] + n.bytes[1]);
-      case Sort::rtt:
-        return static_cast<double>(std::max(n.rtt_ns[0].value_or(0), n.rtt_ns[1].value_or(0)));
-      case Sort::misses:
-        return static_cast<double>(n.missed_total);
-      case Sort::buffered:
-        return static_cast<double>(n.buffered_bytes[0] + n.buffered_bytes[1]);
-      case Sort::silence:
-        return -static_cast<double>(
-            std::max({n.last_message_unix_ns[0], n.last_message_unix_ns[1], s.facts.opened_unix_ns}));
-    }
-    return 0;
-  };
-  const store::ClientFilter client(ask.client);
-  for (const auto& [id, session] : sessions_) {
-    const auto& f = session->facts;
-    const auto& n = session->now;
-    if (!ask.route.empty() && f.route != ask.route) continue;
-    if (!ask.instance.empty() && session->proxy->now.hello.instance != ask.instance) continue;
-    if (!ask.dialect.empty() && session->dialect != ask.dialect) continue;
-    if (!client.fits(f.client)) continue;
-    if (!ask.text.empty() && !contains(f.target, ask.text) && !contains(f.host, ask.text) &&
-        !contains(f.subprotocol, ask.text))
-      continue;
-    const bool held_up = session->buffered_ns != 0 && now_ns >= session->buffered_ns + held_up_ns;
-    if (ask.trouble && n.misses[0] + n.misses[1] == 0 && !held_up) continue;
-    list.push_back({rank(*session), session.get()});
-  }
-  Window out;
-  out.total = sessions_.size();
-  out.matched = list.size();
-  const auto before = [&](const Entry& a, const Entry& b) {
-    if (a.rank != b.rank) return ask.ascending ? a.rank < b.rank : a.rank > b.rank;
-    return a.session->facts.id < b.session->facts.id;
-  };
-  const std::size_t begin = std::min(ask.offset, list.size());
-  const std::size_t end = std::min(begin + ask.limit, list.size());
-  std::partial_sort(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(end), list.end(), before);
-  for (std::size_t i = begin; i < end; ++i) {
-    const Live& session = *list[i].session;
-    out.sessions.push_back({facts(session, now_ns), std::nullopt});
-    if (session.proxy->now.connected) out.sessions.back().live = figures(session, now_ns);
-  }
-  return out;
 }
 
 void Fleet::watch(const base::SessionId& id, std::uint64_t until_ns) {

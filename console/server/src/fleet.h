@@ -2,20 +2,26 @@
 // Sans-I/O: reports and time come in as arguments. Thread-safe; one lock, held for a report or a page's window at a
 // time.
 //
-// A proxy tells everything anew after it connected. Sessions it no longer tells of, and those of a proxy that stays
-// away for `patience`, are "lost": their end was not seen.
+// A proxy reports once a second. When nothing has come for `silence`, or its connection broke, it is unheard, and so
+// are its sessions: they are as it said last, and nothing of them goes on. When it is back it tells everything anew;
+// sessions it no longer tells of, and those of a proxy that stays away for `patience`, are "lost": their end was not
+// seen. One that said goodbye (Close 1000) was drained. Times when this process itself did not run (it was stopped, or
+// the machine stood still) are not held against proxies.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "figures.h"
 #include "read_json.h"
 #include "sockeye/live/messages.h"
 #include "sockeye/store/store.h"
@@ -35,15 +41,22 @@ struct LiveFigures {
 };
 
 struct SessionNow {
-  store::Session facts;
-  std::optional<LiveFigures> live;  // none: no connected proxy reports it
+  store::Session facts;             // seen_unix_ns: when its proxy was heard at last
+  std::optional<LiveFigures> live;  // none: its proxy is not heard
 };
 
 struct ProxyNow {
   live::Hello hello;
-  bool connected = false;
-  std::uint64_t since_unix_ns = 0;
-  std::uint64_t sessions = 0;
+  enum class State : std::uint8_t { connected, unheard, drained, lost } state = State::connected;
+  std::uint64_t since_unix_ns = 0;  // in this state
+  std::uint64_t heard_unix_ns = 0;
+  std::uint64_t sessions = 0;  // open ones, as it said last; 0 once it is drained or lost
+};
+
+// Sessions that are open as far as is known, but whose proxies are not heard.
+struct Unheard {
+  std::uint64_t sessions = 0, of = 0;  // of all
+  std::uint64_t since_unix_ns = 0;     // the earliest
 };
 
 struct RouteNow {
@@ -62,25 +75,47 @@ class Fleet {
  public:
   using Link = std::uint64_t;  // one connection of a proxy; 0 is none
   static constexpr std::uint64_t patience_ns = 300'000'000'000;
-  static constexpr std::size_t most_sessions = 1'000'000;  // over all proxies; more are not kept
-  static constexpr std::size_t most_proxies = 1'000;       // known at a time
+  static constexpr std::uint64_t silence_ns = 4'500'000'000;  // looked at once a second: known within 5 s
+  static constexpr std::size_t most_sessions = 1'000'000;     // over all proxies; more are not kept
+  static constexpr std::size_t most_proxies = 1'000;          // known at a time
+
+  explicit Fleet(std::string version = "");
+  // What the store knows of times before this process, the sessions that it has as open among it; before the first
+  // report, if at all. Proxies have `patience` from now on to be heard.
+  void resume(std::vector<store::Presence>, std::vector<store::RouteTotals>, const std::vector<store::Session>& open,
+              std::uint64_t now_unix_ns);
 
   // A report of the connection `link`; the first must say Hello. An error ends the connection.
   [[nodiscard]] base::Result<void> apply(Link link, live::Report&& report, std::uint64_t now_unix_ns);
-  void lost(Link link, std::uint64_t now_unix_ns);
+  // The connection is gone; with a goodbye (Close 1000), its proxy has stopped.
+  void lost(Link link, std::uint64_t now_unix_ns, bool goodbye = false);
+  // Once a second: how long this process did not run is known by it.
+  void tick(std::uint64_t now_unix_ns);
+  void stopping(std::uint64_t now_unix_ns);  // the next collect() is the last
 
   // What has to be written: sessions opened, ended or long unwritten, points due, fleet figures of every full interval.
   [[nodiscard]] store::Batch collect(std::uint64_t now_unix_ns);
-  // What became of a batch's sessions: they are in the store, or they are given again by the next collect().
-  void stored(const std::vector<base::SessionId>& sessions);
-  void give_back(const std::vector<base::SessionId>& sessions);
+  // What has to be known of a batch to answer for it: it is in the store, or given again by the next collect().
+  struct Receipt {
+    std::vector<base::SessionId> sessions;
+    std::vector<store::RouteTotals> totals;
+    std::vector<store::Presence> presences;
+  };
+  [[nodiscard]] static Receipt receipt(const store::Batch&);
+  void stored(const Receipt&);
+  void give_back(const Receipt&);
 
-  [[nodiscard]] std::vector<ProxyNow> proxies() const;
-  [[nodiscard]] std::vector<RouteNow> routes() const;
+  [[nodiscard]] std::vector<ProxyNow> proxies(std::uint64_t now_unix_ns) const;
+  [[nodiscard]] std::vector<RouteNow> routes(std::uint64_t now_unix_ns) const;
+  [[nodiscard]] std::optional<Unheard> unheard(std::uint64_t now_unix_ns) const;  // none: all are heard
+  // Stretches that may not be in the store yet.
+  [[nodiscard]] std::vector<store::Presence> presences(std::uint64_t now_unix_ns) const;
   [[nodiscard]] std::vector<SessionNow> ended_lately() const;  // newest first: up to 15 abnormal ones, 5 others
   [[nodiscard]] std::optional<SessionNow> session(const base::SessionId&, std::uint64_t now_unix_ns) const;
   [[nodiscard]] bool knows(const base::SessionId&) const;
-  [[nodiscard]] Window window(const Subscription::Sessions&, std::uint64_t now_unix_ns) const;
+  // With attributes, which sessions have them is for the caller to say: `only` these.
+  [[nodiscard]] Window window(const Subscription::Sessions&, std::uint64_t now_unix_ns,
+                              const std::set<base::SessionId>* only = nullptr) const;
   // Live figures laid over what the store knows.
   [[nodiscard]] std::optional<LiveFigures> figures(const base::SessionId&, std::uint64_t now_unix_ns) const;
 
@@ -98,6 +133,7 @@ class Fleet {
     std::string dialect;
     Proxy* proxy = nullptr;
     std::uint64_t told = 0;         // generation of the proxy's last telling
+    std::uint64_t heard_ns = 0;     // of an earlier one: when the proxy was heard at last
     std::uint64_t changed_ns = 0;   // when `now` came
     std::uint64_t stored_ns = 0;    // 0: not yet
     std::uint64_t buffered_ns = 0;  // since when bytes wait; 0: none
@@ -107,16 +143,26 @@ class Fleet {
     bool moving = false;  // the last point showed traffic
   };
   struct Route {
-    live::Summary last, written;
-    std::uint64_t last_ns = 0;
+    Route(const RouteFigures::Counts& totals, std::uint64_t at_ns) : figures(totals, at_ns) {}
+    RouteFigures figures;
+    live::Summary last;
+    std::uint64_t last_ns = 0, heard_ns = 0;  // of the proxy's clock, and of ours
     std::array<double, 2> messages_per_second{}, bytes_per_second{};
     double opened_per_second = 0, ended_per_second = 0;
   };
   struct Proxy {
-    ProxyNow now;
+    live::Hello hello;
     Link link = 0;
-    std::uint64_t generation = 0, report_ns = 0;
-    bool telling = true;  // not all told yet: what comes was done at some time before, not since the last report
+    std::uint64_t generation = 0;
+    std::uint64_t since_ns = 0;   // connected, or drained
+    std::uint64_t report_ns = 0;  // when it was heard at last
+    bool drained = false;
+    bool summarised = false;  // it has told of its routes
+    bool telling = true;      // not all told yet: what comes was done at some time before, not since the last report
+    std::optional<store::Presence> presence;  // the stretch that goes on …
+    std::optional<store::Presence> before;    // … and the one before
+    std::uint64_t kept = 0;                   // open sessions that the store had of it
+    std::uint64_t covered_ns = 0;             // of the current interval, by stretches that are over
     std::unordered_map<std::string, Route> routes;
     std::vector<base::SessionId> asked;
   };
@@ -130,16 +176,29 @@ class Fleet {
   };
   using Sessions = std::unordered_map<base::SessionId, std::unique_ptr<Live>, Hash>;
 
+  using State = ProxyNow::State;
+  [[nodiscard]] bool heard(const Proxy& proxy, std::uint64_t now_ns) const;
+  [[nodiscard]] bool heard(const Live& session, std::uint64_t now_ns) const;
+  [[nodiscard]] static std::uint64_t heard_ns(const Live& session);
+  [[nodiscard]] State state(const Proxy& proxy, std::uint64_t now_ns) const;
   base::Result<Proxy*> greet(Link link, const live::Hello& hello, std::uint64_t now_ns);
+  void hear(Proxy& proxy, std::uint64_t now_ns);
+  void unhear(Proxy& proxy, store::Presence::End end);
+  void wake(std::uint64_t now_ns);
+  void give_up(std::uint64_t now_ns);
+  Proxy& known_before(const std::string& instance);
+  [[nodiscard]] Route* find(const store::RouteTotals& totals);
   void change(Proxy& proxy, live::Changed&& changed, std::uint64_t report_ns, std::uint64_t now_ns);
-  void end(Proxy& proxy, live::Ended&& ended, std::uint64_t now_ns);
-  void forget(Sessions::iterator at, std::uint64_t ended_ns);  // lost
-  void summarise(Proxy& proxy, live::Summary&& summary, std::uint64_t report_ns);
+  void end(Proxy& proxy, live::Ended&& ended, std::uint64_t before_ns, std::uint64_t now_ns);
+  void forget(Sessions::iterator at, const char* why, const char* initiator);  // its end was not told
+  void summarise(Proxy& proxy, live::Summary&& summary, std::uint64_t report_ns, std::uint64_t now_ns);
+  [[nodiscard]] Route route_of(const Proxy& proxy, const live::Summary& first, std::uint64_t now_ns);
   void remember(const store::Session& session);
-  [[nodiscard]] store::Session facts(const Live& session, std::uint64_t now_ns) const;
+  [[nodiscard]] store::Session facts(const Live& session) const;
+  [[nodiscard]] SessionNow look(const Live& session, std::uint64_t now_ns) const;
   [[nodiscard]] LiveFigures figures(const Live& session, std::uint64_t now_ns) const;
   void points(store::Batch& batch, std::uint64_t now_ns);
-  void fleet_points(store::Batch& batch, std::uint64_t now_ns);
+  void fleet_points(store::Batch& batch, std::uint64_t end_ns);
 
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::unique_ptr<Proxy>> proxies_;  // by instance
@@ -150,8 +209,11 @@ class Fleet {
   std::deque<store::Session> abnormal_, normal_;
   std::unordered_map<base::SessionId, Watched, Hash> watched_;
   std::uint64_t interval_ = 0;  // number of the last written one
+  store::Presence console_;     // this process
+  std::uint64_t tick_ns_ = 0, resumed_ns_ = 0, console_written_ns_ = 0;
+  std::uint64_t known_since_ns_ = UINT64_MAX;  // since when a console has been there to be told
+  std::map<std::pair<std::string, std::string>, store::RouteTotals> totals_;  // by instance and route, not here now
+  std::vector<store::Presence> ended_presences_;                              // for the store
 };
-
-[[nodiscard]] bool is_abnormal(const store::Session& session);
 
 }  // namespace sockeye::console

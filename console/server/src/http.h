@@ -54,6 +54,7 @@ class Conversation {
   virtual ~Conversation() = default;  // the connection is gone
   virtual void opened(std::shared_ptr<Channel>) = 0;
   virtual void message(std::string_view text, bool binary) = 0;
+  virtual void closed(std::uint16_t /*code*/) {}  // the peer sent a Close; before the connection is gone
 };
 struct Accepted {
   std::unique_ptr<Conversation> conversation;

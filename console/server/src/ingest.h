@@ -38,7 +38,7 @@ class Ingest {
   void settle() { outstanding_.wait(); }
 
  private:
-  [[nodiscard]] bool queue_up();  // false: it would wait too long
+  [[nodiscard]] bool queue_up();                // false: it would wait too long
   std::chrono::steady_clock::duration begun();  // how long it waited
   void work(intake::Signal, intake::Format, const std::string& encoding, std::string body,
             std::function<void(Taken)> done);

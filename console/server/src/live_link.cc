@@ -5,8 +5,10 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <type_traits>
 #include <unordered_map>
 
+#include "attribute_sets.h"
 #include "clock.h"
 #include "outstanding.h"
 #include "sockeye/base/json.h"
@@ -19,30 +21,39 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t slow_page = 2 << 20;         // bytes it has not read yet: skip until it has
 constexpr std::uint64_t watch_ns = 5'000'000'000;  // a page's interest is renewed each second
-constexpr auto sweep_every = 60s;
+constexpr std::uint16_t normal_closure = 1000, going_away = 1001;
 
 std::string fleet_json(const Fleet& fleet, std::uint64_t now) {
   base::Json json;
   json.open('{').key("type").text("fleet");
   time_ms(json, "now_ms", now);
-  write_proxies(json, fleet.proxies());
+  write_proxies(json, fleet.proxies(now));
+  json.key("unheard");
+  if (const auto unheard = fleet.unheard(now)) {
+    json.open('{').key("sessions").number(unheard->sessions).key("of").number(unheard->of);
+    time_ms(json, "since_ms", unheard->since_unix_ns);
+    json.close('}');
+  } else {
+    json.null();
+  }
   json.key("routes").open('[');
-  for (const auto& route : fleet.routes()) write_route(json, route);
+  for (const auto& route : fleet.routes(now)) write_route(json, route);
   json.close(']').key("ended").open('[');
   for (const auto& session : fleet.ended_lately()) write_session(json, session.facts, std::nullopt);
   json.close(']').close('}');
   return json.take();
 }
 
-std::string sessions_json(const Fleet& fleet, const Subscription::Sessions& ask, std::uint64_t now) {
-  const auto window = fleet.window(ask, now);
+std::string sessions_json(const Fleet& fleet, const Subscription::Sessions& ask, std::uint64_t now,
+                          const AttributeSets::Found* only) {
+  const auto window = fleet.window(ask, now, only == nullptr ? nullptr : &only->ids);
   base::Json json;
   json.open('{').key("type").text("sessions");
   time_ms(json, "now_ms", now);
   json.key("total").number(std::uint64_t{window.total}).key("matched").number(std::uint64_t{window.matched});
   json.key("sessions").open('[');
   for (const auto& session : window.sessions) write_session(json, session.facts, session.live);
-  json.close(']').close('}');
+  json.close(']').key("complete").boolean(only == nullptr || only->complete).close('}');
   return json.take();
 }
 
@@ -61,34 +72,44 @@ struct Page {
 }  // namespace
 
 struct LiveLink::State {
-  State(Fleet& f, store::Store& s, Log l) : fleet(f), store(s), log(std::move(l)) {}
+  State(Fleet& f, store::Store& s, Log l) : fleet(f), store(s), log(std::move(l)), attributes(s) {}
 
   Fleet& fleet;
   store::Store& store;
   const Log log;
+  AttributeSets attributes;
   std::mutex mutex;  // of what follows
   std::condition_variable wake;
   bool stopping = false;
   std::uint64_t next_key = 1;
   std::unordered_map<Fleet::Link, std::shared_ptr<Channel>> proxies;
   std::unordered_map<std::uint64_t, Page> pages;
-  std::uint64_t started_ns = unix_now_ns();
   Outstanding writes;
   std::thread thread;
 
   void push(Page& page, std::uint64_t now);
+  void push_sessions(Page& page, const Subscription::Sessions& ask, std::uint64_t now);
   void push_session(Page& page, const base::SessionId& id, std::uint64_t now);
   void ask(std::uint64_t now);
   void store_due(std::uint64_t now);
-  void sweep(std::uint64_t now);
+  void resume(std::uint64_t now);
   void run();
 };
 
 void LiveLink::State::push(Page& page, std::uint64_t now) {
   if (!page.channel || page.channel->queued() > slow_page) return;
   if (page.wants.fleet) page.channel->send(fleet_json(fleet, now), false);
-  if (page.wants.sessions) page.channel->send(sessions_json(fleet, *page.wants.sessions, now), false);
+  if (page.wants.sessions) push_sessions(page, *page.wants.sessions, now);
   if (page.wants.session) push_session(page, *page.wants.session, now);
+}
+
+void LiveLink::State::push_sessions(Page& page, const Subscription::Sessions& ask, std::uint64_t now) {
+  std::shared_ptr<const AttributeSets::Found> only;
+  if (!ask.attributes.empty()) {
+    only = attributes.find(ask.attributes);
+    if (!only) return;  // being looked for
+  }
+  page.channel->send(sessions_json(fleet, ask, now, only.get()), false);
 }
 
 void LiveLink::State::push_session(Page& page, const base::SessionId& id, std::uint64_t now) {
@@ -117,64 +138,61 @@ void LiveLink::State::ask(std::uint64_t now) {
 void LiveLink::State::store_due(std::uint64_t now) {
   auto batch = fleet.collect(now);
   if (batch.empty()) return;
-  std::vector<base::SessionId> ids;
-  for (const auto& session : batch.sessions) ids.push_back(session.id);
   writes.begin();
-  store.write(std::move(batch), [this, ids = std::move(ids)](const store::Written& written) {
+  auto receipt = Fleet::receipt(batch);
+  store.write(std::move(batch), [this, receipt = std::move(receipt)](const store::Written& written) {
     if (written.refusal == store::Refusal::none)
-      fleet.stored(ids);
+      fleet.stored(receipt);
     else
-      fleet.give_back(ids);
+      fleet.give_back(receipt);
     writes.end();
   });
 }
 
-// Sessions the store has as open, of proxies that are not here: nobody will tell how they ended.
-void LiveLink::State::sweep(std::uint64_t now) {
-  if (now < started_ns + Fleet::patience_ns) return;
+// What was so when the console was last there: proxies are expected back, their open sessions with them.
+void LiveLink::State::resume(std::uint64_t now) {
+  const auto deadline = [] { return std::chrono::steady_clock::now() + 30s; };
+  std::string trouble;
+  const auto list = [&](auto answer) {
+    if (!answer) trouble = answer.error().message;
+    return answer ? *std::move(answer) : std::decay_t<decltype(*answer)>();
+  };
   store::SessionQuery query;
   query.state = store::SessionQuery::State::open;
-  query.limit = 500;
-  store::Batch batch;
+  query.limit = 10'000;
+  std::vector<store::Session> open;
   do {
-    const auto page = store.sessions(query, std::chrono::steady_clock::now() + 10s);
-    if (!page) return;
-    for (const auto& session : page->items) {
-      if (fleet.knows(session.id) || session.instance.empty() || now < session.seen_unix_ns + Fleet::patience_ns)
-        continue;
-      auto& row = batch.sessions.emplace_back(session);
-      row.ended_unix_ns = session.seen_unix_ns;
-      row.close_code = 1006;
-      row.end_reason = "lost";
-      row.initiator = "network";
-    }
-    query.cursor = page->cursor;
-  } while (!query.cursor.empty() && batch.sessions.size() < 10'000);
-  if (!batch.empty()) store.write(std::move(batch), [](const store::Written&) {});
+    auto page = list(store.sessions(query, deadline()));
+    for (auto& session : page.items) open.push_back(std::move(session));
+    query.cursor = page.cursor;
+  } while (!query.cursor.empty() && open.size() < Fleet::most_sessions);
+  fleet.resume(list(store.presences({}, deadline())), list(store.totals(deadline())), open, now);
+  if (!trouble.empty()) log(3, "live: what was so before is not known: " + trouble);
 }
 
 void LiveLink::State::run() {
-  auto next_sweep = std::chrono::steady_clock::now() + sweep_every;
   std::unique_lock lock(mutex);
   for (unsigned beat = 0; !stopping; ++beat) {
     wake.wait_for(lock, 1s, [this] { return stopping; });
     const auto now = unix_now_ns();
+    fleet.tick(now);
     for (auto& [key, page] : pages) push(page, now);
     ask(now);
     lock.unlock();
     if (beat % 2 == 0) store_due(now);
-    if (std::chrono::steady_clock::now() > next_sweep) {
-      sweep(now);
-      next_sweep = std::chrono::steady_clock::now() + sweep_every;
-    }
     lock.lock();
   }
+  for (auto& [key, page] : pages)
+    if (page.channel) page.channel->close(going_away, "the console stops");
   lock.unlock();
-  store_due(unix_now_ns());
+  const auto now = unix_now_ns();
+  fleet.stopping(now);
+  store_due(now);
 }
 
 LiveLink::LiveLink(Fleet& fleet, store::Store& store, Log log)
     : state_(std::make_shared<State>(fleet, store, std::move(log))) {
+  state_->resume(unix_now_ns());
   state_->thread = std::thread([state = state_.get()] { state->run(); });
 }
 LiveLink::~LiveLink() { stop(); }
@@ -186,6 +204,7 @@ void LiveLink::stop() {
   }
   state_->wake.notify_all();
   if (state_->thread.joinable()) state_->thread.join();
+  state_->attributes.stop();
   state_->writes.wait();
 }
 
@@ -198,7 +217,7 @@ std::unique_ptr<Conversation> LiveLink::proxy() {
       state_->proxies[link_] = nullptr;
     }
     ~Reports() override {
-      state_->fleet.lost(link_, unix_now_ns());
+      state_->fleet.lost(link_, unix_now_ns(), goodbye_);
       const std::lock_guard lock(state_->mutex);
       state_->proxies.erase(link_);
     }
@@ -214,11 +233,13 @@ std::unique_ptr<Conversation> LiveLink::proxy() {
       state_->log(3, "live: a proxy's report is refused: " + applied.error().message);
       channel_->close(1007, applied.error().message.substr(0, 120));
     }
+    void closed(std::uint16_t code) override { goodbye_ = code == normal_closure; }
 
    private:
     std::shared_ptr<State> state_;
     Fleet::Link link_ = 0;
     std::shared_ptr<Channel> channel_;
+    bool goodbye_ = false;
   };
   return std::make_unique<Reports>(state_);
 }

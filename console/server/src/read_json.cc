@@ -41,6 +41,27 @@ struct Reader {
   }
 };
 
+void duration(std::string_view key, dom::element value, Reader& read, std::uint64_t& out_ns) {
+  double seconds = -1;
+  if (value.get(seconds) != simdjson::SUCCESS || !(seconds >= 0 && seconds < 1e9))
+    read.wrong(key, "a number of seconds");
+  else
+    out_ns = static_cast<std::uint64_t>(seconds * 1e9);
+}
+
+void attributes(dom::element value, Reader& read, std::vector<std::pair<std::string, std::string>>& out) {
+  dom::array list;
+  if (value.get(list) != simdjson::SUCCESS) return read.wrong("attribute", "a list of key:value");
+  for (const auto each : list) {
+    std::string text;
+    read.text("attribute", each, text);
+    const auto colon = std::min(text.find(':'), text.size());
+    if (colon == 0) return read.wrong("attribute", "key:value");
+    if (out.size() == 16) return read.wrong("attribute", "at most 16 of them");
+    out.emplace_back(text.substr(0, colon), text.substr(std::min(colon + 1, text.size())));
+  }
+}
+
 Subscription::Sessions sessions(dom::object object, Reader& read) {
   Subscription::Sessions out;
   for (const auto& [key, value] : object) {
@@ -57,6 +78,14 @@ Subscription::Sessions sessions(dom::object object, Reader& read) {
       read.text(key, value, out.text);
     } else if (key == "trouble") {
       read.flag(key, value, out.trouble);
+    } else if (key == "abnormal") {
+      read.flag(key, value, out.abnormal);
+    } else if (key == "min_duration_seconds") {
+      duration(key, value, read, out.min_duration_ns);
+    } else if (key == "max_duration_seconds") {
+      duration(key, value, read, out.max_duration_ns);
+    } else if (key == "attribute") {
+      attributes(value, read, out.attributes);
     } else if (key == "offset") {
       read.count(key, value, 10'000'000, out.offset);
     } else if (key == "limit") {

@@ -1,9 +1,12 @@
 // JSON from the page: the two small things it says. simdjson stays in read_json.cc.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "sockeye/base/ids.h"
 #include "sockeye/base/result.h"
@@ -19,6 +22,9 @@ struct Subscription {
   struct Sessions {
     std::string route, instance, dialect, client, text;
     bool trouble = false;
+    bool abnormal = false;  // none: what is open has no end
+    std::uint64_t min_duration_ns = 0, max_duration_ns = UINT64_MAX;
+    std::vector<std::pair<std::string, std::string>> attributes;  // as in store::SessionQuery
     enum class Sort : std::uint8_t { opened, messages, bytes, rtt, misses, buffered, silence } sort = Sort::opened;
     bool ascending = false;
     std::size_t offset = 0, limit = 100;

@@ -54,6 +54,7 @@ class WebSocket final : public Channel, public std::enable_shared_from_this<WebS
       boost::beast::flat_buffer buffer;
       for (;;) {
         auto [error, n] = co_await socket_.async_read(buffer, nothrow);
+        if (error == websocket::error::closed) accepted.conversation->closed(socket_.reason().code);
         if (error) break;
         const std::string_view text(static_cast<const char*>(buffer.data().data()), n);
         accepted.conversation->message(text, socket_.got_binary());

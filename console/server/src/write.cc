@@ -230,6 +230,9 @@ void write_session(Json& json, const store::Session& s, const std::optional<Live
   json.key("subprotocol").text(s.subprotocol);
   trace_id(json, s.trace_id);
   json.key("opened_ms").number(ms(s.opened_unix_ns)).key("seen_ms").number(ms(s.seen_unix_ns));
+  // Open as far as is known, but its proxy is not heard: nothing of it is later than that.
+  time_ms(json, "heard_ms", ended ? 0 : s.seen_unix_ns);
+  json.key("last_heard").boolean(!ended && !live);
   time_ms(json, "ended_ms", ended ? *s.ended_unix_ns : 0);
   json.key("state").text(ended ? "ended" : live && live->closing ? "closing" : "open");
   json.key("live").boolean(live.has_value()).key("close_code");
@@ -246,6 +249,8 @@ void write_session(Json& json, const store::Session& s, const std::optional<Live
       json.null();
   }
   json.key("close_reason").text(s.close_reason);
+  const std::string abnormal = ended ? store::abnormal(s) : "";
+  json.key("abnormal").boolean(!abnormal.empty()).key("abnormal_why").text(abnormal);
   pair(json, "messages", [&](std::size_t i) { json.number(s.messages[i]); });
   pair(json, "bytes", [&](std::size_t i) { json.number(s.bytes[i]); });
   json.key("misses").number(s.misses).key("anomalies").number(s.anomalies);
@@ -284,8 +289,12 @@ void write_proxies(Json& json, const std::vector<ProxyNow>& proxies) {
   for (const auto& proxy : proxies) {
     const auto& hello = proxy.hello;
     json.open('{').key("instance").text(hello.instance).key("service").text(hello.service).key("host").text(hello.host);
-    json.key("version").text(hello.sockeye_version).key("connected").boolean(proxy.connected);
-    json.key("since_ms").number(ms(proxy.since_unix_ns)).key("started_ms").number(ms(hello.started_unix_ns));
+    constexpr std::array<std::string_view, 4> states = {"connected", "unheard", "drained", "lost"};
+    json.key("version").text(hello.sockeye_version);
+    json.key("connected").boolean(proxy.state == ProxyNow::State::connected);
+    json.key("state").text(states[static_cast<std::size_t>(proxy.state)]);
+    json.key("since_ms").number(ms(proxy.since_unix_ns)).key("heard_ms").number(ms(proxy.heard_unix_ns));
+    json.key("started_ms").number(ms(hello.started_unix_ns));
     json.key("sessions").number(proxy.sessions).close('}');
   }
   json.close(']');

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <iostream>
+#include <map>
 
 namespace sockeye::console {
 namespace {
@@ -91,6 +92,9 @@ std::vector<std::uint64_t> numbers(const Window& window) {
   return out;
 }
 
+using State = ProxyNow::State;
+constexpr std::uint64_t silence = Fleet::silence_ns;
+
 const store::Session* find(const store::Batch& batch, std::uint64_t n) {
   for (const auto& each : batch.sessions)
     if (each.id == id(n)) return &each;
@@ -115,7 +119,7 @@ TEST(Fleet, a_connection_is_one_proxys) {
   Fleet fleet;
   tell(fleet, 1, greeting("a"), start);
   EXPECT_FALSE(fleet.apply(1, greeting("b"), start));
-  EXPECT_EQ(fleet.proxies().size(), 1U);
+  EXPECT_EQ(fleet.proxies(start).size(), 1U);
 }
 
 TEST(Fleet, the_newer_connection_of_a_proxy_counts) {
@@ -124,8 +128,8 @@ TEST(Fleet, the_newer_connection_of_a_proxy_counts) {
   tell(fleet, 2, greeting(), start + second);
   EXPECT_FALSE(fleet.apply(1, live::Report(), start + second));
   fleet.lost(1, start + 2 * second);
-  ASSERT_EQ(fleet.proxies().size(), 1U);
-  EXPECT_TRUE(fleet.proxies()[0].connected);
+  ASSERT_EQ(fleet.proxies(start + 2 * second).size(), 1U);
+  EXPECT_EQ(fleet.proxies(start + 2 * second)[0].state, State::connected);
 }
 
 TEST(Fleet, a_session_opens_changes_and_ends) {
@@ -208,8 +212,8 @@ TEST(Fleet, what_is_not_told_again_is_lost) {
   tell(fleet, 1, greeting(), start);
   open(fleet, 1, {1, 2}, start);
   fleet.lost(1, start + 10 * second);
-  ASSERT_EQ(fleet.proxies().size(), 1U);
-  EXPECT_FALSE(fleet.proxies()[0].connected);
+  ASSERT_EQ(fleet.proxies(start + 10 * second).size(), 1U);
+  EXPECT_EQ(fleet.proxies(start + 10 * second)[0].state, State::unheard);
   EXPECT_TRUE(fleet.knows(id(1)));
   EXPECT_FALSE(fleet.figures(id(1), start + 11 * second)) << "nobody reports it now";
 
@@ -244,21 +248,123 @@ TEST(Fleet, another_proxys_sessions_are_not_touched) {
   EXPECT_EQ(fleet.session(id(1), start + second)->facts.messages[0], 0U);
 }
 
+// Its process hangs, or the network swallows everything: the connection is as it was.
+TEST(Fleet, a_proxy_that_says_nothing_is_unheard_within_five_seconds) {
+  Fleet fleet;
+  tell(fleet, 1, greeting("a"), start);
+  tell(fleet, 2, greeting("b"), start);
+  open(fleet, 1, {1, 2}, start + second);
+  open(fleet, 2, {3}, start + second);
+  live::Report nothing;
+  for (std::uint64_t s = 1; s <= 20; ++s) {
+    const auto now = start + s * second;
+    fleet.tick(now);
+    if (s <= 10) tell(fleet, 1, nothing, now);
+    tell(fleet, 2, nothing, now);
+    EXPECT_EQ(fleet.unheard(now).has_value(), now > start + 10 * second + silence) << s;
+  }
+  const auto now = start + 20 * second;
+  const auto unheard = fleet.unheard(now);
+  EXPECT_EQ(unheard->sessions, 2U);
+  EXPECT_EQ(unheard->of, 3U);
+  EXPECT_EQ(unheard->since_unix_ns, start + 10 * second);
+  EXPECT_EQ(fleet.proxies(now)[0].state, State::unheard);
+  EXPECT_EQ(fleet.proxies(now)[0].heard_unix_ns, start + 10 * second);
+  EXPECT_EQ(fleet.proxies(now)[1].state, State::connected);
+  const auto session = fleet.session(id(1), now);
+  EXPECT_FALSE(session->live);
+  EXPECT_EQ(session->facts.seen_unix_ns, start + 10 * second) << "it did nothing, and was there all the same";
+  EXPECT_TRUE(fleet.session(id(3), now)->live);
+  // It goes on where it stopped: on the same connection there is nothing to tell anew.
+  tell(fleet, 1, nothing, now);
+  EXPECT_FALSE(fleet.unheard(now));
+  EXPECT_TRUE(fleet.session(id(1), now)->live);
+}
+
+// A machine that stood still: reports wait in the socket, and are read a moment after the clock is looked at.
+TEST(Fleet, what_this_process_slept_through_is_not_held_against_proxies) {
+  Fleet fleet;
+  fleet.tick(start);
+  tell(fleet, 1, greeting(), start);
+  open(fleet, 1, {1}, start + second);
+  fleet.tick(start + second);
+  fleet.tick(start + 60 * second);
+  EXPECT_FALSE(fleet.unheard(start + 60 * second));
+  EXPECT_FALSE(fleet.unheard(start + 64 * second));
+  fleet.tick(start + 64 * second);
+  EXPECT_TRUE(fleet.unheard(start + 65 * second)) << "by then it would have spoken";
+}
+
+TEST(Fleet, a_goodbye_is_a_drain_and_no_loss) {
+  Fleet fleet;
+  tell(fleet, 1, greeting(), start);
+  open(fleet, 1, {1, 2}, start);
+  live::Report last;
+  last.ended = {ended(1, "drain", start + 2 * second)};
+  last.ended[0].code = 1001;
+  tell(fleet, 1, last, start + 2 * second);
+  fleet.lost(1, start + 3 * second, true);
+  EXPECT_EQ(fleet.proxies(start + 3 * second)[0].state, State::drained);
+  EXPECT_EQ(fleet.proxies(start + 3 * second)[0].sessions, 0U);
+  EXPECT_FALSE(fleet.unheard(start + 30 * second));
+  const auto batch = fleet.collect(start + 4 * second);
+  ASSERT_NE(find(batch, 1), nullptr);
+  EXPECT_EQ(store::abnormal(*find(batch, 1)), "");
+  // It had no time to tell of this one, whose end nobody was told with a Close.
+  ASSERT_NE(find(batch, 2), nullptr);
+  EXPECT_EQ(find(batch, 2)->end_reason, "drain");
+  EXPECT_EQ(find(batch, 2)->initiator, "proxy");
+  EXPECT_EQ(find(batch, 2)->ended_unix_ns, start + 2 * second);
+  EXPECT_EQ(store::abnormal(*find(batch, 2)), "1006 no Close");
+}
+
 TEST(Fleet, a_proxy_that_stays_away_has_lost_its_sessions) {
   Fleet fleet;
   tell(fleet, 1, greeting(), start);
   open(fleet, 1, {1}, start);
-  static_cast<void>(fleet.collect(start + second));
-  fleet.lost(1, start + 2 * second);
-  EXPECT_EQ(find(fleet.collect(start + 2 * second + Fleet::patience_ns), 1), nullptr);
-  EXPECT_TRUE(fleet.knows(id(1)));
-  const auto batch = fleet.collect(start + 3 * second + Fleet::patience_ns);
+  for (std::uint64_t s = 1; s <= 300; ++s) EXPECT_EQ(find(fleet.collect(start + s * second), 1) != nullptr, s == 1);
+  EXPECT_EQ(fleet.proxies(start + 300 * second)[0].state, State::unheard);
+  const auto batch = fleet.collect(start + 301 * second);
   ASSERT_NE(find(batch, 1), nullptr);
   EXPECT_EQ(find(batch, 1)->end_reason, "lost");
+  EXPECT_EQ(find(batch, 1)->ended_unix_ns, start) << "when it was last heard of";
   EXPECT_FALSE(fleet.knows(id(1)));
-  EXPECT_EQ(fleet.proxies().size(), 1U);
-  static_cast<void>(fleet.collect(start + 3 * second + 2 * Fleet::patience_ns));
-  EXPECT_TRUE(fleet.proxies().empty());
+  ASSERT_FALSE(batch.presences.empty());
+  EXPECT_EQ(batch.presences[0].end, store::Presence::End::lost);
+  EXPECT_EQ(fleet.proxies(start + 301 * second)[0].state, State::lost);
+}
+
+// Killed while it had open sessions, and come back: what the store has is all that is known of them.
+TEST(Fleet, after_a_restart_the_sessions_of_proxies_that_are_not_back_are_known_as_not_heard) {
+  store::Presence run, proxy;
+  run.from_unix_ns = start - 100 * second;
+  run.until_unix_ns = start - 20 * second;
+  proxy.who = store::Presence::Who::proxy;
+  proxy.instance = "i-1";
+  proxy.from_unix_ns = proxy.until_unix_ns = start - 90 * second;
+  store::Session session;
+  session.id = id(1);
+  session.instance = "i-1";
+  session.opened_unix_ns = session.seen_unix_ns = start - 80 * second;
+  session.messages[0] = 7;
+  auto other = session;
+  other.id = id(2);
+  Fleet fleet;
+  fleet.resume({run, proxy}, {}, {session, other}, start);
+  fleet.tick(start);
+  const auto unheard = fleet.unheard(start + second);
+  ASSERT_TRUE(unheard);
+  EXPECT_EQ(unheard->sessions, 2U);
+  EXPECT_EQ(unheard->since_unix_ns, start - 20 * second) << "as long as there was a console, it was heard";
+  EXPECT_EQ(fleet.session(id(1), start + second)->facts.messages[0], 7U);
+  EXPECT_EQ(fleet.proxies(start + second)[0].sessions, 2U);
+  auto again = greeting("i-1", false);
+  again.opened = {opened(2, start - 80 * second)};
+  again.all_told = true;
+  tell(fleet, 1, again, start + 2 * second);
+  EXPECT_FALSE(fleet.unheard(start + 2 * second));
+  EXPECT_FALSE(fleet.knows(id(1)));
+  EXPECT_EQ(find(fleet.collect(start + 3 * second), 1)->ended_unix_ns, start - 20 * second);
 }
 
 TEST(Fleet, what_the_store_refused_is_given_again) {
@@ -269,15 +375,15 @@ TEST(Fleet, what_the_store_refused_is_given_again) {
   report.ended = {ended(2, "reset"), ended(3, "reset")};
   tell(fleet, 1, report, start + second);
   ASSERT_EQ(fleet.collect(start + second).sessions.size(), 3U);
-  fleet.give_back({id(1), id(2)});
-  fleet.stored({id(3)});
+  fleet.give_back({{id(1), id(2)}, {}, {}});
+  fleet.stored({{id(3)}, {}, {}});
   const auto batch = fleet.collect(start + 3 * second);
   EXPECT_EQ(batch.sessions.size(), 2U);
   EXPECT_NE(find(batch, 1), nullptr);
   ASSERT_NE(find(batch, 2), nullptr) << "an end is told once: it must not be forgotten";
   EXPECT_EQ(find(batch, 2)->end_reason, "reset");
-  fleet.stored({id(1), id(2)});
-  fleet.give_back({id(2), id(3)});
+  fleet.stored({{id(1), id(2)}, {}, {}});
+  fleet.give_back({{id(2), id(3)}, {}, {}});
   EXPECT_TRUE(fleet.collect(start + 5 * second).sessions.empty());
 }
 
@@ -339,15 +445,15 @@ TEST(Fleet, routes_have_rates_from_totals) {
   tell(fleet, 1, report, start + second);
   report.summaries = {summary(14, 140, 7)};
   tell(fleet, 1, report, start + 3 * second);
-  const auto routes = fleet.routes();
+  const auto routes = fleet.routes(start + 3 * second);
   ASSERT_EQ(routes.size(), 1U);
   EXPECT_DOUBLE_EQ(routes[0].opened_per_second, 2);
   EXPECT_DOUBLE_EQ(routes[0].ended_per_second, 1);
   EXPECT_DOUBLE_EQ(routes[0].messages_per_second[0], 20);
   EXPECT_DOUBLE_EQ(routes[0].messages_per_second[1], 40);
-  EXPECT_EQ(fleet.proxies()[0].sessions, 7U);
+  EXPECT_EQ(fleet.proxies(start + 3 * second)[0].sessions, 7U);
   fleet.lost(1, start + 4 * second);
-  EXPECT_TRUE(fleet.routes().empty());
+  EXPECT_TRUE(fleet.routes(start + 4 * second).empty());
 }
 
 TEST(Fleet, figures_of_each_ten_seconds_add_up_to_the_totals) {
@@ -384,13 +490,139 @@ TEST(Fleet, what_a_proxy_counted_before_this_console_came_is_not_of_now) {
   static_cast<void>(fleet.collect(start + second));
   live::Report next;
   next.summaries = {summary(1'000'003, 5'000'030, 100)};
-  tell(fleet, 1, next, start + 9 * second);
+  for (std::uint64_t s = 2; s <= 9; ++s) tell(fleet, 1, next, start + s * second);
+  for (std::uint64_t s = 4; s < 10; s += 3) fleet.tick(start + s * second);
   const auto batch = fleet.collect(start + 10 * second);
   ASSERT_EQ(batch.fleet.size(), 1U);
   EXPECT_EQ(batch.fleet[0].opened, 3U);
   EXPECT_EQ(batch.fleet[0].messages[0], 30U);
   EXPECT_EQ(batch.fleet[0].messages[1], 60U);
   EXPECT_EQ(batch.fleet[0].active, 100U);
+}
+
+// What happened in `seconds` of a proxy that opens one session and passes ten messages a second.
+class Counting {
+ public:
+  void run(Fleet& fleet, Fleet::Link link, std::uint64_t from, std::uint64_t to) {
+    for (std::uint64_t s = from; s <= to; ++s) {
+      live::Report report;
+      report.summaries = {summary(s, 10 * s, 1)};
+      tell(fleet, link, report, start + s * second);
+      keep(fleet, start + s * second);
+    }
+  }
+  void keep(Fleet& fleet, std::uint64_t now) {
+    const auto batch = fleet.collect(now);
+    for (const auto& point : batch.fleet) points[point.time_unix_ns] = point;
+    for (const auto& each : batch.totals) totals = {each};
+    presences.insert(presences.end(), batch.presences.begin(), batch.presences.end());
+    if (refuse)
+      fleet.give_back(Fleet::receipt(batch));
+    else
+      fleet.stored(Fleet::receipt(batch));
+  }
+  [[nodiscard]] std::uint64_t sum(std::uint64_t from, std::uint64_t to) const {
+    std::uint64_t out = 0;
+    for (const auto& [at, point] : points)
+      if (at >= start + from * second && at < start + to * second) out += point.messages[0];
+    return out;
+  }
+  [[nodiscard]] std::vector<std::uint32_t> covered() const {
+    std::vector<std::uint32_t> out;
+    for (const auto& [at, point] : points) out.push_back(point.covered_ms / 1000);
+    return out;
+  }
+
+  bool refuse = false;
+  std::map<std::uint64_t, store::FleetPoint> points;  // as a store keeps them: the later one replaces the one before
+  std::vector<store::RouteTotals> totals;
+  std::vector<store::Presence> presences;
+};
+using Seconds = std::vector<std::uint32_t>;
+
+TEST(Gap, what_a_proxy_counted_while_it_was_not_heard_is_made_good) {
+  Fleet fleet;
+  fleet.tick(start);
+  tell(fleet, 1, greeting(), start);
+  Counting counting;
+  counting.run(fleet, 1, 1, 13);
+  fleet.lost(1, start + 13 * second);
+  for (std::uint64_t s = 14; s < 43; ++s) counting.keep(fleet, start + s * second);
+  EXPECT_EQ(counting.sum(0, 100), 130U) << "what it had said is not lost, should it never come back";
+  EXPECT_EQ(counting.covered(), (Seconds{10, 3}));
+  tell(fleet, 2, greeting(), start + 43 * second);
+  counting.run(fleet, 2, 43, 60);
+  EXPECT_EQ(counting.sum(0, 60), 600U);
+  EXPECT_EQ(counting.covered(), (Seconds{10, 3, 0, 0, 7, 10}));
+  // No spike: what it did in 30 seconds that nobody saw is of all of them.
+  for (const std::uint64_t at : {20U, 30U}) {
+    const auto& point = counting.points[start + at * second];
+    EXPECT_NEAR(static_cast<double>(point.messages[0]), 100, 35) << at;  // over whole intervals
+    EXPECT_EQ(point.active, 0U) << "not known";
+  }
+}
+
+TEST(Gap, a_console_that_was_away_makes_good_from_what_it_had_written) {
+  Counting counting;
+  {
+    Fleet before;
+    before.tick(start);
+    tell(before, 1, greeting(), start);
+    counting.run(before, 1, 1, 21);
+  }
+  EXPECT_EQ(counting.sum(0, 100), 200U);
+  Fleet after;
+  after.resume(counting.presences, counting.totals, {}, start + 50 * second);
+  auto report = greeting();
+  report.summaries = {summary(50, 500, 1)};
+  tell(after, 1, report, start + 50 * second);
+  counting.run(after, 1, 51, 70);
+  EXPECT_EQ(counting.sum(0, 70), 700U);
+  EXPECT_EQ(counting.sum(20, 50), 300U);
+  EXPECT_EQ(counting.covered(), (Seconds{10, 10, 0, 0, 0, 10, 10}));
+}
+
+TEST(Gap, a_proxy_that_began_while_the_console_was_away_is_counted_from_its_beginning) {
+  store::Presence run;
+  run.from_unix_ns = start - 1000 * second;
+  run.until_unix_ns = start - 900 * second;
+  Fleet fleet;
+  fleet.resume({run}, {}, {}, start + 40 * second);
+  tell(fleet, 1, greeting(), start + 40 * second);  // it began at `start`
+  Counting counting;
+  counting.run(fleet, 1, 41, 50);
+  EXPECT_EQ(counting.sum(0, 50), 500U);
+}
+
+TEST(Gap, what_the_store_refused_is_written_with_what_follows) {
+  Fleet fleet;
+  fleet.tick(start);
+  tell(fleet, 1, greeting(), start);
+  Counting counting;
+  counting.run(fleet, 1, 1, 15);
+  auto kept = counting.points;
+  counting.refuse = true;
+  counting.run(fleet, 1, 16, 35);
+  counting.points = kept;  // nothing of it is there
+  counting.refuse = false;
+  counting.run(fleet, 1, 36, 50);
+  EXPECT_EQ(counting.sum(0, 50), 500U);
+}
+
+TEST(Gap, a_day_is_made_good_in_few_points) {
+  Fleet fleet;
+  fleet.tick(start);
+  tell(fleet, 1, greeting(), start);
+  Counting counting;
+  counting.run(fleet, 1, 1, 10);
+  fleet.lost(1, start + 10 * second);
+  constexpr std::uint64_t day = 86'400;
+  for (std::uint64_t s = 11; s < day; s += 4) fleet.tick(start + s * second);
+  counting.keep(fleet, start + day * second);
+  tell(fleet, 2, greeting(), start + day * second);
+  counting.run(fleet, 2, day, day + 20);
+  EXPECT_EQ(counting.sum(0, 2 * day), 10 * (day + 20));
+  EXPECT_LT(counting.points.size(), 400U);
 }
 
 TEST(Window, sorts_and_pages) {
@@ -466,6 +698,32 @@ TEST(Window, filters) {
   EXPECT_EQ(window([](Ask& a) { a.text = "nothing"; }), Numbers{});
 }
 
+TEST(Window, filters_by_duration_and_by_those_with_attributes) {
+  Fleet fleet;
+  tell(fleet, 1, greeting("a"), start);
+  tell(fleet, 2, greeting("b"), start);
+  open(fleet, 1, {1}, start);
+  open(fleet, 2, {2}, start + second);
+  open(fleet, 2, {3}, start + 3 * second);
+  Subscription::Sessions ask;
+  ask.ascending = true;
+  ask.min_duration_ns = 4 * second;
+  using Numbers = std::vector<std::uint64_t>;
+  EXPECT_EQ(numbers(fleet.window(ask, start + 4 * second)), Numbers{1});
+  // Of a session that is not heard, the time stands still.
+  tell(fleet, 1, live::Report(), start + 4 * second);
+  fleet.lost(2, start + 4 * second);
+  EXPECT_EQ(numbers(fleet.window(ask, start + 100 * second)), Numbers{1});
+  ask.min_duration_ns = 0;
+  ask.max_duration_ns = 2 * second;
+  EXPECT_EQ(numbers(fleet.window(ask, start + 5 * second)), (Numbers{2, 3}));
+  ask.max_duration_ns = UINT64_MAX;
+  const std::set<base::SessionId> only = {id(2), id(9)};
+  EXPECT_EQ(numbers(fleet.window(ask, start + 4 * second, &only)), Numbers{2});
+  ask.abnormal = true;
+  EXPECT_EQ(fleet.window(ask, start + 4 * second).matched, 0U);
+}
+
 TEST(Window, trouble_is_a_missed_heartbeat_or_bytes_that_wait_for_five_seconds) {
   Fleet fleet;
   tell(fleet, 1, greeting(), start);
@@ -485,9 +743,11 @@ TEST(Window, trouble_is_a_missed_heartbeat_or_bytes_that_wait_for_five_seconds) 
   ask.ascending = true;
   const auto at = [&](std::uint64_t seconds) { return numbers(fleet.window(ask, start + seconds * second)); };
   using Numbers = std::vector<std::uint64_t>;
+  const live::Report nothing;
   EXPECT_EQ(at(1), Numbers{2});
   EXPECT_EQ(at(5), Numbers{2});
   EXPECT_EQ(at(6), (Numbers{1, 2}));
+  tell(fleet, 1, nothing, start + 6 * second);
   EXPECT_EQ(fleet.figures(id(1), start + 6 * second)->buffered_since_unix_ns, start + second);
   waits.buffered_bytes[0] = 20;
   change(fleet, 1, waits, start + 7 * second);
@@ -592,7 +852,7 @@ TEST(Fleet, knows_a_bounded_number_of_proxies) {
   for (std::uint64_t n = 1; n <= Fleet::most_proxies + 10; ++n)
     taken += fleet.apply(n, greeting("i-" + std::to_string(n)), start) ? 1 : 0;
   EXPECT_EQ(taken, Fleet::most_proxies);
-  EXPECT_EQ(fleet.proxies().size(), Fleet::most_proxies);
+  EXPECT_EQ(fleet.proxies(start).size(), Fleet::most_proxies);
 }
 
 TEST(Fleet, a_hundred_thousand_sessions) {

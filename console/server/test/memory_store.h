@@ -259,6 +259,21 @@ class MemoryStore final : public store::Store {
     }
     return out;
   }
+  base::Result<std::vector<store::Presence>> presences(store::TimeRange, store::Deadline) override {
+    const std::lock_guard lock(mutex_);
+    std::vector<store::Presence> out;
+    for (const auto& batch : batches_) out.insert(out.end(), batch.presences.begin(), batch.presences.end());
+    return out;
+  }
+  base::Result<std::vector<store::RouteTotals>> totals(store::Deadline) override {
+    const std::lock_guard lock(mutex_);
+    std::map<std::pair<std::string, std::string>, store::RouteTotals> last;
+    for (const auto& batch : batches_)
+      for (const auto& each : batch.totals) last[{each.instance, each.route}] = each;
+    std::vector<store::RouteTotals> out;
+    for (const auto& [key, each] : last) out.push_back(each);
+    return out;
+  }
   store::StoreStats stats() override {
     store::StoreStats out;
     out.backend = "memory";

@@ -45,6 +45,15 @@ TEST(ReadSubscription, wants_nothing_by_default) {
   EXPECT_EQ(window->sessions->sort, Subscription::Sessions::Sort::opened);
   EXPECT_FALSE(window->sessions->ascending);
   EXPECT_EQ(window->sessions->limit, 100U);
+  EXPECT_EQ(window->sessions->max_duration_ns, UINT64_MAX);
+  const auto filtered = read_subscription(
+      R"({"sessions":{"min_duration_seconds":1.5,"max_duration_seconds":60,"attribute":["a:b:c","d"],"abnormal":true}})");
+  ASSERT_TRUE(filtered && filtered->sessions);
+  EXPECT_EQ(filtered->sessions->min_duration_ns, 1'500'000'000U);
+  EXPECT_EQ(filtered->sessions->max_duration_ns, 60'000'000'000U);
+  EXPECT_EQ(filtered->sessions->attributes,
+            (std::vector<std::pair<std::string, std::string>>{{"a", "b:c"}, {"d", ""}}));
+  EXPECT_TRUE(filtered->sessions->abnormal);
 }
 
 TEST(ReadSubscription, says_what_is_wrong) {
@@ -60,6 +69,17 @@ TEST(ReadSubscription, says_what_is_wrong) {
   EXPECT_TRUE(problem(R"({"sessions":{"sort":"size"}})").starts_with("sort: expected opened, "));
   EXPECT_EQ(problem(R"({"sessions":{"order":"up"}})"), "order: expected asc or desc");
   EXPECT_EQ(problem(R"({"sessions":{"trouble":"yes"}})"), "trouble: expected true or false");
+  EXPECT_EQ(problem(R"({"sessions":{"min_duration_seconds":-1}})"),
+            "min_duration_seconds: expected a number of seconds");
+  EXPECT_EQ(problem(R"({"sessions":{"max_duration_seconds":"1"}})"),
+            "max_duration_seconds: expected a number of seconds");
+  EXPECT_EQ(problem(R"({"sessions":{"attribute":"a:b"}})"), "attribute: expected a list of key:value");
+  EXPECT_EQ(problem(R"({"sessions":{"attribute":[":b"]}})"), "attribute: expected key:value");
+  EXPECT_EQ(problem(R"({"sessions":{"attribute":[1]}})"), "attribute: expected a string of at most 1024 bytes");
+  EXPECT_EQ(
+      problem(
+          R"({"sessions":{"attribute":["1:","1:","1:","1:","1:","1:","1:","1:","1:","1:","1:","1:","1:","1:","1:","1:","1:"]}})"),
+      "attribute: expected at most 16 of them");
   EXPECT_EQ(problem(R"({"sessions":{"rout":"r"}})"), "rout: expected nothing of that name");
   EXPECT_TRUE(problem("{\"sessions\":{\"text\":\"" + std::string(1025, 'a') + "\"}}").starts_with("text: "));
   EXPECT_EQ(problem("{\"sessions\":{\"text\":\"" + std::string(1024, 'a') + "\"}}"), "");

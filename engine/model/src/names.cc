@@ -1,7 +1,10 @@
 // The spelling of every enumerator, in one table a type.
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <utility>
 
+#include "sockeye/model/abnormal_end.h"
 #include "sockeye/model/anomaly.h"
 #include "sockeye/model/frame.h"
 #include "sockeye/model/invocation.h"
@@ -66,6 +69,25 @@ constexpr std::array<std::string_view, 8> reasons{
     "normal", "heartbeat_timeout", "stuck", "protocol_error", "reset", "limit", "drain", "idle"};
 constexpr std::array<std::string_view, 4> reconnect_bases{"guess", "query", "cookie", "client_id"};
 static_assert(reconnect_bases.size() == static_cast<std::size_t>(ReconnectBasis::count_));
+
+// Codes (RFC 6455 §7.4, IANA's registry) with which a session ends as somebody meant it to: normal closure, going away,
+// none said, service restart. 0: not known.
+constexpr std::array<std::uint16_t, 5> calm_codes{0, 1000, 1001, 1005, 1012};
+constexpr std::array<std::pair<std::uint16_t, std::string_view>, 14> code_words{{{1002, "protocol error"},
+                                                                                 {1003, "unsupported data"},
+                                                                                 {1006, "no Close"},
+                                                                                 {1007, "invalid data"},
+                                                                                 {1008, "policy violation"},
+                                                                                 {1009, "message too big"},
+                                                                                 {1010, "extension missing"},
+                                                                                 {1011, "server error"},
+                                                                                 {1013, "try again later"},
+                                                                                 {1014, "bad gateway"},
+                                                                                 {1015, "TLS failed"},
+                                                                                 {3000, "unauthorized"},
+                                                                                 {3003, "forbidden"},
+                                                                                 {3008, "timeout"}}};
+
 constexpr std::array<std::string_view, 4> invocation_statuses = {"ok", "error", "cancelled", "incomplete"};
 constexpr std::array<std::string_view, 6> invocation_ends = {"reply",           "cancel",  "timeout",
                                                              "connection_lost", "evicted", "unanswered"};
@@ -85,6 +107,25 @@ std::string_view name(SessionState s) { return states[static_cast<std::size_t>(s
 std::string_view name(Initiator i) { return initiators[static_cast<std::size_t>(i)]; }
 std::string_view name(ReconnectBasis b) { return reconnect_bases[static_cast<std::size_t>(b)]; }
 std::string_view name(EndReason r) { return reasons[static_cast<std::size_t>(r)]; }
+
+std::string abnormal_end(std::string_view end_reason, std::uint16_t close_code) {
+  // Somebody's decision: then what was said with the Close counts.
+  const bool decided = end_reason.empty() || end_reason == name(EndReason::normal) ||
+                       end_reason == name(EndReason::drain) || end_reason == name(EndReason::idle);
+  if (!decided) {
+    if (end_reason == "lost") return "proxy lost";
+    if (end_reason == name(EndReason::limit)) return "limit exceeded";
+    std::string out(end_reason);
+    std::replace(out.begin(), out.end(), '_', ' ');
+    return out;
+  }
+  for (const auto calm : calm_codes)
+    if (close_code == calm) return "";
+  std::string out = std::to_string(close_code);
+  for (const auto& [code, words] : code_words)
+    if (code == close_code) return out.append(" ").append(words);
+  return out.append(close_code >= 3000 && close_code <= 4999 ? " application error" : " reserved code");
+}
 
 std::string_view name(Opcode o) {
   switch (o) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "begin_span.h"
+#include "sockeye/model/abnormal_end.h"
 #include "sockeye/signal/redact.h"
 
 namespace sockeye::signal {
@@ -49,13 +50,6 @@ void put_figures(Span& span, const ConnectionFigures& figures) {
   if (figures.anomalies > 0) put_count(span, "websocket.anomalies", figures.anomalies);
 }
 
-// Ends that are somebody's decision are no errors; everything else is, and so are the Close codes that report a fault
-// (RFC 6455 §7.4.1, IANA's registry). Codes from 3000 on are the application's own.
-bool is_fault(std::uint16_t code) {
-  static constexpr std::array<std::uint16_t, 10> faults{1002, 1003, 1006, 1007, 1008, 1009, 1010, 1011, 1014, 1015};
-  return std::find(faults.begin(), faults.end(), code) != faults.end();
-}
-
 }  // namespace
 
 Span handshake_span(const SessionFacts& facts, const TracePlace& place, Interval when,
@@ -96,10 +90,8 @@ Span connection_span(const SessionFacts& facts, const TracePlace& place, Interva
   }
   const bool decided = close.why == model::EndReason::normal || close.why == model::EndReason::drain ||
                        close.why == model::EndReason::idle;
-  if (!decided)
-    fail(span, std::string(model::name(close.why)), close.reason);
-  else if (is_fault(close.code))
-    fail(span, std::to_string(close.code), close.reason);
+  if (!model::abnormal_end(model::name(close.why), close.code).empty())
+    fail(span, decided ? std::to_string(close.code) : std::string(model::name(close.why)), close.reason);
   return span;
 }
 

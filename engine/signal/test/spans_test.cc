@@ -187,7 +187,8 @@ TEST(ConnectionSpan, FaultsAreErrors) {
   EXPECT_EQ(error(1000, EndReason::normal), "(none)");
   EXPECT_EQ(error(1001, EndReason::drain), "(none)");
   EXPECT_EQ(error(1001, EndReason::idle), "(none)");
-  EXPECT_EQ(error(4000, EndReason::normal), "(none)");
+  EXPECT_EQ(error(1012, EndReason::normal), "(none)");
+  EXPECT_EQ(error(4001, EndReason::normal), "4001");
   EXPECT_EQ(error(1011, EndReason::normal), "1011");
   EXPECT_EQ(error(1006, EndReason::reset), "reset");
   EXPECT_EQ(error(1001, EndReason::heartbeat_timeout), "heartbeat_timeout");

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "sockeye/model/abnormal_end.h"
+
 namespace sockeye::store {
 namespace {
 
@@ -36,9 +38,13 @@ std::string_view Batch::adopt(std::string&& buffer) {
 
 std::size_t Batch::footprint() const {
   std::size_t out = held_ + room(origins) + room(attributes) + room(events) + room(links) + room(spans) + room(logs) +
-                    room(sessions) + room(points) + room(fleet);
+                    room(sessions) + room(points) + room(fleet) + room(totals) + room(presences);
   for (const auto& session : sessions) out += session.recorder.size() + 256;
   return out;
+}
+
+std::string abnormal(const Session& session) {
+  return session.ended_unix_ns ? model::abnormal_end(session.end_reason, session.close_code) : std::string();
 }
 
 const Value* find(std::span<const Attribute> attributes, std::string_view key) {

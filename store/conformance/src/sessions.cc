@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "world.h"
 
@@ -255,7 +256,7 @@ void every_filter_of_sessions(World& world) {
   EXPECT_EQ(with([](Q& q) { q.text = "%_sure"; }), (Numbers{3}));
   EXPECT_EQ(with([](Q& q) { q.text = "%"; }), (Numbers{3}));
   EXPECT_EQ(with([](Q& q) { q.text = "' OR 1=1 --"; }), Numbers{});
-  EXPECT_EQ(with([](Q& q) { q.abnormal = true; }), (Numbers{4, 3}));
+  EXPECT_EQ(with([](Q& q) { q.abnormal = true; }), (Numbers{6, 3}));
   EXPECT_EQ(with([](Q& q) { q.close_code = std::uint16_t{4000}; }), (Numbers{6}));
   EXPECT_EQ(with([](Q& q) { q.min_duration_ns = 10 * second; }), (Numbers{6, 1}));
   EXPECT_EQ(with([](Q& q) {
@@ -279,6 +280,146 @@ void every_filter_of_sessions(World& world) {
   const auto by_end = with([](Q& q) { q.sort = Q::Sort::ended; });
   ASSERT_EQ(by_end.size(), 6U);
   EXPECT_EQ(Numbers(by_end.begin() + 2, by_end.end()), (Numbers{6, 5, 3, 1}));
+}
+
+void sessions_in_any_order(World& world) {
+  // Number n: opened at 100 - n, lives n % 7 · 10 s, n % 5 messages, n % 3 misses; every fourth is open.
+  std::vector<Session> all;
+  for (std::uint64_t n = 1; n <= 60; ++n) {
+    Session one = report(n, at(100 - n));
+    one.seen_unix_ns = one.opened_unix_ns + n % 7 * 10 * second;
+    if (n % 4 != 0) one = ended(one, one.seen_unix_ns, "normal", 1000);
+    one.messages[n % 2] = n % 5;
+    one.bytes[0] = 1000 * n;
+    one.misses = n % 3;
+    all.push_back(one);
+  }
+  write(world, all);
+  using Sort = SessionQuery::Sort;
+  const auto rank = [](const Session& s, Sort sort) -> std::uint64_t {
+    switch (sort) {
+      case Sort::opened:
+        return s.opened_unix_ns;
+      case Sort::ended:
+        return s.ended_unix_ns.value_or(UINT64_MAX);
+      case Sort::duration:
+        return s.ended_unix_ns.value_or(s.seen_unix_ns) - s.opened_unix_ns;
+      case Sort::messages:
+        return s.messages[0] + s.messages[1];
+      case Sort::bytes:
+        return s.bytes[0] + s.bytes[1];
+      case Sort::misses:
+        return s.misses;
+    }
+    return 0;
+  };
+  for (const auto sort : {Sort::opened, Sort::ended, Sort::duration, Sort::messages, Sort::bytes, Sort::misses}) {
+    for (const bool ascending : {false, true}) {
+      SessionQuery query;
+      query.sort = sort;
+      query.ascending = ascending;
+      query.limit = 7;
+      const auto found = world.all_sessions(query);  // page by page
+      ASSERT_EQ(found.size(), 60U) << static_cast<int>(sort) << ascending;
+      std::set<base::SessionId> once;
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        once.insert(found[i].id);
+        if (i == 0) continue;
+        const auto a = rank(found[i - 1], sort), b = rank(found[i], sort);
+        EXPECT_TRUE(ascending ? a <= b : a >= b) << static_cast<int>(sort) << ascending << i;
+      }
+      EXPECT_EQ(once.size(), 60U);
+    }
+  }
+  SessionQuery query;
+  query.sort = Sort::messages;
+  query.limit = 3;
+  query.state = SessionQuery::State::ended;
+  query.min_duration_ns = 10 * second;
+  query.text = "ws/";
+  std::uint64_t expected = 0;
+  for (const auto& one : all)
+    expected += one.ended_unix_ns && one.seen_unix_ns - one.opened_unix_ns >= 10 * second ? 1 : 0;
+  const auto page = world.store().sessions(query, soon());
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->total, expected) << "the whole range is sorted, and counted, whatever the page";
+  EXPECT_EQ(world.all_sessions(query).size(), expected);
+}
+
+void sessions_by_attributes(World& world) {
+  std::vector<Session> all;
+  for (std::uint64_t n = 1; n <= 20; ++n) {
+    all.push_back(ended(report(n, at(n)), at(100 + n % 5), "normal", 1000));
+    all.back().messages[0] = 100 - n;
+    Sketch span{
+        .trace = n, .id = n, .start = at(n), .duration = second, .service = "edge", .name = "call", .session = n};
+    span.attributes = {{"tenant", text(n % 2 == 0 ? "even" : "odd")}, {"user", text("u" + std::to_string(n))}};
+    Sketch second_one = span;  // a session is found once all the same
+    second_one.id = 100 + n;
+    world.must_write(batch_of({span, second_one}));
+  }
+  write(world, all);
+  SessionQuery query;
+  query.attributes = {{"tenant", "even"}};
+  query.limit = 3;
+  EXPECT_EQ(find(world, query), (Numbers{20, 18, 16, 14, 12, 10, 8, 6, 4, 2}));
+  query.ascending = true;
+  EXPECT_EQ(find(world, query), (Numbers{2, 4, 6, 8, 10, 12, 14, 16, 18, 20}));
+  query.ascending = false;
+  query.sort = SessionQuery::Sort::messages;
+  EXPECT_EQ(find(world, query), (Numbers{2, 4, 6, 8, 10, 12, 14, 16, 18, 20}));
+  EXPECT_EQ(world.store().sessions(query, soon())->items.size(), 3U) << "the limit holds";
+  EXPECT_EQ(world.store().sessions(query, soon())->total, 10U);
+  query.attributes.emplace_back("user", "u4");
+  EXPECT_EQ(find(world, query), Numbers{4});
+  query.attributes = {{"user", ""}};
+  query.time = {at(103), at(200)};
+  query.sort = SessionQuery::Sort::opened;
+  EXPECT_EQ(find(world, query).size(), 8U) << "of those that were open in the range";
+  query.attributes = {{"user", "nobody"}};
+  EXPECT_TRUE(find(world, query).empty());
+}
+
+// One definition for the list, the counts and who asks for a single one.
+void abnormal_ends(World& world) {
+  Session misses = ended(report(3, at(0)), at(13), "normal", 1000);
+  misses.misses = 2;
+  write(world, {ended(report(1, at(0)), at(11), "normal", 1000), ended(report(2, at(0)), at(12), "drain", 1001), misses,
+                ended(report(4, at(0)), at(14), "normal", 1011), ended(report(5, at(0)), at(15), "normal", 4001),
+                ended(report(6, at(0)), at(16), "protocol_error", 1002), ended(report(7, at(0)), at(17), "lost", 1006),
+                ended(report(8, at(0)), at(18), "heartbeat_timeout", 1001), report(9, at(0)),
+                ended(report(10, at(0)), at(19), "normal", 1005)});
+  SessionQuery query;
+  query.abnormal = true;
+  query.limit = 2;
+  EXPECT_EQ(find(world, query), (Numbers{8, 7, 6, 5, 4}));
+  query.sort = SessionQuery::Sort::ended;
+  query.state = SessionQuery::State::ended;
+  EXPECT_EQ(find(world, query), (Numbers{8, 7, 6, 5, 4}));
+  EXPECT_EQ(store::abnormal(get(world, 4)), "1011 server error");
+  EXPECT_EQ(store::abnormal(get(world, 5)), "4001 application error");
+  EXPECT_EQ(store::abnormal(get(world, 6)), "protocol error");
+  EXPECT_EQ(store::abnormal(get(world, 7)), "proxy lost");
+  EXPECT_EQ(store::abnormal(get(world, 8)), "heartbeat timeout");
+  for (const std::uint64_t n : {1U, 2U, 3U, 9U, 10U}) EXPECT_EQ(store::abnormal(get(world, n)), "") << n;
+  const auto closes = world.store().closes({noon, at(120)}, 60 * second, soon());
+  ASSERT_TRUE(closes);
+  std::uint64_t calm = 0, abnormal = 0;
+  for (const auto& each : *closes) (each.abnormal.empty() ? calm : abnormal) += each.count;
+  EXPECT_EQ(calm, 4U);
+  EXPECT_EQ(abnormal, 5U);
+  // What was lost and then found to have ended well is not abnormal any more.
+  world.must_write(batch_of({connection(7)}));
+  EXPECT_EQ(find(world, query), (Numbers{8, 6, 5, 4}));
+}
+
+// Whoever looks at the console is no session of the fleet.
+void the_consoles_own_page_is_no_session(World& world) {
+  Sketch page = connection(1);
+  page.attributes.emplace_back("sockeye.vantage", text("console"));
+  world.must_write(batch_of({page}));
+  EXPECT_FALSE(world.store().session(session_id(1), soon())->has_value());
+  EXPECT_TRUE(world.store().closes({noon, at(120)}, 60 * second, soon())->empty());
 }
 
 void points_of_a_session(World& world) {
@@ -381,6 +522,35 @@ void the_fleet_over_time(World& world) {
   EXPECT_EQ((*partial)[2].interval_ms, 40'000U);
   EXPECT_EQ((*partial)[0].covered_ms, 40'000U);
   EXPECT_EQ((*partial)[2].covered_ms, 20'000U);
+  // Counts that were made good after a gap: of what is measured nothing is known then.
+  store::FleetPoint unseen;
+  unseen.time_unix_ns = at(60);
+  unseen.instance = "a";
+  unseen.route = "chat";
+  unseen.opened = 50;
+  unseen.covered_ms = 0;
+  unseen.interval_ms = 20'000;
+  store::FleetPoint after = unseen;
+  after.time_unix_ns = at(80);
+  after.active = 40;
+  after.covered_ms = 7'000;
+  after.interval_ms = 10'000;
+  Batch more;
+  more.fleet = {unseen, after};
+  world.must_write(std::move(more));
+  const auto gap = world.store().fleet({.time = {at(60), at(90)}, .instance = "a"}, soon());
+  ASSERT_TRUE(gap);
+  ASSERT_EQ(gap->size(), 2U);
+  EXPECT_EQ((*gap)[0].opened, 50U);
+  EXPECT_EQ((*gap)[0].covered_ms, 0U);
+  EXPECT_EQ((*gap)[0].interval_ms, 20'000U);
+  EXPECT_TRUE(std::isnan((*gap)[0].rtt_max_seconds[0]));
+  EXPECT_EQ((*gap)[1].covered_ms, 7'000U);
+  const auto over = world.store().fleet({.time = {at(60), at(90)}, .instance = "a", .step_ns = 60 * second}, soon());
+  EXPECT_EQ(over->front().opened, 100U);
+  EXPECT_EQ(over->front().active, 40U) << "the mean of what was seen";
+  EXPECT_EQ(over->front().active_min, 40U);
+  EXPECT_EQ(over->front().covered_ms, 7'000U);
   query.step_ns = 60 * second;
   query.time = {at(10), at(30)};
   query.route = "chat";
@@ -409,6 +579,65 @@ void closes_by_reason_over_time(World& world) {
   EXPECT_TRUE(world.store().closes({at(200), at(300)}, 60 * second, soon())->empty());
 }
 
+void presences_and_totals(World& world) {
+  store::Presence run, proxy;
+  run.from_unix_ns = run.started_unix_ns = at(0);
+  run.until_unix_ns = at(10);
+  run.version = "1.0";
+  proxy.who = store::Presence::Who::proxy;
+  proxy.instance = "i-1";
+  proxy.service = "gate";
+  proxy.host = "h";
+  proxy.started_unix_ns = at(1);
+  proxy.from_unix_ns = proxy.until_unix_ns = at(2);
+  store::RouteTotals totals{"i-1", "chat", at(10), {1, 2, 3, 4, 5, 6, 7, 8, UINT64_MAX}};
+  Batch batch;
+  batch.presences = {proxy, run};
+  batch.totals = {totals};
+  world.must_write(std::move(batch));
+  // It went on, and it ended.
+  run.until_unix_ns = at(20);
+  proxy.until_unix_ns = at(18);
+  proxy.end = store::Presence::End::away;
+  auto again = proxy;
+  again.from_unix_ns = again.until_unix_ns = at(30);
+  again.end = store::Presence::End::none;
+  totals.time_unix_ns = at(20);
+  totals.counts[0] = 9;
+  batch = Batch();
+  batch.presences = {run, proxy, again};
+  batch.totals = {totals, {"i-1", "feed", at(20), {}}};
+  world.must_write(std::move(batch));
+  // One that comes late changes nothing.
+  batch = Batch();
+  batch.totals = {{"i-1", "chat", at(10), {}}};
+  world.must_write(std::move(batch));
+  world.close();
+  world.open();
+  const auto all = world.store().presences({}, soon());
+  ASSERT_TRUE(all);
+  ASSERT_EQ(all->size(), 3U);
+  EXPECT_EQ((*all)[0].who, store::Presence::Who::console);
+  EXPECT_EQ((*all)[0].version, "1.0");
+  EXPECT_EQ((*all)[0].until_unix_ns, at(20));
+  EXPECT_EQ((*all)[0].end, store::Presence::End::none);
+  EXPECT_EQ((*all)[1].instance, "i-1");
+  EXPECT_EQ((*all)[1].service, "gate");
+  EXPECT_EQ((*all)[1].host, "h");
+  EXPECT_EQ((*all)[1].started_unix_ns, at(1));
+  EXPECT_EQ((*all)[1].from_unix_ns, at(2));
+  EXPECT_EQ((*all)[1].until_unix_ns, at(18));
+  EXPECT_EQ((*all)[1].end, store::Presence::End::away);
+  EXPECT_EQ(world.store().presences({at(19), at(25)}, soon())->size(), 1U);
+  EXPECT_EQ(world.store().presences({at(25), at(31)}, soon())->size(), 1U);
+  const auto last = world.store().totals(soon());
+  ASSERT_TRUE(last);
+  ASSERT_EQ(last->size(), 2U);
+  const auto& chat = (*last)[(*last)[0].route == "chat" ? 0 : 1];
+  EXPECT_EQ(chat.time_unix_ns, at(20));
+  EXPECT_EQ(chat.counts, totals.counts);
+}
+
 }  // namespace
 
 std::vector<Case> session_cases() {
@@ -417,8 +646,13 @@ std::vector<Case> session_cases() {
           {"AConnectionSpanTellsOfItsSession", a_connection_span_tells_of_its_session},
           {"AReportWinsOverASpanWhereItSaysSomething", a_report_wins_over_a_span_where_it_says_something},
           {"EveryFilterOfSessions", every_filter_of_sessions},
+          {"SessionsInAnyOrder", sessions_in_any_order},
+          {"SessionsByAttributes", sessions_by_attributes},
+          {"AbnormalEnds", abnormal_ends},
+          {"TheConsolesOwnPageIsNoSession", the_consoles_own_page_is_no_session},
           {"PointsOfASession", points_of_a_session},
           {"TheFleetOverTime", the_fleet_over_time},
+          {"PresencesAndTotals", presences_and_totals},
           {"ClosesByReasonOverTime", closes_by_reason_over_time}};
 }
 

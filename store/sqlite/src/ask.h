@@ -30,6 +30,8 @@ base::Result<std::optional<store::Session>> session(Database& db, const base::Se
 base::Result<std::vector<store::SessionPoint>> points(Database& db, const base::SessionId& id, store::TimeRange range);
 base::Result<std::vector<store::FleetPoint>> fleet(Database& db, const store::FleetQuery& query);
 base::Result<std::vector<store::CloseCount>> closes(Database& db, store::TimeRange range, std::uint64_t step_ns);
+base::Result<std::vector<store::Presence>> presences(Database& db, store::TimeRange range);
+base::Result<std::vector<store::RouteTotals>> totals(Database& db);
 
 base::Result<store::Lookup> lookup(Database& db, const store::LookupQuery& query);
 base::Result<store::Page<store::Happening>> happenings(Database& db, const store::HappeningsQuery& query);

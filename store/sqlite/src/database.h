@@ -45,6 +45,7 @@ class Database {
 
   // From now on statements stop at the deadline: Query::next() is false and late() true.
   void limit(Deadline deadline);
+  [[nodiscard]] Deadline deadline() const { return deadline_; }
   [[nodiscard]] bool late();  // looks at the clock
   void note_late() { late_ = true; }
 

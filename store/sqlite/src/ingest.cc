@@ -60,6 +60,8 @@ void Ingest::add(const store::Batch& batch, std::int64_t now_ms, Counted& counte
   for (const auto& session : batch.sessions) counted.sessions += sessions_.write(session, now_ms) ? 1 : 0;
   if (!batch.points.empty()) series_.write(batch.points, now_ms);
   if (!batch.fleet.empty()) series_.write(batch.fleet);
+  if (!batch.totals.empty()) series_.write(batch.totals);
+  if (!batch.presences.empty()) series_.write(batch.presences);
 }
 
 void Ingest::add_span(const store::Batch& batch, const store::Span& span, std::int64_t now_ms, Counted& counted) {

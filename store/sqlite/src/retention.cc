@@ -172,12 +172,24 @@ int Retention::points(const Cut& cut, std::int64_t now_ms) {
 }
 
 int Retention::fleet(const Cut& cut) {
+  const std::int64_t before = cut.ms > INT64_MAX / 1'000'000 ? INT64_MAX : cut.ms * 1'000'000;
   Query(db_,
         "DELETE FROM fleet WHERE (time, instance, route) IN (SELECT time, instance, route FROM fleet WHERE time < ?1 "
         "ORDER BY time LIMIT ?2)",
-        cut.ms > INT64_MAX / 1'000'000 ? INT64_MAX : cut.ms * 1'000'000, few)
+        before, few)
       .run();
-  return sqlite3_changes(db_.raw());
+  int removed = sqlite3_changes(db_.raw());
+  Query(db_,
+        "DELETE FROM presence WHERE (who, instance, began) IN (SELECT who, instance, began FROM presence "
+        "WHERE until < ?1 ORDER BY until LIMIT ?2)",
+        before, few)
+      .run();
+  removed += sqlite3_changes(db_.raw());
+  Query(db_,
+        "DELETE FROM total WHERE (instance, route) IN (SELECT instance, route FROM total WHERE time < ?1 LIMIT ?2)",
+        before, few)
+      .run();
+  return removed + sqlite3_changes(db_.raw());
 }
 
 // Goes through both tables bit by bit, once a minute at most. An entry's last use is `refresh_ms` after its `seen` at

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "embedded_schema.h"
+#include "sockeye/model/abnormal_end.h"
 
 namespace sockeye::sqlite {
 namespace {
@@ -59,6 +60,20 @@ std::int64_t number(Database& db, const char* sql) {
   return query.next() ? query.integer(0) : 0;
 }
 
+// What a step of the schema may ask that SQL does not know: abnormal_end(end_reason, close_code).
+void teach(Database& db) {
+  const auto abnormal = [](sqlite3_context* context, int, sqlite3_value** values) {
+    const auto* const text = reinterpret_cast<const char*>(sqlite3_value_text(values[0]));
+    const std::string_view reason(text == nullptr ? "" : text,
+                                  static_cast<std::size_t>(sqlite3_value_bytes(values[0])));
+    const auto code = static_cast<std::uint16_t>(sqlite3_value_int(values[1]));
+    sqlite3_result_int(context, model::abnormal_end(reason, code).empty() ? 0 : 1);
+  };
+  if (sqlite3_create_function(db.raw(), "abnormal_end", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, nullptr, abnormal,
+                              nullptr, nullptr) != SQLITE_OK)
+    db.fail("");
+}
+
 void migrate(Database& db, std::int64_t from) {
   for (std::int64_t version = from; version < newest(); ++version) {
     db.run("BEGIN IMMEDIATE");
@@ -91,6 +106,7 @@ base::Result<Database> open_database(const std::string& path) {
     db.run("PRAGMA cache_size = -65536");
     db.run("PRAGMA temp_store = MEMORY");
     db.run("PRAGMA cache_spill = OFF");
+    teach(db);
     migrate(db, version);
     // Reads every page of the schema: a damaged one shows now, not at the first batch.
     number(db, "SELECT count(*) FROM sqlite_schema WHERE sql IS NOT NULL");

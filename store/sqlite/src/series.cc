@@ -48,7 +48,7 @@ void each_point_field(Point& p, Each each) {
   for (int i = 0; i < 2; ++i) each(p.messages_per_second[i]);
   for (int i = 0; i < 2; ++i) each(p.bytes_per_second[i]);
 }
-constexpr std::size_t fleet_size = 4 + 14 * 8 + 4 * 4;
+constexpr std::size_t fleet_size = 4 + 14 * 8 + 4 * 4;  // of the first schema: covered_ms came later, at the end
 
 }  // namespace
 
@@ -69,12 +69,27 @@ store::SessionPoint decode_point(const char* from) {
 void encode_fleet(const store::FleetPoint& point, std::string& out) {
   out.clear();
   each_fleet_field(point, [&](auto value) { put(out, value); });
+  put(out, point.covered_ms);
 }
 
 bool decode_fleet(std::string_view bytes, store::FleetPoint& to) {
   if (bytes.size() < fleet_size) return false;  // longer: a later version's, with more at its end
   const char* from = bytes.data();
   each_fleet_field(to, [&](auto& value) { from = take(from, value); });
+  to.covered_ms = to.interval_ms;
+  if (bytes.size() >= fleet_size + sizeof to.covered_ms) take(from, to.covered_ms);
+  return true;
+}
+
+void encode_counts(const store::RouteTotals::Counts& counts, std::string& out) {
+  out.clear();
+  for (const auto count : counts) put(out, count);
+}
+
+bool decode_counts(std::string_view bytes, store::RouteTotals::Counts& to) {
+  if (bytes.size() < sizeof to) return false;
+  const char* from = bytes.data();
+  for (auto& count : to) from = take(from, count);
   return true;
 }
 
@@ -111,6 +126,29 @@ void Series::write(const std::vector<store::FleetPoint>& points) {
           column_time(point.time_unix_ns), std::string_view(point.instance), std::string_view(point.route), Blob{data_})
         .run();
   }
+}
+
+void Series::write(const std::vector<store::RouteTotals>& totals) {
+  for (const auto& each : totals) {
+    encode_counts(each.counts, data_);
+    Query(db_,
+          "INSERT INTO total(instance, route, time, data) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(instance, route) DO "
+          "UPDATE SET time = excluded.time, data = excluded.data WHERE excluded.time >= time",
+          std::string_view(each.instance), std::string_view(each.route), column_time(each.time_unix_ns), Blob{data_})
+        .run();
+  }
+}
+
+void Series::write(const std::vector<store::Presence>& presences) {
+  for (const auto& each : presences)
+    Query(db_,
+          "INSERT INTO presence(who, instance, began, until, started, ended, service, host, version) "
+          "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(who, instance, began) DO UPDATE SET "
+          "until = max(until, excluded.until), ended = excluded.ended",
+          static_cast<int>(each.who), std::string_view(each.instance), column_time(each.from_unix_ns),
+          column_time(each.until_unix_ns), column_time(each.started_unix_ns), static_cast<int>(each.end),
+          std::string_view(each.service), std::string_view(each.host), std::string_view(each.version))
+        .run();
 }
 
 }  // namespace sockeye::sqlite

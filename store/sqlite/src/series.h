@@ -20,11 +20,16 @@ void encode_point(const store::SessionPoint&, std::string& out);  // appends poi
 void encode_fleet(const store::FleetPoint&, std::string& out);  // replaces; without time, instance and route
 [[nodiscard]] bool decode_fleet(std::string_view from, store::FleetPoint& to);
 
+void encode_counts(const store::RouteTotals::Counts&, std::string& out);  // replaces
+[[nodiscard]] bool decode_counts(std::string_view from, store::RouteTotals::Counts& to);
+
 class Series {
  public:
   explicit Series(Database& db) : db_(db) {}
   void write(const std::vector<store::SessionPoint>&, std::int64_t now_ms);
   void write(const std::vector<store::FleetPoint>&);
+  void write(const std::vector<store::RouteTotals>&);
+  void write(const std::vector<store::Presence>&);
 
  private:
   struct Placed {

@@ -81,6 +81,7 @@ Session with_span(const Session& report, const Session& span) {
 std::optional<Session> session_of(const store::Batch& batch, const store::Span& span) {
   if (!span.session || span.name != "websocket.connection") return std::nullopt;
   const auto attributes = batch.of(span.attributes);
+  if (text_of(attributes, "sockeye.vantage") == "console") return std::nullopt;  // whoever looks is none of the fleet
   Session out;
   out.id = *span.session;
   out.service = batch.origins[span.origin].service;
@@ -178,15 +179,16 @@ bool Sessions::write(const Session& session, std::int64_t now_ms) {
           std::string_view(now.subprotocol), unless_zero(now.trace_id), now.close_code,
           std::string_view(now.end_reason), std::string_view(now.initiator), std::string_view(now.close_reason),
           now.messages[0], now.messages[1], now.bytes[0], now.bytes[1], now.misses, now.anomalies,
-          MaybeBlob{blob(reconnect_of).bytes, now.reconnect_of.has_value()})
+          MaybeBlob{blob(reconnect_of).bytes, now.reconnect_of.has_value()}, store::abnormal(now).empty() ? 0 : 1)
         .run();
   };
   if (fresh) {
     bind(
         "INSERT INTO session(id, arrived, opened, ended, seen_ns, instance, service, route, dialect, client, target, "
         "host, subprotocol, trace_id, close_code, end_reason, initiator, close_reason, messages_client, "
-        "messages_server, bytes_client, bytes_server, misses, anomalies, reconnect_of) VALUES(?1, ?2, ?3, ?4, ?5, ?6, "
-        "?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)");
+        "messages_server, bytes_client, bytes_server, misses, anomalies, reconnect_of, abnormal) VALUES(?1, ?2, ?3, "
+        "?4, ?5, ?6, "
+        "?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)");
     number = sqlite3_last_insert_rowid(db_.raw());
   } else {
     bind(
@@ -194,7 +196,7 @@ bool Sessions::write(const Session& session, std::int64_t now_ms) {
         "route = ?8, dialect = ?9, client = ?10, target = ?11, host = ?12, subprotocol = ?13, trace_id = ?14, "
         "close_code = ?15, end_reason = ?16, initiator = ?17, close_reason = ?18, messages_client = ?19, "
         "messages_server = ?20, bytes_client = ?21, bytes_server = ?22, misses = ?23, anomalies = ?24, "
-        "reconnect_of = ?25 WHERE id = ?1");
+        "reconnect_of = ?25, abnormal = ?26 WHERE id = ?1");
   }
   if (!session.recorder.empty())
     Query(db_,

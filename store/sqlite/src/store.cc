@@ -142,6 +142,12 @@ class SqliteStore final : public store::Store {
                                                          Deadline deadline) override {
     return answer<store::Page<store::Happening>>(deadline, [&](Database& db) { return ask::happenings(db, query); });
   }
+  base::Result<std::vector<store::Presence>> presences(TimeRange range, store::Deadline deadline) override {
+    return answer<std::vector<store::Presence>>(deadline, [&](Database& db) { return ask::presences(db, range); });
+  }
+  base::Result<std::vector<store::RouteTotals>> totals(store::Deadline deadline) override {
+    return answer<std::vector<store::RouteTotals>>(deadline, [&](Database& db) { return ask::totals(db); });
+  }
 
   store::StoreStats stats() override {
     store::StoreStats out = writer_.stats();

@@ -150,6 +150,13 @@ TEST(Open, AnEmptyFileAndAStartThatWasCutShortAreNew) {
   make(other.path(), 5);
 }
 
+// A database as version `version` of the schema made it, with `sql` in it.
+void make_old(const Folder& folder, std::size_t version, const std::string& sql) {
+  std::string all = "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL;";
+  for (std::size_t i = 0; i < version; ++i) all += embedded_schema()[i].text;
+  run(folder.database(), all + sql + "; PRAGMA user_version = " + std::to_string(version));
+}
+
 TEST(Schema, FilesAreNumberedWithoutGaps) {
   int expected = 1;
   for (const auto& each : embedded_schema()) EXPECT_EQ(std::stoi(std::string(each.file.substr(0, 3))), expected++);
@@ -203,9 +210,7 @@ void make_before_calls(const Folder& folder, std::uint64_t spans) {
 // Filters of schema 1 place their entries elsewhere: they must not rule a block out.
 TEST(Schema, FiltersOfSchema1HoldAnythingAfterwards) {
   const Folder folder;
-  run(folder.database(), "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL;" +
-                             std::string(embedded_schema().front().text) +
-                             "; INSERT INTO filter VALUES(0, 1000, x'0000000000000000'); PRAGMA user_version = 1");
+  make_old(folder, 1, "INSERT INTO filter VALUES(0, 1000, x'0000000000000000')");
   make(folder.path(), 0);
   EXPECT_EQ(number_of(folder.database(), "SELECT count(*) FROM filter WHERE block = 1000"), 1);
   EXPECT_EQ(number_of(folder.database(), "SELECT sum(length(bits)) FROM filter WHERE block = 1000"), 0);
@@ -299,6 +304,33 @@ TEST(Schema, BlocksWithoutColumnsAreReadSpanBySpan) {
   run(folder.database(), "UPDATE columns SET data = substr(data, 1, length(data) / 2)");
   EXPECT_EQ(ask(), 1500U) << "damaged";
   EXPECT_GE(number_of(folder.database(), "SELECT count(*) FROM columns"), 1);
+}
+
+// Sessions that were stored before the column was there are judged as later ones are.
+TEST(Schema, AbnormalEndsOfOlderSessionsAreFoundOut) {
+  const Folder folder;
+  std::string sql;
+  const auto session = [&](int n, const char* ended, int code, const char* reason, const char* service = "gate") {
+    const std::string who = service == std::string("gate") ? "'i-1','gate','r'" : "'','sockeye-console','console'";
+    sql +=
+        "INSERT INTO session(id, arrived, opened, ended, seen_ns, instance, service, route, dialect, client, target, "
+        "host, subprotocol, close_code, end_reason, initiator, close_reason, messages_client, messages_server, "
+        "bytes_client, bytes_server, misses, anomalies) VALUES(x'" +
+        std::string(30, '0') + "0" + std::to_string(n) + "', 4000000000000, 1, " + ended + ", 2, " + who +
+        ", '', '', '', '', '', " + std::to_string(code) + ", '" + reason + "', '', '', 0, 0, 0, 0, 3, 0);";
+  };
+  session(1, "9223372036854775807", 0, "");
+  session(2, "100", 1000, "normal");
+  session(3, "100", 1011, "normal");
+  session(4, "100", 1006, "lost");
+  session(5, "100", 1001, "drain");
+  session(6, "100", 1006, "reset", "sockeye-console");
+  make_old(folder, 2, sql);
+  make(folder.path(), 0);
+  EXPECT_EQ(number_of(folder.database(), "SELECT count(*) FROM session"), 5)
+      << "the console's own page is none of the fleet";
+  EXPECT_EQ(number_of(folder.database(), "SELECT count(*) FROM session WHERE abnormal = 1"), 2);
+  EXPECT_EQ(number_of(folder.database(), "SELECT sum(close_code) FROM session WHERE abnormal = 1"), 1011 + 1006);
 }
 
 TEST(Schema, AFailedMigrationChangesNothing) {

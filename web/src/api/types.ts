@@ -528,7 +528,14 @@ export type LiveMessage =
       routes: LiveRoute[];
       ended: Session[]; // lately, ≤ 20
     }
-  | {type: 'sessions'; now_ms: number; total: number; matched: number; sessions: Session[]} // the window, in order
+  | {
+      type: 'sessions';
+      now_ms: number;
+      total: number;
+      matched: number;
+      complete?: boolean; // false: not all could be asked for their attributes in time
+      sessions: Session[]; // the window, in order
+    }
   | {type: 'session'; now_ms: number; session: Session; recorder: RecordedMessage[]; calls: OpenCall[]}
   | {type: 'error'; message: string};
 /** Sessions of proxies that are not heard of, of all open ones. */

@@ -32,6 +32,9 @@ class LiveSocket {
       if (document.visibilityState === 'visible' && this.state_ === 'lost') this.reconnect();
     });
     window.addEventListener('online', () => this.state_ === 'lost' && this.reconnect());
+    // A page that goes says so: else the console sees a connection that broke. It may come back from the browser's cache.
+    window.addEventListener('pagehide', () => this.leave());
+    window.addEventListener('pageshow', (event) => event.persisted && this.apply());
   }
 
   readonly state = () => this.state_;
@@ -116,6 +119,14 @@ class LiveSocket {
       if (!heard) void ask<Status>('/status').catch(() => undefined);
       this.retry(event.reason || 'the connection to the console was lost');
     };
+  }
+
+  private leave(): void {
+    clearTimeout(this.timer);
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close(1000, 'the page goes');
+    this.set('idle');
   }
 
   private retry(why: string): void {

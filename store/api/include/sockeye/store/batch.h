@@ -2,6 +2,7 @@
 // report, and figures of the fleet. A Batch keeps its texts itself; the string_views of its records point into them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -128,6 +129,10 @@ struct Session {
   std::string recorder;  // flight recorder, encoded as docs/formats/live.md says; "" = not reported
 };
 
+// Why the session's end was abnormal, as model::abnormal_end() defines it; "" when it was not, and while it is open.
+// Missed heartbeats of a session that ended otherwise are figures of its life and do not make its end abnormal.
+[[nodiscard]] std::string abnormal(const Session&);
+
 // One look at a session while it lived; NaN = not known.
 struct SessionPoint {
   SessionId id;
@@ -138,20 +143,44 @@ struct SessionPoint {
   float bytes_per_second[2] = {};
 };
 
-// The fleet of one route of one proxy over one interval (10 s).
+// The fleet of one route of one proxy over one interval (10 s; longer where a long gap was made good).
 struct FleetPoint {
   std::uint64_t time_unix_ns = 0;  // its beginning
   std::uint32_t interval_ms = 10'000;
+  std::uint32_t covered_ms = 10'000;  // of it: how long the proxy was heard. 0: counts were made good later, and what
+                                      // is measured (active, stuck to rtt) is not known
   std::string instance, route;
   std::uint64_t active = 0;                                          // at its end
   std::uint64_t opened = 0, ended = 0, reconnects = 0, refused = 0;  // in it
   std::uint64_t messages[2] = {}, bytes[2] = {};                     // by sender, in it
   std::uint64_t misses = 0, stuck = 0, buffered_sessions = 0, buffered_bytes = 0, invocations_open = 0;
   float rtt_p50_seconds[2] = {}, rtt_p99_seconds[2] = {};  // by leg; NaN: no sample
-  // Of an answer alone, which puts points together over a step: what averages hide, and how much of the step is known.
+  // Of an answer alone, which puts points together over a step: what averages hide.
   std::uint64_t active_min = 0, active_max = 0, stuck_max = 0, buffered_bytes_max = 0;
   float rtt_max_seconds[2] = {};  // highest rtt_p99_seconds
-  std::uint32_t covered_ms = 0;   // of interval_ms: how long figures were reported
+};
+
+// What a proxy had counted on one route at a moment, since it started: what the next figures are held against.
+struct RouteTotals {
+  // opened, ended, reconnects, refused, messages of client and server, bytes of client and server, misses
+  using Counts = std::array<std::uint64_t, 9>;
+  std::string instance, route;
+  std::uint64_t time_unix_ns = 0;
+  Counts counts{};
+};
+
+// Who was there to see: the console while it ran, or a proxy while a console heard it. One stretch, written again when
+// it ends (and the console's, as it goes on); the next one begins after a gap, which nobody saw.
+struct Presence {
+  enum class Who : std::uint8_t { console, proxy } who = Who::console;
+  std::string instance;  // of a proxy: service.instance.id, one for each start; "" of the console
+  std::string service, host, version;
+  std::uint64_t started_unix_ns = 0;  // that process
+  std::uint64_t from_unix_ns = 0;     // with `who` and `instance`, which stretch it is
+  std::uint64_t until_unix_ns = 0;    // heard at last
+  // none: it goes on, or ended unseen with the console that told of it; away: not heard after `until`; stopped: by
+  // itself and in order (a proxy: drained); lost: given up
+  enum class End : std::uint8_t { none, away, stopped, lost } end = End::none;
 };
 
 struct Batch {
@@ -164,6 +193,8 @@ struct Batch {
   std::vector<Session> sessions;
   std::vector<SessionPoint> points;
   std::vector<FleetPoint> fleet;
+  std::vector<RouteTotals> totals;
+  std::vector<Presence> presences;
 
   // Keeps a copy, or the buffer itself, for the life of the batch (moves included).
   std::string_view keep(std::string_view text);
@@ -177,7 +208,8 @@ struct Batch {
     return {links.data() + s.links.first, s.links.count};
   }
   [[nodiscard]] bool empty() const {
-    return spans.empty() && logs.empty() && sessions.empty() && points.empty() && fleet.empty();
+    return spans.empty() && logs.empty() && sessions.empty() && points.empty() && fleet.empty() && totals.empty() &&
+           presences.empty();
   }
   // About what it holds in memory, in bytes: what a store's queue is bounded by.
   [[nodiscard]] std::size_t footprint() const;

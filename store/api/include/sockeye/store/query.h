@@ -73,6 +73,7 @@ struct Page {
   std::vector<T> items;
   std::string cursor;
   bool complete = true;
+  std::optional<std::uint64_t> total;  // of all pages, where it is known without looking at them
 };
 
 // Sorted by anything but the latest start, an answer that is not complete may have no cursor: then it is the best of
@@ -174,10 +175,14 @@ struct SessionQuery {
   enum class State : std::uint8_t { any, open, ended } state = State::any;
   std::string instance, route, dialect, client, end_reason;  // "" = any; client: as ClientFilter
   std::string text;                                          // in target, host, subprotocol or close reason
-  bool abnormal = false;  // ended for another reason than normal, idle or drain, or with misses
+  bool abnormal = false;                                     // only those with an abnormal() end
   std::uint64_t min_duration_ns = 0, max_duration_ns = UINT64_MAX;
   std::optional<std::uint16_t> close_code;
-  enum class Sort : std::uint8_t { opened, ended } sort = Sort::opened;  // latest first
+  // Key and value of an attribute that one of the session's spans has, as in SpanQuery; all of them on the same span.
+  std::vector<std::pair<std::string, std::string>> attributes;
+  // duration: until the end, or until it was seen last; messages and bytes: of both senders.
+  enum class Sort : std::uint8_t { opened, ended, duration, messages, bytes, misses } sort = Sort::opened;
+  bool ascending = false;
   // Only those that opened, or ended, within.
   TimeRange opened, ended;
   bool reconnects = false;   // only those that are a reconnect of another
@@ -194,6 +199,7 @@ struct CloseCount {
   std::string route, end_reason, initiator;
   std::uint16_t code = 0;
   std::uint64_t count = 0;
+  std::string abnormal;  // of such a session: why; "" = it was not
 };
 
 struct FleetQuery {

@@ -58,6 +58,8 @@ class Store {
   virtual base::Result<std::vector<SessionPoint>> points(const SessionId&, TimeRange, Deadline) = 0;  // by time
   virtual base::Result<std::vector<FleetPoint>> fleet(const FleetQuery&, Deadline) = 0;  // by time, instance, route
   virtual base::Result<std::vector<CloseCount>> closes(TimeRange, std::uint64_t step_ns, Deadline) = 0;
+  virtual base::Result<std::vector<Presence>> presences(TimeRange, Deadline) = 0;  // that touch it, by `from`
+  virtual base::Result<std::vector<RouteTotals>> totals(Deadline) = 0;             // the last written of each
 
   // Everything that a word may mean.
   virtual base::Result<Lookup> lookup(const LookupQuery&, Deadline) = 0;
