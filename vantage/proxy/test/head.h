@@ -13,9 +13,9 @@ namespace sockeye::proxy::test {
 // A head together with the bytes it views into. Lines may end in "\n"; the blank line is added.
 class Head {
  public:
-  explicit Head(const std::string& text, wire::HeadParser::Kind kind = wire::HeadParser::Kind::request)
+  explicit Head(const std::string& lines, wire::HeadParser::Kind kind = wire::HeadParser::Kind::request)
       : text_(std::make_unique<std::string>()), parser_(kind) {
-    for (const char c : text) {
+    for (const char c : lines) {
       if (c == '\n' && (text_->empty() || text_->back() != '\r')) text_->push_back('\r');
       text_->push_back(c);
     }
@@ -23,9 +23,9 @@ class Head {
     text_->append("\r\n\r\n");
     EXPECT_EQ(parser_.parse(base::as_bytes(*text_)), wire::HeadParser::Progress::done)
         << parser_.failure().why << " in:\n"
-        << text;
+        << lines;
   }
-  static Head response(const std::string& text) { return Head(text, wire::HeadParser::Kind::response); }
+  static Head response(const std::string& lines) { return Head(lines, wire::HeadParser::Kind::response); }
   [[nodiscard]] const model::HttpHead& operator*() const { return parser_.head(); }
   [[nodiscard]] const model::HttpHead* operator->() const { return &parser_.head(); }
 
