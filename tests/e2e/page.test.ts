@@ -164,21 +164,21 @@ describe('a person', () => {
     await page.locator('.wf-row.chosen').waitFor();
     assert.equal(page.url(), selected);
   });
-  it('searches traces, and the address keeps the search', async () => {
+  it('searches calls, and the address keeps the search', async () => {
     await page.goto(`${one.url}/traces`);
     await settled(page);
     const rows = page.locator('[role="grid"] .table-body [role="row"]');
     await rows.first().waitFor();
     await page.getByLabel('Operation', {exact: true}).fill('no such operation');
     await page.keyboard.press('Enter');
-    await page.getByText('No trace fits').waitFor();
-    assert.match(page.url(), /operation=no/);
+    await page.getByText('No call fits').waitFor();
+    assert.match(page.url(), /name=no/);
     await page.reload();
-    await page.getByText('No trace fits').waitFor();
+    await page.getByText('No call fits').waitFor();
     await page.getByRole('button', {name: 'Clear', exact: true}).click();
     await rows.first().waitFor();
     await page.goBack();
-    await page.getByText('No trace fits').waitFor();
+    await page.getByText('No call fits').waitFor();
   });
   it('sees incidents by reason, and a session that opens now without asking again', async () => {
     await page.goto(`${one.url}/incidents`);
@@ -196,6 +196,8 @@ describe('each page is accessible and is kept as a picture,', () => {
     sessions: '/sessions',
     session: `/sessions/${frozen}`,
     traces: '/traces',
+    traces_whole: '/traces?view=traces',
+    groups: '/traces?view=groups',
     trace: `/traces/${streamed.trace_id}`,
     operations: `/operations?service=voice-bridge&operation=${encodeURIComponent(streamed.name)}`,
     incidents: '/incidents',

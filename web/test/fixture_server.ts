@@ -5,9 +5,11 @@ import {once} from 'node:events';
 import {readFile} from 'node:fs/promises';
 import {extname, join, normalize} from 'node:path';
 import {WebSocketServer, type WebSocket} from 'ws';
-import type {LiveMessage, Session, Status, Subscribe} from '../src/api/types';
+import type {LiveMessage, Session, Status, Subscribe, TraceSummary} from '../src/api/types';
 import {calls, closes, fleet, liveRoutes, points, recorder, unheard, world, type World} from './fleet_data';
-import {invocations, latency, operations, ordinary, services, span, summaries, trace} from './trace_data';
+import {callRecords, callTrace, groups, latency, operations, services, spans} from './call_data';
+import {changes, search, tape} from './happened_data';
+import {invocations, ordinary, span, summaries, trace} from './trace_data';
 
 export const CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
@@ -26,6 +28,7 @@ export interface Fixture {
   refuseLive: (refuse: boolean) => void;
   fail: (path: string | null) => void;
   asked: string[];
+  alone: string; // a trace of one span
   close: () => Promise<void>;
 }
 
@@ -84,38 +87,26 @@ export async function start({
     if (path === '/status') return status();
     if (path === '/fleet') return fleet(w, from, to, Math.max(10, step));
     if (path === '/closes') return closes(w, from, to, Math.max(10, step));
-    if (path === '/services') return {services: empty ? [] : services()};
-    if (path === '/operations') return {operations: empty ? [] : operations(query.get('service') ?? '')};
-    if (path === '/latency') {
-      const rows = latency(
-        w,
-        from,
-        to,
-        step,
-        query.get('service') ?? '',
-        query.get('operation') ?? '',
-        query.get('histogram') ?? '',
-      );
-      const sum = (of: (row: (typeof rows)[number]) => number) => rows.reduce((all, row) => all + of(row), 0);
-      return {
-        step_seconds: step,
-        rows,
-        total: new Set(rows.map((row) => `${row.service} ${row.operation}`)).size,
-        totals: {
-          count: sum((row) => row.count),
-          errors: sum((row) => row.errors),
-          cancelled: sum((row) => row.cancelled),
-        },
-        cursor: '',
-        complete: true,
-      };
-    }
+    if (path === '/services') return {services: services(w)};
+    if (path === '/operations') return operations(w, query);
+    if (path === '/latency') return latency(w, query);
+    if (path === '/spans') return spans(w, query);
+    if (path === '/groups') return groups(w, query);
+    if (path === '/search') return search(w, query.get('q') ?? '');
+    if (path === '/tape') return tape(w, query);
+    if (path === '/changes') return changes(w, query);
     if (path === '/sessions') {
+      const inTime = (ms: number | null, what: string) => {
+        const low = query.get(`${what}_from_ms`),
+          high = query.get(`${what}_to_ms`);
+        return (low === null && high === null) || (ms !== null && ms >= Number(low) && ms < Number(high ?? Infinity));
+      };
       const state = query.get('state') ?? 'any',
         equal = (key: 'route' | 'instance' | 'dialect' | 'end_reason') => (one: Session) =>
           !query.get(key) || one[key] === query.get(key);
       const list = (state === 'open' ? w.open : state === 'ended' ? w.ended : [...w.open, ...w.ended])
         .filter((one) => state === 'open' || ((one.ended_ms ?? Infinity) >= from && one.opened_ms <= to))
+        .filter((one) => inTime(one.opened_ms, 'opened') && inTime(one.ended_ms, 'ended'))
         .filter(equal('route'))
         .filter(equal('instance'))
         .filter(equal('dialect'))
@@ -193,20 +184,30 @@ export async function start({
         .filter((each) => each.start_ms >= from && each.start_ms <= to)
         .filter((each) => !query.get('service') || each.services.some((s) => s.service === query.get('service')))
         .filter((each) => !query.get('operation') || each.root_operation === query.get('operation'))
+        .filter((each) =>
+          each.root_operation.toLowerCase().includes((query.get('operation_contains') ?? '').toLowerCase()),
+        )
         .filter((each) => query.get('status') !== 'error' || each.errors > 0)
         .filter((each) => !query.get('session') || each.session === query.get('session'))
         .filter(
           (each) =>
-            each.duration_seconds >= Number(query.get('min_duration_seconds') ?? 0) &&
-            each.duration_seconds <= Number(query.get('max_duration_seconds') ?? Infinity),
+            each.duration_seconds >= Number(query.get('min_seconds') ?? 0) &&
+            each.duration_seconds < Number(query.get('max_seconds') ?? Infinity),
         );
-      const page = paged(list);
-      return {traces: page.list, cursor: page.cursor, complete: true};
+      const bySize = (query.get('sort') ?? 'start') !== 'start',
+        of = (one: TraceSummary) => (bySize ? one.duration_seconds : one.start_ms),
+        sign = query.get('order') === 'asc' ? 1 : -1;
+      const page = paged([...list].sort((a, b) => sign * (of(a) - of(b))));
+      return {
+        traces: page.list.map((one) => ({...one, sorted_seconds: bySize ? one.duration_seconds : null})),
+        cursor: page.cursor,
+        complete: true,
+      };
     }
     const id = /^\/traces\/([0-9a-f]{32})$/.exec(path)?.[1];
     if (id) {
       const summary = found.find((each) => each.trace_id === id);
-      return trace(w, id) ?? (summary && ordinary(w, summary));
+      return trace(w, id) ?? (summary ? ordinary(w, summary) : callTrace(w, id));
     }
     return undefined;
   }
@@ -329,7 +330,8 @@ export async function start({
     url: `http://127.0.0.1:${(server.address() as {port: number}).port}`,
     world: w,
     asked,
-    dropLive: terminate,
+    alone: callRecords(w).find((one) => one.operation === 'realtime_inference')?.trace_id ?? '',
+    dropLive: () => sockets.clients.forEach((one) => one.terminate()),
     refuseLive: (refuse) => void (refusing = refuse),
     fail: (path) => void (failing = path),
     close: async () => {

@@ -213,7 +213,7 @@ await flow('a lost live connection is said and comes back by itself', async (pag
 });
 
 await flow('a search that fails says so and can be tried again', async (page) => {
-  full.fail('/traces');
+  full.fail('/spans');
   await page.goto(`${full.url}/traces`);
   await page.getByText('The search took longer than 5 s.').waitFor({timeout: 20_000});
   full.fail(null);
@@ -221,17 +221,74 @@ await flow('a search that fails says so and can be tried again', async (page) =>
   await page.getByRole('row').nth(2).waitFor();
 });
 
-await flow('a cell of the heat map leads to its traces', async (page) => {
+await flow('a cell of the heat map leads to exactly the spans it counts', async (page) => {
   await page.goto(`${full.url}/operations?range=3h&service=voice-bridge&operation=realtime_inference`);
   const map = page.getByRole('application', {name: /Duration of realtime_inference over time: from/});
   await map.focus();
   await page.keyboard.press('ArrowLeft');
-  for (let i = 0; i < 40 && !/[1-9]\d* calls? /.test(await page.locator('.heat-readout').textContent()); i++)
-    await page.keyboard.press('ArrowDown');
+  const readout = await page.locator('.heat-readout').textContent();
+  const many = Number(/^(\d+) spans?/.exec(readout)?.[1]);
+  assert.ok(many >= 1, readout);
   await page.keyboard.press('Enter');
-  await page.waitForURL(
-    /\/traces\?service=voice-bridge&operation=realtime_inference&from=\d+&to=\d+&min=[\d.]+ms&max=[\d.]+ms/,
+  await page.waitForURL(/\/traces\?view=spans&service=voice-bridge&operation=realtime_inference&from=\d+&to=\d+&low=/);
+  await page
+    .getByRole('status')
+    .getByText(`${many} span${many === 1 ? '' : 's'}`, {exact: true})
+    .waitFor();
+  assert.equal(await page.getByRole('row').count(), many + 1);
+});
+
+await flow('the slowest of all calls is on top, whatever came lately, and the rest can be followed', async (page) => {
+  await page.goto(`${full.url}/traces?range=3h`);
+  await page.getByRole('row').nth(2).waitFor();
+  await page.getByRole('button', {name: 'First chunk', exact: true}).click();
+  await page.waitForURL(/sort=first_chunk/);
+  const list = await (await fetch(`${full.url}/api/v1/spans?calls=true&sort=first_chunk&limit=1`)).json();
+  const slowest = list.spans[0];
+  await page.waitForFunction(
+    (id) => document.querySelector('.table-body [role=row] a')?.getAttribute('href')?.includes(id),
+    slowest.span_id,
   );
+  const foot = page.getByRole('status').filter({hasText: /^50 of [\d,]+ calls$/});
+  await foot.waitFor();
+  await page.getByRole('button', {name: 'Load more'}).click();
+  await page
+    .getByRole('status')
+    .filter({hasText: /^100 of [\d,]+ calls$/})
+    .waitFor();
+  await page.getByRole('application', {name: /^Duration of 100 calls over time/}).focus();
+  await page.keyboard.press('Home');
+  await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/\/traces\/[0-9a-f]{32}\?span=/);
+});
+
+await flow('operations beyond one page are sorted, searched and summed by the console', async (page) => {
+  await page.goto(`${full.url}/operations?range=3h`);
+  await page.getByRole('status').filter({hasText: '200 of 1,210 operations'}).waitFor();
+  await page.getByLabel('Part of an operation’s or a service’s name').fill('tool_119');
+  await page.getByRole('status').filter({hasText: '11 operations'}).waitFor();
+  assert.equal(full.asked.filter((one) => /^\/latency.*search=tool_119/.test(one)).length, 1);
+});
+
+await flow('a number of a group leads to the calls it counts', async (page) => {
+  await page.goto(`${full.url}/traces?view=groups&by=attribute&key=gen_ai.request.model&figure=first_chunk&range=3h`);
+  const row = page.getByRole('row', {name: /^gpt-realtime /});
+  await row.waitFor();
+  const number = row.getByRole('gridcell').nth(2);
+  const many = await number.textContent();
+  await number.getByRole('link').click();
+  await page.waitForURL(/attribute=gen_ai\.request\.model%3Agpt-realtime/);
+  await page
+    .getByRole('status')
+    .filter({hasText: `of ${many} calls`})
+    .waitFor();
+});
+
+await flow('a trace of one span shows all of it at once', async (page) => {
+  await page.goto(`${full.url}/traces/${full.alone}`);
+  await page.getByRole('complementary', {name: 'Span realtime_inference'}).getByText('Longest pause').waitFor();
+  assert.equal(await page.getByRole('button', {name: 'Close the details'}).count(), 0);
 });
 
 await flow(

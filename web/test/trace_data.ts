@@ -1,5 +1,5 @@
 // Traces as they come: a streamed answer with a gap, 10,000 spans, 5,000 levels, and one in which nothing is right.
-import type {Attribute, Json, LatencyRow, Log, Span, Trace, TraceSummary} from '../src/api/types';
+import type {Attribute, Json, Log, Span, Trace, TraceSummary} from '../src/api/types';
 import {HOSTILE, TRACES, type World} from './fleet_data';
 import {Random} from './random';
 
@@ -162,6 +162,7 @@ function slow(w: World): Trace {
       },
     }),
     answer(t, '04'.repeat(8), '01'.repeat(8), at + 80, 2.61, 6.1, 35, session, {
+      values: {'websocket.chunk.interval.max': 1.405},
       events: [...chunkEvents, {name: 'interrupted', at: 5.7, values: {reason: 'barge-in'}}],
       links: [{trace_id: TRACES.long, span_id: '01'.repeat(8)}],
     }),
@@ -591,84 +592,3 @@ export function invocations(session: string, end: number, count: number): Span[]
   }
   return list.sort((a, b) => b.start_ms - a.start_ms);
 }
-
-export function latency(
-  w: World,
-  from: number,
-  to: number,
-  step: number,
-  service: string,
-  operation: string,
-  histogram: string,
-): LatencyRow[] {
-  if (w.empty) return [];
-  const rows: LatencyRow[] = [];
-  const span_seconds = step || (to - from) / 1000;
-  for (const [its, name, first, last, perMinute] of OPERATIONS) {
-    if ((service && its !== service) || (operation && name !== operation)) continue;
-    for (
-      let time = step ? Math.floor(from / 1000 / step) * step * 1000 : from;
-      time < to;
-      time += step ? step * 1000 : Infinity
-    ) {
-      const random = new Random(Math.floor(time / 1000) + name.length * 977),
-        count = Math.round(((perMinute * span_seconds) / 60) * random.between(0.85, 1.15));
-      const incident = time > w.started - 1_500_000 && time < w.started - 1_100_000 ? 2.4 : 1;
-      const percentiles = (median: number) =>
-        median === 0
-          ? {
-              count: 0,
-              p50_seconds: null,
-              p95_seconds: null,
-              p99_seconds: null,
-              min_seconds: null,
-              max_seconds: null,
-              relative_error: 0.01,
-            }
-          : {
-              count,
-              min_seconds: median * 0.2,
-              max_seconds: median * 9,
-              relative_error: 0.01,
-              p50_seconds: median * incident * random.between(0.95, 1.05),
-              p95_seconds: median * 2.3 * incident * random.between(0.9, 1.15),
-              p99_seconds: median * 3.6 * incident * random.between(0.8, 1.3),
-            };
-      const end = step ? time + step * 1000 : to;
-      const row: LatencyRow = {
-        time_ms: time,
-        from_ms: Math.max(time, from),
-        to_ms: Math.min(end, to),
-        partial: time < from || end > Math.min(to, Date.now()),
-        service: its,
-        operation: name,
-        count,
-        errors: Math.round(count * 0.012 * incident),
-        cancelled: first ? Math.round(count * 0.05) : 0,
-        duration: percentiles(last),
-        first_chunk: percentiles(first),
-        last_chunk: first ? percentiles(last) : percentiles(0),
-      };
-      const median = histogram === 'first_chunk' ? first : last;
-      if (histogram && median) {
-        const buckets = new Map<number, number>();
-        for (let i = 0; i < Math.min(count, 3000); i++) {
-          const bucket = Math.floor(Math.log(random.tail(median * incident, 0.55)) / Math.log(1.02));
-          buckets.set(bucket, (buckets.get(bucket) ?? 0) + 1);
-        }
-        row.histogram = [...buckets]
-          .sort((a, b) => a[0] - b[0])
-          .map(([bucket, many]) => [1.02 ** bucket, 1.02 ** (bucket + 1), many]);
-      }
-      rows.push(row);
-      if (!step) break;
-    }
-  }
-  return rows.sort((a, b) => (step ? a.time_ms - b.time_ms : b.count - a.count));
-}
-
-export const services = () => [...new Set(OPERATIONS.map((one) => one[0]))].sort();
-export const operations = (service: string) =>
-  OPERATIONS.filter((one) => !service || one[0] === service)
-    .map((one) => one[1])
-    .sort();

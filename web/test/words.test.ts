@@ -3,7 +3,6 @@ import {it} from 'node:test';
 import type {RecordedMessage, Session} from '../src/api/types';
 import {address} from '../src/route/address';
 import {closeLines, fleetLines} from '../src/fleet/aggregate';
-import {lower, upper, heatGrid} from '../src/operations/buckets';
 import {isLive, liveWish, readFilter, sessionParameters} from '../src/sessions/filter';
 import {axisStep, clampView, firstView, timelineModel, zoomView} from '../src/sessions/timeline_model';
 import {endText, explainEnd, troubles, unanswered} from '../src/sessions/words';
@@ -260,30 +259,6 @@ it('adds fleets up, and leaves holes where nothing was reported', () => {
       {from: 5, to: 9},
     ],
   );
-});
-
-it('takes histogram buckets as the console counts them', () => {
-  assert.equal(upper(0), 1e-6);
-  assert.equal(lower(0), 0);
-  assert.equal(upper(80).toFixed(6), '1.048576');
-  const grid = heatGrid(
-    [
-      {
-        time_ms: 0,
-        histogram: [
-          [1.7e-6, 1.74e-6, 2],
-          [3.4e-6, 3.5e-6, 1],
-        ],
-      },
-      {time_ms: 60_000, histogram: [[1.8e-6, 1.83e-6, 5]]},
-    ],
-    60_000,
-    0,
-    120_000,
-  );
-  assert.deepEqual([grid.low, grid.high, grid.most, grid.times.length], [4, 8, 5, 2]);
-  const empty = heatGrid([], 60_000, 0, 120_000);
-  assert.ok(Number.isFinite(empty.low) && Number.isFinite(empty.high)); // an axis over it must end
 });
 
 it('lets the least important columns step back first', () => {

@@ -1,5 +1,5 @@
-// How long calls took, over time: a column a step, a row a bucket, darker = more. A cell leads to its traces, by click
-// or with arrows and Enter.
+// How long spans took, over time: a column a step, a row a range of durations, darker = more. A cell leads to exactly the
+// spans it counts, by click or with arrows and Enter.
 import {useLayoutEffect, useRef, useState, type KeyboardEvent, type PointerEvent} from 'react';
 import {tick} from '../chart/axis';
 import {useWidth} from '../control/use_width';
@@ -7,7 +7,7 @@ import {axisStep} from '../sessions/timeline_model';
 import {useColors} from '../shell/theme';
 import {duration, plural} from '../text/units';
 import {time} from '../time/format';
-import {lower, upper, WIDTH, type Grid} from './buckets';
+import {columnOf, densest, place, rowOf, type Grid} from './buckets';
 
 const HEIGHT = 210,
   LEFT = 58,
@@ -35,10 +35,9 @@ export function HeatMap({
   const [box, width] = useWidth<HTMLDivElement>();
   const canvas = useRef<HTMLCanvasElement>(null);
   const color = useColors();
-  const [at, setAt] = useState<[number, number] | null>(null); // column, bucket
+  const [at, setAt] = useState<[number, number] | null>(null); // column, row
   const columns = grid.times.length,
-    {low, high} = grid,
-    rows = grid.most ? high - low + 1 : 0;
+    rows = grid.rows.length;
   const cellWidth = (width - LEFT - 6) / columns,
     cellHeight = rows ? (HEIGHT - TOP - BOTTOM) / rows : 0;
 
@@ -56,12 +55,12 @@ export function HeatMap({
     context.fillRect(LEFT, TOP, width - LEFT - 6, HEIGHT - TOP - BOTTOM);
     context.fillStyle = color('--accent');
     for (const [key, many] of grid.counts) {
-      const column = Math.floor(key / WIDTH),
-        bucket = key % WIDTH;
+      const column = columnOf(key),
+        row = rowOf(key);
       context.globalAlpha = 0.12 + 0.88 * Math.sqrt(many / grid.most);
       context.fillRect(
         LEFT + column * cellWidth,
-        TOP + (high - bucket) * cellHeight,
+        TOP + (rows - 1 - row) * cellHeight,
         Math.max(1, cellWidth - (cellWidth > 4 ? 1 : 0)),
         Math.max(1, cellHeight - (cellHeight > 4 ? 1 : 0)),
       );
@@ -69,12 +68,28 @@ export function HeatMap({
     context.globalAlpha = 1;
     context.fillStyle = color('--text-3');
     context.textAlign = 'right';
-    for (let bucket = Math.ceil(low / 4) * 4, last = Infinity; bucket <= high; bucket += 4) {
-      const y = TOP + (high - bucket) * cellHeight;
-      if (last - y < 22) continue;
+    for (let row = 0, last = Infinity; row < rows; row++) {
+      const y = TOP + (rows - row) * cellHeight;
+      if (last - y < 22 || y < TOP + 8) continue;
       last = y;
-      context.fillText(duration(upper(bucket)), LEFT - 6, y + 4);
+      context.fillText(duration(grid.rows[row]!.low), LEFT - 6, Math.min(y + 4, HEIGHT - BOTTOM));
     }
+    for (const column of grid.partial) {
+      context.fillStyle = color('--surface');
+      context.globalAlpha = 0.5;
+      context.fillRect(LEFT + column * cellWidth, TOP, cellWidth, HEIGHT - TOP - BOTTOM);
+      context.globalAlpha = 1;
+      context.strokeStyle = color('--line-strong');
+      context.setLineDash([3, 3]);
+      context.strokeRect(
+        LEFT + column * cellWidth + 0.5,
+        TOP + 0.5,
+        Math.max(1, cellWidth - 1),
+        HEIGHT - TOP - BOTTOM - 1,
+      );
+      context.setLineDash([]);
+    }
+    context.fillStyle = color('--text-3');
     context.textAlign = 'center';
     const from = grid.times[0]!,
       size = columns * step_ms,
@@ -88,55 +103,64 @@ export function HeatMap({
       context.lineWidth = 1.5;
       context.strokeRect(
         LEFT + at[0] * cellWidth - 0.5,
-        TOP + (high - at[1]) * cellHeight - 0.5,
+        TOP + (rows - 1 - at[1]) * cellHeight - 0.5,
         Math.max(3, cellWidth),
         Math.max(3, cellHeight),
       );
     }
-  }, [width, grid, at, color, cellWidth, cellHeight, columns, high, low, step_ms]);
+  }, [width, grid, at, color, cellWidth, cellHeight, columns, rows, step_ms]);
 
   function cellAt(event: PointerEvent): [number, number] | null {
     const frame = canvas.current!.getBoundingClientRect();
     const column = Math.floor((event.clientX - frame.left - LEFT) / cellWidth),
-      bucket = high - Math.floor((event.clientY - frame.top - TOP) / cellHeight);
-    return column >= 0 && column < columns && bucket >= low && bucket <= high ? [column, bucket] : null;
+      row = rows - 1 - Math.floor((event.clientY - frame.top - TOP) / cellHeight);
+    return column >= 0 && column < columns && row >= 0 && row < rows ? [column, row] : null;
   }
+  const countAt = (cell: [number, number]) => grid.counts.get(place(cell[0], cell[1])) ?? 0;
   function open(cell: [number, number] | null): void {
-    if (cell && grid.counts.has(cell[0] * WIDTH + cell[1]))
-      onOpen({
-        from: grid.times[cell[0]]!,
-        to: grid.times[cell[0]]! + step_ms,
-        low: lower(cell[1]),
-        high: upper(cell[1]),
-      });
+    if (cell && countAt(cell) > 0)
+      onOpen({from: grid.spans[cell[0]]![0], to: grid.spans[cell[0]]![1], ...grid.rows[cell[1]]!});
   }
   function key(event: KeyboardEvent): void {
-    const [column, bucket] = at ?? [columns - 1, Math.round((low + high) / 2)];
-    const to: Record<string, [number, number]> = {
-      ArrowLeft: [column - 1, bucket],
-      ArrowRight: [column + 1, bucket],
-      ArrowUp: [column, bucket + 1],
-      ArrowDown: [column, bucket - 1],
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const steps: Record<string, [number, number]> = {
+      ArrowLeft: [-1, 0],
+      ArrowRight: [1, 0],
+      ArrowUp: [0, 1],
+      ArrowDown: [0, -1],
+      PageUp: [0, 5],
+      PageDown: [0, -5],
+      Home: [-columns, 0],
+      End: [columns, 0],
     };
+    const step = steps[event.key];
     if (event.key === 'Enter') open(at);
     else if (event.key === 'Escape') setAt(null);
-    else if (to[event.key])
-      setAt([Math.max(0, Math.min(columns - 1, to[event.key]![0])), Math.max(low, Math.min(high, to[event.key]![1]))]);
+    else if (step)
+      setAt(
+        at
+          ? [Math.max(0, Math.min(columns - 1, at[0] + step[0])), Math.max(0, Math.min(rows - 1, at[1] + step[1]))]
+          : densest(grid),
+      );
     else return;
     event.preventDefault();
   }
-  const many = at ? (grid.counts.get(at[0] * WIDTH + at[1]) ?? 0) : 0;
+  const many = at ? countAt(at) : 0;
+  const its = at && grid.rows[at[1]];
   return (
     <div>
       <div className="heat-readout num" aria-live="polite">
-        {at ? (
+        {at && its ? (
           <>
-            <span className="strong">{plural(many, 'call')}</span> of {duration(lower(at[1]))} to{' '}
-            {duration(upper(at[1]))} in {duration(step_ms / 1000)} from {time(grid.times[at[0]]!)}
-            {many > 0 && <span className="faint"> · click or Enter: their traces</span>}
+            <span className="strong">{plural(many, 'span')}</span> of {duration(its.low)} to {duration(its.high)} in{' '}
+            {duration(step_ms / 1000)} from {time(grid.times[at[0]]!)}
+            {grid.partial.has(at[0]) && <span className="faint"> (not a whole step)</span>}
+            {many > 0 && <span className="faint"> · click or Enter lists them</span>}
           </>
         ) : (
-          <span className="faint">{grid.most ? 'Click a cell for its traces.' : 'No calls in this time range.'}</span>
+          <span className="faint">
+            {grid.most ? 'Click a cell for the spans it counts.' : 'Nothing in this time range.'}
+          </span>
         )}
       </div>
       <div ref={box} style={{height: HEIGHT}}>
@@ -147,17 +171,11 @@ export function HeatMap({
           tabIndex={0}
           role="application"
           aria-roledescription="heat map"
-          aria-label={
-            `${title}: ` +
-            (grid.most
-              ? `from ${duration(lower(low))} to ${duration(upper(high))}, ` +
-                `at most ${plural(grid.most, 'call')} in a cell`
-              : 'no calls') +
-            '. Arrows choose a cell, Enter opens its traces.'
-          }
+          aria-label={`${title}: ${grid.most ? `from ${duration(grid.rows[0]!.low)} to ${duration(grid.rows[rows - 1]!.high)}, at most ${plural(grid.most, 'span')} in a cell` : 'nothing'}. Arrows choose a cell, Enter lists its spans.`}
           style={{width: '100%', height: HEIGHT}}
           onPointerMove={(event) => setAt(cellAt(event))}
           onPointerLeave={() => setAt(null)}
+          onBlur={() => setAt(null)}
           onClick={(event) => open(cellAt(event as unknown as PointerEvent))}
           onKeyDown={key}
         />

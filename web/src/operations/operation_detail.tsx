@@ -1,3 +1,4 @@
+// One operation over time: how often, how fast, and a heat map whose cells lead to what they count.
 import {useMemo} from 'react';
 import {parameters, useAsk} from '../api/fetch';
 import type {Latency, LatencyRow, Percentiles} from '../api/types';
@@ -7,10 +8,11 @@ import {Failed} from '../control/states';
 import {Segmented} from '../control/segmented';
 import {address, navigate, sharedQuery, useQueryState} from '../route/location';
 import {Link} from '../route/link';
-import {count, duration} from '../text/units';
-import {bounds, stepFor, useBounds, useRange} from '../time/range';
+import {count, duration, percent, plural} from '../text/units';
+import {stepFor, useRange} from '../time/range';
 import {heatGrid} from './buckets';
 import {HeatMap, type Cell} from './heat_map';
+import type {Moment} from './moment';
 
 type Measure = 'first_chunk' | 'last_chunk' | 'duration';
 const MEASURES: {key: Measure; label: string}[] = [
@@ -19,105 +21,100 @@ const MEASURES: {key: Measure; label: string}[] = [
   {key: 'duration', label: 'Duration'},
 ];
 
-export function OperationDetail({service, operation}: {service: string; operation: string}) {
+export function OperationDetail({service, operation, moment}: {service: string; operation: string; moment: Moment}) {
   const [query, change] = useQueryState();
-  const {range, key, live, setFixed, setLast} = useRange();
+  const {setFixed, setLast} = useRange();
+  const {from, to} = moment;
   const asked = query.get('measure');
   const measure: Measure = asked === 'first_chunk' || asked === 'last_chunk' ? asked : 'duration';
+  const range = {from_ms: Math.round(from), to_ms: Math.round(to), service, operation};
+  const wanted = stepFor(from, to, 60);
+  const whole = useAsk<Latency>(['latency whole', range], () => `/latency${parameters(range)}`);
   const answer = useAsk<Latency>(
-    ['latency', key, service, operation, measure],
-    () => {
-      const {from, to} = bounds(range);
-      const span = {from_ms: Math.round(from), to_ms: Math.round(to), step_seconds: stepFor(from, to, 60)};
-      return `/latency${parameters({...span, service, operation, histogram: measure})}`;
-    },
-    {refreshMs: live ? 15_000 : false},
+    ['latency steps', range, measure],
+    () => `/latency${parameters({...range, step_seconds: wanted, histogram: measure})}`,
   );
-  const {from, to} = useBounds(range, answer.dataUpdatedAt);
-  const step = answer.data?.step_seconds || stepFor(from, to, 60),
-    step_ms = step * 1000;
+  const step_ms = (answer.data?.step_seconds || wanted) * 1000;
   const rows = useMemo(
     () => (answer.data?.rows ?? []).filter((row) => row.operation === operation && row.service === service),
     [answer.data, operation, service],
   );
-  const lines = useMemo(() => {
-    const first = Math.floor(from / step_ms) * step_ms,
-      length = Math.max(1, Math.min(2000, Math.ceil((to - first) / step_ms))),
-      at = new Map<number, LatencyRow>(rows.map((row) => [Math.floor((row.time_ms - first) / step_ms), row]));
-    const pick = (of: (row: LatencyRow) => number | null) =>
-      Array.from({length}, (_, i) => {
-        const row = at.get(i);
-        return row ? of(row) : null;
-      });
-    const three = (of: (row: LatencyRow) => Percentiles) => [
-      {label: 'p50', color: '--series-2', values: pick((row) => of(row).p50_seconds)},
-      {label: 'p95', color: '--series-1', values: pick((row) => of(row).p95_seconds)},
-      {label: 'p99', color: '--series-3', values: pick((row) => of(row).p99_seconds)},
-    ];
-    return {
-      times: Array.from({length}, (_, i) => first + i * step_ms),
-      first: three((row) => row.first_chunk),
-      last: three((row) => row.last_chunk),
-      duration: three((row) => row.duration),
-      calls: [
-        {label: 'fine', color: '--series-0', values: pick((row) => row.count - row.errors - row.cancelled)},
-        {label: 'cancelled', color: '--warn-mark', values: pick((row) => row.cancelled)},
-        {label: 'errors', color: '--bad-mark', values: pick((row) => row.errors)},
-      ],
-    };
-  }, [rows, from, to, step_ms]);
+  const all = whole.data?.rows.find((row) => row.operation === operation && row.service === service);
+  const lines = useMemo(() => linesOf(rows, all, from, to, step_ms), [rows, all, from, to, step_ms]);
   const grid = useMemo(() => heatGrid(rows, step_ms, from, to), [rows, step_ms, from, to]);
   const streams = rows.some((row) => row.first_chunk.count > 0);
-  const shared = {times: lines.times, from, to, onSelect: setFixed, onReset: () => setLast('1h'), height: 112};
-  const ms = (seconds: number) => `${Number((seconds * 1000).toPrecision(6))}ms`;
+  const shared = {
+    times: lines.times,
+    partial: lines.partial,
+    from,
+    to,
+    onSelect: setFixed,
+    onReset: () => setLast('1h'),
+    height: 112,
+  };
   function open(cell: Cell): void {
-    // A trace is searched by duration; for the chunks' measures that is the least it can have taken.
     navigate(
       address('/traces', {
+        view: 'spans',
         service,
         operation,
         from: Math.round(cell.from),
         to: Math.round(cell.to),
-        min: ms(cell.low),
-        max: measure === 'duration' ? ms(cell.high) : null,
+        measure: measure === 'duration' ? null : measure,
+        low: String(cell.low),
+        high: String(cell.high),
       }),
     );
   }
   const name = MEASURES.find((one) => one.key === measure)!.label;
-  if (answer.error && !answer.data) return <Failed error={answer.error} retry={() => void answer.refetch()} />;
+  const failed = answer.error ?? whole.error;
+  if (failed && !answer.data)
+    return (
+      <Failed
+        error={failed}
+        retry={() => {
+          void answer.refetch();
+          void whole.refetch();
+        }}
+      />
+    );
+  const spansOf = (more: Record<string, string>) =>
+    address('/traces', {...sharedQuery(query), view: 'spans', service, operation, ...more});
   return (
     <section className="stack operation" aria-label={`${operation} of ${service}`}>
-      <div className="row wrap">
+      <div className="row wrap operation-head">
         <h2 className="operation-title break">
           {operation} <span className="faint">{service}</span>
         </h2>
-        <Link href={address('/traces', {...sharedQuery(query), service, operation})}>its traces</Link>
+        {all && (
+          <span className="soft num">
+            {plural(all.count, 'span')}, {plural(all.errors, 'error')} ({percent(all.errors, all.count)})
+            {all.cancelled > 0 && <>, {count(all.cancelled)} cancelled</>}
+          </span>
+        )}
+        <Link href={spansOf({})}>List its spans</Link>
+        <Link href={spansOf({sort: 'duration'})}>the slowest first</Link>
       </div>
       <div className="operation-charts">
-        <Card level={3} title="Calls">
-          <TimeChart title="Calls" kind="bars" series={lines.calls} format={count} {...shared} />
+        <Card level={3} title="Spans">
+          <TimeChart title="Spans" kind="bars" series={lines.calls} format={count} {...shared} />
         </Card>
         <Card level={3} title="Time to first chunk">
           {streams || answer.isPending ? (
-            <TimeChart
-              title="Time to first chunk"
-              series={lines.first}
-              format={(value) => duration(value)}
-              {...shared}
-            />
+            <TimeChart title="Time to first chunk" series={lines.first} format={duration} {...shared} />
           ) : (
             <p className="none faint">It streams nothing.</p>
           )}
         </Card>
         <Card level={3} title="Time to last chunk">
           {streams || answer.isPending ? (
-            <TimeChart title="Time to last chunk" series={lines.last} format={(value) => duration(value)} {...shared} />
+            <TimeChart title="Time to last chunk" series={lines.last} format={duration} {...shared} />
           ) : (
             <p className="none faint">It streams nothing.</p>
           )}
         </Card>
         <Card level={3} title="Duration">
-          <TimeChart title="Duration" series={lines.duration} format={(value) => duration(value)} {...shared} />
+          <TimeChart title="Duration" series={lines.duration} format={duration} {...shared} />
         </Card>
       </div>
       <Card
@@ -136,4 +133,41 @@ export function OperationDetail({service, operation}: {service: string; operatio
       </Card>
     </section>
   );
+}
+
+function linesOf(rows: readonly LatencyRow[], all: LatencyRow | undefined, from: number, to: number, step_ms: number) {
+  const first = Math.floor(from / step_ms) * step_ms,
+    length = Math.max(1, Math.min(2000, Math.ceil((to - first) / step_ms)));
+  const place = (row: LatencyRow) => Math.floor((row.time_ms - first) / step_ms);
+  const at = new Map<number, LatencyRow>(rows.map((row) => [place(row), row]));
+  const pick = (of: (row: LatencyRow) => number | null) =>
+    Array.from({length}, (_, i) => {
+      const row = at.get(i);
+      return row ? of(row) : null;
+    });
+  const line = (label: string, color: string, of: (row: LatencyRow) => number | null) => ({
+    label,
+    color,
+    values: pick(of),
+    whole: all ? of(all) : null,
+  });
+  const three = (of: (row: LatencyRow) => Percentiles) => [
+    line('p50', '--series-2', (row) => of(row).p50_seconds),
+    line('p95', '--series-1', (row) => of(row).p95_seconds),
+    line('p99', '--series-3', (row) => of(row).p99_seconds),
+    line('max', '--series-0', (row) => of(row).max_seconds),
+  ];
+  const times = Array.from({length}, (_, i) => first + i * step_ms);
+  return {
+    times,
+    partial: new Set(rows.filter((row) => row.partial).map(place)),
+    first: three((row) => row.first_chunk),
+    last: three((row) => row.last_chunk),
+    duration: three((row) => row.duration),
+    calls: [
+      line('fine', '--series-0', (row) => row.count - row.errors - row.cancelled),
+      line('cancelled', '--warn-mark', (row) => row.cancelled),
+      line('errors', '--bad-mark', (row) => row.errors),
+    ],
+  };
 }

@@ -1,8 +1,11 @@
 // Every operation with its pace: first chunk (how long people wait), last chunk (how long the answer takes), duration.
-import {useMemo} from 'react';
+// The console sorts, searches and sums, over however many there are.
+import {useCallback, useMemo, useState} from 'react';
 import './operations.css';
-import {parameters, useAsk} from '../api/fetch';
+import {parameters} from '../api/fetch';
+import {usePages} from '../api/pages';
 import type {Latency, LatencyRow} from '../api/types';
+import {Cut} from '../control/cut';
 import {Empty, Failed, Loading, NothingReceived, Renewing} from '../control/states';
 import {TextInput} from '../control/text_input';
 import {address, sharedQuery, useQueryState} from '../route/location';
@@ -10,81 +13,78 @@ import {Link} from '../route/link';
 import {useStatus} from '../api/status';
 import type {Column} from '../table/columns';
 import {Table} from '../table/table';
-import {count, duration, percent, rate} from '../text/units';
-import {bounds, useRange} from '../time/range';
+import {count, duration, percent, plural, rate} from '../text/units';
+import {useRange} from '../time/range';
+import {useMoment} from './moment';
 import {OperationDetail} from './operation_detail';
 
+const PAGE = 200;
 const keyOf = (row: {service: string; operation: string}) => `${row.service}\n${row.operation}`;
-
-/** Ends of the moments a click on a number means: those that were at least that slow. */
-const threshold = (seconds: number) => `${Number((seconds * 1000).toPrecision(4))}ms`;
 
 export function OperationsPage() {
   const [query, change] = useQueryState();
-  const {range, key, live} = useRange();
-  const rows = useAsk<Latency>(
-    ['latency', key],
-    () => {
-      const {from, to} = bounds(range);
-      return `/latency${parameters({from_ms: Math.round(from), to_ms: Math.round(to), limit: 1000})}`;
-    },
-    {refreshMs: live ? 15_000 : false},
-  );
-  const status = useStatus().data;
-  const search = (query.get('text') ?? '').toLowerCase(),
+  const rangeState = useRange();
+  const [several, setSeveral] = useState(false); // pages loaded: nothing moves under the reader
+  const moment = useMoment(rangeState, several);
+  const {from, to} = moment;
+  const search = query.get('text') ?? '',
     sort = query.get('sort') ?? 'count',
     order = query.get('order') === 'asc' ? 'asc' : 'desc';
-  const {from, to} = bounds(range),
-    seconds = (to - from) / 1000;
-  const shown = useMemo(() => {
-    const value: Record<string, (row: LatencyRow) => number> = {
-      count: (row) => row.count,
-      errors: (row) => row.errors,
-      cancelled: (row) => row.cancelled,
-      first50: (row) => row.first_chunk.p50_seconds ?? -1,
-      first95: (row) => row.first_chunk.p95_seconds ?? -1,
-      first99: (row) => row.first_chunk.p99_seconds ?? -1,
-      last95: (row) => row.last_chunk.p95_seconds ?? -1,
-      last50: (row) => row.last_chunk.p50_seconds ?? -1,
-      last99: (row) => row.last_chunk.p99_seconds ?? -1,
-      duration50: (row) => row.duration.p50_seconds ?? -1,
-      duration95: (row) => row.duration.p95_seconds ?? -1,
-      duration99: (row) => row.duration.p99_seconds ?? -1,
-    };
-    const of = value[sort] ?? value['count']!;
-    return (rows.data?.rows ?? [])
-      .filter((row) => !search || `${row.service} ${row.operation}`.toLowerCase().includes(search))
-      .sort((a, b) => (order === 'asc' ? of(a) - of(b) : of(b) - of(a)));
-  }, [rows.data, search, sort, order]);
+  const found = usePages<Latency>(
+    ['operations of', from, to, search, sort, order],
+    (cursor) =>
+      `/latency${parameters({from_ms: Math.round(from), to_ms: Math.round(to), search, sort, order, limit: PAGE, cursor})}`,
+    false,
+  );
+  if (several !== found.pages.length > 1) setSeveral(found.pages.length > 1);
+  const rows = useMemo(() => found.pages.flatMap((page) => page.rows), [found.pages]);
+  const status = useStatus().data;
+  const seconds = (to - from) / 1000;
   const service = query.get('service') ?? '',
     operation = query.get('operation') ?? '',
     chosen = operation ? keyOf({service, operation}) : null;
-
+  const {load, more} = found;
+  const onRange = useCallback(
+    (_: number, last: number) => {
+      if (more && rows.length >= PAGE && last >= rows.length - 10) load();
+    },
+    [more, load, rows.length],
+  );
   const columns = useMemo<Column<LatencyRow>[]>(() => {
-    const tracesOf = (row: LatencyRow, extra: Record<string, string>) =>
-      address('/traces', {...sharedQuery(query), service: row.service, operation: row.operation, ...extra});
+    const spansOf = (row: LatencyRow, extra: Record<string, string>) =>
+      address('/traces', {
+        ...sharedQuery(query),
+        view: 'spans',
+        service: row.service,
+        operation: row.operation,
+        ...extra,
+      });
     const quantile = (
-      key: string,
-      title: string,
+      measure: 'first_chunk' | 'last_chunk' | 'duration',
+      which: 'p50' | 'p95' | 'p99' | 'max',
       keep: number,
-      of: (row: LatencyRow) => number | null,
     ): Column<LatencyRow> => ({
-      key,
-      title,
-      width: 70,
+      key: `${measure}_${which}`,
+      title: `${TITLES[measure]} ${which}`,
+      hint: `${HINTS[measure]}: ${WHICH[which]}`,
+      width: 82,
       end: true,
       keep,
       sortable: true,
       cell: (row) => {
-        const value = of(row);
-        return value === null ? (
-          <span className="faint">–</span>
-        ) : (
+        const value = row[measure][`${which}_seconds`];
+        if (value === null) return <span className="faint">–</span>;
+        const extra = {
+          ...(measure === 'duration' ? {} : {measure}),
+          ...(which === 'max' ? {} : {low: String(value)}),
+          sort: measure,
+        };
+        return (
           <Link
             tabIndex={-1}
             className="num quantile"
-            href={tracesOf(row, {min: threshold(value)})}
-            title="traces that took at least as long"
+            href={spansOf(row, extra)}
+            title={which === 'max' ? 'the slowest first' : 'those that took at least as long'}
           >
             {duration(value)}
           </Link>
@@ -98,6 +98,7 @@ export function OperationsPage() {
         width: 130,
         grow: 1.6,
         keep: 9,
+        sortable: true,
         cell: (row) => (
           <>
             <span className="strong">{row.operation || '(no name)'}</span> <span className="faint">{row.service}</span>
@@ -106,25 +107,29 @@ export function OperationsPage() {
       },
       {
         key: 'count',
-        title: 'Calls',
-        width: 70,
+        title: 'Spans',
+        width: 72,
         end: true,
         keep: 7,
         sortable: true,
-        cell: (row) => <span className="num">{count(row.count)}</span>,
+        cell: (row) => (
+          <Link tabIndex={-1} className="num quantile" href={spansOf(row, {})}>
+            {count(row.count)}
+          </Link>
+        ),
       },
       {
         key: 'rate',
         title: 'Rate',
         width: 72,
         end: true,
-        keep: 3,
+        keep: 2,
         cell: (row) => <span className="num soft">{rate(row.count / seconds)}</span>,
       },
       {
         key: 'errors',
         title: 'Errors',
-        width: 64,
+        width: 68,
         end: true,
         keep: 6,
         sortable: true,
@@ -134,7 +139,7 @@ export function OperationsPage() {
               tabIndex={-1}
               className="num bad strong"
               title={percent(row.errors, row.count)}
-              href={tracesOf(row, {status: 'error'})}
+              href={spansOf(row, {status: 'error'})}
             >
               {count(row.errors)}
             </Link>
@@ -143,67 +148,82 @@ export function OperationsPage() {
           ),
       },
       {
+        key: 'error_rate',
+        title: 'Failed',
+        hint: 'errors as a share of all',
+        width: 72,
+        end: true,
+        keep: 3,
+        sortable: true,
+        cell: (row) => <span className={`num ${row.errors ? '' : 'faint'}`}>{percent(row.errors, row.count)}</span>,
+      },
+      {
         key: 'cancelled',
         title: 'Cancelled',
-        width: 78,
+        width: 84,
         end: true,
         keep: 2,
         sortable: true,
         cell: (row) => <span className={`num ${row.cancelled ? '' : 'faint'}`}>{count(row.cancelled)}</span>,
       },
-      quantile('first50', 'First p50', 5, (row) => row.first_chunk.p50_seconds),
-      quantile('first95', 'First p95', 8, (row) => row.first_chunk.p95_seconds),
-      quantile('first99', 'First p99', 3, (row) => row.first_chunk.p99_seconds),
-      quantile('last50', 'Last p50', 4, (row) => row.last_chunk.p50_seconds),
-      quantile('last95', 'Last p95', 5, (row) => row.last_chunk.p95_seconds),
-      quantile('last99', 'Last p99', 2, (row) => row.last_chunk.p99_seconds),
-      quantile('duration50', 'All p50', 1, (row) => row.duration.p50_seconds),
-      quantile('duration95', 'All p95', 4, (row) => row.duration.p95_seconds),
-      quantile('duration99', 'All p99', 1, (row) => row.duration.p99_seconds),
+      quantile('first_chunk', 'p50', 5),
+      quantile('first_chunk', 'p95', 8),
+      quantile('first_chunk', 'p99', 3),
+      quantile('first_chunk', 'max', 4),
+      quantile('last_chunk', 'p50', 1),
+      quantile('last_chunk', 'p95', 5),
+      quantile('last_chunk', 'p99', 1),
+      quantile('last_chunk', 'max', 2),
+      quantile('duration', 'p50', 3),
+      quantile('duration', 'p95', 4),
+      quantile('duration', 'p99', 1),
+      quantile('duration', 'max', 4),
     ];
   }, [query, seconds]);
-
-  if (rows.data && rows.data.rows.length === 0 && status?.store.spans === 0)
+  const head = (
+    <div className="page-head">
+      <h1>Operations</h1>
+      <span className="about operations-about">
+        First and last: time to the first and to the last chunk of the reply. Total: duration of the span.
+      </span>
+      <div className="tools">
+        <TextInput
+          search
+          hideLabel
+          label="Part of an operation’s or a service’s name"
+          placeholder="Part of a name …"
+          value={search}
+          onChange={(text) => change({text}, {replace: true})}
+        />
+      </div>
+    </div>
+  );
+  if (found.first && found.first.rows.length === 0 && status?.store.spans === 0)
     return (
       <>
-        <div className="page-head">
-          <h1>Operations</h1>
-        </div>
+        {head}
         <NothingReceived />
       </>
     );
+  const totals = found.first?.totals;
   return (
     <div className="stack">
       <div>
-        <div className="page-head">
-          <h1>Operations</h1>
-          <span className="about operations-about">
-            first = time to the first chunk · last = to the last chunk · all = duration of the span
-          </span>
-          <div className="tools">
-            <TextInput
-              search
-              hideLabel
-              label="Search operations"
-              placeholder="Operation or service …"
-              value={query.get('text') ?? ''}
-              onChange={(text) => change({text}, {replace: true})}
-            />
-          </div>
-        </div>
+        {head}
         <div className="card">
-          <Renewing on={rows.isFetching && rows.isPlaceholderData} />
-          {rows.error && !rows.data ? (
-            <Failed error={rows.error} retry={() => void rows.refetch()} />
+          <Renewing on={found.renewing} />
+          {found.error && found.pages.length === 0 ? (
+            <Failed error={found.error} retry={found.retry} />
           ) : (
             <Table
               label="Operations"
               columns={columns}
-              rows={shown}
-              total={shown.length}
+              rows={rows}
+              total={rows.length}
               rowKey={keyOf}
               selected={chosen}
-              fold={chosen ? 10 : Infinity}
+              onRange={onRange}
+              {...(chosen ? {fold: 10} : {})}
               onOpen={(row) =>
                 change(
                   keyOf(row) === chosen
@@ -216,7 +236,7 @@ export function OperationsPage() {
                 change({sort: next.key === 'count' ? null : next.key, order: next.order === 'asc' ? 'asc' : null})
               }
               empty={
-                rows.isPending ? (
+                found.pending ? (
                   <Loading />
                 ) : (
                   <Empty title={search ? 'No operation fits' : 'No operation in this time range'}>
@@ -226,15 +246,39 @@ export function OperationsPage() {
               }
             />
           )}
-          <div className="table-foot num" role="status">
-            <span>
-              {count(shown.length)} {shown.length === 1 ? 'operation' : 'operations'}
-            </span>
-            {!chosen && shown.length > 0 && <span>Choose one for its course over time and its heat map.</span>}
-          </div>
+          <Cut
+            shown={rows.length}
+            total={found.first?.total}
+            one="operation"
+            more={more}
+            loading={found.loading}
+            load={load}
+            complete={found.complete}
+          >
+            {totals && (
+              <span>
+                {plural(totals.count, 'span')}, {plural(totals.errors, 'error')}, {count(totals.cancelled)} cancelled in
+                all of them
+              </span>
+            )}
+            {!chosen && rows.length > 0 && <span>Choose one to see it over time.</span>}
+          </Cut>
         </div>
       </div>
-      {chosen && <OperationDetail key={chosen} service={service} operation={operation} />}
+      {chosen && <OperationDetail key={chosen} service={service} operation={operation} moment={moment} />}
     </div>
   );
 }
+
+const TITLES = {first_chunk: 'First', last_chunk: 'Last', duration: 'Total'};
+const HINTS = {
+  first_chunk: 'Time to the first chunk',
+  last_chunk: 'Time to the last chunk',
+  duration: 'Duration of the span',
+};
+const WHICH = {
+  p50: 'half took at most this long',
+  p95: '95 of 100 took at most this long',
+  p99: '99 of 100 took at most this long',
+  max: 'the longest',
+};

@@ -52,7 +52,10 @@ export function SessionTraces({
   waiting: boolean;
 }) {
   return (
-    <Card title="Traces" tools={<Link href={address('/traces', {session: session.id, range: '7d'})}>search them</Link>}>
+    <Card
+      title="Traces"
+      tools={<Link href={address('/traces', {view: 'traces', session: session.id, range: '7d'})}>search them</Link>}
+    >
       <Table
         label="Traces of this session"
         columns={columns}

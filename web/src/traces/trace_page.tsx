@@ -145,7 +145,14 @@ function Neighbours({session, trace, at}: {session: string; trace: string; at: n
           later trace ›
         </Link>
       )}
-      <Link href={address('/traces', {session, from: Math.round(at - 43_200_000), to: Math.round(at + 43_200_000)})}>
+      <Link
+        href={address('/traces', {
+          view: 'traces',
+          session,
+          from: Math.round(at - 43_200_000),
+          to: Math.round(at + 43_200_000),
+        })}
+      >
         {found.data
           ? others
             ? `all ${count(others + 1)}${found.data.cursor ? '+' : ''} traces of the session`
