@@ -57,7 +57,7 @@ await flow('the frozen client is one click away, and its page says what is wrong
 await flow('the vanished one is found among the ended by keys alone, and its page tells why it ended', async (page) => {
   await page.goto(`${full.url}/sessions?state=ended&abnormal=true&range=24h&sort=ended`);
   await page.getByRole('row').nth(3).waitFor();
-  await page.keyboard.press('/');
+  await page.getByLabel('Search sessions').focus();
   await page.keyboard.type('dead02');
   await page.waitForURL(/text=dead02/);
   await page
@@ -283,6 +283,48 @@ await flow('a number of a group leads to the calls it counts', async (page) => {
     .getByRole('status')
     .filter({hasText: `of ${many} calls`})
     .waitFor();
+});
+
+await flow('/ finds anything from anywhere, by keys alone', async (page) => {
+  await page.goto(`${full.url}/operations`);
+  await page.getByRole('heading', {name: 'Operations'}).waitFor();
+  const box = page.getByRole('combobox', {name: 'Search for anything'});
+  await page.keyboard.press('/');
+  await page.keyboard.type('dead02');
+  await page.getByRole('option', {name: /f0dead02/}).waitFor();
+  assert.equal(
+    await box.getAttribute('aria-activedescendant'),
+    await page.getByRole('option', {selected: true}).getAttribute('id'),
+  );
+  await page.keyboard.press('Enter');
+  await page.waitForURL((url) => url.pathname === `/sessions/${full.world.vanished.id}`);
+
+  await page.keyboard.press('/');
+  await page.keyboard.type('no such thing');
+  await page.getByText(/Nothing is known by “no such thing”/).waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Escape');
+
+  full.fail('/search');
+  await box.fill('bridge');
+  await page.getByRole('status').getByText('The search took longer than 5 s.').waitFor({timeout: 20_000});
+  full.fail(null);
+  await box.fill('10.');
+  await page.getByRole('group', {name: /^Clients/}).waitFor();
+  const second = page.getByRole('option').nth(1);
+  await page.keyboard.press('ArrowDown');
+  await page.waitForFunction(() => document.querySelectorAll('[role=option]')[1]?.ariaSelected === 'true');
+  const name = (await second.locator('.search-label').textContent()).trim();
+  await page.keyboard.press('Enter');
+  await page.waitForURL((url) => url.searchParams.get('client') === name);
+});
+
+await flow('Enter before the answer opens what comes', async (page) => {
+  await page.goto(full.url);
+  await page.getByRole('combobox', {name: 'Search for anything'}).pressSequentially('frozen', {delay: 0});
+  await page.getByRole('combobox', {name: 'Search for anything'}).fill(full.world.frozen.id);
+  await page.keyboard.press('Enter');
+  await page.waitForURL((url) => url.pathname === `/sessions/${full.world.frozen.id}`);
 });
 
 await flow('a trace of one span shows all of it at once', async (page) => {

@@ -54,12 +54,20 @@ const pages = [
   ['empty_sessions', empty, '/sessions'],
   ['empty_traces', empty, '/traces'],
   ['empty_operations', empty, '/operations'],
+  ['search', full, '/', (page) => search(page, '10.')],
+  ['search_nothing', full, '/traces', (page) => search(page, 'no such thing')],
   ['missing_trace', full, `/traces/${id('00')}`],
   ['locked', locked, '/'],
 ].filter(
   ([name]) =>
     only.length === 0 || only.some((one) => name === one || (one.endsWith('*') && name.startsWith(one.slice(0, -1)))),
 );
+
+async function search(page, text) {
+  await page.keyboard.press('/');
+  await page.keyboard.type(text);
+  await page.locator('[role=option], .search-state:has-text("Nothing")').first().waitFor();
+}
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -99,7 +107,7 @@ for (const [colorScheme, width, height] of fast
     locale: 'en-GB',
     timezoneId: 'Europe/Berlin',
   });
-  for (const [name, server, path] of pages) {
+  for (const [name, server, path, act] of pages) {
     const page = await context.newPage();
     const where = `${name} ${colorScheme} ${width}`;
     page.on('console', (message) => {
@@ -113,6 +121,7 @@ for (const [colorScheme, width, height] of fast
     await page.goto(server.url + path);
     await page.waitForLoadState('networkidle').catch(() => undefined);
     await page.waitForTimeout(500); // not a state to poll for: lets live data fill in, for the picture
+    await act?.(page);
     await page.screenshot({path: join(shots, `${name}_${colorScheme}_${width}.png`)});
     if (await page.evaluate(() => document.title.includes('owned'))) say(where, 'script of a stored string ran');
     const sideways = await page.evaluate(

@@ -61,7 +61,6 @@ export function TextInput({
       spellCheck={false}
       maxLength={500}
       {...(hideLabel ? {'aria-label': label} : {})}
-      {...(search ? {'data-search': ''} : {})}
       {...(list ? {list: `${id}-list`} : {})}
       aria-invalid={wrong !== ''}
       title={wrong || undefined}
@@ -83,8 +82,6 @@ export function TextInput({
         <div className="search">
           <Icon name="search" />
           {input}
-          {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a kbd takes no focus. */}
-          <kbd aria-hidden="true">/</kbd>
         </div>
       ) : (
         input

@@ -1,9 +1,15 @@
-// Keys that work everywhere: / focuses the search field, ? shows this list, g and a letter goes to a page.
+// Keys that work everywhere: / focuses the search box, ? shows this list, g and a letter goes to a page.
 import {useEffect, useState} from 'react';
 import {Button, Dialog, Heading, Modal, ModalOverlay} from 'react-aria-components';
 import {address, navigate, sharedQuery} from '../route/location';
 
-const PAGES: Record<string, string> = {f: '/', s: '/sessions', t: '/traces', o: '/operations', i: '/incidents'};
+const PAGES: Record<string, string> = {
+  f: '/',
+  s: '/sessions',
+  t: '/traces',
+  o: '/operations',
+  i: '/incidents',
+};
 
 export function typing(target: EventTarget | null): boolean {
   return (
@@ -18,7 +24,7 @@ export function useGlobalKeys(showHelp: () => void): void {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
       if (document.querySelector('.modal')) return;
       if (event.key === '/') {
-        const field = document.querySelector<HTMLInputElement>('main [data-search]');
+        const field = document.querySelector<HTMLInputElement>('[data-global-search]');
         if (field) {
           event.preventDefault();
           field.focus();
@@ -43,7 +49,7 @@ const LIST: [string, [string[], string][]][] = [
   [
     'Everywhere',
     [
-      [['/'], 'to the search field'],
+      [['/'], 'search for anything'],
       [['?'], 'this list'],
       [['Esc'], 'close, clear'],
       [['g', 'f'], 'Fleet'],
@@ -66,6 +72,13 @@ const LIST: [string, [string[], string][]][] = [
     [
       [['drag'], 'choose a time range'],
       [['double click'], 'back out'],
+    ],
+  ],
+  [
+    'Heat map, scatter plot',
+    [
+      [['arrows'], 'choose a cell, a point'],
+      [['Enter'], 'list what it counts, open it'],
     ],
   ],
   [

@@ -6,6 +6,7 @@ import type {Status} from '../api/types';
 import {Icon} from '../control/icon';
 import {Link} from '../route/link';
 import {address, sharedQuery, useLocation} from '../route/location';
+import {SearchBox} from '../search/search_box';
 import {setClock} from '../time/clock';
 import {RangePicker} from '../time/range_picker';
 import {Banner} from './banner';
@@ -63,6 +64,7 @@ export function Shell({title, children}: {title: string; children: ReactNode}) {
             </Link>
           ))}
         </nav>
+        <SearchBox />
         <div className="tools">
           <Proxies status={status} />
           <RangePicker />
