@@ -9,6 +9,7 @@ import {SessionPage} from './sessions/session_page';
 import {SessionsPage} from './sessions/sessions_page';
 import {Shell} from './shell/shell';
 import {shortId} from './text/units';
+import {HappenedPage} from './tape/happened_page';
 import {TracePage} from './traces/trace_page';
 import {TracesPage} from './traces/traces_page';
 
@@ -27,6 +28,7 @@ function page(path: string): [string, ReactNode] {
     if (area === 'traces')
       return id ? [`Trace ${shortId(name)}`, <TracePage key={name} id={name} />] : ['Traces', <TracesPage />];
     if (area === 'operations' && !id) return ['Operations', <OperationsPage />];
+    if (area === 'happened' && !id) return ['What happened', <HappenedPage />];
     if (area === 'incidents' && !id) return ['Incidents', <IncidentsPage />];
   }
   return [

@@ -327,6 +327,33 @@ await flow('Enter before the answer opens what comes', async (page) => {
   await page.waitForURL((url) => url.pathname === `/sessions/${full.world.frozen.id}`);
 });
 
+await flow('what happened: two moments say what changed, and an entry leads to its sessions', async (page) => {
+  await page.goto(`${full.url}/happened?range=3h`);
+  await page.getByRole('row').nth(3).waitFor();
+  await page.getByRole('button', {name: 'Deaths'}).click();
+  await page.waitForURL(/kind=deaths/);
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll('.table-body [role=row] .badge')].every((one) => one.textContent === 'deaths'),
+  );
+  const marks = page.getByRole('button', {name: /^Mark /});
+  await marks.nth(0).click();
+  await page.getByText(/Mark a second moment/).waitFor();
+  await marks.nth(9).click();
+  await page
+    .getByRole('region', {name: 'What changed'})
+    .getByText(/sessions? died/)
+    .waitFor();
+  const row = page.getByRole('row').nth(4);
+  const many = Number(await row.getByRole('gridcell').nth(3).textContent());
+  await row.focus();
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/\/sessions\?state=ended.*ended_from_ms=/);
+  await page
+    .getByRole('status')
+    .getByText(`${many} session${many === 1 ? '' : 's'}`, {exact: true})
+    .waitFor();
+});
+
 await flow('a trace of one span shows all of it at once', async (page) => {
   await page.goto(`${full.url}/traces/${full.alone}`);
   await page.getByRole('complementary', {name: 'Span realtime_inference'}).getByText('Longest pause').waitFor();

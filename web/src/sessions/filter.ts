@@ -1,6 +1,6 @@
 // The filters of the sessions page, as they stand in the address, and which source can answer them.
 import type {Subscribe} from '../api/types';
-import {parseDuration} from '../text/units';
+import {parseDuration, shortId} from '../text/units';
 
 export interface SessionFilter {
   state: 'open' | 'ended' | 'any';
@@ -18,9 +18,14 @@ export interface SessionFilter {
   attributes: string[];
   /** The time range is of their opening, not of all that was open in it. */
   when: 'opened' | '';
+  /** Conditions without a field of their own: a link sets them, a chip shows them and takes them off. */
+  exact: [key: string, value: string][];
   sort: string;
   order: 'asc' | 'desc';
 }
+
+/** As /api/v1/sessions takes them. */
+export const EXACT = ['reconnect', 'target', 'host', 'id'] as const;
 
 export const LIVE_SORTS = ['opened', 'messages', 'bytes', 'rtt', 'misses', 'buffered', 'silence'] as const;
 
@@ -41,6 +46,7 @@ export function readFilter(query: URLSearchParams): SessionFilter {
     max: query.get('max') ?? '',
     attributes: query.getAll('attribute').filter((one) => attributeTrouble(one) === '' && one !== ''),
     when: query.get('when') === 'opened' ? 'opened' : '',
+    exact: EXACT.flatMap((key) => query.getAll(key).map((value): [string, string] => [key, value])),
     sort: query.get('sort') ?? '',
     order: query.get('order') === 'asc' ? 'asc' : 'desc',
   };
@@ -50,7 +56,7 @@ export const PAST_SORTS = ['opened', 'ended', 'duration', 'messages', 'bytes', '
 
 /** The live stream knows what is open now; all else is asked of the store. */
 export function isLive(filter: SessionFilter, range: {live: boolean}): boolean {
-  return filter.state === 'open' && range.live;
+  return filter.state === 'open' && range.live && filter.exact.length === 0;
 }
 
 /** What the stream is asked for, with the filters that the store knows too. */
@@ -95,6 +101,7 @@ export function sessionParameters(
     min_duration_seconds: filter.min ? parseDuration(filter.min) : null,
     max_duration_seconds: filter.max ? parseDuration(filter.max) : null,
     attribute: filter.attributes,
+    ...Object.fromEntries(EXACT.map((key) => [key, filter.exact.filter((one) => one[0] === key).map((one) => one[1])])),
     sort: PAST_SORTS.find((one) => one === filter.sort) ?? 'opened',
     order: filter.order === 'asc' ? 'asc' : '',
     from_ms: then ? to - 1 : past ? from : null,
@@ -128,6 +135,14 @@ export function filtersOn(filter: SessionFilter): number {
       past && filter.close_code,
       !past && filter.trouble,
       past && filter.when,
-    ].filter(Boolean).length + filter.attributes.length
+    ].filter(Boolean).length +
+    filter.attributes.length +
+    filter.exact.length
   );
+}
+
+/** A condition in words, for its chip. */
+export function exactText(key: string, value: string): string {
+  if (key === 'reconnect') return 'reconnects';
+  return key === 'id' ? `session ${shortId(value)}` : `${key === 'host' ? 'upstream' : key} ${value}`;
 }

@@ -4,6 +4,7 @@ import {Button} from 'react-aria-components';
 import './sessions.css';
 import {parameters, useAsk} from '../api/fetch';
 import type {Fleet} from '../api/types';
+import {Chip} from '../control/chip';
 import {CheckBox} from '../control/check_box';
 import {Choice} from '../control/choice';
 import {Icon} from '../control/icon';
@@ -18,7 +19,7 @@ import {count, plural} from '../text/units';
 import {useNow} from '../time/clock';
 import {bounds, useRange} from '../time/range';
 import {liveColumns, pastColumns, sessionHref, sessionTone, whereText} from './columns';
-import {durationTrouble, filtersOn, isLive, LIVE_SORTS, PAST_SORTS, readFilter} from './filter';
+import {durationTrouble, EXACT, exactText, filtersOn, isLive, LIVE_SORTS, PAST_SORTS, readFilter} from './filter';
 import {useLiveRows, useStoredRows} from './sources';
 import {REASON_ORDER, reasonLabel} from './words';
 
@@ -40,7 +41,7 @@ export function SessionsPage() {
     return columns.map((one) => ({...one, sortable: sorts.includes(one.key)}));
   }, [columns, fromStream]);
   const on = filtersOn(filter);
-  const [open, setOpen] = useState(on > 0);
+  const [open, setOpen] = useState(on > filter.exact.length);
   const status = useStatus().data;
 
   const sort = {key: filter.sort || (fromStream && filter.trouble ? 'misses' : 'opened'), order: filter.order};
@@ -59,6 +60,7 @@ export function SessionsPage() {
       max: null,
       when: null,
       attribute: null,
+      ...Object.fromEntries(EXACT.map((key) => [key, null])),
     });
   const nothingAtAll =
     status !== undefined &&
@@ -111,6 +113,19 @@ export function SessionsPage() {
           Filters{on > 0 && <span className="badge">{on}</span>}
         </Button>
       </div>
+      {filter.exact.length > 0 && (
+        <div className="filters exact-filters">
+          {filter.exact.map(([key, value]) => (
+            <Chip
+              key={key + value}
+              text={exactText(key, value)}
+              onRemove={() =>
+                change({[key]: filter.exact.filter((one) => one[0] === key && one[1] !== value).map((one) => one[1])})
+              }
+            />
+          ))}
+        </div>
+      )}
       {open && <Filters />}
       {nothingAtAll ? (
         <NothingReceived />

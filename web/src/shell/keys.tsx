@@ -9,6 +9,7 @@ const PAGES: Record<string, string> = {
   t: '/traces',
   o: '/operations',
   i: '/incidents',
+  w: '/happened',
 };
 
 export function typing(target: EventTarget | null): boolean {
@@ -57,6 +58,7 @@ const LIST: [string, [string[], string][]][] = [
       [['g', 't'], 'Traces'],
       [['g', 'o'], 'Operations'],
       [['g', 'i'], 'Incidents'],
+      [['g', 'w'], 'What happened'],
     ],
   ],
   [

@@ -21,6 +21,7 @@ const PAGES = [
   ['/traces', 'Traces'],
   ['/operations', 'Operations'],
   ['/incidents', 'Incidents'],
+  ['/happened', 'What happened'],
 ] as const;
 
 export function Shell({title, children}: {title: string; children: ReactNode}) {

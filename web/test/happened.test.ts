@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import {it} from 'node:test';
+import {againstText, changeText, cohortText, kindsOf, markMoment, sessionsHref, windows} from '../src/tape/words';
+import {exactText, filtersOn, isLive, readFilter, sessionParameters} from '../src/sessions/filter';
+import {world} from './fleet_data';
+import {tape} from './happened_data';
+
+it('says what deaths have in common', () => {
+  const cohort = {
+    share: [
+      {dimension: 'route' as const, value: 'chat', usual: 0.4},
+      {dimension: 'proxy' as const, value: 'web-1', usual: 0.5},
+      {dimension: 'client_network' as const, value: '10.2.3.0/24', usual: 0.12},
+      {dimension: 'end_reason' as const, value: 'heartbeat_timeout', usual: null},
+    ],
+    first_ms: null,
+    last_ms: null,
+    sessions: [],
+    count: 38,
+    of: 40,
+    against_count: 0,
+    against_of: 2,
+    query: {state: 'ended', route: 'chat', ended_from_ms: 5, abnormal: 'true'},
+  };
+  assert.equal(
+    cohortText(cohort),
+    '38 of 40 deaths share route chat, proxy web-1, network 10.2.3.0/24, reason heartbeat timeout',
+  );
+  assert.equal(againstText(cohort), 'before: 0 of 2; of all sessions 12 %');
+  assert.equal(againstText({...cohort, against_of: 0}), 'none died before; of all sessions 12 %');
+  assert.equal(sessionsHref(cohort.query), '/sessions?state=ended&route=chat&abnormal=true&from=5&to=3600005');
+  assert.equal(sessionsHref({}), '');
+  assert.equal(sessionsHref(null), '');
+  assert.equal(sessionsHref({min_duration_seconds: 3, id: ['a', 'b']}), '/sessions?state=any&min=3s&id=a&id=b');
+  assert.deepEqual(
+    [changeText(10, 32), changeText(10, 14), changeText(10, 5), changeText(0, 3), changeText(3, 0), changeText(2, 2)],
+    ['×3.2', '+40 %', '−50 %', 'new', 'gone', ''],
+  );
+});
+
+it('takes two moments and compares the time between them', () => {
+  assert.deepEqual(markMoment([], 5), [5]);
+  assert.deepEqual(markMoment([5], 3), [3, 5]);
+  assert.deepEqual(markMoment([3, 5], 5), [3]);
+  assert.deepEqual(markMoment([10, 50], 45), [10, 45]);
+  assert.deepEqual(windows(50, 10, 'before'), {from: 10, to: 50, againstFrom: -30, againstTo: 10});
+  assert.deepEqual(windows(0, 10, 'hour'), {from: 0, to: 10, againstFrom: -3_600_000, againstTo: -3_599_990});
+  assert.deepEqual(kindsOf(['deaths', 'drains']), ['death', 'drain']);
+});
+
+it('plays a tape whose pages follow one another', () => {
+  const w = world(false),
+    all = tape(w, new URLSearchParams('limit=10000')).entries;
+  const first = tape(w, new URLSearchParams('limit=7')),
+    second = tape(w, new URLSearchParams(`limit=7&cursor=${first.cursor}`));
+  assert.deepEqual([...first.entries, ...second.entries], all.slice(0, 14));
+});
+
+it('lists the very sessions of an entry, and shows the conditions that have no field', () => {
+  const w = world(false),
+    entry = tape(w, new URLSearchParams('kind=death')).entries[0]!;
+  const address = new URLSearchParams(sessionsHref(entry.query).split('?')[1]),
+    filter = readFilter(address);
+  const asked = sessionParameters(filter, rangeOf(address));
+  assert.deepEqual(
+    [asked['state'], asked['ended_from_ms'], asked['ended_to_ms'], asked['end_reason']],
+    ['ended', entry.time_ms, entry.to_ms, entry.query?.['end_reason']],
+  );
+  const opens = new URLSearchParams(sessionsHref({route: 'chat', opened_from_ms: 5, opened_to_ms: 9}).split('?')[1]),
+    opened = sessionParameters(readFilter(opens), rangeOf(opens));
+  assert.deepEqual([opened['state'], opened['opened_from_ms'], opened['opened_to_ms']], ['any', 5, 9]);
+  const exact = readFilter(new URLSearchParams('state=any&reconnect=true&target=/v1&id=a&id=b'));
+  assert.equal(filtersOn(exact), 4);
+  const then = sessionParameters(exact, {from: 0, to: 1, fixed: true});
+  assert.deepEqual([then['reconnect'], then['target'], then['id']], [['true'], ['/v1'], ['a', 'b']]);
+  assert.equal(exactText('target', '/v1'), 'target /v1');
+  assert.equal(isLive(readFilter(new URLSearchParams('id=a')), {live: true}), false);
+});
+
+const rangeOf = (query: URLSearchParams) => ({
+  from: Number(query.get('from')),
+  to: Number(query.get('to')),
+  fixed: true,
+});
