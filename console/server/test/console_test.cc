@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "client.h"
+#include "has.h"
 #include "http_server.h"
 #include "memory_store.h"
 #include "sockeye/live/messages.h"
@@ -43,8 +44,6 @@ bool eventually(const std::function<bool()>& holds) {
   }
   return true;
 }
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 class ConsoleTest : public testing::Test {
  protected:

@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include "api.h"
+#include "has.h"
 #include "jaeger.h"
 #include "memory_store.h"
 #include "sockeye/intake/decode.h"
@@ -53,8 +54,6 @@ class JaegerTest : public testing::Test {
   Fleet fleet_;
   Api api_{options_, store_, fleet_, "", "", 1};
 };
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 TEST_F(JaegerTest, a_span_has_all_that_jaeger_would_show) {
   const auto body = get("/api/traces/5B8EFFF798038103D269B633813FC60C", "raw=true&prettyPrint=true").body;

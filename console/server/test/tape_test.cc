@@ -5,6 +5,7 @@
 #include <set>
 
 #include "api.h"
+#include "has.h"
 #include "memory_store.h"
 
 namespace sockeye::console {
@@ -12,8 +13,6 @@ namespace {
 
 constexpr std::uint64_t second = 1'000'000'000;
 constexpr std::uint64_t start = 1'700'000'000ULL * second;  // a multiple of ten seconds
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 class QuestionTest : public testing::Test {
  protected:
