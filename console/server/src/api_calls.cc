@@ -49,10 +49,10 @@ struct Words {
   std::string_view word;
   Dimension dimension;
 };
-constexpr std::array dimensions = {Words{"service", Dimension::service}, Words{"operation", Dimension::operation},
-                                   Words{"route", Dimension::route},     Words{"target", Dimension::target},
-                                   Words{"client", Dimension::client},   Words{"dialect", Dimension::dialect},
-                                   Words{"status", Dimension::status},   Words{"kind", Dimension::kind}};
+constexpr std::array group_words = {Words{"service", Dimension::service}, Words{"operation", Dimension::operation},
+                                    Words{"route", Dimension::route},     Words{"target", Dimension::target},
+                                    Words{"client", Dimension::client},   Words{"dialect", Dimension::dialect},
+                                    Words{"status", Dimension::status},   Words{"kind", Dimension::kind}};
 constexpr std::string_view attribute_prefix = "attribute:";
 
 void read_by(Parameters& with, store::GroupsQuery& query) {
@@ -63,8 +63,8 @@ void read_by(Parameters& with, store::GroupsQuery& query) {
     return;
   }
   const auto* const found =
-      std::find_if(dimensions.begin(), dimensions.end(), [&](const Words& each) { return each.word == by; });
-  if (found != dimensions.end())
+      std::find_if(group_words.begin(), group_words.end(), [&](const Words& each) { return each.word == by; });
+  if (found != group_words.end())
     query.by = found->dimension;
   else if (!by.empty())
     with.wrong("by", "one of service, operation, route, target, client, dialect, status, kind, attribute:KEY");

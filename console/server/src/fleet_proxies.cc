@@ -13,7 +13,7 @@ using store::Presence;
 constexpr std::size_t most_routes = 1000;  // of one proxy
 constexpr std::size_t most_totals = 100'000;
 
-double per_second(std::uint64_t now, std::uint64_t before, std::uint64_t ns) {
+double rate_of(std::uint64_t now, std::uint64_t before, std::uint64_t ns) {
   return now > before && ns > 0 ? static_cast<double>(now - before) * 1e9 / static_cast<double>(ns) : 0;
 }
 
@@ -222,11 +222,11 @@ void Fleet::summarise(Proxy& proxy, live::Summary&& summary, std::uint64_t repor
   if (!first) {
     const std::uint64_t elapsed = report_ns > route.last_ns ? report_ns - route.last_ns : 0;
     for (std::size_t i = 0; i < 2; ++i) {
-      route.messages_per_second[i] = per_second(summary.messages_total[i], route.last.messages_total[i], elapsed);
-      route.bytes_per_second[i] = per_second(summary.bytes_total[i], route.last.bytes_total[i], elapsed);
+      route.messages_per_second[i] = rate_of(summary.messages_total[i], route.last.messages_total[i], elapsed);
+      route.bytes_per_second[i] = rate_of(summary.bytes_total[i], route.last.bytes_total[i], elapsed);
     }
-    route.opened_per_second = per_second(summary.accepted_total, route.last.accepted_total, elapsed);
-    route.ended_per_second = per_second(summary.closed_total, route.last.closed_total, elapsed);
+    route.opened_per_second = rate_of(summary.accepted_total, route.last.accepted_total, elapsed);
+    route.ended_per_second = rate_of(summary.closed_total, route.last.closed_total, elapsed);
   }
   const bool after_gap = route.heard_ns != 0 && now_ns > route.heard_ns + silence_ns;
   route.figures.heard(counts_of(summary), now_ns, after_gap);

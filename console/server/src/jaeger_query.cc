@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t most_conditions = 16;
 
-std::string lower(std::string_view text) {
+std::string lower_case(std::string_view text) {
   std::string out(text);
   std::transform(out.begin(), out.end(), out.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
@@ -34,7 +34,7 @@ std::optional<int> digits(std::string_view text, std::size_t at, std::size_t cou
 
 // Which statuses a tag leaves: bits 0 unset, 1 ok, 2 error. None: it is a tag like any other.
 std::optional<unsigned> statuses_of(const std::string& key, const std::string& value) {
-  const std::string word = lower(value);
+  const std::string word = lower_case(value);
   if (key == "error") {
     if (word == "true") return 4U;
     if (word == "false") return 3U;
@@ -102,7 +102,7 @@ std::optional<std::uint64_t> rfc3339(std::string_view text) {
 }
 
 std::optional<std::uint8_t> kind_of(std::string_view name) {
-  std::string word = lower(name);
+  std::string word = lower_case(name);
   if (constexpr std::string_view prefix = "span_kind_"; word.starts_with(prefix)) word.erase(0, prefix.size());
   for (std::uint8_t kind = 0; kind <= 5; ++kind)
     if (kind_name(kind) == word) return kind;

@@ -14,7 +14,7 @@ namespace {
 
 using base::Json;
 
-Response failed(int status, std::string_view message) {
+Response failed_as_v3(int status, std::string_view message) {
   Json out;
   out.open('{').key("error").open('{').key("httpCode").number(std::int64_t{status}).key("message").text(message);
   out.close('}').close('}');
@@ -120,12 +120,12 @@ Response traces(Api& api, const std::vector<store::TraceId>& ids, std::size_t mo
       continue;
     }
     const auto trace = api.store.trace(id, most_of_one + 1, deadline);
-    if (!trace) return failed(500, trace.error().message);
+    if (!trace) return failed_as_v3(500, trace.error().message);
     if (trace->spans.size() > most_of_one) cut.truncated.push_back(id);
     spans += trace->spans.size();
     write_resource_spans(json, *trace, most_of_one);
   }
-  if (spans == 0 && cut.cursor.empty()) return failed(404, "No traces found");
+  if (spans == 0 && cut.cursor.empty()) return failed_as_v3(404, "No traces found");
   json.close(']').close('}');
   for (const auto& [key, list] :
        {std::pair<std::string_view, const std::vector<store::TraceId>&>{"left_out", cut.left_out},
@@ -150,7 +150,7 @@ std::uint64_t time_of(Parameters& with, std::string_view name, std::uint64_t oth
 
 Response ask_jaeger_v3_services(Api& api, std::string_view, Parameters&) {
   const auto services = api.store.services(api.deadline());
-  if (!services) return failed(500, services.error().message);
+  if (!services) return failed_as_v3(500, services.error().message);
   Json json;
   json.open('{').key("services").open('[');
   for (const auto& each : *services) json.text(each);
@@ -168,7 +168,7 @@ Response ask_jaeger_v3_operations(Api& api, std::string_view, Parameters& with) 
   store::Page<store::OperationName> page;
   if (asked.empty() || query.kind) {
     auto found = api.store.operations(query, api.deadline());
-    if (!found) return failed(found.error().message == store::bad_cursor ? 400 : 500, found.error().message);
+    if (!found) return failed_as_v3(found.error().message == store::bad_cursor ? 400 : 500, found.error().message);
     page = *std::move(found);
   }
   Json json;
@@ -207,11 +207,11 @@ Response ask_jaeger_v3_traces(Api& api, std::string_view, Parameters& with) {
   query.cursor = with.text("cursor");
   static_cast<void>(with.text("query.raw_traces"));  // every trace is raw here
   add_tags(search, with, "query.attributes", {}, with.texts("query.attributes"));
-  if (auto good = with.check(); !good) return failed(400, "malformed parameter " + good.error().message);
-  if (!search.possible) return failed(404, "No traces found");
+  if (auto good = with.check(); !good) return failed_as_v3(400, "malformed parameter " + good.error().message);
+  if (!search.possible) return failed_as_v3(404, "No traces found");
   const auto deadline = api.deadline();
   const auto page = api.store.traces(query, deadline);
-  if (!page) return failed(page.error().message == store::bad_cursor ? 400 : 500, page.error().message);
+  if (!page) return failed_as_v3(page.error().message == store::bad_cursor ? 400 : 500, page.error().message);
   std::vector<store::TraceId> ids;
   for (const auto& each : page->items) ids.push_back(each.trace_id);
   return traces(api, ids, most_jaeger_trace_spans, {{}, {}, page->cursor, page->complete}, deadline);
@@ -219,7 +219,7 @@ Response ask_jaeger_v3_traces(Api& api, std::string_view, Parameters& with) {
 
 Response ask_jaeger_v3_trace(Api& api, std::string_view rest, Parameters&) {
   const auto id = read_trace_id(rest);
-  if (!id) return failed(400, "malformed parameter trace_id: expected at most 32 hex digits");
+  if (!id) return failed_as_v3(400, "malformed parameter trace_id: expected at most 32 hex digits");
   return traces(api, {*id}, most_jaeger_spans, {}, api.deadline());
 }
 

@@ -11,8 +11,8 @@
 namespace sockeye::console {
 namespace {
 
-constexpr std::uint64_t second = 1'000'000'000;
-constexpr std::uint64_t start = 1'700'000'000ULL * second;  // a multiple of ten seconds
+constexpr std::uint64_t one_second = 1'000'000'000;
+constexpr std::uint64_t tape_start = 1'700'000'000ULL * one_second;  // a multiple of ten seconds
 
 class QuestionTest : public testing::Test {
  protected:
@@ -36,10 +36,10 @@ class QuestionTest : public testing::Test {
     s.route = "chat";
     s.client = "192.0.2." + std::to_string(n % 200) + ":5";
     s.target = "/ws";
-    s.opened_unix_ns = start + opened * second;
+    s.opened_unix_ns = tape_start + opened * one_second;
     s.seen_unix_ns = s.opened_unix_ns;
     if (ended > 0) {
-      s.ended_unix_ns = start + ended * second;
+      s.ended_unix_ns = tape_start + ended * one_second;
       s.end_reason = why;
       s.close_code = static_cast<std::uint16_t>(code);
     }
@@ -51,8 +51,8 @@ class QuestionTest : public testing::Test {
     batch_ = {};
   }
   static std::string range(std::uint64_t from, std::uint64_t to) {
-    return "from_ms=" + std::to_string((start + from * second) / 1'000'000) +
-           "&to_ms=" + std::to_string((start + to * second) / 1'000'000);
+    return "from_ms=" + std::to_string((tape_start + from * one_second) / 1'000'000) +
+           "&to_ms=" + std::to_string((tape_start + to * one_second) / 1'000'000);
   }
   // All pages.
   std::vector<std::string> entries(const std::string& query, std::size_t limit) {
@@ -223,7 +223,7 @@ TEST_F(QuestionTest, a_search_takes_trace_ids_and_whole_contexts) {
   span.trace_id = *base::parse_trace_id("5b8efff798038103d269b633813fc60c");
   span.span_id.bytes[0] = 1;
   span.name = "POST /checkout";
-  span.start_unix_ns = start + 1 * second;
+  span.start_unix_ns = tape_start + 1 * one_second;
   batch.spans.push_back(span);
   store_.write(std::move(batch), [](const store::Written&) {});
   for (const auto* q : {"5b8efff798038103d269b633813fc60c", "5B8EFFF798038103D269B633813FC60C", "5b8efff7",
