@@ -24,7 +24,6 @@ namespace sockeye::dialect {
 namespace {
 
 constexpr std::size_t most_header = 1024;
-constexpr std::size_t most_held = 256U << 10U;    // of an unfinished body, a side
 constexpr std::uint64_t most_length = 1U << 30U;  // of a body that is waited for at all
 
 bool is_content_length(std::string_view name) {

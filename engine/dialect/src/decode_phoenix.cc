@@ -13,7 +13,9 @@
 //   4 broadcast s2c  topic event metadata, and that byte
 //               [null,null,"realtime:a","broadcast",{"event":"cursor","bytes":3}]
 //
-// What is empty is null, but for the topic. False: no such kind from that side, or shorter than its sizes say.
+// What is empty is null. False: no such kind from that side, shorter than its sizes say, without a topic or an event,
+// or with control characters where names are: audio that another protocol sends may begin as a frame does.
+#include <algorithm>
 #include <array>
 
 #include "decoders.h"
@@ -51,6 +53,10 @@ const Parts* parts_of(std::uint8_t kind, model::Side from) {
   }
 }
 
+bool is_name(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+}
+
 class Phoenix final : public Decoder {
  public:
   bool decode(model::Side from, model::Opcode /*opcode*/, base::Bytes plain, Documents& out) override {
@@ -65,10 +71,14 @@ class Phoenix final : public Decoder {
       if ((*parts)[i] == Part::encoding) continue;  // no size: the byte is what it says
       const std::size_t size = plain[1 + i];
       if (size > rest.size()) return false;
-      texts[static_cast<std::size_t>((*parts)[i])] = rest.substr(0, size);
+      const std::string_view text = rest.substr(0, size);
+      if (!is_name(text)) return false;
+      texts[static_cast<std::size_t>((*parts)[i])] = text;
       rest.remove_prefix(size);
     }
     const auto text = [&](Part part) { return texts[static_cast<std::size_t>(part)]; };
+    const std::string_view what = text(plain[0] == 1 ? Part::status : plain[0] > 2 ? Part::user_event : Part::event);
+    if (text(Part::topic).empty() || what.empty()) return false;
     out.begin();
     std::string& to = out.text();
     to += '[';
@@ -83,7 +93,7 @@ class Phoenix final : public Decoder {
       to += R"(,"broadcast",{"event":)";
     else
       to += ',';
-    put(to, plain[0] == 1 ? text(Part::status) : plain[0] > 2 ? text(Part::user_event) : text(Part::event));
+    append_json(to, what);
     to += plain[0] == 1 || plain[0] > 2 ? R"(,"bytes":)" : R"(,{"bytes":)";
     append_number(to, rest.size());
     to += "}]";

@@ -14,7 +14,6 @@
 namespace sockeye::dialect {
 namespace {
 
-constexpr std::size_t most_held = 256U << 10U;  // of an unfinished record, a side
 
 class Records final : public Decoder {
  public:

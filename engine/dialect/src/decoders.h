@@ -1,6 +1,7 @@
 // The decoders behind make_decoder(), one file each, and the JSON they share.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -18,6 +19,9 @@ namespace sockeye::dialect {
 [[nodiscard]] std::unique_ptr<Decoder> make_phoenix_decoder();
 // What is inside SockJS's frames goes to `inner`; null: each of its messages is a document.
 [[nodiscard]] std::unique_ptr<Decoder> make_sockjs_decoder(std::unique_ptr<Decoder> inner);
+
+// Most that is kept of a record or body that spans messages, in bytes, a side.
+inline constexpr std::size_t most_held = 256U << 10U;
 
 void append_number(std::string& out, std::uint64_t number);
 

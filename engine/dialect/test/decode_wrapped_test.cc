@@ -157,6 +157,16 @@ TEST(DecodePhoenix, BinaryFramesAreDocumentsLikeTexts) {
   EXPECT_EQ(session.all().wire_bytes.front(), 5 + 13 + 3);
 }
 
+// Audio of other protocols may begin with a kind, and sizes that fit.
+TEST(DecodePhoenix, AFrameNamesATopicAndAnEvent) {
+  DecodeSession session(Decode::phoenix, Opcode::binary);
+  EXPECT_FALSE(session.feed(std::string(160, '\0')));
+  EXPECT_FALSE(session.feed(frame("\0\0\1\0\4"sv, "7blob"))) << "no topic";
+  EXPECT_FALSE(session.feed(frame("\0\0\1\6\0"sv, "7room:a"))) << "no event";
+  EXPECT_FALSE(session.feed(frame("\0\1\2\3\4"sv, "\5\6\7\x8\x9\xa\xb\xc\xd\xe"))) << "no names";
+  EXPECT_TRUE(session.feed(frame("\0\0\1\6\4"sv, "7room:ablob")));
+}
+
 TEST(DecodePhoenix, EveryPieceOfAHeadIsRefused) {
   const std::string whole = frame("\1\1\1\6\2"sv, "17room:aok");
   for (std::size_t cut = 0; cut < whole.size(); ++cut) {
