@@ -213,8 +213,11 @@ void a_report_wins_over_a_span_where_it_says_something(World& world) {
     EXPECT_EQ(is.close_reason, "going") << id;
   }
   // A span ends what was reported open.
-  write(world, {report(3, at(2))});
+  Session early = report(3, at(2));
+  early.misses = 1;
+  write(world, {early});
   world.must_write(batch_of({connection(3)}));
+  EXPECT_EQ(get(world, 3).misses, 3U) << "what came behind the report";
   EXPECT_EQ(get(world, 3).ended_unix_ns, at(11));
   EXPECT_EQ(get(world, 3).end_reason, "normal");
   EXPECT_EQ(get(world, 3).route, "chat");
@@ -223,6 +226,13 @@ void a_report_wins_over_a_span_where_it_says_something(World& world) {
   world.must_write(batch_of({connection(4)}));
   EXPECT_EQ(get(world, 4).ended_unix_ns, at(11));
   EXPECT_EQ(get(world, 4).end_reason, "normal");
+  // Which of the two comes first is the same.
+  write(world, {report(5, at(2))});
+  world.must_write(batch_of({connection(5)}));
+  write(world, {ended(report(5, at(2)), at(90), "lost", 1006)});
+  EXPECT_EQ(get(world, 5).ended_unix_ns, at(11));
+  EXPECT_EQ(get(world, 5).end_reason, "normal");
+  EXPECT_EQ(get(world, 5).close_code, 1001);
 }
 
 void every_filter_of_sessions(World& world) {

@@ -35,6 +35,16 @@ void take_end(Session& to, const Session& from) {
   to.close_reason = from.close_reason;
 }
 
+// Figures only grow: of two that tell of one session, the higher is the later.
+void take_more(Session& to, const Session& from) {
+  for (int i = 0; i < 2; ++i) {
+    to.messages[i] = std::max(to.messages[i], from.messages[i]);
+    to.bytes[i] = std::max(to.bytes[i], from.bytes[i]);
+  }
+  to.misses = std::max(to.misses, from.misses);
+  to.anomalies = std::max(to.anomalies, from.anomalies);
+}
+
 // What `to` does not say, as `from` says it. Not its end.
 void fill_facts(Session& to, const Session& from) {
   for (std::string Session::*const field :
@@ -62,10 +72,7 @@ Session with_span(const Session& report, const Session& span) {
   // "lost" says only that its reporter went away; the span saw the end.
   if (!out.ended_unix_ns || (out.end_reason == "lost" && span.ended_unix_ns)) {
     take_end(out, span);
-    for (int i = 0; i < 2; ++i) {
-      out.messages[i] = std::max(out.messages[i], span.messages[i]);
-      out.bytes[i] = std::max(out.bytes[i], span.bytes[i]);
-    }
+    take_more(out, span);
   } else {
     fill(out.close_code, span.close_code);
     fill(out.end_reason, span.end_reason);
@@ -116,14 +123,11 @@ Session merged(const Session& before, const Session& later) {
   if (before.instance.empty() && !later.instance.empty()) return with_span(later, before);
   Session out = later;
   fill_facts(out, before);
-  if (before.ended_unix_ns && !later.ended_unix_ns) {
+  // "lost" says that nobody who reports saw the end; who did may have told of it already.
+  const bool seen = before.ended_unix_ns && before.end_reason != "lost";
+  if (before.ended_unix_ns && (!later.ended_unix_ns || (seen && later.end_reason == "lost"))) {
     take_end(out, before);
-    for (int i = 0; i < 2; ++i) {
-      out.messages[i] = std::max(out.messages[i], before.messages[i]);
-      out.bytes[i] = std::max(out.bytes[i], before.bytes[i]);
-    }
-    out.misses = std::max(out.misses, before.misses);
-    out.anomalies = std::max(out.anomalies, before.anomalies);
+    take_more(out, before);
   }
   out.seen_unix_ns = std::max(out.seen_unix_ns, before.seen_unix_ns);
   return out;
