@@ -143,9 +143,14 @@ describe('what is too large is refused in bounded memory,', () => {
   it('a gzip bomb', async () => {
     const before = one.rss(),
       bomb = gzipSync(Buffer.alloc(200 << 20));
+    const sent = () => one.send('traces', bomb, {'content-encoding': 'gzip', 'content-type': 'application/json'});
+    // Several at once may be asked to come again.
     const answers = await Promise.all(
       Array.from({length: 4}, () =>
-        one.send('traces', bomb, {'content-encoding': 'gzip', 'content-type': 'application/json'}),
+        eventually('it is looked at', async () => {
+          const answer = await sent();
+          return answer.status === 429 ? undefined : answer;
+        }),
       ),
     );
     for (const answer of answers) refused(answer, 413, 3, /unpacks to more/);
@@ -253,7 +258,7 @@ describe('spans that are odd,', () => {
     for (const span of spans) {
       const [start, end] = times[span.name]!;
       assert.equal(span.start_unix_ns, String(start), span.name);
-      assert.equal(span.duration_ns, Number(end - start), span.name);
+      assert.equal(String(span.duration_ns), String(end - start), span.name); // text where it is beyond 2^53
     }
     // A search finds it, and what it says of the whole is not absurd.
     const {traces} = await one.api(
