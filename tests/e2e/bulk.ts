@@ -1,5 +1,5 @@
-// Calls by the ten thousand, sent to a console as OTLP, of which every figure is known: each is a trace of its own with one
-// span, or two where a call has a child.
+// Calls by the ten thousand, sent to a console as OTLP, of which every figure is known: each is a trace of its own with
+// one span, or two where a call has a child.
 import assert from 'node:assert/strict';
 import {pool} from '../lib/wait.js';
 import type {Console, Json} from './console.js';
@@ -27,8 +27,8 @@ function random(seed: number): () => number {
   };
 }
 
-// `count` calls of `names` operations of five services, evenly over `span_ms` from `from_ms`, in the order of their start.
-// Durations are log-uniform from 0.1 ms to 100 s. The first operations are called more often than the last.
+// `count` calls of `names` operations of five services, evenly over `span_ms` from `from_ms`, in the order of their
+// start. Durations are log-uniform from 0.1 ms to 100 s. The first operations are called more often than the last.
 export function calls(count: number, names: number, from_ms: number, span_ms: number): Made[] {
   const next = random(42);
   return Array.from({length: count}, (_, index) => {
@@ -103,8 +103,8 @@ export async function deliver(to: Console, those: Made[]): Promise<void> {
   );
 }
 
-// The value of rank q of those, by the nearest rank; and what an estimate of it may be that is off by `error` of the value,
-// whichever of the neighbouring ranks it takes.
+// The value of rank q of those, by the nearest rank; and what an estimate of it may be that is off by `error` of the
+// value, whichever of the neighbouring ranks it takes.
 export function quantile(values: number[], q: number, error: number): [low: number, high: number] {
   const sorted = [...values].sort((a, b) => a - b);
   const at = Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1));

@@ -224,8 +224,9 @@ export const operations: Record<string, {gaps: number[]; manner: Manner}> = {
   Cut: {gaps: [10, 10], manner: 'cancelled'},
 };
 
-// What the ends saw of a call, by this process's monotonic clock in ms. The proxy is between them, so whatever it measures
-// from the request to a chunk is at least `sent - got` and at most `seen - asked`, however busy the machine is.
+// What the ends saw of a call, by this process's monotonic clock in ms. The proxy is between them, so whatever it
+// measures from the request to a chunk is at least `sent - got` and at most `seen - asked`, however busy the machine
+// is.
 export interface Call {
   service: Member;
   operation: string;

@@ -1,6 +1,6 @@
 // Every number the console gives of a fleet is what happened, or it says what it misses: 300 sessions that end in every
-// way there is, calls whose chunks have known times, a console that is killed and comes back in the middle, a proxy that
-// is killed and one that drains.
+// way there is, calls whose chunks have known times, a console that is killed and comes back in the middle, a proxy
+// that is killed and one that drains.
 import assert from 'node:assert/strict';
 import {before, describe, it} from 'node:test';
 import {eventually} from '../lib/wait.js';

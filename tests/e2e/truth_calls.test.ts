@@ -1,4 +1,5 @@
-// Calls by the ten thousand, of thousands of operations, over ranges that end in the middle: every number is what was sent.
+// Calls by the ten thousand, of thousands of operations, over ranges that end in the middle: every number is what was
+// sent.
 import assert from 'node:assert/strict';
 import {before, describe, it} from 'node:test';
 import {calls, deliver, type Made} from './bulk.js';

@@ -1,6 +1,6 @@
-// Every metric of docs/signals.md has the right value: known traffic through a real proxy, then one row a family. What is
-// counted is exact. What is timed lies between what the peers saw from inside and from outside, which holds however slow the
-// machine is. A family that is documented or served and has no row here fails.
+// Every metric of docs/signals.md has the right value: known traffic through a real proxy, then one row a family. What
+// is counted is exact. What is timed lies between what the peers saw from inside and from outside, which holds however
+// slow the machine is. A family that is documented or served and has no row here fails.
 import assert from 'node:assert/strict';
 import {once} from 'node:events';
 import {readdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';

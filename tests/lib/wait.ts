@@ -21,8 +21,8 @@ export async function withDeadline<T>(ms: number, what: string, work: () => Prom
 // Thrown by a probe: what is waited for cannot come any more.
 export class Hopeless extends Error {}
 
-// Calls `probe` until it gives something truthy, and gives that. A slow machine gets as many looks as a fast one, within
-// five times the deadline.
+// Calls `probe` until it gives something truthy, and gives that. A slow machine gets as many looks as a fast one,
+// within five times the deadline.
 export async function eventually<T>(
   what: string,
   probe: () => T | Promise<T>,

@@ -318,8 +318,8 @@ export interface Operations {
 // Without a step one row an operation, in the order asked for over all of them; with one (a multiple of 60) a row each
 // step. `sort` is count, errors, error_rate, cancelled, operation, service, or {duration,first_chunk,last_chunk}_{p50,
 // p95,p99,max}. `histogram` is there with histogram=duration|first_chunk|last_chunk: [low, high, count] of the buckets
-// that are not empty, values from low seconds to below high: /spans with measure, min_seconds, max_seconds and the row's
-// from_ms and to_ms has exactly those spans.
+// that are not empty, values from low seconds to below high: /spans with measure, min_seconds, max_seconds and the
+// row's from_ms and to_ms has exactly those spans.
 export interface Latency {
   step_seconds: number;
   rows: LatencyRow[];
@@ -353,7 +353,8 @@ export interface LatencyRow {
   histogram?: [number, number, number][];
 }
 
-// GET /api/v1/spans: spans in any order. Conditions as of /traces, which has these, too: [&operation_contains] [&calls=true]
+// GET /api/v1/spans: spans in any order. Conditions as of /traces, which has these, too: [&operation_contains]
+// [&calls=true]
 //     [&route&target&client&dialect&instance] [&without=route|target|client|dialect|instance|attribute:KEY]
 //     [&measure=duration|first_chunk|last_chunk|longest_pause|perceived [&min_seconds&max_seconds (exclusive)]]
 //     [&sort=start|duration|first_chunk|last_chunk|longest_pause|perceived|chunks] [&order=desc|asc]
@@ -425,7 +426,8 @@ export interface FoundItem {
   query: Record<string, string>; // of /sessions; of an operation, /traces
 }
 
-// GET /api/v1/tape[?from_ms&to_ms][&step_seconds][&kind= (repeatable)][&route][&instance][&order=asc][&limit≤1000][&cursor]
+// GET /api/v1/tape[?from_ms&to_ms][&step_seconds]
+//     [&kind= (repeatable)][&route][&instance][&order=asc][&limit≤1000][&cursor]
 export type TapeKind =
   | 'opens'
   | 'ends'

@@ -32,7 +32,8 @@ class LiveSocket {
       if (document.visibilityState === 'visible' && this.state_ === 'lost') this.reconnect();
     });
     window.addEventListener('online', () => this.state_ === 'lost' && this.reconnect());
-    // A page that goes says so: else the console sees a connection that broke. It may come back from the browser's cache.
+    // A page that goes says so: else the console sees a connection that broke. It may come back from the browser's
+    // cache.
     window.addEventListener('pagehide', () => this.leave());
     window.addEventListener('pageshow', (event) => event.persisted && this.apply());
   }

@@ -1,6 +1,6 @@
-// A heat map of histograms whose buckets say their own bounds. Buckets are finer than a picture can show (a hundredth of
-// their value), so neighbours share a row; a row's bounds are bounds of buckets, so that a cell asks an exact question:
-// from its low up to, not including, its high.
+// A heat map of histograms whose buckets say their own bounds. Buckets are finer than a picture can show (a hundredth
+// of their value), so neighbours share a row; a row's bounds are bounds of buckets, so that a cell asks an exact
+// question: from its low up to, not including, its high.
 
 import type {LatencyRow} from '../api/types';
 

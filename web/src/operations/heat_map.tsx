@@ -1,5 +1,5 @@
-// How long spans took, over time: a column a step, a row a range of durations, darker = more. A cell leads to exactly the
-// spans it counts, by click or with arrows and Enter.
+// How long spans took, over time: a column a step, a row a range of durations, darker = more. A cell leads to exactly
+// the spans it counts, by click or with arrows and Enter.
 import {useLayoutEffect, useRef, useState, type KeyboardEvent, type PointerEvent} from 'react';
 import {tick} from '../chart/axis';
 import {useWidth} from '../control/use_width';
@@ -147,13 +147,16 @@ export function HeatMap({
   }
   const many = at ? countAt(at) : 0;
   const its = at && grid.rows[at[1]];
+  const lengths = its && `${duration(its.low)} to ${duration(its.high)}`;
+  const span = grid.most ? `from ${duration(grid.rows[0]!.low)} to ${duration(grid.rows[rows - 1]!.high)}` : '';
+  const shown = grid.most ? `${span}, at most ${plural(grid.most, 'span')} in a cell` : 'nothing';
   return (
     <div>
       <div className="heat-readout num" aria-live="polite">
         {at && its ? (
           <>
-            <span className="strong">{plural(many, 'span')}</span> of {duration(its.low)} to {duration(its.high)} in{' '}
-            {duration(step_ms / 1000)} from {time(grid.times[at[0]]!)}
+            <span className="strong">{plural(many, 'span')}</span> of {lengths} in {duration(step_ms / 1000)} from{' '}
+            {time(grid.times[at[0]]!)}
             {grid.partial.has(at[0]) && <span className="faint"> (not a whole step)</span>}
             {many > 0 && <span className="faint"> · click or Enter lists them</span>}
           </>
@@ -171,7 +174,7 @@ export function HeatMap({
           tabIndex={0}
           role="application"
           aria-roledescription="heat map"
-          aria-label={`${title}: ${grid.most ? `from ${duration(grid.rows[0]!.low)} to ${duration(grid.rows[rows - 1]!.high)}, at most ${plural(grid.most, 'span')} in a cell` : 'nothing'}. Arrows choose a cell, Enter lists its spans.`}
+          aria-label={`${title}: ${shown}. Arrows choose a cell, Enter lists its spans.`}
           style={{width: '100%', height: HEIGHT}}
           onPointerMove={(event) => setAt(cellAt(event))}
           onPointerLeave={() => setAt(null)}

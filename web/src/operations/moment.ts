@@ -1,5 +1,5 @@
-// One moment for all figures of a view: table, headline, legend and heat map are asked for the same two ends of time, so
-// that they agree. A moving range moves every quarter of a minute, and stands still while `held`.
+// One moment for all figures of a view: table, headline, legend and heat map are asked for the same two ends of time,
+// so that they agree. A moving range moves every quarter of a minute, and stands still while `held`.
 import {useEffect, useRef, useState} from 'react';
 import {bounds, type RangeState} from '../time/range';
 

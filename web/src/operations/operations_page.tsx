@@ -33,7 +33,15 @@ export function OperationsPage() {
   const found = usePages<Latency>(
     ['operations of', from, to, search, sort, order],
     (cursor) =>
-      `/latency${parameters({from_ms: Math.round(from), to_ms: Math.round(to), search, sort, order, limit: PAGE, cursor})}`,
+      `/latency${parameters({
+        from_ms: Math.round(from),
+        to_ms: Math.round(to),
+        search,
+        sort,
+        order,
+        limit: PAGE,
+        cursor,
+      })}`,
     false,
   );
   if (several !== found.pages.length > 1) setSeveral(found.pages.length > 1);

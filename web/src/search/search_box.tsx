@@ -1,6 +1,6 @@
 // One box for anything: an id or the short form the page shows, a traceparent, an address or a network, a target, an
-// operation, a close reason. Answers come grouped while one types; arrows choose, Enter opens, Esc closes. The pattern is
-// ARIA's combobox with a list box in groups: the focus stays in the field.
+// operation, a close reason. Answers come grouped while one types; arrows choose, Enter opens, Esc closes. The pattern
+// is ARIA's combobox with a list box in groups: the focus stays in the field.
 import {useCallback, useEffect, useId, useMemo, useRef, useState, type KeyboardEvent} from 'react';
 import './search.css';
 import {parameters, useAsk} from '../api/fetch';

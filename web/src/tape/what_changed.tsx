@@ -1,5 +1,5 @@
-// What changed between two moments: what the deaths have in common, and the figures before and after, each leading to its
-// sessions.
+// What changed between two moments: what the deaths have in common, and the figures before and after, each leading to
+// its sessions.
 import {useMemo} from 'react';
 import {Button} from 'react-aria-components';
 import {parameters, useAsk} from '../api/fetch';
@@ -32,7 +32,7 @@ export function WhatChanged({
           <>
             <span className="soft">
               {a === undefined
-                ? 'Drag over the chart, or mark two entries below, to compare the time between them with the time before.'
+                ? 'Drag over the chart, or mark two entries below: the time between is compared with that before.'
                 : `Marked ${time(a)}. Mark a second moment.`}
             </span>
             <Link href={incidents}>Incidents of this time range</Link>

@@ -79,7 +79,8 @@ const DIMENSIONS: Record<string, string> = {
 
 /** "38 of 40 deaths share route chat, proxy web-1, network 10.2.3.0/24, minute 14:03" */
 export function cohortText(cohort: Cohort): string {
-  return `${count(cohort.count)} of ${plural(cohort.of, 'death')} ${cohort.count === 1 ? 'has' : 'share'} ${shareText(cohort)}`;
+  const verb = cohort.count === 1 ? 'has' : 'share';
+  return `${count(cohort.count)} of ${plural(cohort.of, 'death')} ${verb} ${shareText(cohort)}`;
 }
 
 export function shareText({share}: Cohort): string {

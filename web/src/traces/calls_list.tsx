@@ -1,5 +1,5 @@
-// Calls (or spans of any kind), sorted by the console over the whole time range: what is slowest, failed or paused longest
-// is on top whatever else was going on, and however long the connections live that carry them.
+// Calls (or spans of any kind), sorted by the console over the whole time range: what is slowest, failed or paused
+// longest is on top whatever else was going on, and however long the connections live that carry them.
 import {useCallback, useMemo} from 'react';
 import {parameters} from '../api/fetch';
 import {usePages} from '../api/pages';

@@ -58,8 +58,8 @@ export function readGrouping(query: URLSearchParams): Grouping {
 const MEASURED = new Set(['duration', 'first_chunk', 'last_chunk', 'longest_pause', 'perceived']);
 
 /**
- * The calls of a group: those that failed, or from a figure on upwards, the highest first. '' where the console knows no
- * question that has exactly these.
+ * The calls of a group: those that failed, or from a figure on upwards, the highest first. '' where the console knows
+ * no question that has exactly these.
  */
 export function callsOf(
   query: URLSearchParams,

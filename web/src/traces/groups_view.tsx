@@ -1,4 +1,5 @@
-// Calls (or spans) by any of their attributes, with the figures of each group; every number leads to the calls it counts.
+// Calls (or spans) by any of their attributes, with the figures of each group; every number leads to the calls it
+// counts.
 import {useMemo, type ReactNode} from 'react';
 import {parameters} from '../api/fetch';
 import {usePages} from '../api/pages';

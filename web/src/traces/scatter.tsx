@@ -1,5 +1,5 @@
-// What was found, when it began against how long it took (logarithmic): outliers stand out before the list is read. With
-// the keyboard: left and right go through time, up and down to the next slower and faster one, Enter opens.
+// What was found, when it began against how long it took (logarithmic): outliers stand out before the list is read.
+// With the keyboard: left and right go through time, up and down to the next slower and faster one, Enter opens.
 import {useMemo, useState, type KeyboardEvent, type MouseEvent} from 'react';
 import {tick} from '../chart/axis';
 import {useWidth} from '../control/use_width';
@@ -92,6 +92,8 @@ export function Scatter({
     event.preventDefault();
     run();
   }
+  const range = `between ${duration(low)} and ${duration(high)}`;
+  const said = `${what} of ${plural(dots.length, noun)} over time, ${count(errors)} with errors, ${range}`;
   return (
     <figure className="scatter">
       <figcaption className="scatter-readout num" aria-live="polite">
@@ -117,7 +119,7 @@ export function Scatter({
             tabIndex={0}
             role="application"
             aria-roledescription="scatter plot"
-            aria-label={`${what} of ${plural(dots.length, noun)} over time, ${count(errors)} with errors, between ${duration(low)} and ${duration(high)}. Arrows choose one, Enter opens it. The list below has the same.`}
+            aria-label={`${said}. Arrows choose one, Enter opens it. The list below has the same.`}
             onKeyDown={key}
             onBlur={() => setChosen(null)}
             onPointerMove={(event) => setChosen(nearest(event)?.key ?? null)}
