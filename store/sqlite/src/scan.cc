@@ -32,7 +32,7 @@ std::uint64_t millionths_of(const std::optional<store::Value>& value) {
 
 }  // namespace
 
-Scan::Scan(Database& db, Matcher& matcher, std::int64_t top, ScanFor what)
+Scan::Scan(Database& db, Matcher& matcher, std::int64_t top, const ScanFor& what)
     : db_(db),
       matcher_(matcher),
       top_(top),

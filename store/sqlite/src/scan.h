@@ -37,7 +37,7 @@ struct ScanFor {
 class Scan {
  public:
   // Spans up to id `top`.
-  Scan(Database& db, Matcher& matcher, std::int64_t top, ScanFor what);
+  Scan(Database& db, Matcher& matcher, std::int64_t top, const ScanFor& what);
   // Each in its turn; a scan runs once.
   struct End {
     bool complete = true;
