@@ -163,6 +163,7 @@ class Calls {
     std::map<std::pair<std::string_view, std::string_view>, std::uint64_t> by_name;
     for (const auto& [pair, calls] : calls_) by_name[{names_[pair.first], names_[pair.second]}] = calls;
     std::vector<store::Dependency> out;
+    out.reserve(by_name.size());
     for (const auto& [names, calls] : by_name)
       out.push_back({std::string(names.first), std::string(names.second), calls});
     return out;
