@@ -7,38 +7,38 @@
 namespace sockeye::console {
 namespace {
 
-struct Entry {
+struct Endpoint {
   std::string_view path;
   bool prefix;  // `path` is followed by the rest
   Question ask;
 };
 
 constexpr std::array table{
-    Entry{"/api/v1/status", false, ask_status},
-    Entry{"/api/v1/fleet", false, ask_fleet},
-    Entry{"/api/v1/closes", false, ask_closes},
-    Entry{"/api/v1/sessions", false, ask_sessions},
-    Entry{"/api/v1/sessions/", true, ask_session},
-    Entry{"/api/v1/traces", false, ask_traces},
-    Entry{"/api/v1/traces/", true, ask_trace},
-    Entry{"/api/v1/spans", false, ask_spans},
-    Entry{"/api/v1/groups", false, ask_groups},
-    Entry{"/api/v1/services", false, ask_services},
-    Entry{"/api/v1/operations", false, ask_operations},
-    Entry{"/api/v1/latency", false, ask_latency},
-    Entry{"/api/v1/search", false, ask_search},
-    Entry{"/api/v1/tape", false, ask_tape},
-    Entry{"/api/v1/changes", false, ask_changes},
-    Entry{"/api/services", false, ask_jaeger_services},
-    Entry{"/api/services/", true, ask_jaeger_service},
-    Entry{"/api/operations", false, ask_jaeger_operations},
-    Entry{"/api/traces", false, ask_jaeger_traces},
-    Entry{"/api/traces/", true, ask_jaeger_trace},
-    Entry{"/api/dependencies", false, ask_jaeger_dependencies},
-    Entry{"/api/v3/services", false, ask_jaeger_v3_services},
-    Entry{"/api/v3/operations", false, ask_jaeger_v3_operations},
-    Entry{"/api/v3/traces", false, ask_jaeger_v3_traces},
-    Entry{"/api/v3/traces/", true, ask_jaeger_v3_trace},
+    Endpoint{"/api/v1/status", false, ask_status},
+    Endpoint{"/api/v1/fleet", false, ask_fleet},
+    Endpoint{"/api/v1/closes", false, ask_closes},
+    Endpoint{"/api/v1/sessions", false, ask_sessions},
+    Endpoint{"/api/v1/sessions/", true, ask_session},
+    Endpoint{"/api/v1/traces", false, ask_traces},
+    Endpoint{"/api/v1/traces/", true, ask_trace},
+    Endpoint{"/api/v1/spans", false, ask_spans},
+    Endpoint{"/api/v1/groups", false, ask_groups},
+    Endpoint{"/api/v1/services", false, ask_services},
+    Endpoint{"/api/v1/operations", false, ask_operations},
+    Endpoint{"/api/v1/latency", false, ask_latency},
+    Endpoint{"/api/v1/search", false, ask_search},
+    Endpoint{"/api/v1/tape", false, ask_tape},
+    Endpoint{"/api/v1/changes", false, ask_changes},
+    Endpoint{"/api/services", false, ask_jaeger_services},
+    Endpoint{"/api/services/", true, ask_jaeger_service},
+    Endpoint{"/api/operations", false, ask_jaeger_operations},
+    Endpoint{"/api/traces", false, ask_jaeger_traces},
+    Endpoint{"/api/traces/", true, ask_jaeger_trace},
+    Endpoint{"/api/dependencies", false, ask_jaeger_dependencies},
+    Endpoint{"/api/v3/services", false, ask_jaeger_v3_services},
+    Endpoint{"/api/v3/operations", false, ask_jaeger_v3_operations},
+    Endpoint{"/api/v3/traces", false, ask_jaeger_v3_traces},
+    Endpoint{"/api/v3/traces/", true, ask_jaeger_v3_trace},
 };
 
 }  // namespace

@@ -8,7 +8,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto every = 2s, forget_after = 5s, longest_look = 5s;
-constexpr std::size_t most_sessions = 100'000;
+constexpr std::size_t most_found = 100'000;
 
 }  // namespace
 
@@ -73,7 +73,7 @@ AttributeSets::Found AttributeSets::look(const Attributes& attributes) {
     for (const auto& session : page->items) out.ids.insert(session.id);
     out.complete = out.complete && page->complete;
     query.cursor = page->cursor;
-  } while (!query.cursor.empty() && out.complete && out.ids.size() < most_sessions);
+  } while (!query.cursor.empty() && out.complete && out.ids.size() < most_found);
   return out;
 }
 

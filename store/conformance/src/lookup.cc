@@ -26,7 +26,7 @@ std::vector<std::string> values(const store::Lookup& found, Place place) {
 }
 
 void a_word_and_what_it_may_mean(World& world) {
-  const auto look = [&](store::LookupQuery query) {
+  const auto look = [&](const store::LookupQuery& query) {
     auto found = world.store().lookup(query, soon());
     EXPECT_TRUE(found);
     return found ? *std::move(found) : store::Lookup();
@@ -113,7 +113,7 @@ void opens_and_ends_by_step(World& world) {
   add(10, 11, "a", 1000);
   add(12, 25, "b", 1006);
   world.must_write(std::move(batch));
-  const auto all = [&](store::HappeningsQuery query) {
+  const auto all = [&](const store::HappeningsQuery& query) {
     const auto page = world.store().happenings(query, soon());
     EXPECT_TRUE(page);
     std::vector<What> out;
@@ -157,7 +157,7 @@ void sessions_by_when_they_opened_and_ended(World& world) {
   }
   world.must_write(std::move(batch));
   const auto at = [](std::uint64_t s) { return noon + s * second; };
-  const auto found = [&](store::SessionQuery query) {
+  const auto found = [&](const store::SessionQuery& query) {
     std::vector<std::uint64_t> out;
     for (const auto& s : world.all_sessions(query))
       for (std::uint64_t i = 1; i <= 6; ++i)
