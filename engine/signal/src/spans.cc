@@ -86,7 +86,8 @@ Span connection_span(const SessionFacts& facts, const TracePlace& place, Interva
   put_text(span, "websocket.end_reason", model::name(close.why));
   if (close.silent) {
     put_text(span, "websocket.silent.leg", model::leg_name(*close.silent));
-    put(span, "websocket.silent.since", static_cast<double>(wall.unix_ns(close.silent_since) / 1'000'000) / 1e3);
+    const std::uint64_t since_ms = wall.unix_ns(close.silent_since) / 1'000'000;
+    put(span, "websocket.silent.since", static_cast<double>(since_ms) / 1e3);
   }
   const bool decided = close.why == model::EndReason::normal || close.why == model::EndReason::drain ||
                        close.why == model::EndReason::idle;
