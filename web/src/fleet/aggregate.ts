@@ -64,7 +64,7 @@ export function fleetLines(
     rtt_p99: [line(), line()],
     rtt_max: [line(), line()],
     partial: new Set(),
-    gaps: gapsOf(fleet.coverage ?? [], instance),
+    gaps: gapsOf(fleet.coverage, instance),
   };
   const weight = [new Float64Array(length), new Float64Array(length)] as const,
     covered = new Float64Array(length);

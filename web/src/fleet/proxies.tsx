@@ -17,8 +17,6 @@ const STATES: Record<Proxy['state'], {order: number; dot: string; word: string; 
   drained: {order: 3, dot: '', word: 'drained, stopped at', tone: 'soft', means: 'It was told to stop and said so.'},
 };
 
-const stateOf = (one: Proxy) => STATES[one.state] ?? (one.connected ? STATES.connected : STATES.lost);
-
 /** "2 connected, 1 not heard from, 1 drained" */
 export function proxyCounts(proxies: readonly Proxy[]): string {
   const many = (state: Proxy['state']) => proxies.filter((one) => one.state === state).length;
@@ -43,7 +41,10 @@ export function Proxies({
   onChoose: (instance: string) => void;
 }) {
   const ordered = [...proxies].sort(
-    (a, b) => stateOf(a).order - stateOf(b).order || a.service.localeCompare(b.service) || a.host.localeCompare(b.host),
+    (a, b) =>
+      STATES[a.state].order - STATES[b.state].order ||
+      a.service.localeCompare(b.service) ||
+      a.host.localeCompare(b.host),
   );
   return (
     <div id="proxies" className="fleet-proxies">
@@ -55,7 +56,7 @@ export function Proxies({
         ) : (
           <ul className="proxy-list">
             {ordered.map((one) => {
-              const state = stateOf(one);
+              const state = STATES[one.state];
               return (
                 <li key={one.instance} className={one.state === 'connected' ? '' : 'lost'}>
                   <span className={`dot ${state.dot}`} />
