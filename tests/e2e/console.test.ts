@@ -246,11 +246,21 @@ it("the SDK's log records are shown on their trace", async () => {
     const now = await one.trace(id);
     return now.logs.length >= 2 ? now : undefined;
   });
+  const same = {flags: 1, event_name: '', dropped_attributes: 0, resource_schema_url: ''};
+  for (const log of found.logs) {
+    assert.equal(attributesOf(log.resource)['service.name'], 'logger');
+    assert.deepEqual(log.scope, {name: 'l', version: '', attributes: [], schema_url: ''});
+  }
   assert.deepEqual(
-    found.logs.map(({attributes, ...log}: Json) => ({...log, attributes: attributesOf(attributes)})),
+    found.logs.map(({attributes, resource: _resource, scope: _scope, ...log}: Json) => ({
+      ...log,
+      attributes: attributesOf(attributes),
+    })),
     [
       {
+        ...same,
         time_ms: at,
+        time_unix_ns: `${at}000000`,
         span_id: spanId,
         severity: 17,
         severity_text: 'ERROR',
@@ -259,7 +269,9 @@ it("the SDK's log records are shown on their trace", async () => {
         attributes: {attempt: 3, card: 'visa'},
       },
       {
+        ...same,
         time_ms: at + 1,
+        time_unix_ns: `${at + 1}000000`,
         span_id: spanId,
         severity: 9,
         severity_text: '',

@@ -91,8 +91,9 @@ TEST(Write, integers_of_figures_follow_the_same_rule) {
 
 TEST(WriteAttributes, say_what_their_text_is) {
   store::Batch batch;
+  const auto bytes = "\x00\xFFz"s;
   batch.attributes = {{"text", texts(Type::text, "AP96")},
-                      {"bytes", texts(Type::bytes, "\x00\xFFz"s)},
+                      {"bytes", texts(Type::bytes, bytes)},
                       {"int", integer(INT64_MAX)},
                       {"double", real(std::nan(""))},
                       {"small", integer(7)}};

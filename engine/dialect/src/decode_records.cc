@@ -14,7 +14,6 @@
 namespace sockeye::dialect {
 namespace {
 
-
 class Records final : public Decoder {
  public:
   bool decode(model::Side from, model::Opcode /*opcode*/, base::Bytes plain, Documents& out) override {

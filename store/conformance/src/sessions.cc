@@ -363,7 +363,8 @@ void sessions_by_attributes(World& world) {
     all.back().messages[0] = 100 - n;
     Sketch span{
         .trace = n, .id = n, .start = at(n), .duration = second, .service = "edge", .name = "call", .session = n};
-    span.attributes = {{"tenant", text(n % 2 == 0 ? "even" : "odd")}, {"user", text("u" + std::to_string(n))}};
+    const std::string user = "u" + std::to_string(n);
+    span.attributes = {{"tenant", text(n % 2 == 0 ? "even" : "odd")}, {"user", text(user)}};
     Sketch second_one = span;  // a session is found once all the same
     second_one.id = 100 + n;
     world.must_write(batch_of({span, second_one}));
