@@ -76,12 +76,6 @@ std::uint64_t step_for(std::uint64_t span_ns) {
   return seconds.back() * second_ns;
 }
 
-std::string duration_text(std::uint64_t ns) {
-  const std::uint64_t s = ns / second_ns;
-  if (s < 120) return std::to_string(s) + " s";
-  return s < 7200 ? std::to_string(s / 60) + " min" : std::to_string(s / 3600) + " h";
-}
-
 std::string number_of(std::uint64_t count, std::string_view one, std::string_view many) {
   return std::to_string(count) + " " + std::string(count == 1 ? one : many);
 }
@@ -107,6 +101,15 @@ class Tape {
  public:
   Tape(Api& api, const Place& from, std::string route, std::string instance, std::set<std::string> kinds)
       : api_(api), from_(from), route_(std::move(route)), instance_(std::move(instance)), kinds_(std::move(kinds)) {}
+
+  // Proxies and consoles are of no route.
+  base::Result<void> read_presences(store::Deadline deadline) {
+    if (!route_.empty()) return {};
+    auto all = tape::presences(api_, from_.time, instance_, deadline);
+    if (!all) return tl::unexpected(all.error());
+    for (auto& each : *all) presences_[each.time_unix_ns / from_.step_ns * from_.step_ns].push_back(std::move(each));
+    return {};
+  }
 
   // Entries of whole steps [first, end), by step in ascending order. An error, or none when the time is over.
   base::Result<std::optional<std::map<std::uint64_t, std::vector<Entry>>>> read(std::uint64_t first, std::uint64_t end,
@@ -146,6 +149,8 @@ class Tape {
         }
       if (const auto here = ended.find(step); here != ended.end())
         for (const auto& [what, folded] : here->second) ends(list, step, what, folded);
+      if (const auto here = presences_.find(step); here != presences_.end())
+        list.insert(list.end(), here->second.begin(), here->second.end());
     }
     for (auto& [step, list] : out) {
       std::erase_if(list, [&](const Entry& e) { return !kinds_.empty() && !kinds_.contains(std::string(e.kind)); });
@@ -204,7 +209,7 @@ class Tape {
     if (folded.count < storm_times * std::max<std::uint64_t>(1, usual)) return;
     auto out = entry(step, "storm", Level::warn, route, folded, false);
     out.title = number_of(folded.count, "session opened", "sessions opened") + " within " +
-                duration_text(from_.step_ns) + ", usually " + std::to_string(usual);
+                tape::duration_text(from_.step_ns) + ", usually " + std::to_string(usual);
     if (folded.reconnects > 0) out.title += "; " + number_of(folded.reconnects, "is a reconnect", "are reconnects");
     to.push_back(std::move(out));
   }
@@ -240,6 +245,7 @@ class Tape {
   const Place from_;
   const std::string route_, instance_;
   const std::set<std::string> kinds_;
+  std::map<std::uint64_t, std::vector<Entry>> presences_;  // by step
 };
 
 void write_entry(Json& json, const Entry& entry) {
@@ -305,6 +311,7 @@ Response ask_tape(Api& api, std::string_view, Parameters& with) {
   const std::uint64_t step = place.step_ns;
   const std::uint64_t bottom = place.time.from_unix_ns / step * step;
   Tape tape(api, place, route, instance, kinds);
+  if (auto read = tape.read_presences(deadline); !read) return store_failed(read.error());
   std::vector<Entry> entries;
   bool complete = true, more = place.time.from_unix_ns < place.time.to_unix_ns;
   for (std::uint64_t chunk = first_chunk; more && entries.size() < limit;

@@ -25,4 +25,11 @@ struct Entry {
   std::vector<std::pair<std::string, std::string>> query = {};  // with the range: exactly these sessions
 };
 
+// "22 s", "3 min", "5 h"
+[[nodiscard]] std::string duration_text(std::uint64_t ns);
+
+// Proxies and the console that came and went within `time`; only that proxy, where one is named.
+[[nodiscard]] base::Result<std::vector<Entry>> presences(Api& api, store::TimeRange time, const std::string& instance,
+                                                         store::Deadline deadline);
+
 }  // namespace sockeye::console::tape

@@ -120,6 +120,76 @@ TEST_F(QuestionTest, a_storm_is_far_above_what_is_usual) {
   EXPECT_TRUE(has(body, R"("level":"warn")"));
 }
 
+// Stretches as a store has them: the page is told who came and went, and an absence is whose it was.
+TEST_F(QuestionTest, the_tape_tells_proxies_and_consoles_as_they_come_and_go) {
+  using Presence = store::Presence;
+  const auto there = [&](const char* instance, const char* version, std::uint64_t from, std::uint64_t until,
+                         Presence::End end, const char* host = "host-1") {
+    Presence p;
+    p.who = *instance == 0 ? Presence::Who::console : Presence::Who::proxy;
+    p.instance = instance;
+    p.version = version;
+    if (*instance != 0) {
+      p.service = "bridge";
+      p.host = host;
+    }
+    p.started_unix_ns = p.from_unix_ns = tape_start + from * one_second;
+    p.until_unix_ns = tape_start + until * one_second;
+    p.end = end;
+    batch_.presences.push_back(p);
+  };
+  // Three consoles: the second after a kill, the third at once after a stop.
+  there("", "1.0", 0, 100, Presence::End::none);
+  there("", "1.0", 122, 300, Presence::End::stopped);
+  there("", "1.1", 300, 2000, Presence::End::none);
+  there("a", "1.0", 5, 5, Presence::End::none);  // was there all the time
+  there("a", "1.0", 124, 124, Presence::End::none);
+  there("a", "1.0", 301, 301, Presence::End::none);
+  there("b", "1.0", 6, 50, Presence::End::stopped, "host-2");  // gave way to a later version
+  there("c", "2.0", 52, 52, Presence::End::none, "host-2");
+  there("c", "2.0", 123, 200, Presence::End::away, "host-2");  // was not heard for half a minute
+  there("c", "2.0", 230, 230, Presence::End::none, "host-2");
+  there("c", "2.0", 302, 400, Presence::End::lost, "host-2");
+  there("d", "1.0", 7, 7, Presence::End::none, "host-3");  // went with the first console, and was never seen again
+  write();
+  std::vector<std::string> told;
+  const auto tell = [&](const std::string& query) {
+    told.clear();
+    simdjson::dom::parser parser;
+    const auto answer = parser.parse(get("/api/v1/tape", range(0, 1000) + "&step_seconds=10&order=asc" + query));
+    for (const auto entry : answer["entries"].get_array())
+      told.push_back(
+          std::to_string((static_cast<std::uint64_t>(entry["time_ms"].get_double().value()) - tape_start / 1'000'000) /
+                         1000) +
+          " " + std::string(entry["kind"].get_string().value()) + " " +
+          std::string(entry["title"].get_string().value()));
+    return told;
+  };
+  EXPECT_EQ(tell(""),
+            (std::vector<std::string>{
+                "0 console_start console started (1.0)",
+                "5 proxy_up bridge on host-1 connected (1.0)",
+                "6 proxy_up bridge on host-2 connected (1.0)",
+                "7 proxy_up bridge on host-3 connected (1.0)",
+                "50 drain bridge on host-2 drained and stopped",
+                "52 deploy bridge on host-2: 1.0 → 2.0",
+                "100 console_gap console away for 22 s: of this time is known what the proxies told afterwards",
+                "100 proxy_lost bridge on host-3 was not heard any more",
+                "122 console_start console started (1.0)",
+                "200 proxy_lost bridge on host-2 was not heard any more",
+                "230 proxy_up bridge on host-2 is heard again after 30 s",
+                "300 console_start console started (1.1)",
+                "300 console_stop console stopped",
+                "400 proxy_lost bridge on host-2 was not heard any more",
+            }));
+  EXPECT_EQ(tell("&instance=b"), (std::vector<std::string>{"6 proxy_up bridge on host-2 connected (1.0)",
+                                                           "50 drain bridge on host-2 drained and stopped"}));
+  EXPECT_EQ(tell("&kind=deploy"), (std::vector<std::string>{"52 deploy bridge on host-2: 1.0 → 2.0"}));
+  EXPECT_TRUE(tell("&route=chat").empty()) << "they are of no route";
+  EXPECT_TRUE(has(get("/api/v1/tape", range(0, 1000) + "&kind=console_gap"),
+                  R"("count":0,"level":"warn","sessions":[],"query":null)"));
+}
+
 TEST_F(QuestionTest, the_tape_refuses_what_is_no_question) {
   for (const auto* bad :
        {"kind=nonsense", "cursor=nonsense", "cursor=a.1.2.3.4.5", "limit=0", "limit=1001", "step_seconds=0", "order=up",

@@ -11,6 +11,9 @@ export const CHOICES: {key: string; label: string; kinds: TapeKind[]}[] = [
   {key: 'deaths', label: 'Deaths', kinds: ['death']},
   {key: 'storms', label: 'Storms', kinds: ['storm']},
   {key: 'drains', label: 'Drains', kinds: ['drain']},
+  {key: 'deploys', label: 'Deploys', kinds: ['deploy']},
+  {key: 'proxies', label: 'Proxies', kinds: ['proxy_up', 'proxy_lost']},
+  {key: 'console', label: 'Console', kinds: ['console_start', 'console_stop', 'console_gap']},
 ];
 
 export const KINDS: Record<TapeKind, string> = {
