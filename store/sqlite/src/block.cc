@@ -9,6 +9,10 @@ namespace {
 constexpr std::uint64_t most_spans = 1024;
 constexpr std::uint64_t most_bytes = 8U << 20U;
 constexpr std::size_t enough_terms = 64U << 10U;
+
+store::Figures figures(const store::Batch& batch, const store::Span& span) {
+  return store::figures_of(batch.of(span.attributes), span.duration_ns());
+}
 }  // namespace
 
 bool Block::ready() const {
@@ -41,8 +45,8 @@ void Block::add_fields(const store::Batch& batch, const store::Span& span) {
   }
 }
 
-void Block::add(const store::Batch& batch, const store::Span& span, std::int64_t id, std::int64_t operation,
-                std::int64_t origin, std::size_t size, std::int64_t now_ms) {
+void Block::add(const store::Batch& batch, const store::Span& span, const store::Figures& figures, std::int64_t id,
+                std::int64_t operation, std::int64_t origin, std::size_t size, std::int64_t now_ms) {
   if (spans_++ == 0) {
     first_ = id;
     oldest_ms_ = now_ms;
@@ -50,7 +54,7 @@ void Block::add(const store::Batch& batch, const store::Span& span, std::int64_t
     whole_ = false;
   }
   last_ = id;
-  columns_.add(batch, span, operation);
+  columns_.add(batch, span, figures, operation);
   bytes_ += size;
   const std::int64_t start = column_time(span.start_unix_ns);
   min_start_ = std::min(min_start_, start);
@@ -127,7 +131,7 @@ bool Block::fill_in() {
   each_span(db_, first, last,
             [&](const store::Batch& batch, const store::Span& span, std::int64_t id, std::int64_t operation,
                 std::int64_t, std::size_t) {
-              if (id == next) columns.add(batch, span, operation);
+              if (id == next) columns.add(batch, span, figures(batch, span), operation);
               ++next;
             });
   write_columns(block, columns, next == last + 1);
@@ -159,7 +163,8 @@ std::int64_t Block::rebuild(std::int64_t now_ms) {
   }
   each_span(db_, last_ + 1, INT64_MAX,
             [&](const store::Batch& batch, const store::Span& span, std::int64_t id, std::int64_t operation,
-                std::int64_t origin, std::size_t size) { add(batch, span, id, operation, origin, size, now_ms); });
+                std::int64_t origin,
+                std::size_t size) { add(batch, span, figures(batch, span), id, operation, origin, size, now_ms); });
   return last_;
 }
 

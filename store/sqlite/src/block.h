@@ -24,8 +24,8 @@ class Block {
   explicit Block(Database& db) : db_(db) {}
 
   // A span just inserted as row `id`.
-  void add(const store::Batch&, const store::Span&, std::int64_t id, std::int64_t operation, std::int64_t origin,
-           std::size_t size, std::int64_t now_ms);
+  void add(const store::Batch&, const store::Span&, const store::Figures&, std::int64_t id, std::int64_t operation,
+           std::int64_t origin, std::size_t size, std::int64_t now_ms);
   [[nodiscard]] bool ready() const;
   [[nodiscard]] std::uint64_t spans() const { return spans_; }
   [[nodiscard]] std::int64_t oldest_ms() const { return oldest_ms_; }

@@ -24,23 +24,24 @@ std::uint64_t shifted(std::uint64_t value) { return value + 1; }
 
 }  // namespace
 
-std::optional<std::string> attribute_text(const store::Batch& batch, const store::Span& span, std::string_view key) {
+std::optional<std::string_view> attribute_text(const store::Batch& batch, const store::Span& span, std::string_view key,
+                                               ValueText& scratch) {
   const store::Origin& origin = batch.origins[span.origin];
-  ValueText scratch;
   std::string_view text;
   for (const auto& where : {span.attributes, origin.resource, origin.scope}) {
     const store::Value* value = store::find(batch.of(where), key);
-    if (value != nullptr && value_text(*value, scratch, text)) return std::string(text);
+    if (value != nullptr && value_text(*value, scratch, text)) return text;
   }
   return std::nullopt;
 }
 
-void ColumnsWriter::add_text(Dictionary& to, std::optional<std::string> text) {
+void ColumnsWriter::add_text(Dictionary& to, std::optional<std::string_view> text) {
   if (to.dropped) return;
   std::uint32_t place = 0;
   if (text) {
-    const auto [known, fresh] = to.places.try_emplace(*std::move(text), 0);
-    if (fresh) {
+    auto known = to.places.find(*text);
+    if (known == to.places.end()) {
+      known = to.places.emplace(*text, 0).first;
       to.bytes += known->first.size() + 2;
       to.texts.push_back(known->first);
       known->second = static_cast<std::uint32_t>(to.texts.size());
@@ -53,19 +54,21 @@ void ColumnsWriter::add_text(Dictionary& to, std::optional<std::string> text) {
   to.dropped = true;
 }
 
-void ColumnsWriter::add(const store::Batch& batch, const store::Span& span, std::int64_t operation) {
+void ColumnsWriter::add(const store::Batch& batch, const store::Span& span, const store::Figures& figures,
+                        std::int64_t operation) {
   Facts facts;
   facts.start = column_time(span.start_unix_ns);
   facts.operation = operation;
   facts.kind = span.kind;
   facts.status = span.status;
-  facts.figures = store::figures_of(batch.of(span.attributes), span.duration_ns());
+  facts.figures = figures;
   for (std::size_t i = 1; i < store::measures; ++i)
     if (facts.figures.values[i] != store::Figures::unknown)
       largest_[i] = std::max(largest_[i], facts.figures.values[i]);
   rows_.push_back(facts);
+  ValueText scratch;
   for (std::size_t i = 0; i < texts_.size(); ++i)
-    add_text(texts_[i], attribute_text(batch, span, store::attribute_of(static_cast<store::Dimension>(i))));
+    add_text(texts_[i], attribute_text(batch, span, store::attribute_of(static_cast<store::Dimension>(i)), scratch));
 }
 
 void ColumnsWriter::clear() {

@@ -15,6 +15,13 @@
 
 namespace sockeye::sqlite {
 
+struct ValueText;
+
+// Finds a std::string by a view of it.
+struct TextHash : std::hash<std::string_view> {
+  using is_transparent = void;
+};
+
 // One span of a block, as columns hold it.
 struct Facts {
   std::int64_t id = 0, start = 0, operation = 0;
@@ -25,7 +32,7 @@ struct Facts {
 class ColumnsWriter {
  public:
   // Spans come with ascending ids, without gaps.
-  void add(const store::Batch&, const store::Span&, std::int64_t operation);
+  void add(const store::Batch&, const store::Span&, const store::Figures&, std::int64_t operation);
   void clear();
   void encode(std::string& out) const;  // replaces
   // The largest of each measure but the duration; 0 where none is known.
@@ -33,13 +40,13 @@ class ColumnsWriter {
 
  private:
   struct Dictionary {
-    std::unordered_map<std::string, std::uint32_t> places;  // from 1
-    std::vector<std::string_view> texts;                    // keys of `places`
-    std::vector<std::uint32_t> rows;                        // 0: none; else the place
+    std::unordered_map<std::string, std::uint32_t, TextHash, std::equal_to<>> places;  // from 1
+    std::vector<std::string_view> texts;                                               // keys of `places`
+    std::vector<std::uint32_t> rows;                                                   // 0: none; else the place
     std::size_t bytes = 0;
     bool dropped = false;  // too large to be worth it
   };
-  static void add_text(Dictionary& to, std::optional<std::string> text);
+  static void add_text(Dictionary& to, std::optional<std::string_view> text);
 
   std::vector<Facts> rows_;
   std::array<Dictionary, store::attribute_dimensions> texts_;
@@ -48,7 +55,8 @@ class ColumnsWriter {
 
 // The value of a dimension that is an attribute; none where the span has none, nor its resource or scope.
 // `scratch` holds a number's digits.
-[[nodiscard]] std::optional<std::string> attribute_text(const store::Batch&, const store::Span&, std::string_view key);
+[[nodiscard]] std::optional<std::string_view> attribute_text(const store::Batch&, const store::Span&,
+                                                             std::string_view key, ValueText& scratch);
 
 class Columns {
  public:

@@ -84,10 +84,10 @@ void Ingest::add_span(const store::Batch& batch, const store::Span& span, std::i
   }
   const std::int64_t id = next_span_++;
   ++counted.spans;
-  block_.add(batch, span, id, operation, from, body_.size(), now_ms);
+  const auto figures = store::figures_of(batch.of(span.attributes), span.duration_ns());
+  block_.add(batch, span, figures, id, operation, from, body_.size(), now_ms);
   if (block_.ready()) block_.finish(now_ms);
-  rollup_.add({operation, span.start_unix_ns, span.status == 2,
-               store::figures_of(batch.of(span.attributes), span.duration_ns())});
+  rollup_.add({operation, span.start_unix_ns, span.status == 2, figures});
   if (const auto known = session_of(batch, span)) counted.sessions += sessions_.write(*known, now_ms) ? 1 : 0;
 }
 

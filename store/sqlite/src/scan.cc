@@ -65,7 +65,7 @@ std::optional<std::string> Scan::text_of(Query& row) {
     store::Batch batch;
     store::Span none;
     decode_origin(origin.bytes(0), batch, batch.origins.emplace_back());
-    out = attribute_text(batch, none, for_.text_key);
+    out = attribute_text(batch, none, for_.text_key, scratch);
   }
   origins_.emplace(id, out);
   return out;
