@@ -2,13 +2,16 @@
 // of both. The same data give the same answer: nothing here draws lots, and ties are broken by name.
 //
 // A cohort is grown from the one value that most of the deaths share, by every value that (nearly) all of those share,
-// too; its deaths are then set aside, and the rest is looked at again. What all sessions share anyhow says nothing:
-// each value comes with its share among all sessions of the window.
+// too; its deaths are then set aside, and the rest is looked at again. What sessions share anyhow says nothing, and is
+// left out: else the only proxy there is would hide the routes. Each value comes with its share among all sessions of
+// the window.
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <map>
 #include <optional>
+#include <tuple>
+#include <utility>
 
 #include "api.h"
 #include "clock.h"
@@ -23,6 +26,8 @@ constexpr std::uint64_t minute_ns = 60'000'000'000;
 constexpr std::size_t most_sessions = 5000;  // looked at of each set
 constexpr std::size_t most_cohorts = 5, least_cohort = 3;
 constexpr double nearly_all = 0.9;
+constexpr double much_more = 1.5;  // than usual
+constexpr double no_chance = 3.0;  // log likelihood ratio: one in twenty
 
 constexpr std::array<std::string_view, 9> dimensions = {
     "route", "proxy", "client_network", "minute", "end_reason", "close_code", "dialect", "target", "upstream"};
@@ -97,27 +102,65 @@ struct Cohort {
   }
 };
 
-// The value that most of those in `among` share, in any dimension not yet taken; the first of the order on a tie.
-std::pair<Share, std::size_t> foremost(const std::vector<const Died*>& among, const std::vector<Share>& taken) {
+// How common each value is among all sessions of the window.
+class Usual {
+ public:
+  explicit Usual(const std::vector<Died>& all) : sessions_(static_cast<double>(all.size())) {
+    for (const Died& one : all)
+      for (std::size_t d = 0; d < dimensions.size(); ++d) ++counts_[d][one.values[d]];
+  }
+  // None: how an open session ends, and when, is not known.
+  [[nodiscard]] std::optional<double> share(std::size_t dimension, const std::string& value) const {
+    const std::string_view name = dimensions[dimension];
+    if (sessions_ == 0 || name == "minute" || name == "end_reason" || name == "close_code") return std::nullopt;
+    const auto found = counts_[dimension].find(value);
+    return found == counts_[dimension].end() ? 0 : static_cast<double>(found->second) / sessions_;
+  }
+  // Whether it says something that `count` of `of` deaths have the value: they have it much more often than sessions
+  // have, or too many more of them for chance.
+  [[nodiscard]] bool tells(std::size_t dimension, const std::string& value, double count, double of) const {
+    const auto usual = share(dimension, value);
+    if (!usual || *usual == 0) return true;
+    const double here = count / of;
+    if (here >= much_more * *usual) return true;
+    if (here <= *usual) return false;
+    const double rest = here < 1 ? (of - count) * std::log((1 - here) / (1 - *usual)) : 0;
+    return count * std::log(here / *usual) + rest >= no_chance;
+  }
+
+ private:
+  double sessions_;
+  std::array<std::map<std::string, std::size_t>, dimensions.size()> counts_;
+};
+
+// The value that most of those in `among` share, in any dimension not yet taken; the first of the order on a tie. A
+// minute alone says when, not what: it begins no cohort while anything else can.
+std::pair<Share, std::size_t> foremost(const std::vector<const Died*>& among, const std::vector<Share>& taken,
+                                       const Usual& usual, bool minute) {
   std::pair<Share, std::size_t> best;
   for (std::size_t d = 0; d < dimensions.size(); ++d) {
+    if (d == minute_dimension && !minute) continue;
     if (std::any_of(taken.begin(), taken.end(), [&](const Share& s) { return s.dimension == d; })) continue;
-    std::map<std::string_view, std::size_t> counts;
+    std::map<std::string, std::size_t> counts;
     for (const Died* one : among)
       if (!one->values[d].empty()) ++counts[one->values[d]];
     for (const auto& [value, count] : counts)
-      if (count > best.second) best = {{d, std::string(value)}, count};
+      if (count > best.second && usual.tells(d, value, static_cast<double>(count), static_cast<double>(among.size())))
+        best = {{d, value}, count};
   }
   return best;
 }
 
-std::optional<Cohort> next_cohort(const std::vector<Died>& died) {
+std::optional<Cohort> next_cohort(const std::vector<Died>& died, const Usual& usual) {
   std::vector<const Died*> among;
   for (const Died& one : died)
     if (!one.told) among.push_back(&one);
   Cohort out;
+  bool minute = false;
   while (out.shares.size() < dimensions.size()) {
-    const auto [share, count] = foremost(among, out.shares);
+    auto [share, count] = foremost(among, out.shares, usual, minute);
+    if (!std::exchange(minute, true) && count < least_cohort)
+      std::tie(share, count) = foremost(among, out.shares, usual, minute);
     if (count < least_cohort) break;
     if (!out.shares.empty() && static_cast<double>(count) < nearly_all * static_cast<double>(among.size())) break;
     out.shares.push_back(share);
@@ -249,24 +292,21 @@ Response ask_changes(Api& api, std::string_view, Parameters& with) {
   const auto before = totals(api, then, deadline);
   if (!before) return store_failed(before.error());
 
+  const Usual usual(all->list);
   Json json;
   json.open('{').key("deaths").number(std::uint64_t{died->list.size()});
   json.key("against_deaths").number(std::uint64_t{died_before->list.size()});
   json.key("few").boolean(died->list.size() < 2 * least_cohort).key("cohorts").open('[');
   for (std::size_t i = 0; i < most_cohorts; ++i) {
-    const auto cohort = next_cohort(died->list);
+    const auto cohort = next_cohort(died->list, usual);
     if (!cohort) break;
     json.open('{').key("share").open('[');
     for (const Share& s : cohort->shares) {
       json.open('{').key("dimension").text(dimensions[s.dimension]).key("value").text(s.value).key("usual");
-      std::size_t have = 0;
-      for (const Died& one : all->list) have += one.values[s.dimension] == s.value ? 1U : 0U;
-      // Of an open session, how it ends is not known.
-      const std::string_view name = dimensions[s.dimension];
-      if (all->list.empty() || name == "minute" || name == "end_reason" || name == "close_code")
-        json.null();
+      if (const auto known = usual.share(s.dimension, s.value))
+        json.number(*known);
       else
-        json.number(static_cast<double>(have) / static_cast<double>(all->list.size()));
+        json.null();
       json.close('}');
     }
     // The minute is of this window: the one before is asked for the rest.
