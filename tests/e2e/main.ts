@@ -11,6 +11,7 @@ const order = [
   'heartbeat',
   'console',
   'page',
+  'questions',
   'trace',
   'signals',
   'values',

@@ -2,29 +2,25 @@
 // shows its first chunk, every view comes back from its URL; and each page, light and dark, wide and narrow, is
 // accessible and leaves a screenshot in build/screenshots/.
 import assert from 'node:assert/strict';
-import {mkdirSync, readFileSync} from 'node:fs';
-import {createRequire} from 'node:module';
-import {join} from 'node:path';
 import {after, before, describe, it} from 'node:test';
-import {type Browser, type BrowserContext, chromium, type Page} from 'playwright-core';
-import {repository} from '../lib/process.js';
+import type {Browser, BrowserContext, Page} from 'playwright-core';
+import type {Proxy} from '../lib/proxy.js';
 import {eventually, withDeadline} from '../lib/wait.js';
+import {browser, complaints, patience, picture, settled, violations, window} from './chromium.js';
 import {type Console, console_, type Json} from './console.js';
 import {play} from './realtime.js';
 import {backend, connected, program, proxy} from './support.js';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'),
-  screenshots = join(repository, 'build/screenshots');
-const patience = 20_000;
-let one: Console, browser: Browser, frozen: string, streamed: Json;
+let one: Console, of: Browser, between: Proxy, frozen: string, streamed: Json;
+const opens = (options: object = {}) => window(of, one, options);
 
 before(async () => {
-  mkdirSync(screenshots, {recursive: true});
+  const launched = browser();
   one = await console_();
   const server = await backend({echo: false});
   play(server);
   const silent = await backend();
-  const between = await proxy({
+  between = await proxy({
     config: {service: 'voice-bridge', export: {otlp: {endpoint: one.otlp}, console: {endpoint: one.url}}},
     routes: [
       {
@@ -81,53 +77,12 @@ before(async () => {
     2 * patience,
     200,
   );
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    headless: true,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-dev-shm-usage',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--disable-default-apps',
-      '--no-first-run',
-    ],
-  });
+  of = await launched;
 });
-after(async () => browser?.close());
-
-// What no page may say: an error on its console, an exception, a breach of its Content-Security-Policy.
-const complaints: string[] = [];
-async function window(options: object = {}): Promise<{context: BrowserContext; page: Page}> {
-  const context = await browser.newContext({viewport: {width: 1440, height: 900}, ...options});
-  const page = await context.newPage();
-  page.setDefaultTimeout(patience);
-  page.on(
-    'console',
-    (message) => ['error', 'warning'].includes(message.type()) && complaints.push(`${page.url()}: ${message.text()}`),
-  );
-  page.on('pageerror', (error) => complaints.push(`${page.url()}: ${error.message}`));
-  page.on(
-    'request',
-    (request) =>
-      !request.url().startsWith(one.url) &&
-      !request.url().startsWith('data:') &&
-      complaints.push(`asks another site: ${request.url()}`),
-  );
-  return {context, page};
-}
-const settled = async (page: Page): Promise<void> => {
-  await page.locator('main h1').first().waitFor();
-  await page.waitForFunction(
-    () => !/Loading|Looking for|Searching/.test(document.querySelector('main')?.textContent ?? ''),
-  );
-};
 
 describe('a person', () => {
   let page: Page, context: BrowserContext;
-  before(async () => ({page, context} = await window()));
+  before(async () => ({page, context} = await opens()));
   after(async () => context?.close());
 
   it('finds the dead session from the fleet with one click, and reads why it ended', async () => {
@@ -190,50 +145,94 @@ describe('a person', () => {
   });
 });
 
-describe('each page is accessible and is kept as a picture,', () => {
-  const pages = (): Record<string, string> => ({
-    fleet: '/',
-    sessions: '/sessions',
-    session: `/sessions/${frozen}`,
-    traces: '/traces',
-    traces_whole: '/traces?view=traces',
-    groups: '/traces?view=groups',
-    trace: `/traces/${streamed.trace_id}`,
-    operations: `/operations?service=voice-bridge&operation=${encodeURIComponent(streamed.name)}`,
-    incidents: '/incidents',
+// The page as it stands, in every combination of colours and width: as wide as the window, and axe finds nothing.
+async function flawless(page: Page, name: string, part?: string): Promise<void> {
+  for (const width of [1440, 390]) {
+    await page.setViewportSize({width, height: width > 1000 ? 900 : 844});
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({colorScheme, reducedMotion: 'reduce'});
+      await picture(page, `${name}-${colorScheme}-${width}`);
+      assert.ok(
+        await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+        `${name} is wider than ${width} px`,
+      );
+      assert.deepEqual(await violations(page, part), [], `${name}, ${colorScheme}, ${width} px`);
+    }
+  }
+}
+
+describe('accessible, and kept as a picture, in both colours and widths:', () => {
+  let page: Page, context: BrowserContext;
+  before(async () => ({page, context} = await opens()));
+  after(async () => context?.close());
+
+  const pages: Record<string, () => string> = {
+    fleet: () => '/',
+    sessions: () => '/sessions',
+    sessions_ended: () => '/sessions?state=ended&close_code=1001',
+    session: () => `/sessions/${frozen}`,
+    session_live: () => `/sessions/${streamed.session}`,
+    traces: () => '/traces',
+    traces_whole: () => '/traces?view=traces',
+    groups: () => '/traces?view=groups',
+    trace: () => `/traces/${streamed.trace_id}`,
+    operations: () => `/operations?service=voice-bridge&operation=${encodeURIComponent(streamed.name)}`,
+    incidents: () => '/incidents',
+    happened: () => `/happened?a=${Date.now() - 600_000}&b=${Date.now() + 600_000}`,
+    nothing: () => '/no/such/page',
+  };
+  for (const [name, path] of Object.entries(pages))
+    it(name, async () => {
+      await page.goto(one.url + path());
+      await settled(page);
+      await flawless(page, name);
+    });
+  it('a search', async () => {
+    await page.goto(one.url);
+    await settled(page);
+    await page.keyboard.press('/');
+    await page.keyboard.insertText('127.0.0.1');
+    await page.getByRole('option').first().waitFor();
+    await flawless(page, 'search', '.search-box');
   });
-  for (const colorScheme of ['light', 'dark'])
-    for (const width of [1440, 390])
-      it(`${colorScheme}, ${width} px`, async () => {
-        const {context, page} = await window({
-          colorScheme,
-          viewport: {width, height: width > 1000 ? 900 : 844},
-          reducedMotion: 'reduce',
-        });
-        for (const [name, path] of Object.entries(pages())) {
-          await page.goto(one.url + path);
-          await settled(page);
-          await page.screenshot({path: join(screenshots, `${name}-${colorScheme}-${width}.png`), fullPage: true});
-          assert.ok(
-            await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
-            `${name} is wider than ${width} px`,
-          );
-          await page.evaluate(axe);
-          const violations = await page.evaluate(async () =>
-            ((await (globalThis as Json).axe.run(document, {resultTypes: ['violations']})).violations as Json[])
-              .filter((each) => each.impact === 'serious' || each.impact === 'critical')
-              .map(
-                (each) =>
-                  `${each.id}: ${each.nodes
-                    .slice(0, 3)
-                    .map((node: Json) => `${node.html.slice(0, 160)} ${node.failureSummary}`)
-                    .join('\n')}`,
-              ),
-          );
-          assert.deepEqual(violations, [], name);
-        }
-        await context.close();
-      });
+  it('the keys', async () => {
+    await page.goto(one.url);
+    await settled(page);
+    await page.keyboard.press('?');
+    await page.getByRole('dialog').waitFor();
+    await flawless(page, 'keys', '[role=dialog]');
+  });
+  it('a proxy that is not heard', async () => {
+    between.process.signal('SIGSTOP');
+    try {
+      for (const [name, path] of Object.entries({fleet: '/', sessions: '/sessions', incidents: '/incidents'})) {
+        await page.goto(one.url + path);
+        await page
+          .locator('main')
+          .getByText(/not (been )?heard from/)
+          .first()
+          .waitFor();
+        await settled(page);
+        await flawless(page, `unheard_${name}`);
+      }
+    } finally {
+      between.process.signal('SIGCONT');
+    }
+  });
+  it('a console that is away', async () => {
+    await page.goto(one.url);
+    await settled(page);
+    await one.kill();
+    const said = page.getByText(/^No live connection/);
+    await said.waitFor();
+    await flawless(page, 'away');
+    await one.start();
+    await said.waitFor({state: 'detached'});
+    // That it could not be reached is no fault of the page.
+    const away = complaints.filter((each) => /ERR_CONNECTION_REFUSED|WebSocket connection to/.test(each));
+    assert.ok(away.length > 0);
+    for (const each of away) complaints.splice(complaints.indexOf(each), 1);
+  });
 });
 
 it('no page complained', () => assert.deepEqual(complaints, []));

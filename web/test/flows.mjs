@@ -68,7 +68,9 @@ await flow('the vanished one is found among the ended by keys alone, and its pag
   await page.getByRole('row', {name: /Heartbeat timeout/}).focus();
   await page.keyboard.press('Enter');
   await page
-    .getByText('Sockeye closed it with 1011 (server error): 2 heartbeats in a row were left unanswered by the client.')
+    .getByText(
+      'The proxy closed it with 1011 (server error): 2 heartbeats in a row were left unanswered by the client.',
+    )
     .waitFor();
 });
 

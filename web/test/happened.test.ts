@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import {it} from 'node:test';
-import {againstText, changeText, cohortText, kindsOf, markMoment, sessionsHref, windows} from '../src/tape/words';
+import {
+  againstText,
+  changeText,
+  cohortText,
+  kindsOf,
+  markMoment,
+  namesOf,
+  sessionsHref,
+  titleOf,
+  windows,
+} from '../src/tape/words';
 import {exactText, filtersOn, isLive, readFilter, sessionParameters} from '../src/sessions/filter';
 import {world} from './fleet_data';
 import {tape} from './happened_data';
@@ -9,7 +19,7 @@ it('says what deaths have in common', () => {
   const cohort = {
     share: [
       {dimension: 'route' as const, value: 'chat', usual: 0.4},
-      {dimension: 'proxy' as const, value: 'web-1', usual: 0.5},
+      {dimension: 'proxy' as const, value: '0197', usual: 0.5},
       {dimension: 'client_network' as const, value: '10.2.3.0/24', usual: 0.12},
       {dimension: 'end_reason' as const, value: 'heartbeat_timeout', usual: null},
     ],
@@ -23,8 +33,8 @@ it('says what deaths have in common', () => {
     query: {state: 'ended', route: 'chat', ended_from_ms: 5, abnormal: 'true'},
   };
   assert.equal(
-    cohortText(cohort),
-    '38 of 40 deaths share route chat, proxy web-1, network 10.2.3.0/24, reason heartbeat timeout',
+    cohortText(cohort, namesOf([{instance: '0197', service: 'edge', host: 'web-1'}])),
+    '38 of 40 deaths share route chat, proxy edge on web-1, network 10.2.3.0/24, reason heartbeat timeout',
   );
   assert.equal(againstText(cohort), 'before: 0 of 2; of all sessions 12 %');
   assert.equal(againstText({...cohort, against_of: 0}), 'none died before; of all sessions 12 %');
@@ -36,6 +46,18 @@ it('says what deaths have in common', () => {
     [changeText(10, 32), changeText(10, 14), changeText(10, 5), changeText(0, 3), changeText(3, 0), changeText(2, 2)],
     ['×3.2', '+40 %', '−50 %', 'new', 'gone', ''],
   );
+});
+
+it('tells an end in the words of all pages', () => {
+  const one = {time_ms: 0, to_ms: null, route: 'chat', instance: '', sessions: [], title: 'as the console has it'};
+  const died = {...one, kind: 'death' as const, level: 'bad' as const, count: 3};
+  const query = {end_reason: 'heartbeat_timeout', close_code: '1001'};
+  assert.equal(titleOf({...died, query}), '3 sessions died: Heartbeat timeout 1001 going away');
+  assert.equal(
+    titleOf({...died, kind: 'ends', query: {end_reason: 'normal', close_code: '1000'}}),
+    '3 sessions ended: Normal 1000',
+  );
+  assert.equal(titleOf({...died, kind: 'storm', query}), 'as the console has it');
 });
 
 it('takes two moments and compares the time between them', () => {

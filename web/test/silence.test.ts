@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import {it} from 'node:test';
 import type {RecordedMessage, Span} from '../src/api/types';
-import {fellSilent, silentText} from '../src/sessions/silence';
+import {fellSilent, silentMoment, silentText} from '../src/sessions/silence';
 import {timelineModel} from '../src/sessions/timeline_model';
 import {preciseTime, time} from '../src/time/format';
 import {recorder, world} from './fleet_data';
@@ -67,6 +67,12 @@ it('tells when a peer fell silent: between its last sign of life and the first p
   // The server's leg: pings to it stand on the client's side.
   const server = [message(2000, 1), ping(9000, 0, false), ping(39_000, 0, false)];
   assert.equal(fellSilent(ended, server, null, ended.ended_ms)!.leg, 1);
+});
+
+it('says the moment as exactly as it is known', () => {
+  const moment = (ms: number) => silentMoment({leg: 0, from: noon, to: noon + ms, sign: 'pong'});
+  assert.match(moment(30_000), /\d\d:\d\d:\d\d ± 15 s$/);
+  assert.match(moment(600), /\d\d:\d\d:\d\d\.\d{3} ± 300 ms$/);
 });
 
 it('puts it into the timeline of a session that died', () => {

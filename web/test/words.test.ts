@@ -5,9 +5,9 @@ import {address} from '../src/route/address';
 import {closeLines, fleetLines} from '../src/fleet/aggregate';
 import {isLive, liveWish, readFilter, sessionParameters} from '../src/sessions/filter';
 import {axisStep, clampView, firstView, timelineModel, zoomView} from '../src/sessions/timeline_model';
-import {endText, explainEnd, troubles, unanswered} from '../src/sessions/words';
+import {codeText, endText, explainEnd, troubles, unanswered} from '../src/sessions/words';
 import {distinct} from '../src/chart/axis';
-import {figure, joined, lonely, reading, stack, summary} from '../src/chart/series';
+import {bars, figure, joined, lonely, reading, stack, summary} from '../src/chart/series';
 import {fitting, type Column} from '../src/table/columns';
 import {bytes, count, duration, parseDuration, rate, shortId} from '../src/text/units';
 import {fleet, recorder, world} from './fleet_data';
@@ -27,7 +27,7 @@ it('says numbers with three figures and a unit', () => {
     '3 d 4 h',
     '−250 ms',
   ]);
-  assert.deepEqual([0, 999, 1000, 1_240_000].map(bytes), ['0 B', '999 B', '1 kB', '1.24 MB']);
+  assert.deepEqual([0, 0.5, 999, 1000, 1_240_000].map(bytes), ['0 B', '0.5 B', '999 B', '1 kB', '1.24 MB']);
   assert.deepEqual([0, 1234, 123_456, 2_000_000].map(count), ['0', '1,234', '123 k', '2 M']);
   assert.deepEqual(
     [rate(0.25), rate(12_345), rate(4.2e6, 'B'), rate(null), duration(NaN), bytes(undefined)],
@@ -140,8 +140,8 @@ it('explains an end in plain words', () => {
   ];
   assert.deepEqual(explainEnd(base, list, 200_000), {
     level: 'bad',
-    headline: 'Sockeye closed it with 1011 (server error): 2 heartbeats in a row were left unanswered by the client.',
-    before: ['Last message from the client 41 s before.', 'Last message from the server 42 s before.'],
+    headline: 'The proxy closed it with 1011 (server error): 2 heartbeats in a row were left unanswered by the client.',
+    before: ['Last message from the client 41 s before the end.', 'Last message from the server 42 s before the end.'],
   });
   const say = (change: Partial<Session>) => explainEnd({...base, misses: 0, ...change}, [], 200_000);
   assert.match(
@@ -159,7 +159,12 @@ it('explains an end in plain words', () => {
   assert.equal(say({end_reason: 'normal', close_code: 4001, abnormal: false}).level, 'good');
   const text = (more: Partial<Session>) => endText({...base, initiator: 'server', ...more});
   assert.equal(text({abnormal_why: '1011 server error', close_code: 1011}), '1011 server error, by the server');
-  assert.equal(text({end_reason: 'drain', abnormal_why: '', close_code: 1001}), 'Drained 1001, by the server');
+  assert.equal(text({end_reason: 'normal', abnormal_why: '', close_code: 1001}), 'Normal 1001, by the server');
+  assert.equal(text({end_reason: 'drain', initiator: 'proxy', abnormal_why: '', close_code: 1001}), 'Drained 1001');
+  assert.deepEqual(
+    [codeText(1000, 'normal'), codeText(1001, 'normal'), codeText(1002, 'protocol_error')],
+    ['1000', '1001 going away', '1002'],
+  );
 });
 
 it('tells what is wrong with a session that is open', () => {
@@ -238,6 +243,17 @@ it('adds fleets up, and leaves holes where nothing was reported', () => {
       [1, null, 2],
       [2, null, 2],
     ],
+  );
+  assert.deepEqual(
+    bars([
+      {label: 'a', color: '', values: [1, 0, 0]},
+      {label: 'b', color: '', values: [0, 2, 0]},
+    ]),
+    [
+      [1, null, null],
+      [null, 2, null],
+    ],
+    'nothing is no bar',
   );
   const banded = {label: 'a', color: '', values: [1, null, 3], band: {low: [0, null, 2], high: [5, null, 9]}};
   assert.equal(summary('T', [banded], count), 'T. a: latest 3, lowest 0, highest 9.');

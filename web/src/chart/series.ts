@@ -33,6 +33,11 @@ export function stack(series: readonly Series[]): (number | null)[][] {
   });
 }
 
+/** The same for bars, where nothing of a kind is no bar: one of no height would still be a line along the axis. */
+export function bars(series: readonly Series[]): (number | null)[][] {
+  return stack(series).map((sums, of) => sums.map((sum, i) => (series[of]!.values[i] ? sum : null)));
+}
+
 /** Where a line has a value between two gaps: nothing but a dot shows it. */
 export function lonely(values: ArrayLike<number | null | undefined>): number[] {
   const out: number[] = [];

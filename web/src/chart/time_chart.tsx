@@ -10,7 +10,7 @@ import {preciseTime, time, utc} from '../time/format';
 import {useWidth} from '../control/use_width';
 import {distinct, tick} from './axis';
 import {paintBand, paintGap, paintPartial} from './paint';
-import {figure, lonely, reading, stack, summary, type Series, type Stretch} from './series';
+import {bars, figure, lonely, reading, stack, summary, type Series, type Stretch} from './series';
 
 const NONE: never[] = [];
 const WHOLE: ReadonlySet<number> = new Set();
@@ -57,9 +57,10 @@ export function TimeChart({
   told.current = {format, onSelect, onReset, from, to, marks, partial, gaps, series};
   const stacked = kind === 'bars' || kind === 'area';
   const data = useMemo<uPlot.AlignedData>(() => {
-    const columns = stacked ? stack(series).reverse() : series.map((one) => one.values);
+    const columns =
+      kind === 'bars' ? bars(series).reverse() : stacked ? stack(series).reverse() : series.map((one) => one.values);
     return [times.map((ms) => ms / 1000), ...columns] as uPlot.AlignedData;
-  }, [times, series, stacked]);
+  }, [times, series, stacked, kind]);
   const lines = series.map((one) => `${one.label}${one.color}${one.dash ?? ''}${one.fill ?? ''}`).join('|');
   const shape = `${kind}|${lines}`;
   const visible = width > 0;

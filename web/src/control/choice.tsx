@@ -5,7 +5,6 @@ import {Icon} from './icon';
 export interface Option {
   key: string;
   label: string;
-  note?: string;
 }
 
 export function Choice({
@@ -44,7 +43,6 @@ export function Choice({
           {items.map((one) => (
             <ListBoxItem key={one.key || ANY} id={one.key || ANY} className="option" textValue={one.label}>
               <span className="clip">{one.label}</span>
-              {one.note && <span className="faint num">{one.note}</span>}
             </ListBoxItem>
           ))}
         </ListBox>

@@ -3,7 +3,7 @@ import {Link} from '../route/link';
 import type {Column} from '../table/columns';
 import {bytes, count, duration, rate, shortId} from '../text/units';
 import {Stamp} from '../time/stamp';
-import {codeName, knownUntil, quiet, reasonLabel, troubles} from './words';
+import {codeText, knownUntil, quiet, reasonLabel, troubles} from './words';
 
 export const sessionHref = (session: {id: string}) => `/sessions/${encodeURIComponent(session.id)}`;
 
@@ -235,7 +235,7 @@ export function pastColumns(now: number): Column<Session>[] {
           <span title={row.close_reason || undefined}>
             <span className={bad ? 'bad strong' : ''}>{reasonLabel(row.end_reason) || 'ended'}</span>
             <span className="faint num">
-              {row.close_code !== null ? ` ${row.close_code} ${codeName(row.close_code)}` : ''}
+              {row.close_code !== null ? ` ${codeText(row.close_code, row.end_reason)}` : ''}
               {row.initiator ? ` · ${row.initiator}` : ''}
             </span>
           </span>

@@ -46,7 +46,7 @@ export function SessionMessages({
         keep: 8,
         cell: (i) => (
           <span className={messages[i]!.side === 0 ? 'client' : 'server'}>
-            {messages[i]!.injected ? 'Sockeye' : messages[i]!.side === 0 ? 'client' : 'server'}
+            {messages[i]!.injected ? 'proxy' : messages[i]!.side === 0 ? 'client' : 'server'}
           </span>
         ),
       },

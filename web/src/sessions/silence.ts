@@ -73,11 +73,17 @@ function exact(connection: Span | null, leg: 0 | 1): number | null {
   return typeof since === 'number' ? since * 1000 : null;
 }
 
-/** "The client fell silent at 14:02:49 ± 15 s: between …" */
-export function silentText({leg, from, to, sign}: FellSilent): string {
+/** The middle of that time, as exactly as it is known: "14:02:49 ± 15 s". */
+export function silentMoment({from, to}: FellSilent): string {
   const half = (to - from) / 2;
+  return `${half < 1000 ? preciseTime(from + half) : time(from + half)} ± ${duration(half / 1000)}`;
+}
+
+/** "The client fell silent at 14:02:49 ± 15 s: between …" */
+export function silentText(fell: FellSilent): string {
+  const {leg, from, to, sign} = fell;
   return (
-    `The ${LEG[leg]} fell silent at ${time(from + half)} ± ${duration(half / 1000)}: ` +
+    `The ${LEG[leg]} fell silent at ${silentMoment(fell)}: ` +
     `between ${preciseTime(from)}, ${SIGNS[sign]}, and ${preciseTime(to)}, the first ping it did not answer.`
   );
 }

@@ -14,7 +14,7 @@ import {after, clampView, firstView, zoomView, type TimelineModel, type View} fr
 
 export function describe(message: RecordedMessage, lost: boolean): string {
   const who = message.injected
-    ? `Sockeye to the ${message.side === 0 ? 'server' : 'client'}`
+    ? `the proxy to the ${message.side === 0 ? 'server' : 'client'}`
     : message.side === 0
       ? 'client'
       : 'server';
@@ -286,7 +286,7 @@ function Legend() {
             strokeWidth="1.5"
           />
         </svg>
-        Sockeye’s ping
+        the proxy’s ping
       </li>
       <li>
         <svg width="14" height="12" aria-hidden="true">

@@ -4,7 +4,7 @@
 import type {Colors} from '../shell/theme';
 import {duration} from '../text/units';
 import {preciseTime, time} from '../time/format';
-import type {FellSilent} from './silence';
+import {silentMoment, type FellSilent} from './silence';
 import {after, axisStep, type TimelineModel, type View} from './timeline_model';
 
 export const OVERVIEW = 26,
@@ -158,8 +158,7 @@ function fell(pen: Pen, its: FellSilent, x: (ms: number) => number, width: numbe
   context.fillStyle = color('--warn-mark');
   context.fillRect(from, top, to - from, height);
   context.globalAlpha = 1;
-  const half = (its.to - its.from) / 2;
-  const text = `fell silent ${time(its.from + half)} ± ${duration(half / 1000)}`;
+  const text = `fell silent ${silentMoment(its)}`;
   const room = context.measureText(text).width / 2 + 8,
     middle = Math.min(Math.max((from + to) / 2, room), width - room);
   label(pen, text, middle, its.leg === 0 ? top + 34 : top + height - 26, '--warn', 'center', true);
@@ -215,7 +214,7 @@ function messages(pen: Pen, width: number, model: TimelineModel, view: View, x: 
       context.fillRect(Math.round(at) - 1, one.side === 0 ? TOP : MIDDLE, 2, MIDDLE - TOP);
       label(
         pen,
-        one.injected ? 'Close (Sockeye)' : 'Close',
+        one.injected ? 'Close (proxy)' : 'Close',
         at - 5,
         one.side === 0 ? TOP + 10 : BOTTOM - 4,
         '--bad',

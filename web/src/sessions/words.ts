@@ -114,11 +114,11 @@ export function reasonLabel(reason: string | null): string {
   return (REASONS as Record<string, {label: string} | undefined>)[reason]?.label ?? reason;
 }
 
-/** Its end in few words: "Heartbeat timeout 1011, by the proxy". */
+/** Its end in few words: "Reset 1006, by the client". What a reason of the proxy's own ends needs no mention of it. */
 export function endText(session: Session): string {
   const why = session.abnormal_why || reasonLabel(session.end_reason).toLowerCase() || 'ended';
   const code = session.close_code !== null && !/\d{4}/.test(why) ? ` ${session.close_code}` : '';
-  const by = session.initiator && session.initiator !== 'network' ? `, by the ${session.initiator}` : '';
+  const by = session.initiator === 'client' || session.initiator === 'server' ? `, by the ${session.initiator}` : '';
   return `${why.charAt(0).toUpperCase()}${why.slice(1)}${code}${by}`;
 }
 
@@ -150,8 +150,13 @@ export const codeName = (code: number | null): string =>
   code === null
     ? ''
     : (CODES[code] ?? (code >= 4000 ? 'application code' : code >= 3000 ? 'registered code' : 'unknown'));
+/** "1011 server error"; the name is left out where the reason has said it already. */
+export function codeText(code: number, reason: string | null): string {
+  const name = codeName(code);
+  return name === reason?.replaceAll('_', ' ') ? String(code) : `${code} ${name}`;
+}
 
-/** When each side last sent a message of its own (not a ping, pong, Close or anything of Sockeye's). */
+/** When each side last sent a message of its own (not a ping, pong, Close or anything of the proxy's). */
 export function lastWords(session: Session, recorder: readonly RecordedMessage[]): [number | null, number | null] {
   const last: [number | null, number | null] = [
     session.last_message_ms?.[0] ?? null,
@@ -170,7 +175,7 @@ export function lastWords(session: Session, recorder: readonly RecordedMessage[]
 export const PONG_TIMEOUT_MS = 10_000;
 
 /**
- * Indices of Sockeye's own pings that were left unanswered. The last one of a leg may still be under way: it counts
+ * Indices of the proxy's own pings that were left unanswered. The last one of a leg may still be under way: it counts
  * when it is old, or when the one before it was lost too and the session is over.
  */
 export function unanswered(recorder: readonly RecordedMessage[], end_ms: number, over = false): Set<number> {
@@ -229,7 +234,7 @@ export function explainEnd(session: Session, recorder: readonly RecordedMessage[
     if (last !== null && last !== undefined)
       before.push(
         `Last message from the ${LEG[side]} ` +
-          (at - last < 1000 ? 'right before.' : `${duration((at - last) / 1000)} before.`),
+          (at - last < 1000 ? 'right before the end.' : `${duration((at - last) / 1000)} before the end.`),
       );
     else if (session.messages[side] === 0) before.push(`The ${LEG[side]} never sent a message.`);
   }
@@ -250,7 +255,7 @@ function headline(session: Session, lostBy: [number, number]): string {
       const by = leg === null ? '' : ` by the ${LEG[leg]}`;
       const missed =
         many === 1 ? 'a heartbeat was' : many > 1 ? `${count(many)} heartbeats in a row were` : 'heartbeats were';
-      return `Sockeye closed it${code}: ${missed} left unanswered${by}.`;
+      return `The proxy closed it${code}: ${missed} left unanswered${by}.`;
     }
     case 'stuck':
       return `${who ?? 'The proxy'} closed it${code}: a call had stopped moving${said}.`;

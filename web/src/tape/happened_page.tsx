@@ -20,7 +20,7 @@ import {bounds, stepFor, useBounds, useRange} from '../time/range';
 import {Stamp} from '../time/stamp';
 import {activity} from './activity';
 import {WhatChanged} from './what_changed';
-import {CHOICES, entryKey, KINDS, kindsOf, markMoment, sessionsHref} from './words';
+import {CHOICES, entryKey, KINDS, kindsOf, markMoment, namesOf, sessionsHref, titleOf} from './words';
 
 const PAGE = 200;
 
@@ -84,6 +84,7 @@ export function HappenedPage() {
     },
     [more, load, rows.length],
   );
+  const names = useMemo(() => namesOf(fleet.data?.instances ?? []), [fleet.data]);
   const columns = useMemo<Column<TapeEntry>[]>(
     () => [
       {
@@ -96,7 +97,7 @@ export function HappenedPage() {
         cell: (row) => (
           <>
             <Stamp ms={row.time_ms} />
-            {row.to_ms !== null && row.to_ms > row.time_ms && (
+            {row.to_ms !== null && time(row.to_ms) !== time(row.time_ms) && (
               <span className="faint num" title={time(row.to_ms)}>
                 {' '}
                 – {time(row.to_ms).slice(-8)}
@@ -122,7 +123,8 @@ export function HappenedPage() {
         keep: 9,
         cell: (row) => {
           const href = sessionsHref(row.query);
-          const words = <span title={row.title}>{row.title}</span>;
+          const title = titleOf(row);
+          const words = <span title={title}>{title}</span>;
           return href ? (
             <Link tabIndex={-1} href={href}>
               {words}
@@ -147,9 +149,7 @@ export function HappenedPage() {
         width: 90,
         grow: 0.6,
         keep: 3,
-        cell: (row) => (
-          <span title={row.instance}>{row.instance.length > 14 ? shortId(row.instance) : row.instance}</span>
-        ),
+        cell: (row) => <span title={row.instance}>{names.get(row.instance) ?? shortId(row.instance)}</span>,
       },
       {
         key: 'sessions',
@@ -186,7 +186,7 @@ export function HappenedPage() {
         ),
       },
     ],
-    [marks, mark],
+    [marks, mark, names],
   );
   const narrowed = chosen.length > 0 || route !== '' || instance !== '';
   return (
@@ -210,7 +210,7 @@ export function HappenedPage() {
           onReset={() => mark([])}
         />
       </section>
-      <WhatChanged marks={marks} onMark={mark} incidents={address('/incidents', sharedQuery(query))} />
+      <WhatChanged marks={marks} onMark={mark} incidents={address('/incidents', sharedQuery(query))} names={names} />
       <div>
         <div className="filters" role="search" aria-label="Filters">
           <div className="field tape-kinds">
@@ -242,8 +242,7 @@ export function HappenedPage() {
             value={instance}
             options={(fleet.data?.instances ?? []).map((one) => ({
               key: one.instance,
-              label: `${one.service} ${shortId(one.instance)}`,
-              note: one.host,
+              label: `${one.service} · ${one.host}`,
             }))}
             onChange={(next) => change({instance: next})}
           />

@@ -10,16 +10,19 @@ import {Link} from '../route/link';
 import {useQueryState} from '../route/location';
 import {count, duration, plural} from '../text/units';
 import {time} from '../time/format';
-import {AGAINST, againstText, changeText, cohortText, figureName, figureText, sessionsHref, windows} from './words';
+import {AGAINST, againstText, changeText, cohortText, figureName, figureText} from './words';
+import {type Names, sessionsHref, windows} from './words';
 
 export function WhatChanged({
   marks,
   onMark,
   incidents,
+  names,
 }: {
   marks: readonly number[];
   onMark: (marks: readonly number[]) => void;
   incidents: string;
+  names: Names;
 }) {
   const [query, change] = useQueryState();
   const against = query.get('against') ?? 'before';
@@ -58,7 +61,7 @@ export function WhatChanged({
           </Button>
         )}
       </header>
-      {a !== undefined && b !== undefined && b > a && <Answer a={a} b={b} against={against} />}
+      {a !== undefined && b !== undefined && b > a && <Answer a={a} b={b} against={against} names={names} />}
     </section>
   );
 }
@@ -82,7 +85,7 @@ function Moment({label, value, onChange}: {label: string; value: number; onChang
   );
 }
 
-function Answer({a, b, against}: {a: number; b: number; against: string}) {
+function Answer({a, b, against, names}: {a: number; b: number; against: string; names: Names}) {
   const {from, to, againstFrom, againstTo} = useMemo(() => windows(a, b, against), [a, b, against]);
   const answer = useAsk<Changes>(
     ['changes', from, to, againstFrom, againstTo],
@@ -109,7 +112,7 @@ function Answer({a, b, against}: {a: number; b: number; against: string}) {
         {changes.cohorts.length > 0 ? (
           <ol className="cohorts">
             {changes.cohorts.map((cohort, i) => (
-              <CohortLine key={i} cohort={cohort} />
+              <CohortLine key={i} cohort={cohort} names={names} />
             ))}
           </ol>
         ) : (
@@ -149,9 +152,9 @@ function Answer({a, b, against}: {a: number; b: number; against: string}) {
   );
 }
 
-function CohortLine({cohort}: {cohort: Cohort}) {
+function CohortLine({cohort, names}: {cohort: Cohort; names: Names}) {
   const href = sessionsHref(cohort.query),
-    words = cohortText(cohort);
+    words = cohortText(cohort, names);
   return (
     <li>
       <i

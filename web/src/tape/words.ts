@@ -2,6 +2,7 @@
 import type {Cohort, TapeEntry, TapeKind} from '../api/types';
 import {address, type QueryChanges} from '../route/address';
 import {bytes, count, duration, percent, plural, rate} from '../text/units';
+import {codeText, reasonLabel} from '../sessions/words';
 import {hourMinute} from '../time/format';
 
 /** What can be filtered by: one choice may stand for several kinds. */
@@ -70,6 +71,15 @@ function timeOf(query: Readonly<Record<string, unknown>>): QueryChanges {
   return {};
 }
 
+/** What is known by its end is told in the words of all pages; the rest as the console tells it. */
+export function titleOf(one: TapeEntry): string {
+  const reason = one.query?.end_reason;
+  if (typeof reason !== 'string' || (one.kind !== 'ends' && one.kind !== 'death')) return one.title;
+  const code = Number(one.query?.close_code ?? 0);
+  const why = `${reasonLabel(reason)}${code ? ` ${codeText(code, reason)}` : ''}`;
+  return `${plural(one.count, 'session')} ${one.kind === 'death' ? 'died' : 'ended'}: ${why}`;
+}
+
 /** Identity of an entry: nothing else happens to the same thing at the same time. */
 export const entryKey = (one: TapeEntry): string =>
   `${one.time_ms}|${one.kind}|${one.route}|${one.instance}|${one.title}`;
@@ -80,19 +90,25 @@ const DIMENSIONS: Record<string, string> = {
   close_code: 'close code',
 };
 
-/** "38 of 40 deaths share route chat, proxy web-1, network 10.2.3.0/24, minute 14:03" */
-export function cohortText(cohort: Cohort): string {
+/** What people call a proxy, by its instance. */
+export type Names = ReadonlyMap<string, string>;
+export const namesOf = (instances: readonly {instance: string; service: string; host: string}[]): Names =>
+  new Map(instances.map((one) => [one.instance, `${one.service} on ${one.host}`]));
+
+/** "38 of 40 deaths share route chat, proxy edge on web-1, network 10.2.3.0/24, minute 14:03" */
+export function cohortText(cohort: Cohort, names: Names): string {
   const verb = cohort.count === 1 ? 'has' : 'share';
-  return `${count(cohort.count)} of ${plural(cohort.of, 'death')} ${verb} ${shareText(cohort)}`;
+  return `${count(cohort.count)} of ${plural(cohort.of, 'death')} ${verb} ${shareText(cohort, names)}`;
 }
 
-export function shareText({share}: Cohort): string {
+export function shareText({share}: Cohort, names: Names): string {
   return share
-    .map(({dimension, value}) => `${DIMENSIONS[dimension] ?? dimension} ${valueText(dimension, value)}`)
+    .map(({dimension, value}) => `${DIMENSIONS[dimension] ?? dimension} ${valueText(dimension, value, names)}`)
     .join(', ');
 }
 
-function valueText(dimension: string, value: string): string {
+function valueText(dimension: string, value: string, names: Names): string {
+  if (dimension === 'proxy') return names.get(value) ?? value;
   if (dimension === 'minute' && Number.isFinite(Date.parse(value))) return hourMinute(Date.parse(value));
   if (dimension === 'end_reason') return value.replaceAll('_', ' ');
   return value === '' ? '(none)' : value;

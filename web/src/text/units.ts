@@ -32,7 +32,7 @@ export function count(value: number | null | undefined): string {
 
 export function bytes(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
-  if (Math.abs(value) < 1000) return `${Math.round(value)} B`;
+  if (Math.abs(value) < 1000) return `${figures(value)} B`;
   return scaled(value, 1000, ['B', 'kB', 'MB', 'GB', 'TB', 'PB']);
 }
 
