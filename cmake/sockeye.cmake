@@ -112,7 +112,7 @@ function(_sockeye_tests name target)
   set_target_properties(${name}_test PROPERTIES CXX_STANDARD 20)
   sockeye_test_options(${name}_test)
   add_test(NAME ${name} COMMAND ${name}_test --gtest_brief=1)
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 900)
   if(name STREQUAL "sqlite")
     set_tests_properties(${name} PROPERTIES COST 100)  # by far the longest: begun first, the others run beside it
   endif()
