@@ -28,7 +28,7 @@ constexpr std::uint64_t latest_ns = 4'000'000'000'000'000'000;                  
 constexpr std::size_t steps_of_habit = 12;                                         // before a step: what is usual
 constexpr std::uint64_t storm_least = 20, storm_times = 5;
 
-struct Place {
+struct Cursor {
   store::TimeRange time;
   std::uint64_t step_ns = 0;
   std::uint64_t at_ns = 0;  // the step that is next: a multiple of step_ns
@@ -36,7 +36,7 @@ struct Place {
   bool ascending = false;
 };
 
-std::string to_text(const Place& place) {
+std::string to_text(const Cursor& place) {
   std::string out(place.ascending ? "a" : "d");
   for (const std::uint64_t part : {place.time.from_unix_ns, place.time.to_unix_ns, place.step_ns, place.at_ns,
                                    static_cast<std::uint64_t>(place.skip)}) {
@@ -46,8 +46,8 @@ std::string to_text(const Place& place) {
   return out;
 }
 
-std::optional<Place> parse_place(std::string_view text) {
-  Place out;
+std::optional<Cursor> parse_cursor(std::string_view text) {
+  Cursor out;
   if (!text.starts_with('a') && !text.starts_with('d')) return std::nullopt;
   out.ascending = text.front() == 'a';
   text.remove_prefix(1);
@@ -99,7 +99,7 @@ struct Folded {
 
 class Tape {
  public:
-  Tape(Api& api, const Place& from, std::string route, std::string instance, std::set<std::string> kinds)
+  Tape(Api& api, const Cursor& from, std::string route, std::string instance, std::set<std::string> kinds)
       : api_(api), from_(from), route_(std::move(route)), instance_(std::move(instance)), kinds_(std::move(kinds)) {}
 
   // Proxies and consoles are of no route.
@@ -242,7 +242,7 @@ class Tape {
   }
 
   Api& api_;
-  const Place from_;
+  const Cursor from_;
   const std::string route_, instance_;
   const std::set<std::string> kinds_;
   std::map<std::uint64_t, std::vector<Entry>> presences_;  // by step
@@ -276,7 +276,7 @@ Response ask_tape(Api& api, std::string_view, Parameters& with) {
   static const std::set<std::string> all = {"opens",         "ends",         "death",      "storm",
                                             "drain",         "deploy",       "proxy_up",   "proxy_lost",
                                             "console_start", "console_stop", "console_gap"};
-  Place place;
+  Cursor place;
   place.time = time_range(with);
   const auto asked = with.integer("step_seconds", 0, 1, 31 * 86'400);
   const auto order = with.word("order", {"desc", "asc"});
@@ -302,7 +302,7 @@ Response ask_tape(Api& api, std::string_view, Parameters& with) {
     const auto floor = [&](std::uint64_t time) { return time / place.step_ns * place.step_ns; };
     place.at_ns = place.ascending ? floor(place.time.from_unix_ns)
                                   : floor(place.time.to_unix_ns - (place.time.to_unix_ns > 0 ? 1 : 0));
-  } else if (const auto parsed = parse_place(cursor)) {
+  } else if (const auto parsed = parse_cursor(cursor)) {
     place = *parsed;
   } else {
     return error_response(400, std::string(store::bad_cursor));
