@@ -145,9 +145,11 @@ Response ask_sessions(Api& api, std::string_view, Parameters& with) {
   query.cursor = with.text("cursor");
   query.attributes = attribute_filters(with);
   if (auto no = refused(with)) return *std::move(no);
+  const auto now = unix_now_ns();
+  query.now_unix_ns = now;
+  query.latest = [&](const store::SessionId& id) { return api.fleet.latest(id, now); };
   const auto page = api.store.sessions(query, api.deadline());
   if (!page) return store_failed(page.error());
-  const auto now = unix_now_ns();
   base::Json json;
   json.open('{').key("sessions").open('[');
   for (const auto& session : page->items) {

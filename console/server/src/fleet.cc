@@ -353,6 +353,21 @@ SessionNow Fleet::look(const Live& session, std::uint64_t now_ns) const {
   return out;
 }
 
+std::optional<store::Latest> Fleet::latest(const base::SessionId& id, std::uint64_t now_ns) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end()) return std::nullopt;
+  const Live& session = *found->second;
+  store::Latest out;
+  out.seen_unix_ns = heard(session, now_ns) ? now_ns : heard_ns(session);
+  for (std::size_t i = 0; i < 2; ++i) {
+    out.messages[i] = session.now.messages[i];
+    out.bytes[i] = session.now.bytes[i];
+  }
+  out.misses = session.now.missed_total;
+  return out;
+}
+
 std::optional<LiveFigures> Fleet::figures(const base::SessionId& id, std::uint64_t now_ns) const {
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(id);

@@ -116,6 +116,8 @@ class Fleet {
   // With attributes, which sessions have them is for the caller to say: `only` these.
   [[nodiscard]] Window window(const Subscription::Sessions&, std::uint64_t now_unix_ns,
                               const std::set<base::SessionId>* only = nullptr) const;
+  // What the store is told of a session that is open: seen now, while its proxy is heard.
+  [[nodiscard]] std::optional<store::Latest> latest(const base::SessionId&, std::uint64_t now_unix_ns) const;
   // Live figures laid over what the store knows.
   [[nodiscard]] std::optional<LiveFigures> figures(const base::SessionId&, std::uint64_t now_unix_ns) const;
 

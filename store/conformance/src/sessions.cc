@@ -391,6 +391,57 @@ void sessions_by_attributes(World& world) {
   EXPECT_TRUE(find(world, query).empty());
 }
 
+// What lives is not stored again with every report: it is found and sorted by what is newer.
+void open_sessions_as_they_are_now(World& world) {
+  std::vector<Session> all;
+  for (std::uint64_t n = 1; n <= 9; ++n) all.push_back(report(n, at(n)));
+  all.push_back(ended(report(10, at(0)), at(50), "normal", 1000));
+  write(world, all);
+  // The first six are heard, two were heard last at 20 s, and of the ninth nobody knows more than is stored.
+  SessionQuery query;
+  query.latest = [](const store::SessionId& id) -> std::optional<store::Latest> {
+    const std::uint64_t n = id.bytes[15];
+    if (n > 8) return std::nullopt;
+    store::Latest out;
+    out.seen_unix_ns = n > 6 ? at(20) : UINT64_MAX;
+    out.messages[0] = out.bytes[1] = 100 - n;
+    out.misses = n % 2;
+    return out;
+  };
+  query.now_unix_ns = at(60);
+  query.limit = 3;
+  query.sort = SessionQuery::Sort::duration;
+  EXPECT_EQ(find(world, query), (Numbers{1, 2, 3, 4, 5, 6, 10, 7, 8, 9}));
+  query.ascending = true;
+  EXPECT_EQ(find(world, query), (Numbers{9, 8, 7, 10, 6, 5, 4, 3, 2, 1}));
+  query.sort = SessionQuery::Sort::messages;
+  EXPECT_EQ(find(world, query), (Numbers{9, 10, 8, 7, 6, 5, 4, 3, 2, 1}));
+  query.sort = SessionQuery::Sort::bytes;
+  EXPECT_EQ(find(world, query), (Numbers{9, 10, 8, 7, 6, 5, 4, 3, 2, 1}));
+  query.ascending = false;
+  query.sort = SessionQuery::Sort::misses;
+  EXPECT_EQ(find(world, query), (Numbers{7, 5, 3, 1, 10, 9, 8, 6, 4, 2}));
+  for (const auto sort : {SessionQuery::Sort::opened, SessionQuery::Sort::duration}) {
+    query.sort = sort;
+    query.ascending = false;
+    query.min_duration_ns = 51 * second;
+    EXPECT_EQ(find(world, query).size(), 6U) << "those that last since before the ninth second";
+    query.limit = 50;
+    EXPECT_EQ(world.store().sessions(query, soon())->total, 6U);
+    query.limit = 3;
+    query.min_duration_ns = 0;
+    query.max_duration_ns = 13 * second;
+    EXPECT_EQ(find(world, query).size(), 3U);
+    query.max_duration_ns = UINT64_MAX;
+  }
+  // All live sessions grow older from page to page: none is passed over, and none is told twice.
+  const auto first = world.store().sessions(query, soon());
+  ASSERT_TRUE(first);
+  query.cursor = first->cursor;
+  query.now_unix_ns = at(100);
+  EXPECT_EQ(find(world, query), (Numbers{4, 5, 6, 10, 7, 8, 9}));
+}
+
 // One definition for the list, the counts and who asks for a single one.
 void abnormal_ends(World& world) {
   Session misses = ended(report(3, at(0)), at(13), "normal", 1000);
@@ -659,6 +710,7 @@ std::vector<Case> session_cases() {
           {"EveryFilterOfSessions", every_filter_of_sessions},
           {"SessionsInAnyOrder", sessions_in_any_order},
           {"SessionsByAttributes", sessions_by_attributes},
+          {"OpenSessionsAsTheyAreNow", open_sessions_as_they_are_now},
           {"AbnormalEnds", abnormal_ends},
           {"TheConsolesOwnPageIsNoSession", the_consoles_own_page_is_no_session},
           {"PointsOfASession", points_of_a_session},

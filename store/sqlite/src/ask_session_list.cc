@@ -41,6 +41,26 @@ bool fits(const Session& s, const SessionQuery& q) {
   return q.text.empty() || has(s.target) || has(s.host) || has(s.subprotocol) || has(s.close_reason);
 }
 
+// What is newer of it, if it is open; what comes after `as_of` is not seen yet.
+std::optional<store::Latest> latest_of(const SessionQuery& q, const base::SessionId& id, std::uint64_t as_of) {
+  auto out = q.latest ? q.latest(id) : std::nullopt;
+  if (out) out->seen_unix_ns = std::min(out->seen_unix_ns, as_of);
+  return out;
+}
+
+void read_latest(Query& row, const SessionQuery& q, std::uint64_t as_of, Session& to) {
+  read_session(row, to);
+  if (to.ended_unix_ns) return;
+  const auto latest = latest_of(q, to.id, as_of);
+  if (!latest) return;
+  to.seen_unix_ns = latest->seen_unix_ns;
+  to.misses = latest->misses;
+  for (int i = 0; i < 2; ++i) {
+    to.messages[i] = latest->messages[i];
+    to.bytes[i] = latest->bytes[i];
+  }
+}
+
 // From `from` on in the order that was asked for. Open sessions have an end after all others.
 const char* walk_of(const SessionQuery& q) {
   if (q.sort == SessionQuery::Sort::ended) {
@@ -72,7 +92,7 @@ store::Page<Session> walk(Database& db, const SessionQuery& query, const Range& 
     // The column says what it takes texts to know.
     const bool open = rows.integer(3) == still_open;
     const bool wanted = query.state == SessionQuery::State::any || (query.state == SessionQuery::State::open) == open;
-    if (wanted) read_session(rows, session);
+    if (wanted) read_latest(rows, query, query.now_unix_ns, session);
     if (wanted && fits(session, query)) {
       if (out.items.size() == limit) {
         out.cursor = to_text({place, 0});
@@ -95,12 +115,12 @@ store::Page<Session> walk(Database& db, const SessionQuery& query, const Range& 
 
 #define SOCKEYE_DURATION "max(0, (CASE ended WHEN 9223372036854775807 THEN seen_ns ELSE ended END) - opened)"
 #define SOCKEYE_RANKED(rank, which)                                                                             \
-  "SELECT " rank ", number FROM session WHERE " which                                                           \
+  "SELECT " rank ", number, ended, opened, id, " SOCKEYE_DURATION " FROM session WHERE " which                  \
   "opened <= ?1 AND ended >= ?2 AND (?3 = '' OR route = ?3) AND (?4 = '' OR instance = ?4) AND (?5 = '' OR "    \
   "dialect = ?5) AND ?6 = '' AND (?7 = '' OR end_reason = ?7) AND "                                             \
   "(?8 = '' OR instr(target, ?8) OR instr(host, ?8) OR instr(subprotocol, ?8) OR instr(close_reason, ?8)) AND " \
   "(?9 = 0 OR abnormal = 1) AND (?10 < 0 OR close_code = ?10) AND (?11 = 0 OR (?11 = 1) = (ended = "            \
-  "9223372036854775807)) AND " SOCKEYE_DURATION " BETWEEN ?12 AND ?13"
+  "9223372036854775807)) AND ((?15 AND ended = 9223372036854775807) OR " SOCKEYE_DURATION " BETWEEN ?12 AND ?13)"
 #define SOCKEYE_BOTH(rank) \
   { SOCKEYE_RANKED(rank, ""), SOCKEYE_RANKED(rank, "id = ?14 AND ") }
 
@@ -144,8 +164,10 @@ class Any final : public Collector {
 
 class Ranked {
  public:
-  Ranked(Database& db, const SessionQuery& query, const Range& range, const std::optional<Place>& from)
-      : db_(db), query_(query), range_(range), from_(from) {
+  // `as_of`: of the first page.
+  Ranked(Database& db, const SessionQuery& query, const Range& range, const std::optional<Place>& from,
+         std::uint64_t as_of)
+      : db_(db), query_(query), range_(range), from_(from), as_of_(as_of) {
     Query top(db, "SELECT ifnull(max(id), 0) FROM span");
     if (top.next()) newest_span_ = top.integer(0);
   }
@@ -161,15 +183,15 @@ class Ranked {
       const Place next = found_.back();
       found_.pop_back();
       if (out.items.size() == limit) {
-        out.cursor = to_text({*reached, 0});
+        out.cursor = cursor_at(*reached);
         break;
       }
       Query row(db_, "SELECT " SOCKEYE_SESSION_COLUMNS " FROM session WHERE number = ?1", next.id);
-      if (row.next()) read_session(row, session);
+      if (row.next()) read_latest(row, query_, as_of_, session);
       if (!db_.late() && fits(session, query_) && (!ask_each_ || has_span(session.id)) && !db_.late())
         out.items.push_back(session);
       if (db_.late()) {
-        if (reached) out.cursor = to_text({*reached, 0});
+        if (reached) out.cursor = cursor_at(*reached);
         break;
       }
       reached = next;
@@ -180,6 +202,9 @@ class Ranked {
   }
 
  private:
+  [[nodiscard]] std::string cursor_at(const Place& place) const {
+    return to_text({place, static_cast<std::int64_t>(std::min<std::uint64_t>(as_of_, INT64_MAX))});
+  }
   // What the statement does not ask is asked of each session in its turn.
   [[nodiscard]] bool told_by_columns() const {
     const auto any = [](const store::TimeRange& r) { return r.from_unix_ns == 0 && r.to_unix_ns == UINT64_MAX; };
@@ -221,13 +246,30 @@ class Ranked {
                std::string_view(), std::string_view(query_.end_reason), std::string_view(query_.text),
                query_.abnormal ? 1 : 0, query_.close_code ? int{*query_.close_code} : -1,
                static_cast<int>(query_.state), most(query_.min_duration_ns), most(query_.max_duration_ns),
-               Blob{id == nullptr ? std::string_view() : std::string_view(*id)});
+               Blob{id == nullptr ? std::string_view() : std::string_view(*id)}, query_.latest ? 1 : 0);
     while (rows.next()) {
+      Place place{rows.integer(0), rows.integer(1)};
+      if (query_.latest && rows.integer(2) == still_open && !rank_open(rows, place)) continue;
       ++matched_;
-      const Place place{rows.integer(0), rows.integer(1)};
       if (!from_ || before(*from_, place)) found_.push_back(place);
     }
     late_ = late_ || db_.late();
+  }
+
+  // By what is known of it now. False: it does not last as long as is asked for.
+  bool rank_open(Query& row, Place& place) {
+    using Sort = SessionQuery::Sort;
+    const auto latest = latest_of(query_, row.id<base::SessionId>(4), as_of_);
+    const std::uint64_t opened = row.number(3);
+    std::uint64_t duration = row.number(5);
+    if (latest) duration = latest->seen_unix_ns > opened ? latest->seen_unix_ns - opened : 0;
+    if (duration < query_.min_duration_ns || duration > query_.max_duration_ns) return false;
+    if (!latest) return true;
+    if (query_.sort == Sort::duration) place.start = column_time(duration);
+    if (query_.sort == Sort::messages) place.start = column_time(latest->messages[0] + latest->messages[1]);
+    if (query_.sort == Sort::bytes) place.start = column_time(latest->bytes[0] + latest->bytes[1]);
+    if (query_.sort == Sort::misses) place.start = column_time(latest->misses);
+    return true;
   }
 
   bool has_span(const base::SessionId& id) {
@@ -243,6 +285,7 @@ class Ranked {
   const SessionQuery& query_;
   const Range range_;
   const std::optional<Place> from_;
+  const std::uint64_t as_of_;
   std::int64_t newest_span_ = 0;
   std::vector<Place> found_;  // rank and number
   std::uint64_t matched_ = 0;
@@ -253,10 +296,12 @@ class Ranked {
 
 base::Result<store::Page<Session>> sessions(Database& db, const SessionQuery& query) {
   std::optional<Place> from;
+  std::uint64_t as_of = query.now_unix_ns;
   if (!query.cursor.empty()) {
     const auto cursor = parse_cursor(query.cursor);
     if (!cursor) return base::fail(std::string(store::bad_cursor));
     from = cursor->after;
+    if (cursor->top > 0) as_of = std::min(as_of, static_cast<std::uint64_t>(cursor->top));
   }
   if (query.attributes.size() > most_attributes) return base::fail("a search has at most 62 attributes");
   if (query.time.to_unix_ns < query.time.from_unix_ns) return store::Page<Session>{};
@@ -269,7 +314,7 @@ base::Result<store::Page<Session>> sessions(Database& db, const SessionQuery& qu
   if (along_an_index && by_end && !from && query.ended.to_unix_ns <= static_cast<std::uint64_t>(INT64_MAX))
     from = Place{std::max<std::int64_t>(static_cast<std::int64_t>(query.ended.to_unix_ns), 1) - 1, INT64_MAX};
   if (along_an_index) return walk(db, query, range, from.value_or(Place{}), limit);
-  return Ranked(db, query, range, from).page(limit);
+  return Ranked(db, query, range, from, as_of).page(limit);
 }
 
 }  // namespace sockeye::sqlite::ask

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -170,6 +171,13 @@ struct Dependency {
   std::uint64_t calls = 0;
 };
 
+// Figures of an open session that are newer than those stored: it is not written again with each report.
+struct Latest {
+  std::uint64_t seen_unix_ns = 0;
+  std::uint64_t messages[2] = {}, bytes[2] = {};  // by sender
+  std::uint64_t misses = 0;
+};
+
 struct SessionQuery {
   TimeRange time;  // sessions that were open at some time within: a range of no length asks "open at T"
   enum class State : std::uint8_t { any, open, ended } state = State::any;
@@ -180,6 +188,10 @@ struct SessionQuery {
   std::optional<std::uint16_t> close_code;
   // Key and value of an attribute that one of the session's spans has, as in SpanQuery; all of them on the same span.
   std::vector<std::pair<std::string, std::string>> attributes;
+  // What is newer of an open session, if anything: it is found and sorted by this. Asked in the thread of the question.
+  std::function<std::optional<Latest>(const SessionId&)> latest;
+  // When the question is asked. Pages after the first go by the time of the first: durations grow meanwhile.
+  std::uint64_t now_unix_ns = UINT64_MAX;
   // duration: until the end, or until it was seen last; messages and bytes: of both senders.
   enum class Sort : std::uint8_t { opened, ended, duration, messages, bytes, misses } sort = Sort::opened;
   bool ascending = false;
