@@ -286,7 +286,10 @@ void Fleet::give_back(const Receipt& receipt) {
     handed_.erase(ended);
   }
   for (const auto& each : receipt.totals)
-    if (auto* route = find(each)) route->figures.refused(each);
+    if (auto* route = find(each)) {
+      route->figures.refused(each);
+      proxies_.at(each.instance)->news = true;
+    }
   for (const auto& each : receipt.presences)
     if (each.who == store::Presence::Who::proxy && ended_presences_.size() < most_unwritten)
       ended_presences_.push_back(each);

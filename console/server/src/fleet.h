@@ -165,6 +165,7 @@ class Fleet {
     std::optional<store::Presence> before;    // … and the one before
     std::uint64_t kept = 0;                   // open sessions that the store had of it
     std::uint64_t covered_ns = 0;             // of the current interval, by stretches that are over
+    bool news = false;                        // it told something that is not written yet, if only once
     std::unordered_map<std::string, Route> routes;
     std::vector<base::SessionId> asked;
   };

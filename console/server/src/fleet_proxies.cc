@@ -152,6 +152,7 @@ void Fleet::hear(Proxy& proxy, std::uint64_t now_ns) {
     ended_presences_.push_back(now);
   }
   proxy.report_ns = now_ns;
+  proxy.news = true;
 }
 
 void Fleet::unhear(Proxy& proxy, Presence::End end) {
@@ -245,7 +246,10 @@ void Fleet::fleet_points(store::Batch& batch, std::uint64_t end_ns) {
       const std::uint64_t from = std::max(proxy->presence->from_unix_ns, end_ns - interval_ns);
       covered += end_ns > from ? end_ns - from : 0;
     }
-    if (covered == 0) continue;  // not heard in it: what was counted comes when it is back
+    // Not heard in it: what was counted comes when it is back. Heard a single time, it may never be.
+    const bool later = proxy->presence && proxy->presence->from_unix_ns >= end_ns;
+    if (covered == 0 && (later || !proxy->news)) continue;
+    proxy->news = false;
     for (auto& [name, route] : proxy->routes) {
       store::FleetPoint point;
       const auto& now = route.last;

@@ -594,6 +594,43 @@ TEST(Gap, a_proxy_that_began_while_the_console_was_away_is_counted_from_its_begi
   EXPECT_EQ(counting.sum(0, 50), 500U);
 }
 
+TEST(Gap, what_a_proxy_told_once_is_counted_should_it_never_come_back) {
+  Counting counting;
+  {
+    Fleet before;
+    before.tick(start);
+    tell(before, 1, greeting(), start);
+    counting.run(before, 1, 1, 21);
+  }
+  Fleet after;
+  after.resume(counting.presences, counting.totals, {}, start + 52 * second);
+  after.tick(start + 52 * second);
+  auto report = greeting();
+  report.summaries = {summary(53, 530, 1)};
+  counting.keep(after, start + 52 * second);
+  tell(after, 1, report, start + 53 * second);
+  after.lost(1, start + 53 * second);
+  for (std::uint64_t s = 54; s < 90; ++s) counting.keep(after, start + s * second);
+  EXPECT_EQ(counting.sum(0, 100), 530U);
+  EXPECT_EQ(counting.covered(), (Seconds{10, 10, 0, 0, 0, 0})) << "nobody saw more than this one report";
+}
+
+TEST(Gap, what_the_store_refused_of_a_proxy_that_is_gone_is_written_all_the_same) {
+  Fleet fleet;
+  fleet.tick(start);
+  tell(fleet, 1, greeting(), start);
+  Counting counting;
+  counting.run(fleet, 1, 1, 12);
+  const auto kept = counting.points;
+  fleet.lost(1, start + 12 * second);
+  counting.refuse = true;
+  for (std::uint64_t s = 13; s < 25; ++s) counting.keep(fleet, start + s * second);
+  counting.points = kept;
+  counting.refuse = false;
+  for (std::uint64_t s = 25; s < 45; ++s) counting.keep(fleet, start + s * second);
+  EXPECT_EQ(counting.sum(0, 100), 120U);
+}
+
 TEST(Gap, what_the_store_refused_is_written_with_what_follows) {
   Fleet fleet;
   fleet.tick(start);
