@@ -169,10 +169,12 @@ std::optional<Cohort> next_cohort(const std::vector<Died>& died, const Usual& us
   if (out.shares.empty()) return std::nullopt;
   std::sort(out.shares.begin(), out.shares.end(),
             [](const Share& a, const Share& b) { return a.dimension < b.dimension; });
-  out.count = among.size();
-  for (const Died* one : among) {
-    out.first = std::min(out.first, one->at);
-    out.last = std::max(out.last, one->at);
+  // Who reads it asks for all that share this, those of cohorts before among them.
+  for (const Died& one : died) {
+    if (!out.has(one)) continue;
+    ++out.count;
+    out.first = std::min(out.first, one.at);
+    out.last = std::max(out.last, one.at);
   }
   return out;
 }
@@ -211,7 +213,8 @@ struct Figure {
 // Of a window: rates a second where they are counts, so that windows of other lengths compare.
 struct Totals {
   double opened = 0, ended = 0, reconnects = 0, refused = 0, misses = 0, messages = 0, bytes = 0, active = 0;
-  std::uint64_t points = 0;
+  double seconds = 0;         // of which it is known what was counted: whole tens of seconds
+  std::uint64_t covered = 0;  // steps of which it is known what was measured
   double rtt_p99 = 0;
 };
 
@@ -223,7 +226,15 @@ base::Result<Totals> totals(Api& api, const store::TimeRange& time, store::Deadl
   if (!points) return tl::unexpected(points.error());
   Totals out;
   std::map<std::uint64_t, double> active;
+  // By time: each is as long as its step, or longer where it was made good.
+  const auto tens = [](std::uint64_t ns) { return ns / 10'000'000'000 * 10'000'000'000; };
+  const std::uint64_t last = std::min(tens(time.to_unix_ns + 9'999'999'999), tens(unix_now_ns()));
+  std::uint64_t counted_until = tens(time.from_unix_ns + 9'999'999'999);
   for (const auto& p : *points) {
+    const std::uint64_t end = std::min(p.time_unix_ns + std::uint64_t{p.interval_ms} * 1'000'000, last);
+    const std::uint64_t begin = std::max(p.time_unix_ns, counted_until);
+    if (end > begin) out.seconds += static_cast<double>(end - begin) / 1e9;
+    counted_until = std::max(counted_until, end);
     out.opened += static_cast<double>(p.opened);
     out.ended += static_cast<double>(p.ended);
     out.reconnects += static_cast<double>(p.reconnects);
@@ -234,18 +245,16 @@ base::Result<Totals> totals(Api& api, const store::TimeRange& time, store::Deadl
       out.bytes += static_cast<double>(p.bytes[i]);
       if (std::isfinite(p.rtt_p99_seconds[i])) out.rtt_p99 = std::max(out.rtt_p99, double{p.rtt_p99_seconds[i]});
     }
-    active[p.time_unix_ns] += static_cast<double>(p.active);
+    if (p.covered_ms > 0) active[p.time_unix_ns] += static_cast<double>(p.active);
   }
-  out.points = points->size();
+  out.covered = active.size();
   for (const auto& [at, sum] : active) out.active += sum / static_cast<double>(active.size());
   return out;
 }
 
-std::vector<Figure> figures(const Totals& before, const Totals& after, const store::TimeRange& then,
-                            const store::TimeRange& now) {
-  const auto per_second = [](const Totals& t, double value, const store::TimeRange& time) -> std::optional<double> {
-    if (t.points == 0 || time.to_unix_ns <= time.from_unix_ns) return std::nullopt;
-    return value * 1e9 / static_cast<double>(time.to_unix_ns - time.from_unix_ns);
+std::vector<Figure> figures(const Totals& before, const Totals& after) {
+  const auto per_second = [](const Totals& t, double value) {
+    return t.seconds > 0 ? std::optional(value / t.seconds) : std::nullopt;
   };
   std::vector<Figure> out;
   for (const auto& [name, field] : {std::pair<std::string_view, double Totals::*>{"opened_per_second", &Totals::opened},
@@ -255,8 +264,8 @@ std::vector<Figure> figures(const Totals& before, const Totals& after, const sto
                                     {"misses_per_second", &Totals::misses},
                                     {"messages_per_second", &Totals::messages},
                                     {"bytes_per_second", &Totals::bytes}})
-    out.push_back({name, per_second(before, before.*field, then), per_second(after, after.*field, now)});
-  const auto known = [](const Totals& t, double value) { return t.points == 0 ? std::nullopt : std::optional(value); };
+    out.push_back({name, per_second(before, before.*field), per_second(after, after.*field)});
+  const auto known = [](const Totals& t, double value) { return t.covered == 0 ? std::nullopt : std::optional(value); };
   out.push_back({"active", known(before, before.active), known(after, after.active)});
   const auto rtt = [](double value) { return value > 0 ? std::optional(value) : std::nullopt; };
   out.push_back({"rtt_p99_max_seconds", rtt(before.rtt_p99), rtt(after.rtt_p99)});
@@ -326,7 +335,7 @@ Response ask_changes(Api& api, std::string_view, Parameters& with) {
     json.key("sessions").open('[');
     std::size_t shown = 0;
     for (Died& one : died->list) {
-      if (one.told || !cohort->has(one)) continue;
+      if (!cohort->has(one)) continue;
       one.told = true;
       if (shown++ < store::happening_samples) json.text(base::to_uuid(one.id));
     }
@@ -335,7 +344,7 @@ Response ask_changes(Api& api, std::string_view, Parameters& with) {
     json.close('}');
   }
   json.close(']').key("figures").open('[');
-  for (const Figure& figure : figures(*before, *after, then, now)) {
+  for (const Figure& figure : figures(*before, *after)) {
     json.open('{').key("name").text(figure.name);
     for (const auto& [key, value] : {std::pair("before", figure.before), std::pair("after", figure.after)}) {
       json.key(key);
@@ -351,7 +360,7 @@ Response ask_changes(Api& api, std::string_view, Parameters& with) {
   time_ms(json, "to_ms", now.to_unix_ns);
   time_ms(json, "against_from_ms", then.from_unix_ns);
   time_ms(json, "against_to_ms", then.to_unix_ns);
-  json.key("complete").boolean(died->complete && died_before->complete).close('}');
+  json.key("complete").boolean(died->complete && died_before->complete && all->complete).close('}');
   return json_response(json.take());
 }
 

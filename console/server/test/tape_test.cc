@@ -275,6 +275,46 @@ TEST_F(QuestionTest, a_minute_alone_is_a_cohort_where_nothing_else_is) {
       << body;
 }
 
+TEST_F(QuestionTest, a_cohort_counts_what_its_query_lists) {
+  for (int i = 0; i < 12; ++i) add(1, 65, i % 2 == 0 ? "reset" : "limit", 1006).instance = "i-2";
+  for (unsigned i = 0; i < 5; ++i) add(1, 300 + 60 * i, "reset", 1002 + i).instance = "i-" + std::to_string(3 + i);
+  for (int i = 0; i < 100; ++i) add(2, 600, "normal", 1000);
+  write();
+  const auto body = get("/api/v1/changes", range(0, 900) + "&against_from_ms=1&against_to_ms=2");
+  simdjson::dom::parser parser;
+  const auto answer = parser.parse(body);
+  ASSERT_EQ(answer["cohorts"].get_array().size(), 2U) << body;
+  const auto first = answer["cohorts"].at(0), second = answer["cohorts"].at(1);
+  EXPECT_EQ(first["count"].get_uint64().value(), 12U) << body;
+  EXPECT_EQ(first["query"]["instance"].get_string().value(), "i-2");
+  EXPECT_EQ(second["query"]["end_reason"].get_string().value(), "reset");
+  EXPECT_EQ(second["count"].get_uint64().value(), 11U) << "all that its query lists, those of the first among them";
+}
+
+TEST_F(QuestionTest, what_changed_is_of_the_time_that_is_known) {
+  const auto point = [&](std::uint64_t at, std::uint32_t interval_s, std::uint32_t covered_s, std::uint64_t active) {
+    store::FleetPoint p;
+    p.time_unix_ns = tape_start + at * one_second;
+    p.interval_ms = interval_s * 1000;
+    p.covered_ms = covered_s * 1000;
+    p.instance = "i-1";
+    p.opened = 10;
+    p.active = active;
+    batch_.fleet.push_back(p);
+    p.instance = "i-2";
+    p.opened = 0;
+    batch_.fleet.push_back(p);
+  };
+  point(0, 10, 10, 4);
+  point(10, 20, 0, 0);  // nobody saw it: made good afterwards
+  point(30, 10, 10, 6);
+  write();
+  const auto body = get("/api/v1/changes", range(0, 45) + "&against_from_ms=1&against_to_ms=2");
+  EXPECT_TRUE(has(body, R"("name":"opened_per_second","before":null,"after":0.75)")) << "30 in 40 s: " << body;
+  EXPECT_TRUE(has(body, R"("name":"active","before":10,"after":10)"))
+      << "of two proxies, while they were seen: " << body;
+}
+
 TEST_F(QuestionTest, few_deaths_are_said_to_be_few) {
   add(1, 2, "reset", 1006);
   add(1, 2, "reset", 1006);
