@@ -102,7 +102,7 @@ export async function start({
         return (low === null && high === null) || (ms !== null && ms >= Number(low) && ms < Number(high ?? Infinity));
       };
       const state = query.get('state') ?? 'any',
-        equal = (key: 'route' | 'instance' | 'dialect' | 'end_reason') => (one: Session) =>
+        equal = (key: 'route' | 'instance' | 'dialect' | 'end_reason' | 'target' | 'close_reason') => (one: Session) =>
           !query.get(key) || one[key] === query.get(key);
       const list = (state === 'open' ? w.open : state === 'ended' ? w.ended : [...w.open, ...w.ended])
         .filter((one) => state === 'open' || ((one.ended_ms ?? Infinity) >= from && one.opened_ms <= to))
@@ -111,6 +111,8 @@ export async function start({
         .filter(equal('instance'))
         .filter(equal('dialect'))
         .filter(equal('end_reason'))
+        .filter(equal('target'))
+        .filter(equal('close_reason'))
         .filter((one) => !query.get('abnormal') || one.abnormal)
         .filter(
           (one) =>

@@ -64,8 +64,8 @@ export function search(w: World, text: string): Found {
 
 const QUERY: Partial<Record<FoundGroup['kind'], (value: string) => Record<string, string>>> = {
   client: (client) => ({client}),
-  target: (target) => ({text: target}),
-  close_reason: (text) => ({text}),
+  target: (target) => ({target}),
+  close_reason: (close_reason) => ({close_reason}),
   route: (route) => ({route}),
 };
 

@@ -126,8 +126,10 @@ std::vector<Item> place_items(const store::Lookup& found, Place place) {
         item.query = {{"client", exactly(each.value)}};
         break;
       case Place::target:
+        item.query = {{"target", each.value}};
+        break;
       case Place::close_reason:
-        item.query = {{"text", each.value}};
+        item.query = {{"close_reason", each.value}};
         break;
       case Place::end: {
         const bool code = each.value.find_first_not_of("0123456789") == std::string::npos;

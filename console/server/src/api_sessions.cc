@@ -126,6 +126,7 @@ Response ask_sessions(Api& api, std::string_view, Parameters& with) {
   query.instance = with.text("instance");
   query.target = with.text("target");
   query.host = with.text("host");
+  query.close_reason = with.text("close_reason");
   query.reconnects = with.flag("reconnect");
   query.opened = {with.time("opened_from_ms").value_or(0), with.time("opened_to_ms").value_or(UINT64_MAX)};
   query.ended = {with.time("ended_from_ms").value_or(0), with.time("ended_to_ms").value_or(UINT64_MAX)};

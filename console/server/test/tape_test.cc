@@ -348,6 +348,7 @@ TEST_F(QuestionTest, a_search_answers_by_kind) {
   EXPECT_EQ(groups("nothing%20of%20that%20name"), Kinds{});
   const auto body = get("/api/v1/search", "q=192.0.2.1");
   EXPECT_TRUE(has(body, R"("query":{"client":"192.0.2.1/32"})")) << body;
+  EXPECT_TRUE(has(get("/api/v1/search", "q=ws"), R"("query":{"target":"/ws"})")) << "and no other that contains it";
   EXPECT_TRUE(
       has(get("/api/v1/search", "q=00000001"), R"("label":"00000001","detail":"chat · 192.0.2.1:5 · /ws · reset")"));
   get("/api/v1/search", "q=" + std::string(600, 'a'), 400);

@@ -152,6 +152,7 @@ void sessions_by_when_they_opened_and_ended(World& world) {
     if (i < 6) {
       s.ended_unix_ns = noon + (i * 10 + 5) * second;
       s.end_reason = "normal";
+      s.close_reason = i % 2 == 0 ? "bye" : "bye for now";
     }
     batch.sessions.push_back(s);
   }
@@ -173,6 +174,7 @@ void sessions_by_when_they_opened_and_ended(World& world) {
     EXPECT_EQ(found({.client = "10.0.4.0/23", .sort = sort}), (Numbers{5, 4}));
     EXPECT_EQ(found({.sort = sort, .reconnects = true}), (Numbers{6, 5, 4}));
     EXPECT_EQ(found({.sort = sort, .target = "/t1", .host = "h2"}), (Numbers{5}));
+    EXPECT_EQ(found({.sort = sort, .close_reason = "bye"}), (Numbers{4, 2})) << "the whole of it";
   }
 }
 

@@ -29,7 +29,7 @@ bool fits(const Session& s, const SessionQuery& q) {
   const auto same = [](const std::string& wanted, const std::string& is) { return wanted.empty() || wanted == is; };
   if (!same(q.instance, s.instance) || !same(q.route, s.route) || !same(q.dialect, s.dialect) ||
       !same(q.end_reason, s.end_reason) || !same(q.target, s.target) || !same(q.host, s.host) ||
-      !store::ClientFilter(q.client).fits(s.client))
+      !same(q.close_reason, s.close_reason) || !store::ClientFilter(q.client).fits(s.client))
     return false;
   if (!store::opened_and_ended_within(s, q) || (q.reconnects && !s.reconnect_of)) return false;
   if (q.close_code && *q.close_code != s.close_code) return false;
@@ -208,8 +208,8 @@ class Ranked {
   // What the statement does not ask is asked of each session in its turn.
   [[nodiscard]] bool told_by_columns() const {
     const auto any = [](const store::TimeRange& r) { return r.from_unix_ns == 0 && r.to_unix_ns == UINT64_MAX; };
-    return query_.client.empty() && query_.target.empty() && query_.host.empty() && !query_.reconnects &&
-           any(query_.opened) && any(query_.ended);
+    return query_.client.empty() && query_.target.empty() && query_.host.empty() && query_.close_reason.empty() &&
+           !query_.reconnects && any(query_.opened) && any(query_.ended);
   }
   [[nodiscard]] bool before(const Place& a, const Place& b) const {
     if (a.start != b.start) return query_.ascending ? a.start < b.start : a.start > b.start;

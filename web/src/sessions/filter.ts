@@ -25,7 +25,7 @@ export interface SessionFilter {
 }
 
 /** As /api/v1/sessions takes them. */
-export const EXACT = ['reconnect', 'target', 'host', 'id'] as const;
+export const EXACT = ['reconnect', 'target', 'host', 'close_reason', 'id'] as const;
 
 export const LIVE_SORTS = ['opened', 'messages', 'bytes', 'rtt', 'misses', 'buffered', 'silence'] as const;
 
@@ -144,5 +144,6 @@ export function filtersOn(filter: SessionFilter): number {
 /** A condition in words, for its chip. */
 export function exactText(key: string, value: string): string {
   if (key === 'reconnect') return 'reconnects';
+  if (key === 'close_reason') return `close reason ${value}`;
   return key === 'id' ? `session ${shortId(value)}` : `${key === 'host' ? 'upstream' : key} ${value}`;
 }

@@ -198,7 +198,7 @@ struct SessionQuery {
   // Only those that opened, or ended, within.
   TimeRange opened, ended;
   bool reconnects = false;   // only those that are a reconnect of another
-  std::string target, host;  // "" = any
+  std::string target, host, close_reason;  // "" = any; the whole of it
   std::size_t limit = 50;
   std::string cursor;
 };
