@@ -30,7 +30,7 @@ namespace sockeye::proxy::test {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-inline constexpr auto patience = 10s;  // longer than anything here takes, also under a sanitizer on a busy machine
+inline constexpr auto patience = 60s;  // longer than anything here takes, also under a sanitizer on a busy machine
 
 template <class Condition>
 bool eventually(Condition condition, Clock::duration within = patience) {
