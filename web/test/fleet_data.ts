@@ -6,6 +6,7 @@ import type {
   Fleet,
   Closes,
   LiveRoute,
+  MaybePair,
   OpenCall,
   Proxy,
   RecordedMessage,
@@ -337,11 +338,11 @@ export function fleet(w: World, from: number, to: number, step: number): Fleet {
       for (const proxy of w.proxies) {
         if ((route.name === 'chat') !== (proxy.service === 'chat-edge') || time < w.started - 5 * 86_400_000) continue;
         if (proxy.state === 'drained' || (!proxy.connected && time > proxy.since_ms)) continue;
-        if (time >= w.outage.from && time + step * 1000 <= w.outage.to) continue;
         const half = route.name === 'chat' ? 1 : 0.5;
         const active = Math.round(route.active * half * daily(time) * random.between(0.95, 1.05));
         const incident = proxy.host === 'bridge-b' && time > w.started - 1_500_000 && time < w.started - 1_100_000;
-        const seconds = covered(w, time, step);
+        const seconds = (Math.min(time + step * 1000, Date.now()) - time) / 1000,
+          seen = covered(w, time, step);
         const point = {
           time_ms: time,
           instance: proxy.instance,
@@ -378,7 +379,9 @@ export function fleet(w: World, from: number, to: number, step: number): Fleet {
           stuck_max: point.stuck,
           buffered_bytes_max: point.buffered_bytes * 1.5,
           rtt_max_seconds: [point.rtt_p99_seconds[0] * 1.3, point.rtt_p99_seconds[1] * 1.2],
-          covered_seconds: seconds,
+          covered_seconds: seen,
+          // What was counted is made good after a gap, what was measured is not.
+          ...(seen > 0 ? {} : UNMEASURED),
         });
       }
   }
@@ -404,6 +407,14 @@ export function fleet(w: World, from: number, to: number, step: number): Fleet {
       })),
   };
 }
+
+const UNMEASURED = {
+  ...{active: null, active_min: null, active_max: null, stuck: null, stuck_max: null},
+  ...{buffered_sessions: null, buffered_bytes: null, buffered_bytes_max: null, invocations_open: null},
+  rtt_p50_seconds: [null, null] as MaybePair,
+  rtt_p99_seconds: [null, null] as MaybePair,
+  rtt_max_seconds: [null, null] as MaybePair,
+};
 
 /** Of a step: what lies before now and outside the console's outage. */
 function covered(w: World, time: number, step: number): number {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import {it} from 'node:test';
 import type {RecordedMessage, Span} from '../src/api/types';
 import {fellSilent, silentMoment, silentText} from '../src/sessions/silence';
-import {timelineModel} from '../src/sessions/timeline_model';
+import {messageName, messageNamed, timelineModel} from '../src/sessions/timeline_model';
 import {preciseTime, time} from '../src/time/format';
 import {recorder, world} from './fleet_data';
 
@@ -75,8 +75,26 @@ it('says the moment as exactly as it is known', () => {
   assert.match(moment(600), /\d\d:\d\d:\d\d\.\d{3} ± 300 ms$/);
 });
 
+it('knows a message again when others came and old ones went', () => {
+  const all = [message(0, 0), message(5, 1), message(5, 0), message(5, 1), message(5.25, 1)];
+  const names = all.map((_, i) => messageName(all, i));
+  assert.equal(new Set(names).size, all.length);
+  assert.deepEqual(
+    names.map((name) => messageNamed(all, name)),
+    [0, 1, 2, 3, 4],
+  );
+  const later = [...all.slice(1), message(9, 0)];
+  assert.deepEqual(
+    names.map((name) => messageNamed(later, name)),
+    [null, 0, 1, 2, 3],
+  );
+  for (const nothing of [null, '', '3', 'x-0', `${noon}-2`, `${noon}-0-1`])
+    assert.equal(messageNamed(all, nothing), null);
+});
+
 it('puts it into the timeline of a session that died', () => {
   const model = timelineModel(w.vanished, recorder(w, w.vanished), [], noon);
   assert.equal(model.fell?.leg, 0);
+  assert.deepEqual(model.alarming, [true, false]);
   assert.ok(model.fell.from < model.fell.to && model.fell.to < w.vanished.ended_ms!);
 });

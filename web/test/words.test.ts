@@ -5,7 +5,7 @@ import {address} from '../src/route/address';
 import {closeLines, fleetLines} from '../src/fleet/aggregate';
 import {isLive, liveWish, readFilter, sessionParameters} from '../src/sessions/filter';
 import {axisStep, clampView, firstView, timelineModel, zoomView} from '../src/sessions/timeline_model';
-import {codeText, endText, explainEnd, troubles, unanswered} from '../src/sessions/words';
+import {codeText, endText, explainEnd, kindFilter, reconnectText, troubles, unanswered} from '../src/sessions/words';
 import {distinct} from '../src/chart/axis';
 import {bars, figure, joined, lonely, reading, stack, summary} from '../src/chart/series';
 import {fitting, type Column} from '../src/table/columns';
@@ -167,6 +167,16 @@ it('explains an end in plain words', () => {
   );
 });
 
+it('says of a reconnect how sure it is', () => {
+  const by = (value: string) => reconnectText([{attributes: [{key: 'websocket.reconnect_of.basis', value}]}]);
+  assert.deepEqual(by('guess'), {
+    name: 'Reconnect, probably, of',
+    by: 'a guess: the same address, path and user agent',
+  });
+  assert.deepEqual(by('cookie'), {name: 'Reconnect of', by: 'its client was recognised by a cookie'});
+  assert.deepEqual(reconnectText([]), {name: 'Reconnect of', by: ''});
+});
+
 it('tells what is wrong with a session that is open', () => {
   const w = world(false, noon),
     wrong = troubles(w.frozen, w.frozen.last_message_ms![0]! + 71_000);
@@ -228,9 +238,24 @@ it('adds fleets up, and leaves holes where nothing was reported', () => {
       0,
       40_000,
       '',
-    ).reasons,
-    [{reason: 'reset', values: [0, 0, 5, 0, 0], total: 5, abnormal: [0, 0, 5, 0, 0]}],
+    ).kinds,
+    [{kind: 'reset', values: [0, 0, 5, 0, 0], total: 5, abnormal: [0, 0, 5, 0, 0]}],
   );
+  // A Close that was in order and had a code that was not is counted under that, and not as normal.
+  const coded = {...reset, end_reason: 'normal', code: 1011, abnormal_why: '1011 server error', time_ms: 0, route: 'a'};
+  const fine = {...coded, code: 1000, abnormal: false, abnormal_why: '', count: 1};
+  assert.deepEqual(
+    closeLines({step_seconds: 10, closes: [{...coded, count: 2}, fine]}, 0, 5000, '').kinds.map((one) => [
+      one.kind,
+      one.total,
+    ]),
+    [
+      ['1011 server error', 2],
+      ['normal', 1],
+    ],
+  );
+  assert.deepEqual(kindFilter('1011 server error'), {end_reason: 'normal', close_code: '1011'});
+  assert.deepEqual(kindFilter('reset'), {end_reason: 'reset'});
   assert.deepEqual(lonely([1, null, 2, 3, null, null, 4]), [0, 6]);
   assert.deepEqual(lonely([1, 2]), []);
   assert.deepEqual(distinct(['0 B', '1 B', '1 B', '2 B']), ['0 B', '1 B', '', '2 B']);

@@ -1,5 +1,6 @@
 // One way to ask the console: JSON in, JSON out, errors as values with the console's own words in them.
 import {keepPreviousData, QueryClient, useQuery, type UseQueryResult} from '@tanstack/react-query';
+import {counted} from './numbers';
 
 export class ApiError extends Error {
   constructor(
@@ -30,7 +31,7 @@ export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
     if (response.status === 401) unauthorized.dispatchEvent(new Event('unauthorized'));
     throw await refusal(response);
   }
-  return (await response.json()) as T;
+  return counted((await response.json()) as T);
 }
 
 async function refusal(response: Response): Promise<ApiError> {

@@ -2,6 +2,8 @@
 // Times are Unix milliseconds with a fraction (`_ms`), durations seconds (`_seconds`), `null` what is not known. Of the
 // two directions or legs, 0 is the client's, 1 the server's (upstream's).
 //
+// Counts beyond 2^53 - 1 come as text; `counted` makes numbers of them before anybody here sees them.
+//
 // Errors: any status ≥ 400 with {"error": {"code": "bad_request" | "unauthorized" | "forbidden" | "not_found" |
 // "too_large" | "busy" | "deadline" | "internal", "message": "..."}}; 401 asks for a token (POST /api/v1/login).
 
@@ -67,7 +69,7 @@ export interface FleetPoint {
   time_ms: number;
   instance: string;
   route: string;
-  active: number;
+  active: number | null; // what is measured is null where nothing was reported, as all that is so marked
   opened: number; // in the step, as all that follow up to `misses`
   ended: number;
   reconnects: number;
@@ -75,16 +77,16 @@ export interface FleetPoint {
   messages: Pair;
   bytes: Pair;
   misses: number;
-  stuck: number;
-  buffered_sessions: number;
-  buffered_bytes: number;
-  invocations_open: number;
+  stuck: number | null;
+  buffered_sessions: number | null;
+  buffered_bytes: number | null;
+  invocations_open: number | null;
   rtt_p50_seconds: MaybePair;
   rtt_p99_seconds: MaybePair;
-  active_min: number; // peaks within the step, where the figures above are means over it
-  active_max: number;
-  stuck_max: number;
-  buffered_bytes_max: number;
+  active_min: number | null; // peaks within the step, where the figures above are means over it
+  active_max: number | null;
+  stuck_max: number | null;
+  buffered_bytes_max: number | null;
   rtt_max_seconds: MaybePair; // highest rtt_p99_seconds
   covered_seconds: number; // of the step: how long figures were reported
 }

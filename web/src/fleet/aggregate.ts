@@ -1,8 +1,9 @@
 // From points per (step, instance, route) to the lines of the charts. Counts add up. Percentiles do not: the p99 shown
 // for several routes is the worst of theirs, the p50 is weighted by their sessions. Lowest and highest of a sum are the
 // sums of the lowest and of the highest: bounds, which hold even if the extremes were not at the same time.
-import type {Closes, Fleet, Gap, LiveRoute} from '../api/types';
+import type {Closes, Fleet, FleetPoint, Gap, LiveRoute} from '../api/types';
 import {joined, type Stretch} from '../chart/series';
+import {endKind} from '../sessions/words';
 import {duration} from '../text/units';
 
 export interface FleetLines {
@@ -68,37 +69,40 @@ export function fleetLines(
   };
   const weight = [new Float64Array(length), new Float64Array(length)] as const,
     covered = new Float64Array(length);
+  const missed = (point: FleetPoint): number => gapWithin(fleet.coverage, point, step_ms) / 1000;
   for (const point of fleet.points) {
     if ((route && point.route !== route) || (instance && point.instance !== instance)) continue;
     const i = Math.floor(point.time_ms / step_ms) - first;
     if (i < 0 || i >= length) continue;
-    const add = (to_line: (number | null)[], value: number) => (to_line[i] = (to_line[i] ?? 0) + value);
+    const add = (to_line: (number | null)[], value: number | null) => {
+      if (value !== null) to_line[i] = (to_line[i] ?? 0) + value;
+    };
     covered[i] = Math.max(covered[i]!, point.covered_seconds);
     // Counts are made good after a gap; how many there were during it nobody knows.
-    const seen = point.covered_seconds > 0;
-    if (seen) {
-      add(lines.active, point.active);
-      add(lines.active_min, point.active_min);
-      add(lines.active_max, point.active_max);
-      add(lines.stuck, point.stuck);
-      add(lines.stuck_max, point.stuck_max);
-      add(lines.buffered_sessions, point.buffered_sessions);
-      add(lines.buffered_bytes, point.buffered_bytes);
-      add(lines.buffered_bytes_max, point.buffered_bytes_max);
-    }
+    add(lines.active, point.active);
+    add(lines.active_min, point.active_min);
+    add(lines.active_max, point.active_max);
+    add(lines.stuck, point.stuck);
+    add(lines.stuck_max, point.stuck_max);
+    add(lines.buffered_sessions, point.buffered_sessions);
+    add(lines.buffered_bytes, point.buffered_bytes);
+    add(lines.buffered_bytes_max, point.buffered_bytes_max);
     add(lines.opened, point.opened);
     add(lines.ended, point.ended);
     add(lines.reconnects, point.reconnects);
     add(lines.refused, point.refused);
     add(lines.misses, point.misses);
+    // Counts are of the whole step, gaps included. The last one is under way, or cut by the range: it is as long as was
+    // reported, and as was missed of it, so that it is not drawn as a fall.
+    const whole = point.time_ms + step_ms <= to,
+      seconds = whole ? step : Math.min(step, point.covered_seconds + missed(point)) || step;
     for (const leg of [0, 1] as const) {
-      // A rate is over the time that was covered, so that a step under way is not drawn as a fall.
-      add(lines.messages[leg], point.messages[leg] / (seen ? point.covered_seconds : step));
-      add(lines.bytes[leg], point.bytes[leg] / (seen ? point.covered_seconds : step));
+      add(lines.messages[leg], point.messages[leg] / seconds);
+      add(lines.bytes[leg], point.bytes[leg] / seconds);
       const p50 = point.rtt_p50_seconds[leg],
         p99 = point.rtt_p99_seconds[leg],
         most = point.rtt_max_seconds[leg],
-        share = Math.max(1, point.active);
+        share = Math.max(1, point.active ?? 0);
       if (p50 !== null) {
         const before = weight[leg][i]!;
         lines.rtt_p50[leg][i] = ((lines.rtt_p50[leg][i] ?? 0) * before + p50 * share) / (before + share);
@@ -111,6 +115,15 @@ export function fleetLines(
   for (let i = 0; i < length; i++)
     if (lines.opened[i] !== null && covered[i]! < step - WHOLE_SECONDS) lines.partial.add(i);
   return lines;
+}
+
+/** How much of the step of a point went unseen, in ms. */
+function gapWithin(coverage: readonly Gap[], point: FleetPoint, step_ms: number): number {
+  const its = coverage.filter((one) => one.what === 'console' || one.instance === point.instance);
+  return joined(its.map((one) => ({from: one.from_ms, to: one.to_ms}))).reduce(
+    (sum, {from, to}) => sum + Math.max(0, Math.min(to, point.time_ms + step_ms) - Math.max(from, point.time_ms)),
+    0,
+  );
 }
 
 /** Reports come once a second: a step that lacks no more than that is whole. */
@@ -151,7 +164,7 @@ export function missingNotes(
 }
 
 export interface CloseLine {
-  reason: string;
+  kind: string; // endKind()
   values: number[];
   total: number;
   /** Of these, the abnormal ones. */
@@ -159,12 +172,12 @@ export interface CloseLine {
 }
 export interface CloseLines {
   times: number[];
-  reasons: CloseLine[];
+  kinds: CloseLine[];
   total: number;
   abnormal: number;
 }
 
-/** Closes by reason on the same steps; reasons nobody gave are left out. */
+/** Closes by kind on the same steps; kinds that nothing is of are left out. */
 export function closeLines(closes: Closes, from: number, to: number, route: string): CloseLines {
   const step_ms = Math.max(1, closes.step_seconds) * 1000;
   const first = Math.floor(from / step_ms),
@@ -177,9 +190,9 @@ export function closeLines(closes: Closes, from: number, to: number, route: stri
     if (route && one.route !== route) continue;
     const i = Math.floor(one.time_ms / step_ms) - first;
     if (i < 0 || i >= length) continue;
-    let line = found.get(one.end_reason);
-    if (!line)
-      found.set(one.end_reason, (line = {reason: one.end_reason, values: zeros(), total: 0, abnormal: zeros()}));
+    const kind = endKind(one);
+    let line = found.get(kind);
+    if (!line) found.set(kind, (line = {kind, values: zeros(), total: 0, abnormal: zeros()}));
     line.values[i]! += one.count;
     line.total += one.count;
     total += one.count;
@@ -189,7 +202,7 @@ export function closeLines(closes: Closes, from: number, to: number, route: stri
   }
   return {
     times: Array.from({length}, (_, i) => (first + i) * step_ms),
-    reasons: [...found.values()].sort((a, b) => b.total - a.total),
+    kinds: [...found.values()].sort((a, b) => b.total - a.total),
     total,
     abnormal,
   };

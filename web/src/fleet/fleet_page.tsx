@@ -10,16 +10,17 @@ import {useQueryState} from '../route/location';
 import {useStatus} from '../api/status';
 import {bytes, count, duration, plural, rate} from '../text/units';
 import {time} from '../time/format';
-import {bounds, stepFor, useBounds, useRange} from '../time/range';
+import {bounds, stepFor, useBounds, useRange, wholeSteps} from '../time/range';
 import {closeLines, fleetLines, fleetNow, missingNotes} from './aggregate';
 import {Attention} from './attention';
+import {sumOf, useExact} from './exact';
 import {FleetCard} from './fleet_card';
 import {Proxies} from './proxies';
 import {routeRows} from './routes';
 import {RoutesTable} from './routes_table';
 import {latest, total} from '../chart/series';
 import {unheardText} from '../live/certainty';
-import {REASON_COLORS} from './reasons';
+import {kindColor} from './reasons';
 import {reasonLabel} from '../sessions/words';
 import {address, sharedQuery} from '../route/location';
 
@@ -38,7 +39,12 @@ export function FleetPage() {
     const {from, to} = bounds(range);
     return {from_ms: Math.round(from), to_ms: Math.round(to), step_seconds: stepFor(from, to)};
   };
-  const fleet = useAsk<Fleet>(['fleet', key], () => `/fleet${parameters(ends())}`, {refreshMs});
+  const fleet = useAsk<Fleet>(
+    ['fleet', key],
+    () => `/fleet${parameters({...ends(), from_ms: wholeSteps(ends().from_ms)})}`,
+    {refreshMs},
+  );
+  const exact = useExact(range, route, instance);
   const closes = useAsk<Closes>(['closes', key], () => `/closes${parameters(ends())}`, {refreshMs});
   const current = useLive('fleet', live);
 
@@ -55,8 +61,8 @@ export function FleetPage() {
   const now = useMemo(() => (current ? fleetNow(current.routes, route, instance) : null), [current, route, instance]);
 
   const rows = useMemo(
-    () => routeRows(fleet.data, closes.data, current?.routes ?? null, from, to, instance),
-    [fleet.data, closes.data, current, from, to, instance],
+    () => routeRows(fleet.data, closes.data, current?.routes ?? null, from, to, instance, exact),
+    [fleet.data, closes.data, current, from, to, instance, exact],
   );
   const sessionsOf = useCallback(
     (extra: Record<string, string>) => address('/sessions', {...sharedQuery(query), route, instance, ...extra}),
@@ -164,7 +170,7 @@ export function FleetPage() {
         <FleetCard
           {...shared}
           title="Open sessions"
-          value={count(now?.active ?? last(lines.active))}
+          value={count(now?.active ?? sumOf(exact.open) ?? last(lines.active))}
           format={count}
           href={sessionsOf({})}
           series={[
@@ -173,7 +179,7 @@ export function FleetPage() {
               color: '--series-1',
               values: lines.active,
               band: {low: lines.active_min, high: lines.active_max},
-              whole: now?.active ?? last(lines.active),
+              whole: now?.active ?? sumOf(exact.open) ?? last(lines.active),
             },
           ]}
           note={now ? `${rate(now.opened)} opened, ${rate(now.ended)} ended` : peakNote(lines.active_max, count)}
@@ -233,10 +239,10 @@ export function FleetPage() {
           kind="bars"
           href={sessionsOf({state: 'ended', sort: 'ended'})}
           series={
-            ended.reasons.length
-              ? ended.reasons.map((one) => ({
-                  label: reasonLabel(one.reason),
-                  color: REASON_COLORS[one.reason] ?? '--series-7',
+            ended.kinds.length
+              ? ended.kinds.map((one) => ({
+                  label: reasonLabel(one.kind),
+                  color: kindColor(one.kind),
                   values: one.values,
                 }))
               : [{label: 'none', color: '--series-7', values: []}]

@@ -1,5 +1,5 @@
 /** A colour for each way to end: calm for the expected, hot for the rest. Neighbours in a stack stay apart. */
-export const REASON_COLORS: Record<string, string> = {
+const REASON_COLORS: Record<string, string> = {
   normal: '--series-0',
   drain: '--series-1',
   idle: '--series-2',
@@ -10,3 +10,7 @@ export const REASON_COLORS: Record<string, string> = {
   limit: '--series-6',
   lost: '--text',
 };
+
+/** Of ends of a kind; those by their code, as 1011 and 4001, share one. */
+export const kindColor = (kind: string): string =>
+  REASON_COLORS[kind] ?? (/^\d/.test(kind) ? '--series-4' : '--series-7');

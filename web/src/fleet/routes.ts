@@ -2,6 +2,7 @@
 import type {Closes, Fleet, LiveRoute} from '../api/types';
 import {latest, total} from '../chart/series';
 import {closeLines, fleetLines, fleetNow} from './aggregate';
+import type {Exact} from './exact';
 
 export interface RouteRow {
   route: string;
@@ -29,6 +30,7 @@ export function routeRows(
   from: number,
   to: number,
   instance: string,
+  exact: Exact = {open: null, opened: null},
 ): RouteRow[] {
   const names = new Set([...(fleet?.routes ?? []), ...(now ?? []).map((one) => one.route)]);
   return [...names]
@@ -41,8 +43,8 @@ export function routeRows(
       const last = (values: readonly (number | null)[] | undefined) => (values ? latest(values) : null);
       return {
         route,
-        active: current ? current.active : last(lines?.active),
-        opened: lines ? total(lines.opened) : null,
+        active: current ? current.active : exact.open ? (exact.open.get(route) ?? 0) : last(lines?.active),
+        opened: exact.opened ? (exact.opened.get(route) ?? 0) : lines ? total(lines.opened) : null,
         // As the list of sessions has it, which these numbers lead to; closes do not tell proxies apart.
         ended: instance ? (lines ? total(lines.ended) : null) : (ends?.total ?? null),
         abnormal: instance ? null : (ends?.abnormal ?? null),

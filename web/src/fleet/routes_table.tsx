@@ -73,7 +73,11 @@ export function RoutesTable({
         end: true,
         keep: 4,
         hint: 'from clients / from servers',
-        cell: (row) => <Pair values={row.messages.map((one) => rate(one).replace('/s', ''))} />,
+        cell: (row) => (
+          <Link tabIndex={-1} href={sessions(row.route, live ? {sort: 'messages'} : {state: 'any', sort: 'messages'})}>
+            <Pair values={row.messages.map((one) => rate(one).replace('/s', ''))} />
+          </Link>
+        ),
       },
       {
         key: 'rtt',
@@ -82,7 +86,17 @@ export function RoutesTable({
         end: true,
         keep: 3,
         hint: 'median of pings, client / server',
-        cell: (row) => <Pair values={row.rtt.map((one) => duration(one))} />,
+        // What ended is not sorted by it.
+        cell: (row) => {
+          const pair = <Pair values={row.rtt.map((one) => duration(one))} />;
+          return live ? (
+            <Link tabIndex={-1} href={sessions(row.route, {sort: 'rtt'})}>
+              {pair}
+            </Link>
+          ) : (
+            <span className="soft">{pair}</span>
+          );
+        },
       },
       {
         key: 'buffered',

@@ -8,14 +8,15 @@ import type {Closes, EndReason, Session, SessionPage} from '../api/types';
 import {TimeChart} from '../chart/time_chart';
 import {Empty, Failed, Loading} from '../control/states';
 import {closeLines} from '../fleet/aggregate';
-import {REASON_COLORS} from '../fleet/reasons';
+import {kindColor} from '../fleet/reasons';
 import {Doubts} from '../live/doubts';
 import {useLive} from '../live/socket';
 import {useCertainty} from '../live/use_certainty';
 import {Link} from '../route/link';
 import {address, sharedQuery, useQueryState} from '../route/location';
 import {sessionHref} from '../sessions/columns';
-import {endText, REASONS, REASON_ORDER, reasonLabel, silence, troubles} from '../sessions/words';
+import {endKind, endText, kindFilter, kindMeans, REASON_ORDER, reasonLabel} from '../sessions/words';
+import {silence, troubles} from '../sessions/words';
 import {count, duration, plural, shortId} from '../text/units';
 import {useNow} from '../time/clock';
 import {bounds, stepFor, useBounds, useRange} from '../time/range';
@@ -59,26 +60,26 @@ export function IncidentsPage() {
     const all = closeLines(closes.data ?? {step_seconds: stepFor(from, to), closes: []}, from, to, '');
     return {
       times: all.times,
-      series: all.reasons
+      series: all.kinds
         .map((one) => ({
-          label: reasonLabel(one.reason),
-          color: REASON_COLORS[one.reason] ?? '--series-7',
+          label: reasonLabel(one.kind),
+          color: kindColor(one.kind),
           values: one.abnormal,
         }))
         .filter((one) => one.values.some((many) => many > 0)),
-      totals: new Map(all.reasons.map((one) => [one.reason, one.abnormal.reduce((sum, many) => sum + many, 0)])),
+      totals: new Map(all.kinds.map((one) => [one.kind, one.abnormal.reduce((sum, many) => sum + many, 0)])),
     };
   }, [closes.data, from, to]);
   const groups = useMemo(() => {
     const by = new Map<string, Session[]>();
     for (const one of ended.data?.pages.flatMap((page) => page.sessions) ?? []) {
-      const reason = one.end_reason ?? 'unknown',
-        list = by.get(reason);
+      const kind = endKind(one),
+        list = by.get(kind);
       if (list) list.push(one);
-      else by.set(reason, [one]);
+      else by.set(kind, [one]);
     }
-    const rank = (reason: string) => {
-      const at = REASON_ORDER.indexOf(reason as EndReason);
+    const rank = (kind: string) => {
+      const at = REASON_ORDER.indexOf(kind as EndReason);
       return at < 0 ? 99 : at;
     };
     return [...by].sort((a, b) => rank(a[0]) - rank(b[0]));
@@ -129,9 +130,9 @@ export function IncidentsPage() {
       )}
       {other.length > 0 && (
         <Group
-          title="Held up or not heard from now"
+          title="Held up now"
           level="warn"
-          means="Open sessions with bytes waiting to be read, a call that stopped moving, or whose proxy is away."
+          means="Open sessions with bytes that a peer does not read."
           total={other.length}
           sessions={other}
           all={address('/sessions', {trouble: 'true', sort: 'buffered'})}
@@ -139,20 +140,20 @@ export function IncidentsPage() {
         />
       )}
       {ended.error && !ended.data && <Failed error={ended.error} retry={() => void ended.refetch()} />}
-      {groups.map(([reason, list]) => (
+      {groups.map(([kind, list]) => (
         <Group
-          key={reason}
-          title={reasonLabel(reason)}
+          key={kind}
+          title={reasonLabel(kind)}
           level="bad"
-          means={(REASONS as Record<string, {means: string} | undefined>)[reason]?.means ?? ''}
-          total={Math.max(list.length, lines.totals.get(reason) ?? 0)}
+          means={kindMeans(kind)}
+          total={Math.max(list.length, lines.totals.get(kind) ?? 0)}
           sessions={list}
           now={now}
           all={address('/sessions', {
             ...sharedQuery(query),
             state: 'ended',
             abnormal: 'true',
-            end_reason: reason === 'unknown' ? null : reason,
+            ...kindFilter(kind),
             sort: 'ended',
           })}
         />

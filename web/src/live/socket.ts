@@ -4,6 +4,7 @@
 import {useEffect, useSyncExternalStore} from 'react';
 import {ask, unauthorized} from '../api/fetch';
 import type {LiveMessage, Status, Subscribe} from '../api/types';
+import {counted} from '../api/numbers';
 import {setClock} from '../time/clock';
 
 export type LiveState = 'idle' | 'connecting' | 'open' | 'lost';
@@ -143,7 +144,7 @@ class LiveSocket {
   private receive(text: string): void {
     let message: LiveMessage;
     try {
-      message = JSON.parse(text) as LiveMessage;
+      message = counted(JSON.parse(text) as LiveMessage);
     } catch {
       return;
     }

@@ -149,7 +149,10 @@ export function HeatMap({
   const its = at && grid.rows[at[1]];
   const lengths = its && `${duration(its.low)} to ${duration(its.high)}`;
   const span = grid.most ? `from ${duration(grid.rows[0]!.low)} to ${duration(grid.rows[rows - 1]!.high)}` : '';
-  const shown = grid.most ? `${span}, at most ${plural(grid.most, 'span')} in a cell` : 'nothing';
+  const all = [...grid.counts.values()].reduce((sum, one) => sum + one, 0);
+  const shown = grid.most
+    ? `${plural(all, 'span')} ${span}, at most ${plural(grid.most, 'span')} in a cell`
+    : 'nothing';
   return (
     <div>
       <div className="heat-readout num" aria-live="polite">

@@ -231,6 +231,16 @@ export function OperationsPage() {
               rowKey={keyOf}
               selected={chosen}
               onRange={onRange}
+              second={(row) => (
+                <>
+                  <bdi>{row.service}</bdi> · {plural(row.count, 'span')}
+                  {row.errors > 0 && <span className="bad">, {plural(row.errors, 'error')}</span>}
+                  {row.first_chunk.p50_seconds !== null && (
+                    <> · first chunk p50 {duration(row.first_chunk.p50_seconds)}</>
+                  )}{' '}
+                  · total p95 {duration(row.duration.p95_seconds)}
+                </>
+              )}
               {...(chosen ? {fold: 10} : {})}
               onOpen={(row) =>
                 change(

@@ -3,7 +3,7 @@ import {Link} from '../route/link';
 import type {Column} from '../table/columns';
 import {bytes, count, duration, rate, shortId} from '../text/units';
 import {Stamp} from '../time/stamp';
-import {codeText, knownUntil, quiet, reasonLabel, troubles} from './words';
+import {codeText, endKind, knownUntil, quiet, reasonLabel, troubles} from './words';
 
 export const sessionHref = (session: {id: string}) => `/sessions/${encodeURIComponent(session.id)}`;
 
@@ -230,12 +230,13 @@ export function pastColumns(now: number): Column<Session>[] {
           const worst = troubles(row, now)[0];
           return <span className={worst?.level ?? 'good'}>{worst?.short ?? row.state}</span>;
         }
-        const bad = row.abnormal;
+        const bad = row.abnormal,
+          kind = endKind(row);
         return (
           <span title={row.close_reason || undefined}>
-            <span className={bad ? 'bad strong' : ''}>{reasonLabel(row.end_reason) || 'ended'}</span>
+            <span className={bad ? 'bad strong' : ''}>{reasonLabel(kind)}</span>
             <span className="faint num">
-              {row.close_code !== null ? ` ${codeText(row.close_code, row.end_reason)}` : ''}
+              {row.close_code !== null && kind === row.end_reason ? ` ${codeText(row.close_code, kind)}` : ''}
               {row.initiator ? ` · ${row.initiator}` : ''}
             </span>
           </span>

@@ -6,7 +6,7 @@ import {Empty, Loading} from '../control/states';
 import {Link} from '../route/link';
 import type {Column} from '../table/columns';
 import {Table} from '../table/table';
-import {count, duration} from '../text/units';
+import {count, duration, plural} from '../text/units';
 import {Stamp} from '../time/stamp';
 import {streaming} from '../traces/streaming';
 
@@ -132,8 +132,9 @@ export function SessionCalls({
       },
       {
         key: 'total',
-        title: 'Last chunk',
-        width: 84,
+        title: 'Duration',
+        hint: 'from the request to its end',
+        width: 96,
         end: true,
         keep: 7,
         cell: (row) => (
@@ -194,6 +195,12 @@ export function SessionCalls({
           ? {href: (row: Call) => row.href ?? `/sessions/${encodeURIComponent(session.id)}`}
           : {})}
         fold={10}
+        second={(row) => (
+          <>
+            <Stamp ms={row.start_ms} /> · {row.open ? `open for ${duration(row.total)}` : duration(row.total)}
+            {row.chunks !== null && row.chunks > 0 && <> · {plural(row.chunks, 'chunk')}</>}
+          </>
+        )}
         tone={(row) => (row.status === 'error' || row.status === 'incomplete' || (row.quiet ?? 0) > 5 ? 'bad' : '')}
         empty={
           waiting ? (

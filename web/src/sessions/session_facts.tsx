@@ -2,9 +2,20 @@ import type {Session, Span} from '../api/types';
 import {Link} from '../route/link';
 import {bytes, count, duration, plural, rate, shortId} from '../text/units';
 import {Stamp} from '../time/stamp';
-import {codeName, silence} from './words';
+import {codeName, reconnectText, silence} from './words';
 
-export function SessionFacts({session, connection, now}: {session: Session; connection: Span | null; now: number}) {
+export function SessionFacts({
+  session,
+  connection,
+  spans,
+  now,
+}: {
+  session: Session;
+  connection: Span | null;
+  /** Any of its spans: each says what made it a reconnect. */
+  spans: readonly Span[];
+  now: number;
+}) {
   const end = session.ended_ms;
   const extra = (key: string) => {
     const found = connection?.attributes.find((one) => one.key === key)?.value;
@@ -12,6 +23,7 @@ export function SessionFacts({session, connection, now}: {session: Session; conn
   };
   const extensions = extra('websocket.extensions'),
     missed = session.misses;
+  const reconnect = reconnectText(connection ? [connection] : spans);
   const rows: [string, React.ReactNode][] = [
     ['Opened', <Stamp ms={session.opened_ms} />],
     end !== null
@@ -85,10 +97,13 @@ export function SessionFacts({session, connection, now}: {session: Session; conn
     ...(session.reconnect_of
       ? [
           [
-            'Reconnect of',
-            <Link className="mono" href={`/sessions/${encodeURIComponent(session.reconnect_of)}`}>
-              {shortId(session.reconnect_of)}
-            </Link>,
+            reconnect.name,
+            <>
+              <Link className="mono" href={`/sessions/${encodeURIComponent(session.reconnect_of)}`}>
+                {shortId(session.reconnect_of)}
+              </Link>
+              {reconnect.by && <span className="faint"> {reconnect.by}</span>}
+            </>,
           ] as [string, React.ReactNode],
         ]
       : []),

@@ -18,8 +18,8 @@ import {SessionMessages} from './session_messages';
 import {SessionTraces} from './session_traces';
 import {Timeline} from './timeline';
 import {silentText} from './silence';
-import {timelineModel, type View} from './timeline_model';
-import {explainEnd, reasonLabel} from './words';
+import {messageName, messageNamed, timelineModel, type View} from './timeline_model';
+import {endKind, explainEnd, reasonLabel} from './words';
 
 const REFRESH = 10_000; // of what the stream does not carry: traces, ended calls
 
@@ -75,10 +75,9 @@ export function SessionPage({id}: {id: string}) {
     to = Number(query.get('b') ?? NaN);
   const view: View | null = Number.isFinite(from) && Number.isFinite(to) && to > from ? {from, to} : null;
   const onView = (next: View | null) => change({a: next?.from.toFixed(1), b: next?.to.toFixed(1)}, {replace: true});
-  const chosen = query.get('message');
-  const index =
-    chosen !== null && /^\d+$/.test(chosen) && Number(chosen) < model.messages.length ? Number(chosen) : null;
-  const onChoose = (next: number | null) => change({message: next}, {replace: true});
+  const index = messageNamed(model.messages, query.get('message'));
+  const onChoose = (next: number | null) =>
+    change({message: next === null ? null : messageName(model.messages, next)}, {replace: true});
 
   return (
     <div className="stack session">
@@ -95,7 +94,7 @@ export function SessionPage({id}: {id: string}) {
           <span className={`badge ${end.level === 'good' ? (ended ? '' : 'live') : end.level}`}>
             <span className={`dot ${end.level} ${!ended && session.live ? 'pulse' : ''}`} />
             {ended
-              ? reasonLabel(session.end_reason) || 'Ended'
+              ? reasonLabel(endKind(session))
               : session.state === 'closing'
                 ? 'Closing'
                 : session.last_heard
@@ -119,7 +118,7 @@ export function SessionPage({id}: {id: string}) {
             ))}
           </ul>
         </div>
-        <SessionFacts session={session} connection={connection} now={second} />
+        <SessionFacts session={session} connection={connection} spans={spans.data?.spans ?? NONE} now={second} />
       </section>
       <Card
         title="Messages, client and server"

@@ -38,12 +38,13 @@ export function Timeline({
   const [box, width] = useWidth<HTMLDivElement>();
   const canvas = useRef<HTMLCanvasElement>(null);
   const color = useColors();
-  const [hover, setHover] = useState<number | null>(null);
+  const [pointer, setPointer] = useState<number | null>(null); // px: what is under it changes as messages come
   const [drag, setDrag] = useState<{mode: 'select' | 'pan' | 'overview'; from: number; to: number; view: View} | null>(
     null,
   );
   const view = asked ? clampView(asked, model) : firstView(model);
   const {from, to} = view;
+  const hover = pointer === null ? null : nearest(pointer);
   const latest = useRef({model, view, onView});
   latest.current = {model, view, onView};
 
@@ -119,7 +120,7 @@ export function Timeline({
   }
   function moved(event: PointerEvent): void {
     const [x] = place(event);
-    if (!drag) return setHover(nearest(x));
+    if (!drag) return setPointer(x);
     if (drag.mode === 'overview') moveOverview(x);
     else if (drag.mode === 'pan') {
       const by = ((drag.from - x) / width) * (drag.view.to - drag.view.from);
@@ -223,7 +224,7 @@ export function Timeline({
           onPointerMove={moved}
           onPointerUp={up}
           onPointerCancel={() => setDrag(null)}
-          onPointerLeave={() => setHover(null)}
+          onPointerLeave={() => setPointer(null)}
           onDoubleClick={() => onView(null)}
           onKeyDown={key}
         />

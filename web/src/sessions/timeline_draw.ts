@@ -1,6 +1,6 @@
 // Draws the two lanes. The client's messages rise above the middle line, the server's hang below it; height grows with
 // the logarithm of the length. Control frames sit at the outer edges, Sockeye's own are hollow. Silence before the end
-// is hatched, and says how long it was.
+// is hatched, in red where pings went unanswered, and says how long it was.
 import type {Colors} from '../shell/theme';
 import {duration} from '../text/units';
 import {preciseTime, time} from '../time/format';
@@ -64,7 +64,8 @@ export function draw({context, color, width, model, view, chosen, selecting}: Dr
       to = Math.min(width, x(silence[1]));
     if (to - from < 2) return;
     const top = side === 0 ? TOP : MIDDLE + 1;
-    hatch(pen, from, top, to - from, MIDDLE - TOP - 1);
+    const bad = model.alarming[side]!;
+    hatch(pen, from, top, to - from, MIDDLE - TOP - 1, bad);
     const text = `${side === 0 ? 'client' : 'server'} silent for ${duration((silence[1] - silence[0]) / 1000)}`;
     if (to - from > 120)
       label(
@@ -72,7 +73,7 @@ export function draw({context, color, width, model, view, chosen, selecting}: Dr
         text,
         (from + to) / 2,
         side === 0 ? TOP + (MIDDLE - TOP) / 2 + 4 : MIDDLE + (BOTTOM - MIDDLE) / 2 + 4,
-        '--bad',
+        bad ? '--bad' : '--text-2',
         'center',
         true,
       );
@@ -85,6 +86,14 @@ export function draw({context, color, width, model, view, chosen, selecting}: Dr
     const at = x(model.messages[chosen]!.time_ms);
     context.fillStyle = color('--accent');
     context.fillRect(Math.round(at) - 0.5, TOP, 1, BOTTOM - TOP);
+    // On the lane that it is of, so that it is told from what came at the same time.
+    const [base, tip] = model.messages[chosen]!.side === 0 ? [TOP, TOP + 8] : [BOTTOM, BOTTOM - 8];
+    context.beginPath();
+    context.moveTo(at - 6, base);
+    context.lineTo(at + 6, base);
+    context.lineTo(at, tip);
+    context.closePath();
+    context.fill();
   }
   if (selecting) {
     context.globalAlpha = 0.16;
@@ -115,14 +124,14 @@ function label(
   context.textAlign = 'left';
 }
 
-function hatch({context, color}: Pen, left: number, top: number, width: number, height: number): void {
+function hatch({context, color}: Pen, left: number, top: number, width: number, height: number, bad: boolean): void {
   context.save();
   context.beginPath();
   context.rect(left, top, width, height);
   context.clip();
-  context.fillStyle = color('--bad-soft');
+  context.fillStyle = color(bad ? '--bad-soft' : '--surface');
   context.fillRect(left, top, width, height);
-  context.strokeStyle = color('--bad-line');
+  context.strokeStyle = color(bad ? '--bad-line' : '--grid');
   context.lineWidth = 1;
   context.beginPath();
   for (let at = left - height - ((left - height) % 8); at < left + width; at += 8) {

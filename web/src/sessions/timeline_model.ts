@@ -14,6 +14,8 @@ export interface TimelineModel {
   forgotten: number | null;
   /** By side: silent from .. to the end, when that is worth saying. */
   silences: ([number, number] | null)[];
+  /** By side: whether that is a bad sign. One that says nothing may have nothing to say. */
+  alarming: boolean[];
   /** When a peer that is pinged stopped answering. */
   fell: FellSilent | null;
 }
@@ -37,14 +39,16 @@ export function timelineModel(
   }
   const messages = [...early, ...recorder].sort((a, b) => a.time_ms - b.time_ms);
   const seen = session.messages[0] + session.messages[1];
-  const words = lastWords(session, recorder);
+  const words = lastWords(session, recorder),
+    fell = fellSilent(session, messages, connection, to);
   return {
     messages,
     from,
     to: Math.max(to, from + 1),
     lost: unanswered(messages, to, session.end_reason === 'heartbeat_timeout'),
     forgotten: messages.length > 0 && seen > messages.length ? messages[0]!.time_ms : null,
-    fell: fellSilent(session, messages, connection, to),
+    fell,
+    alarming: ([0, 1] as const).map((side) => fell?.leg === side || (session.misses_now?.[side] ?? 0) > 0),
     silences: ([0, 1] as const).map((side) => {
       const last = words[side];
       return last !== null && last !== undefined && to - last >= WORTH_SAYING && to > last ? [last, to] : null;
@@ -119,6 +123,23 @@ export function after(messages: readonly RecordedMessage[], time: number): numbe
     else high = middle;
   }
   return low;
+}
+
+/** A name that a message keeps when others come and old ones are forgotten: when, by whom, and which of those. */
+export function messageName(messages: readonly RecordedMessage[], index: number): string {
+  const {time_ms, side} = messages[index]!;
+  let which = 0;
+  for (let i = index - 1; i >= 0 && messages[i]!.time_ms === time_ms; i--) if (messages[i]!.side === side) which++;
+  return [time_ms, side, ...(which ? [which] : [])].join('-');
+}
+
+/** Its place among them now; null: it is not kept any more, or never was. */
+export function messageNamed(messages: readonly RecordedMessage[], name: string | null): number | null {
+  const [, time, side, which = '0'] = /^(\d+(?:\.\d+)?)-([01])(?:-(\d+))?$/.exec(name ?? '') ?? [];
+  let left = Number(which);
+  for (let i = after(messages, Number(time ?? NaN)); messages[i]?.time_ms === Number(time); i++)
+    if (messages[i]!.side === Number(side) && left-- === 0) return i;
+  return null;
 }
 
 /** Round steps for an axis of about `wanted` ticks, in ms. */

@@ -1,5 +1,5 @@
 // What is wrong with a session, and why it ended, in words of somebody on call. No React here: tested by itself.
-import type {EndReason, RecordedMessage, Session} from '../api/types';
+import type {Closes, EndReason, RecordedMessage, Session, Span} from '../api/types';
 import {bytes, count, duration, plural} from '../text/units';
 import {time} from '../time/format';
 
@@ -114,6 +114,26 @@ export function reasonLabel(reason: string | null): string {
   return (REASONS as Record<string, {label: string} | undefined>)[reason]?.label ?? reason;
 }
 
+/** What ends are counted by: their reason; the code where the Close was in order and its code was not. */
+export function endKind(
+  one: Pick<Session, 'end_reason' | 'abnormal' | 'abnormal_why'> | Closes['closes'][number],
+): string {
+  return one.end_reason === 'normal' && one.abnormal ? one.abnormal_why : (one.end_reason ?? 'unknown');
+}
+
+/** The filters that leave ends of a kind. */
+export function kindFilter(kind: string): Record<string, string> {
+  const [, code] = /^(\d{4}) /.exec(kind) ?? [];
+  return code ? {end_reason: 'normal', close_code: code} : kind === 'unknown' ? {} : {end_reason: kind};
+}
+
+export function kindMeans(kind: string): string {
+  return (
+    (REASONS as Record<string, {means: string} | undefined>)[kind]?.means ??
+    (/^\d{4} /.test(kind) ? 'Closed with a Close handshake, and with a code that tells of trouble.' : '')
+  );
+}
+
 /** Its end in few words: "Reset 1006, by the client". What a reason of the proxy's own ends needs no mention of it. */
 export function endText(session: Session): string {
   const why = session.abnormal_why || reasonLabel(session.end_reason).toLowerCase() || 'ended';
@@ -154,6 +174,20 @@ export const codeName = (code: number | null): string =>
 export function codeText(code: number, reason: string | null): string {
   const name = codeName(code);
   return name === reason?.replaceAll('_', ' ') ? String(code) : `${code} ${name}`;
+}
+
+/** How sure it is that a session continues another one: what its client was recognised by. */
+export function reconnectText(spans: readonly Pick<Span, 'attributes'>[]): {name: string; by: string} {
+  const basis = spans
+    .flatMap((span) => span.attributes)
+    .find((one) => one.key === 'websocket.reconnect_of.basis')?.value;
+  if (basis === 'guess') return {name: 'Reconnect, probably, of', by: 'a guess: the same address, path and user agent'};
+  const known: Record<string, string> = {
+    client_id: 'its client was recognised by the route’s client id',
+    cookie: 'its client was recognised by a cookie',
+    query: 'its client was recognised by an identifier in the query',
+  };
+  return {name: 'Reconnect of', by: known[String(basis)] ?? ''};
 }
 
 /** When each side last sent a message of its own (not a ping, pong, Close or anything of the proxy's). */

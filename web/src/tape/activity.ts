@@ -1,5 +1,5 @@
 // How many sessions opened, ended and died, by step: the strip above the tape.
-import type {Closes, Fleet} from '../api/types';
+import type {Closes, Fleet, TapeEntry} from '../api/types';
 import type {Series} from '../chart/series';
 
 export function activity(
@@ -9,6 +9,8 @@ export function activity(
   to: number,
   step_seconds: number,
   route: string,
+  /** Every opening in the range, where that is known: figures are of ten seconds each, and a fixed range may cut them. */
+  opens: readonly TapeEntry[] | null = null,
 ): {times: number[]; series: Series[]} {
   const step = Math.max(fleet?.step_seconds ?? 0, closes?.step_seconds ?? 0, step_seconds) * 1000,
     first = Math.floor(from / step) * step,
@@ -21,7 +23,8 @@ export function activity(
     const at = Math.floor((time_ms - first) / step);
     if (at >= 0 && at < length) into[at]! += many;
   };
-  for (const point of fleet?.points ?? []) add(opened, point.time_ms, point.opened);
+  if (opens) for (const one of opens) add(opened, one.time_ms, one.count);
+  else for (const point of fleet?.points ?? []) add(opened, point.time_ms, point.opened);
   for (const one of closes?.closes ?? [])
     if (!route || one.route === route) add(one.abnormal ? died : ended, one.time_ms, one.count);
   return {

@@ -16,7 +16,7 @@ import type {Column} from '../table/columns';
 import {Table} from '../table/table';
 import {count, shortId} from '../text/units';
 import {time} from '../time/format';
-import {bounds, stepFor, useBounds, useRange} from '../time/range';
+import {bounds, stepFor, useBounds, useRange, wholeSteps} from '../time/range';
 import {Stamp} from '../time/stamp';
 import {activity} from './activity';
 import {WhatChanged} from './what_changed';
@@ -59,7 +59,8 @@ export function HappenedPage() {
     ['fleet of tape', key, route, instance],
     () => {
       const {from, to} = bounds(range);
-      return `/fleet${parameters({...between(), step_seconds: stepFor(from, to), route, instance})}`;
+      const from_ms = wholeSteps(from);
+      return `/fleet${parameters({...between(), from_ms, step_seconds: stepFor(from, to), route, instance})}`;
     },
     refresh,
   );
@@ -71,10 +72,16 @@ export function HappenedPage() {
     },
     refresh,
   );
+  const fixed = range.last === null;
+  const opens = useAsk<Tape>(fixed ? ['opens', key, route, instance] : null, () => {
+    const step_seconds = stepFor(range.from, range.to);
+    return `/tape${parameters({...between(), kind: 'opens', step_seconds, route, instance, limit: 1000})}`;
+  });
+  const every = fixed && opens.data?.complete && opens.data.cursor === '' ? opens.data.entries : null;
   const {from, to} = useBounds(range, found.at);
   const chart = useMemo(
-    () => activity(fleet.data, closes.data, from, to, stepFor(from, to), route),
-    [fleet.data, closes.data, from, to, route],
+    () => activity(fleet.data, closes.data, from, to, stepFor(from, to), route, every),
+    [fleet.data, closes.data, from, to, route, every],
   );
   const rows = useMemo(() => found.pages.flatMap((page) => page.entries), [found.pages]);
   const {load, more} = found;
@@ -265,6 +272,7 @@ export function HappenedPage() {
               rowKey={entryKey}
               onRange={onRange}
               tone={(row) => (row.level === 'info' ? '' : row.level)}
+              second={(row) => [row.route, names.get(row.instance) ?? row.instance].filter(Boolean).join(' · ')}
               onOpen={(row) => {
                 const href = sessionsHref(row.query);
                 if (href) navigate(href);

@@ -85,6 +85,9 @@ function Moment({label, value, onChange}: {label: string; value: number; onChang
   );
 }
 
+/** As many as the console asks of a cohort. */
+const FEW = 3;
+
 function Answer({a, b, against, names}: {a: number; b: number; against: string; names: Names}) {
   const {from, to, againstFrom, againstTo} = useMemo(() => windows(a, b, against), [a, b, against]);
   const answer = useAsk<Changes>(
@@ -116,7 +119,13 @@ function Answer({a, b, against, names}: {a: number; b: number; against: string; 
             ))}
           </ol>
         ) : (
-          changes.deaths > 0 && <p className="soft">They have nothing in common that sets them apart.</p>
+          changes.deaths > 0 && (
+            <p className="soft">
+              {changes.deaths < FEW
+                ? 'Too few to tell what they have in common.'
+                : 'They have nothing in common that sets them apart.'}
+            </p>
+          )
         )}
         {changes.few && changes.cohorts.length > 0 && (
           <p className="soft">They are few: what they share may be chance.</p>

@@ -73,6 +73,9 @@ export function useRange(): RangeState {
   }, [last, from, to, held, change]);
 }
 
+/** The figures of the fleet are of ten seconds each: those of the step in which a range begins are part of it. */
+export const wholeSteps = (from_ms: number): number => Math.floor(from_ms / 10_000) * 10_000;
+
 /** A step that gives a chart of some 150 points, in seconds: never below `least`, always a round number. */
 export function stepFor(from: number, to: number, least = 10): number {
   const wanted = (to - from) / 1000 / 150;
