@@ -42,16 +42,24 @@ export const plan: Record<Member, Partial<Record<Kind, number>>> = {
 export const routeOf = (kind: Kind, number: number): string =>
   kind === 'silence' ? 'pulse' : kind === 'flood' ? 'narrow' : kind === 'idle' ? 'lull' : number % 3 ? 'chat' : 'feed';
 
+// Clients are in three networks, and all that crash or are reset in one of them.
+const clientOf = (kind: Kind, number: number): string =>
+  kind === 'crash' || kind === 'reset' ? '127.0.7.1' : `127.0.${number % 2}.1`;
+
 export interface Session {
   path: string; // also its target, and unlike any other
   member: Member;
   kind: Kind;
   route: string;
+  client: string; // its address
   messages: [number, number]; // data only, by sender: client, server
   bytes: [number, number]; // payload of them
-  ended: boolean;
+  lengths: [number[], number[]]; // of each message
+  unanswered: number; // pings
   opened_ms: [after: number, before: number]; // by this process's clock: between these
+  ended_ms: [after: number, before: number]; // as far as it ended: `before` is known to whoever waits for the proxy
 }
+const never = (): [number, number] => [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
 
 export interface Fleet {
   console: Console;
@@ -82,7 +90,7 @@ export async function fleet(): Promise<Fleet> {
   const server = await upstream();
   const at = `ws://127.0.0.1:${server.port}`;
   const routes = [
-    {name: 'pulse', heartbeat: {interval: '400ms', timeout: '400ms', misses: 2}},
+    {name: 'pulse', heartbeat: {interval: '400ms', timeout: '400ms', misses: 2, upstream: false}},
     {name: 'narrow', limits: {message: '1KiB', frame: '1KiB'}},
     {name: 'lull', limits: {idle_timeout: '3s'}},
     {name: 'chat'},
@@ -122,26 +130,34 @@ const wordOf = (number: number, i: number): string => `${number} ${i} ${'.'.repe
 function tellOf(session: Session, side: 0 | 1, text: string): void {
   ++session.messages[side];
   session.bytes[side] += Buffer.byteLength(text);
+  session.lengths[side].push(Buffer.byteLength(text));
 }
 
 async function open(of: Fleet, member: Member, kind: Kind, number: number): Promise<Open> {
   const route = routeOf(kind, number);
   const path = `/${route}/${kind}/${member}-${number}`;
   const {port} = of.proxies[member];
+  const client = clientOf(kind, number);
   const session: Session = {
     path,
     member,
     kind,
     route,
+    client,
     messages: [0, 0],
     bytes: [0, 0],
-    ended: false,
+    lengths: [[], []],
+    unanswered: 0,
     opened_ms: [Date.now(), 0],
+    ended_ms: never(),
   };
-  const raw = kind === 'violation' || kind === 'silence' ? await connectEndpoint({port}, {path}) : undefined;
-  const socket = raw ? undefined : await connected(`ws://127.0.0.1:${port}${path}`);
+  const raw =
+    kind === 'violation' || kind === 'silence'
+      ? await connectEndpoint({port, localAddress: client}, {path})
+      : undefined;
+  const socket = raw ? undefined : await connected(`ws://127.0.0.1:${port}${path}`, {localAddress: client});
   session.opened_ms[1] = Date.now();
-  if (raw) raw.answerPings = kind !== 'silence';
+  if (raw && kind === 'silence') [raw.answerPings, raw.recordPings] = [false, true];
   const count = 1 + (number % 5);
   for (let i = 0; i < count; ++i) {
     const text = wordOf(number, i);
@@ -159,7 +175,8 @@ async function open(of: Fleet, member: Member, kind: Kind, number: number): Prom
 // Ends it the way its kind does, and waits until its client has seen it end.
 async function end({session, socket, raw, over: ending}: Open): Promise<void> {
   const {kind} = session;
-  session.ended = true;
+  // Silence and idleness end by themselves, after what was said.
+  session.ended_ms[0] = kind === 'silence' || kind === 'idle' ? session.opened_ms[1] : Date.now();
   if (kind === 'goodbye') await shut(socket!, 1000);
   else if (kind === 'away') {
     // `ws` itself refuses to send 1001, which browsers do.
@@ -182,6 +199,7 @@ async function end({session, socket, raw, over: ending}: Open): Promise<void> {
     (socket as unknown as {_socket: {resetAndDestroy(): void}})._socket.resetAndDestroy();
   } else if (kind === 'silence') {
     await raw!.until(() => raw!.ended !== undefined, 20_000);
+    session.unanswered = raw!.log.filter((event) => event.kind === 'ping').length;
   } else if (kind === 'flood') {
     const over = closed(socket!);
     socket!.send(Buffer.alloc(2000));
@@ -191,8 +209,8 @@ async function end({session, socket, raw, over: ending}: Open): Promise<void> {
   }
 }
 
-// Opens all of the plan for these members; what does not end here is given back.
-export async function openAll(of: Fleet): Promise<Open[]> {
+// Opens all of the plan, half of it before `between` and half of it afterwards.
+export async function openAll(of: Fleet, between: () => Promise<void>): Promise<Open[]> {
   const all: Open[] = [];
   let number = 0;
   const tasks = Object.entries(plan).flatMap(([member, kinds]) =>
@@ -203,7 +221,15 @@ export async function openAll(of: Fleet): Promise<Open[]> {
       }),
     ),
   );
-  await pool(24, tasks);
+  await pool(
+    24,
+    tasks.filter((_, i) => i % 2),
+  );
+  await between();
+  await pool(
+    24,
+    tasks.filter((_, i) => !(i % 2)),
+  );
   return all;
 }
 export const endThose = (those: Open[]): Promise<void> =>
@@ -229,6 +255,7 @@ export const operations: Record<string, {gaps: number[]; manner: Manner}> = {
 // is.
 export interface Call {
   service: Member;
+  path: string; // of its session
   operation: string;
   asked: number; // before the client sends
   got: number; // the server has the request
@@ -276,10 +303,13 @@ export async function call(of: Fleet, member: Member, connections: number, each:
         member,
         kind: 'goodbye',
         route: 'graph',
+        client: '127.0.0.1',
         messages: [0, 0],
         bytes: [0, 0],
-        ended: true,
+        lengths: [[], []],
+        unanswered: 0,
         opened_ms: [opened, Date.now()],
+        ended_ms: never(),
       };
       of.sessions.push(session);
       const send = (text: string): void => {
@@ -288,7 +318,7 @@ export async function call(of: Fleet, member: Member, connections: number, each:
       };
       for (let operation = work.pop(); operation; operation = work.pop()) {
         const id = `${member}-${n}-${made.length}`;
-        const one: Call = {service: member, operation, asked: 0, got: 0, sent: [], seen: [], ended: 0, over: 0};
+        const one: Call = {service: member, path, operation, asked: 0, got: 0, sent: [], seen: [], ended: 0, over: 0};
         calls.set(id, one);
         made.push(one);
         await withDeadline(20_000, `the end of ${operation}`, async () => {
@@ -314,6 +344,7 @@ export async function call(of: Fleet, member: Member, connections: number, each:
           await done;
         });
       }
+      session.ended_ms[0] = Date.now();
       await shut(socket);
     }),
   );
