@@ -184,6 +184,7 @@ class Tape {
     out.range_of_ends = end;
     out.range = time;
     if (!route.empty()) out.query.emplace_back("route", route);
+    out.exact = !route.empty();
     if (!instance_.empty()) out.query.emplace_back("instance", instance_);
     return out;
   }
@@ -238,6 +239,7 @@ class Tape {
     if (!reason.empty()) out.query.emplace_back("end_reason", reason);
     if (code != 0) out.query.emplace_back("close_code", std::to_string(code));
     if (drain && instance_.empty() && !proxy.empty()) out.query.emplace_back("instance", proxy);
+    out.exact = out.exact && !reason.empty() && code != 0 && (!drain || !proxy.empty());
     to.push_back(std::move(out));
   }
 
@@ -258,7 +260,7 @@ void write_entry(Json& json, const Entry& entry) {
   json.key("sessions").open('[');
   for (const auto& id : entry.sessions) json.text(base::to_uuid(id));
   json.close(']').key("query");
-  if (entry.count == 0) {
+  if (entry.count == 0 || !entry.exact) {
     json.null();
   } else {
     json.open('{');

@@ -23,6 +23,7 @@ struct Entry {
   store::TimeRange range = {};             // that they opened in, or ended
   bool range_of_ends = false;
   std::vector<std::pair<std::string, std::string>> query = {};  // with the range: exactly these sessions
+  bool exact = true;  // false: nothing asks for just these, for what they lack cannot be asked for
 };
 
 // "22 s", "3 min", "5 h"

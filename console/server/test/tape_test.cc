@@ -108,6 +108,26 @@ TEST_F(QuestionTest, the_tape_folds_opens_and_ends_and_tells_deaths) {
     EXPECT_TRUE(has(body, part)) << part << " in " << body;
 }
 
+TEST_F(QuestionTest, what_cannot_be_asked_for_has_no_question) {
+  add(1, 11, "normal", 1000).route = "";  // of another's instrumentation
+  add(2, 22, "normal", 0);
+  add(3, 33, "", 1000);
+  write();
+  const auto asks = [&](std::uint64_t from) {
+    const auto body = get("/api/v1/tape", range(from, from + 10) + "&step_seconds=10");
+    simdjson::dom::parser parser;
+    const auto answer = parser.parse(body);
+    EXPECT_EQ(answer["entries"].at(0)["count"].get_uint64().value(), 1U) << body;
+    return !answer["entries"].at(0)["query"].is_null();
+  };
+  EXPECT_FALSE(asks(10)) << "of no route";
+  EXPECT_FALSE(asks(20)) << "without a code";
+  EXPECT_FALSE(asks(30)) << "for no reason";
+  EXPECT_TRUE(has(
+      get("/api/v1/tape", range(0, 10) + "&step_seconds=10&kind=opens"),
+      R"("route":"","instance":"i-1","count":1,"level":"info","sessions":["0190163d-8694-739b-aea5-000000000001"],"query":null)"));
+}
+
 TEST_F(QuestionTest, a_storm_is_far_above_what_is_usual) {
   for (std::uint64_t step = 0; step < 12; ++step)
     for (int i = 0; i < 4; ++i) add(step * 10 + 1);
