@@ -263,6 +263,12 @@ void every_filter_of_sessions(World& world) {
   EXPECT_EQ(with([](Q& q) { q.client = "0.0"; }), Numbers{});
   EXPECT_EQ(with([](Q& q) { q.end_reason = "drain"; }), (Numbers{5}));
   EXPECT_EQ(with([](Q& q) { q.text = "ws/4"; }), (Numbers{4}));
+  EXPECT_EQ(with([](Q& q) { q.text = "WS/4"; }), (Numbers{4})) << "as the live list is searched";
+  EXPECT_EQ(with([](Q& q) {
+              q.text = "Example.ORG";
+              q.sort = Q::Sort::messages;
+            }).size(),
+            5U);
   EXPECT_EQ(with([](Q& q) { q.text = "%_sure"; }), (Numbers{3}));
   EXPECT_EQ(with([](Q& q) { q.text = "%"; }), (Numbers{3}));
   EXPECT_EQ(with([](Q& q) { q.text = "' OR 1=1 --"; }), Numbers{});

@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "ask.h"
+#include "fold.h"
 #include "matcher.h"
 #include "search.h"
 #include "sessions.h"
@@ -37,8 +38,8 @@ bool fits(const Session& s, const SessionQuery& q) {
   const std::uint64_t until = s.ended_unix_ns.value_or(s.seen_unix_ns);
   const std::uint64_t duration = until > s.opened_unix_ns ? until - s.opened_unix_ns : 0;
   if (duration < q.min_duration_ns || duration > q.max_duration_ns) return false;
-  const auto has = [&](const std::string& text) { return text.find(q.text) != std::string::npos; };
-  return q.text.empty() || has(s.target) || has(s.host) || has(s.subprotocol) || has(s.close_reason);
+  const auto has = [&](const std::string& text) { return holds_folded(text, q.text); };
+  return has(s.target) || has(s.host) || has(s.subprotocol) || has(s.close_reason);
 }
 
 // What is newer of it, if it is open; what comes after `as_of` is not seen yet.
@@ -114,12 +115,13 @@ store::Page<Session> walk(Database& db, const SessionQuery& query, const Range& 
 }
 
 #define SOCKEYE_DURATION "max(0, (CASE ended WHEN 9223372036854775807 THEN seen_ns ELSE ended END) - opened)"
-#define SOCKEYE_RANKED(rank, which)                                                                             \
-  "SELECT " rank ", number, ended, opened, id, " SOCKEYE_DURATION " FROM session WHERE " which                  \
-  "opened <= ?1 AND ended >= ?2 AND (?3 = '' OR route = ?3) AND (?4 = '' OR instance = ?4) AND (?5 = '' OR "    \
-  "dialect = ?5) AND ?6 = '' AND (?7 = '' OR end_reason = ?7) AND "                                             \
-  "(?8 = '' OR instr(target, ?8) OR instr(host, ?8) OR instr(subprotocol, ?8) OR instr(close_reason, ?8)) AND " \
-  "(?9 = 0 OR abnormal = 1) AND (?10 < 0 OR close_code = ?10) AND (?11 = 0 OR (?11 = 1) = (ended = "            \
+#define SOCKEYE_RANKED(rank, which)                                                                          \
+  "SELECT " rank ", number, ended, opened, id, " SOCKEYE_DURATION " FROM session WHERE " which               \
+  "opened <= ?1 AND ended >= ?2 AND (?3 = '' OR route = ?3) AND (?4 = '' OR instance = ?4) AND (?5 = '' OR " \
+  "dialect = ?5) AND ?6 = '' AND (?7 = '' OR end_reason = ?7) AND "                                          \
+  "(?8 = '' OR instr(lower(target), lower(?8)) OR instr(lower(host), lower(?8)) OR "                         \
+  "instr(lower(subprotocol), lower(?8)) OR instr(lower(close_reason), lower(?8))) AND "                      \
+  "(?9 = 0 OR abnormal = 1) AND (?10 < 0 OR close_code = ?10) AND (?11 = 0 OR (?11 = 1) = (ended = "         \
   "9223372036854775807)) AND ((?15 AND ended = 9223372036854775807) OR " SOCKEYE_DURATION " BETWEEN ?12 AND ?13)"
 #define SOCKEYE_BOTH(rank) \
   { SOCKEYE_RANKED(rank, ""), SOCKEYE_RANKED(rank, "id = ?14 AND ") }

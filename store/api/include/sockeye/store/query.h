@@ -182,8 +182,8 @@ struct SessionQuery {
   TimeRange time;  // sessions that were open at some time within: a range of no length asks "open at T"
   enum class State : std::uint8_t { any, open, ended } state = State::any;
   std::string instance, route, dialect, client, end_reason;  // "" = any; client: as ClientFilter
-  std::string text;                                          // in target, host, subprotocol or close reason
-  bool abnormal = false;                                     // only those with an abnormal() end
+  std::string text;       // in target, host, subprotocol or close reason; ASCII letters match in either case
+  bool abnormal = false;  // only those with an abnormal() end
   std::uint64_t min_duration_ns = 0, max_duration_ns = UINT64_MAX;
   std::optional<std::uint16_t> close_code;
   // Key and value of an attribute that one of the session's spans has, as in SpanQuery; all of them on the same span.
@@ -197,7 +197,7 @@ struct SessionQuery {
   bool ascending = false;
   // Only those that opened, or ended, within.
   TimeRange opened, ended;
-  bool reconnects = false;   // only those that are a reconnect of another
+  bool reconnects = false;                 // only those that are a reconnect of another
   std::string target, host, close_reason;  // "" = any; the whole of it
   std::size_t limit = 50;
   std::string cursor;
