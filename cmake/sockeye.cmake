@@ -13,8 +13,8 @@ if(SOCKEYE_SANITIZE)
   endif()
 endif()
 if(SOCKEYE_SANITIZE AND NOT SOCKEYE_FUZZ)
-  # Sanitizers are built whole and anew, and most of a file's time goes to its headers. Each file standing on its own is
-  # what the release build checks; what only differs by file here (what shadows what, whose type is local) is no news.
+  # Joined, as the release build (sockeye_join) and though these are Debug: sanitizers are built whole and anew. What only
+  # differs by file here (what shadows what, whose type is local) is no news.
   set(CMAKE_UNITY_BUILD ON)
   set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
   target_compile_options(sockeye_flags INTERFACE -Wno-shadow -Wno-subobject-linkage)
@@ -50,6 +50,7 @@ function(sockeye_library name)
     add_library(${target} STATIC ${sources})
     set(scope PUBLIC)
     target_link_libraries(${target} PRIVATE sockeye_flags)
+    sockeye_join(${target})
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)
@@ -88,15 +89,20 @@ function(_sockeye_check_layers name)
   endforeach()
 endfunction()
 
-# What is tested is optimised; its tests compile in half the time without, and in a third joined. A developer's build leaves
-# them apart: there one changes at a time. A helper that two tests of a module want is in a header they share; where two only
-# have the same name, one of the files has a namespace of its own.
-function(sockeye_test_options target)
-  target_compile_options(${target} PRIVATE -O0)
+# Most of a file's time goes to its headers, so files of a module are compiled joined. A developer's build leaves them apart:
+# there one changes at a time, and each must stand on its own. A helper that two files of a module want is in a header they
+# share; where two only have the same name, one of them takes another.
+function(sockeye_join target)
   if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
     target_compile_options(${target} PRIVATE -Wno-subobject-linkage)  # whose types are local is no news in a joined file
   endif()
+endfunction()
+
+# What is tested is optimised; its tests compile in half the time without.
+function(sockeye_test_options target)
+  target_compile_options(${target} PRIVATE -O0)
+  sockeye_join(${target})
 endfunction()
 
 # One test binary a module, one ctest entry a binary (gtest prints the cases): process start dominates tiny cases.

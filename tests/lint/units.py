@@ -35,7 +35,7 @@ def main():
     for file in files:
         path = os.path.abspath(file)
         if path not in commands:
-            sys.exit(f"lint: {file} is not built, so nobody knows how to read it: build the release preset again")
+            sys.exit(f"lint: {file} is not built, so nobody knows how to read it: ./dev lint configures the dev preset for it")
         groups.setdefault((os.path.dirname(file), tuple(commands[path])), []).append(path)
     units = []
     for (folder, command), paths in sorted(groups.items()):

@@ -9,7 +9,7 @@ namespace {
 
 using store::Happening;
 
-constexpr std::size_t most = 100'000;
+constexpr std::size_t most_happenings = 100'000;
 using Key = std::tuple<std::uint64_t, bool, std::string, std::string, std::string, std::string, std::uint16_t>;
 
 void add(std::map<Key, Happening>& to, Key key, std::uint64_t time, Query& row, bool reconnect) {
@@ -37,7 +37,7 @@ base::Result<store::Page<Happening>> happenings(Database& db, const store::Happe
                "WHERE opened >= ?1 AND opened <= ?2 AND (?3 = '' OR route = ?3) AND (?4 = '' OR instance = ?4) "
                "ORDER BY opened, number",
                first, last, std::string_view(query.route), std::string_view(query.instance));
-    while (found.size() <= most && rows.next())
+    while (found.size() <= most_happenings && rows.next())
       add(found, {step(rows.number(0)), false, std::string(rows.text(2)), std::string(rows.text(3)), "", "", 0},
           rows.number(0), rows, rows.integer(4) != 0);
   }
@@ -48,13 +48,13 @@ base::Result<store::Page<Happening>> happenings(Database& db, const store::Happe
                "session_ended WHERE ended >= ?1 AND ended <= min(?2, 9223372036854775806) AND (?3 = '' OR route = ?3) "
                "AND (?4 = '' OR instance = ?4) ORDER BY ended, number",
                first, last, std::string_view(query.route), std::string_view(query.instance));
-    while (found.size() <= most && rows.next())
+    while (found.size() <= most_happenings && rows.next())
       add(found,
           {step(rows.number(0)), true, std::string(rows.text(2)), std::string(rows.text(3)), std::string(rows.text(4)),
            std::string(rows.text(5)), static_cast<std::uint16_t>(rows.integer(6))},
           rows.number(0), rows, false);
   }
-  if (found.size() > most) return base::fail("so much happened that it is too much for one answer: ask for less time");
+  if (found.size() > most_happenings) return base::fail("so much happened that it is too much for one answer: ask for less time");
   out.complete = !db.late();
   for (auto& [key, one] : found) {
     std::tie(one.time_unix_ns, one.end, one.route, one.instance, one.end_reason, one.initiator, one.close_code) = key;

@@ -260,17 +260,17 @@ class Ranked {
 
   // By what is known of it now. False: it does not last as long as is asked for.
   bool rank_open(Query& row, Place& place) {
-    using Sort = SessionQuery::Sort;
     const auto latest = latest_of(query_, row.id<base::SessionId>(4), as_of_);
     const std::uint64_t opened = row.number(3);
     std::uint64_t duration = row.number(5);
     if (latest) duration = latest->seen_unix_ns > opened ? latest->seen_unix_ns - opened : 0;
     if (duration < query_.min_duration_ns || duration > query_.max_duration_ns) return false;
     if (!latest) return true;
-    if (query_.sort == Sort::duration) place.start = column_time(duration);
-    if (query_.sort == Sort::messages) place.start = column_time(latest->messages[0] + latest->messages[1]);
-    if (query_.sort == Sort::bytes) place.start = column_time(latest->bytes[0] + latest->bytes[1]);
-    if (query_.sort == Sort::misses) place.start = column_time(latest->misses);
+    if (query_.sort == SessionQuery::Sort::duration) place.start = column_time(duration);
+    if (query_.sort == SessionQuery::Sort::messages)
+      place.start = column_time(latest->messages[0] + latest->messages[1]);
+    if (query_.sort == SessionQuery::Sort::bytes) place.start = column_time(latest->bytes[0] + latest->bytes[1]);
+    if (query_.sort == SessionQuery::Sort::misses) place.start = column_time(latest->misses);
     return true;
   }
 

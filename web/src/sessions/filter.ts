@@ -25,7 +25,7 @@ export interface SessionFilter {
 }
 
 /** As /api/v1/sessions takes them. */
-export const EXACT = ['reconnect', 'target', 'host', 'close_reason', 'id'] as const;
+export const EXACT = ['reconnect', 'target', 'host', 'close_reason'] as const;
 
 export const LIVE_SORTS = ['opened', 'messages', 'bytes', 'rtt', 'misses', 'buffered', 'silence'] as const;
 
