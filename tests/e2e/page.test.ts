@@ -7,7 +7,7 @@ import type {Browser, BrowserContext, Page} from 'playwright-core';
 import type {Proxy} from '../lib/proxy.js';
 import {eventually, withDeadline} from '../lib/wait.js';
 import {browser, complaints, patience, picture, settled, violations, window} from './chromium.js';
-import {type Console, console_, type Json} from './console.js';
+import {attributesOf, type Console, console_, type Json} from './console.js';
 import {play} from './realtime.js';
 import {backend, connected, program, proxy} from './support.js';
 
@@ -142,6 +142,41 @@ describe('a person', () => {
     await page.goto(`${one.url}/sessions`);
     await settled(page);
     await page.locator('[role="grid"] .table-body [role="row"]').filter({hasText: 'agents'}).first().waitFor();
+  });
+  it('says so when it leaves, and is no session of the fleet', async () => {
+    const viewers = async (): Promise<Json[]> =>
+      (await one.pages('/spans?service=sockeye-console&operation=websocket.connection&limit=200', 'spans')).map(
+        (span) => attributesOf(span.attributes),
+      );
+    const before = (await viewers()).length;
+    const {context: other, page: visitor} = await opens();
+    await visitor.goto(`${one.url}/sessions`);
+    await visitor.getByRole('grid', {name: 'Sessions'}).getByRole('row').nth(1).waitFor(); // told by its WebSocket
+    await visitor.goto('about:blank');
+    const last = await eventually(
+      'the console has seen the page go',
+      async () => {
+        const all = await viewers();
+        return all.length > before && all.find((each) => each['websocket.close.reason'] === 'the page goes');
+      },
+      patience,
+      200,
+    );
+    assert.deepEqual(
+      [last['websocket.close.code'], last['websocket.close.initiator'], last['websocket.end_reason'], last['url.path']],
+      [1000, 'client', 'normal', '/api/v1/live'],
+    );
+    await other.close();
+    const {sessions} = await one.api('/sessions?state=any&limit=500');
+    assert.deepEqual(
+      sessions.filter((each: Json) => /\/api\/v1\/live/.test(each.target) || each.service === 'sockeye-console'),
+      [],
+    );
+    const {closes} = await one.api('/closes?from_ms=1');
+    assert.equal(
+      closes.reduce((sum: number, each: Json) => sum + each.count, 0),
+      sessions.filter((each: Json) => each.state === 'ended').length,
+    );
   });
 });
 
