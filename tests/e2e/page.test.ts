@@ -248,6 +248,8 @@ describe('accessible, and kept as a picture, in both colours and widths:', () =>
           .first()
           .waitFor();
         await settled(page);
+        // The bar says the same.
+        await page.getByRole('banner').getByRole('link', {name: 'proxy not heard from'}).waitFor();
         await flawless(page, `unheard_${name}`);
       }
     } finally {

@@ -2,7 +2,7 @@
 import {useCallback, useMemo} from 'react';
 import './fleet.css';
 import {parameters, useAsk} from '../api/fetch';
-import type {Closes, Fleet, Status} from '../api/types';
+import type {Closes, Fleet, Status, Unheard} from '../api/types';
 import {Choice} from '../control/choice';
 import {Failed, NothingReceived, Renewing} from '../control/states';
 import {useLive} from '../live/socket';
@@ -11,7 +11,7 @@ import {useStatus} from '../api/status';
 import {bytes, count, duration, plural, rate} from '../text/units';
 import {time} from '../time/format';
 import {bounds, stepFor, useBounds, useRange, wholeSteps} from '../time/range';
-import {closeLines, fleetLines, fleetNow, missingNotes} from './aggregate';
+import {closeLines, fleetLines, fleetNow, missingNotes, type FleetNow} from './aggregate';
 import {Attention} from './attention';
 import {sumOf, useExact} from './exact';
 import {FleetCard} from './fleet_card';
@@ -73,6 +73,7 @@ export function FleetPage() {
     [sessionsOf],
   );
 
+  const unheard = current?.unheard ?? null;
   const proxies = current?.proxies ?? status.data?.proxies ?? [];
   if (fleet.error && !fleet.data) return <Failed error={fleet.error} retry={() => void fleet.refetch()} />;
   if (fleet.data && fleet.data.points.length === 0 && proxies.length === 0 && nothing(status.data))
@@ -125,13 +126,8 @@ export function FleetPage() {
       <div className="page-head">
         <h1>Fleet</h1>
         <span className="about">
-          {now ? `${plural(now.active, 'session')} open now` : live ? '' : 'A fixed time range: nothing here is live.'}
-          {current?.unheard && (
-            <span className="warn">
-              {now ? '; ' : ''}
-              {unheardText(current.unheard)}
-            </span>
-          )}
+          {openText(now, unheard, live)}
+          {unheard && <span className="warn"> {unheardText(unheard)}.</span>}
         </span>
         <div className="tools">
           <Choice
@@ -182,7 +178,13 @@ export function FleetPage() {
               whole: now?.active ?? sumOf(exact.open) ?? last(lines.active),
             },
           ]}
-          note={now ? `${rate(now.opened)} opened, ${rate(now.ended)} ended` : peakNote(lines.active_max, count)}
+          note={
+            unheard
+              ? `and ${count(unheard.sessions)} not heard from`
+              : now
+                ? `${rate(now.opened)} opened, ${rate(now.ended)} ended`
+                : peakNote(lines.active_max, count)
+          }
         />
         <FleetCard
           {...shared}
@@ -310,6 +312,12 @@ export function FleetPage() {
       <Proxies proxies={proxies} chosen={instance} onChoose={(next) => change({instance: next})} />
     </>
   );
+}
+
+function openText(now: FleetNow | null, unheard: Unheard | null, live: boolean): string {
+  if (!live) return 'A fixed time range: nothing here is live.';
+  // Where nothing is heard, none is known to be open: that is no number to begin with.
+  return now && (now.active > 0 || !unheard) ? `${plural(now.active, 'session')} open now.` : '';
 }
 
 /** The headline's figure of now, so that the legend says the same; none when a fixed range is shown. */

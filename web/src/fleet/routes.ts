@@ -33,28 +33,32 @@ export function routeRows(
   exact: Exact = {open: null, opened: null},
 ): RouteRow[] {
   const names = new Set([...(fleet?.routes ?? []), ...(now ?? []).map((one) => one.route)]);
-  return [...names]
-    .map((route): RouteRow => {
-      const lines = fleet && fleetLines(fleet, from, to, route, instance),
-        // Of a route that no proxy reports now nothing is known: neither zero nor what was.
-        heard = now?.some((one) => one.route === route && (!instance || one.instance === instance)),
-        current = now && (heard ? fleetNow(now, route, instance) : UNKNOWN);
-      const ends = closes ? closeLines(closes, from, to, route) : null;
-      const last = (values: readonly (number | null)[] | undefined) => (values ? latest(values) : null);
-      return {
-        route,
-        active: current ? current.active : exact.open ? (exact.open.get(route) ?? 0) : last(lines?.active),
-        opened: exact.opened ? (exact.opened.get(route) ?? 0) : lines ? total(lines.opened) : null,
-        // As the list of sessions has it, which these numbers lead to; closes do not tell proxies apart.
-        ended: instance ? (lines ? total(lines.ended) : null) : (ends?.total ?? null),
-        abnormal: instance ? null : (ends?.abnormal ?? null),
-        messages: current?.messages ?? [last(lines?.messages[0]), last(lines?.messages[1])],
-        rtt: current?.rtt_p50 ?? [last(lines?.rtt_p50[0]), last(lines?.rtt_p50[1])],
-        buffered: current ? current.buffered_bytes : last(lines?.buffered_bytes),
-      };
-    })
-    .sort(
-      (a, b) =>
-        (b.abnormal ?? 0) - (a.abnormal ?? 0) || (b.active ?? 0) - (a.active ?? 0) || a.route.localeCompare(b.route),
-    );
+  return (
+    [...names]
+      .map((route): RouteRow => {
+        const lines = fleet && fleetLines(fleet, from, to, route, instance),
+          // Of a route that no proxy reports now nothing is known: neither zero nor what was.
+          heard = now?.some((one) => one.route === route && (!instance || one.instance === instance)),
+          current = now && (heard ? fleetNow(now, route, instance) : UNKNOWN);
+        const ends = closes ? closeLines(closes, from, to, route) : null;
+        const last = (values: readonly (number | null)[] | undefined) => (values ? latest(values) : null);
+        return {
+          route,
+          active: current ? current.active : exact.open ? (exact.open.get(route) ?? 0) : last(lines?.active),
+          opened: exact.opened ? (exact.opened.get(route) ?? 0) : lines ? total(lines.opened) : null,
+          // As the list of sessions has it, which these numbers lead to; closes do not tell proxies apart.
+          ended: instance ? (lines ? total(lines.ended) : null) : (ends?.total ?? null),
+          abnormal: instance ? null : (ends?.abnormal ?? null),
+          messages: current?.messages ?? [last(lines?.messages[0]), last(lines?.messages[1])],
+          rtt: current?.rtt_p50 ?? [last(lines?.rtt_p50[0]), last(lines?.rtt_p50[1])],
+          buffered: current ? current.buffered_bytes : last(lines?.buffered_bytes),
+        };
+      })
+      // Requests that no route takes have a row where there were any.
+      .filter((row) => row.route !== 'unmatched' || row.active || row.opened || row.ended)
+      .sort(
+        (a, b) =>
+          (b.abnormal ?? 0) - (a.abnormal ?? 0) || (b.active ?? 0) - (a.active ?? 0) || a.route.localeCompare(b.route),
+      )
+  );
 }

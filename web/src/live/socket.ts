@@ -178,6 +178,11 @@ export function useLiveState(): LiveState {
   return useSyncExternalStore(live.subscribe, live.state);
 }
 
+/** The latest live message of one kind that anybody looks at. */
+export function useHeard<K extends Kind>(kind: K): Of<K> | undefined {
+  return useSyncExternalStore(live.subscribe, () => live.message(kind));
+}
+
 /** The latest live message of one kind, while `wish` (null: none) is looked at. */
 export function useLive<K extends Kind>(kind: K, wish: Subscribe[K] | null | undefined): Of<K> | undefined {
   const text = wish ? JSON.stringify(wish) : '';
@@ -187,6 +192,6 @@ export function useLive<K extends Kind>(kind: K, wish: Subscribe[K] | null | und
     live.want(owner, {[kind]: JSON.parse(text)} as Subscribe);
     return () => live.want(owner, null);
   }, [kind, text]);
-  const message = useSyncExternalStore(live.subscribe, () => live.message(kind));
+  const message = useHeard(kind);
   return text ? message : undefined;
 }

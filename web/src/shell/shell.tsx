@@ -4,6 +4,7 @@ import {Button} from 'react-aria-components';
 import {useStatus} from '../api/status';
 import type {Status} from '../api/types';
 import {Icon} from '../control/icon';
+import {useHeard} from '../live/socket';
 import {Link} from '../route/link';
 import {address, sharedQuery, useLocation} from '../route/location';
 import {SearchBox} from '../search/search_box';
@@ -86,20 +87,24 @@ export function Shell({title, children}: {title: string; children: ReactNode}) {
 }
 
 function Proxies({status}: {status: Status | undefined}) {
-  if (!status) return <span className="proxies" />;
-  const lost = status.proxies.filter((one) => one.state === 'unheard' || one.state === 'lost').length,
-    connected = status.proxies.filter((one) => one.state === 'connected').length;
+  // The stream tells within a second, where a page listens to it; the status is asked for now and then.
+  const proxies = useHeard('fleet')?.proxies ?? status?.proxies;
+  if (!proxies) return <span className="proxies" />;
+  const lost = proxies.filter((one) => one.state === 'unheard' || one.state === 'lost').length,
+    connected = proxies.filter((one) => one.state === 'connected').length;
   const text =
-    status.proxies.length === 0
+    proxies.length === 0
       ? 'no proxy'
       : lost
-        ? `${lost} of ${lost + connected} proxies not heard from`
+        ? lost + connected === 1
+          ? 'proxy not heard from'
+          : `${lost} of ${lost + connected} proxies not heard from`
         : plural(connected, 'proxy', 'proxies');
   return (
     <Link
       className={`proxies${lost ? ' bad' : ''}`}
       href="/#proxies"
-      title={status.proxies.map((one) => `${one.service} ${one.instance} on ${one.host}: ${one.state}`).join('\n')}
+      title={proxies.map((one) => `${one.service} ${one.instance} on ${one.host}: ${one.state}`).join('\n')}
     >
       <span className={`dot ${lost ? 'bad' : connected ? 'good' : ''}`} />
       <span className="wide">{text}</span>
