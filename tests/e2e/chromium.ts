@@ -69,8 +69,10 @@ export async function picture(page: Page, name: string): Promise<void> {
   mkdirSync(screenshots, {recursive: true});
   // In a window of the page's height: what sticks to the window's edge is where it belongs.
   const size = page.viewportSize()!;
-  const height = await page.evaluate(() => document.documentElement.scrollHeight);
-  await page.setViewportSize({width: size.width, height: Math.max(size.height, height)});
+  const height = await page.evaluate(() =>
+    Math.max(...Array.from(document.querySelectorAll('main > *'), (part) => part.getBoundingClientRect().bottom)),
+  );
+  await page.setViewportSize({width: size.width, height: Math.max(Math.min(size.height, 900), Math.ceil(height) + 16)});
   await page.screenshot({path: join(screenshots, `${name}.png`), fullPage: true});
   await page.setViewportSize(size);
 }

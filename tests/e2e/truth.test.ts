@@ -5,6 +5,7 @@ import {before} from 'node:test';
 import {fleetRun, type Run} from './fleet_run.js';
 import {figuresTell} from './truth_figures.js';
 import {callsTell} from './truth_fleet_calls.js';
+import {pagesTell} from './truth_pages.js';
 import {sessionsTell} from './truth_sessions.js';
 import {happeningsTell} from './truth_tape.js';
 
@@ -15,3 +16,4 @@ sessionsTell(run);
 callsTell(run);
 happeningsTell(run);
 figuresTell(run);
+pagesTell(run);

@@ -190,12 +190,12 @@ export function liveColumns(now: number): Column<Session>[] {
     },
     {
       key: 'misses',
-      title: 'Misses',
+      title: 'Missed',
       width: 62,
       end: true,
       keep: 5,
       sortable: true,
-      hint: 'missed heartbeats, all told',
+      hint: 'heartbeats missed, all told',
       cell: (row) => <span className={`num ${row.misses ? 'bad' : 'faint'}`}>{count(row.misses)}</span>,
     },
     {
@@ -287,10 +287,11 @@ export function pastColumns(now: number): Column<Session>[] {
     },
     {
       key: 'misses',
-      title: 'Misses',
+      title: 'Missed',
       width: 62,
       end: true,
       keep: 4,
+      hint: 'heartbeats missed, all told',
       cell: (row) => <span className={`num ${row.misses ? 'bad' : 'faint'}`}>{count(row.misses)}</span>,
     },
     host,

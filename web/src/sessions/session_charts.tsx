@@ -47,7 +47,7 @@ export function SessionCharts({
       <Card title="Ping round trip" tools={note}>
         <TimeChart title="Ping round trip" series={lines.rtt} format={(value) => duration(value)} {...shared} />
       </Card>
-      <Card title="Waiting to be read" tools={note}>
+      <Card title="Buffered" tools={note}>
         <TimeChart title="Buffered bytes, waiting to be read" series={lines.buffered} format={bytes} {...shared} />
       </Card>
       <Card title="Message rate" tools={note}>

@@ -231,7 +231,7 @@ function Filters() {
         list={DIALECTS}
       />
       <TextInput
-        label="Client (peer)"
+        label="Client"
         value={filter.client}
         onChange={(client) => change({client}, {replace: true})}
         placeholder="address"

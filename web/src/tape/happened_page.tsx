@@ -200,7 +200,9 @@ export function HappenedPage() {
     <div className="stack happened">
       <div className="page-head">
         <h1>What happened</h1>
-        <span className="about">Opens and ends, deaths, storms and drains of sessions, in one order.</span>
+        <span className="about">
+          Sessions that opened, ended and died (ended abnormally), storms, drains and deploys, in one order.
+        </span>
       </div>
       <section className="card" aria-label="Activity over time">
         <TimeChart
