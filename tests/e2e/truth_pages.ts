@@ -5,7 +5,7 @@ import {after, before, describe, it} from 'node:test';
 import type {BrowserContext, Locator, Page} from 'playwright-core';
 import {eventually} from '../lib/wait.js';
 import {browser, complaints, numberOf, patience, picture, secondsOf, settled, window} from './chromium.js';
-import {operations, plan, type Session} from './fleet.js';
+import {operations, type Session} from './fleet.js';
 import {endedSessions, fate, type Run, sum, tally} from './fleet_run.js';
 
 // As the pages name the ways to end.
@@ -105,7 +105,7 @@ export function pagesTell(run: Run): void {
           const open = all().filter(part.open).length;
           await says('the figures of Fleet', async () => {
             assert.equal(numberOf(await valueOf('Open sessions')), open);
-            assert.equal(numberOf(await valueOf('Missed heartbeats')), 2 * plan.alpha.silence!);
+            assert.equal(numberOf(await valueOf('Missed heartbeats')), sum(all().map((one) => one.unanswered)));
             assert.equal(numberOf(await valueOf('Ended, by reason')), part.ended().length);
             assert.match(
               (await card('Ended, by reason').locator('.unit').textContent())!,
@@ -191,7 +191,7 @@ export function pagesTell(run: Run): void {
               const end = fate(one);
               assert.deepEqual(
                 [row.Route, row.Client, row.Messages, row.Missed],
-                [one.route, one.client, one.messages.join(' / '), one.kind === 'silence' ? '2' : '0'],
+                [one.route, one.client, one.messages.join(' / '), String(one.unanswered)],
                 one.path,
               );
               if (end) assert.ok(row.End!.startsWith(nameOf(one)), `${one.path}: ${row.End}`);
@@ -356,7 +356,8 @@ export function pagesTell(run: Run): void {
       return share.split(', ').every((part) => {
         if (part.startsWith('route ')) return part === `route ${one.route}`;
         if (part.startsWith('network ')) return part === `network ${one.client.replace(/1$/, '0/24')}`;
-        if (part.startsWith('reason ')) return part.slice(7).replaceAll(' ', '_') === fate(one)!.why;
+        if (part.startsWith('reason '))
+          return part.slice(7).replace('Close handshake', 'normal').replaceAll(' ', '_') === fate(one)!.why;
         if (part.startsWith('close code ')) return Number(part.slice(11)) === fate(one)!.code;
         if (part.startsWith('proxy ')) return part.startsWith(`proxy ${one.member} on `);
         return true; // of when, and of what all of them share, nothing is held against it here
@@ -377,7 +378,7 @@ export function pagesTell(run: Run): void {
       const headlines: Record<string, RegExp> = {
         goodbye: /^The client closed it with 1000 \(normal\)\.$/,
         crash: /^The server closed it with 1011 \(server error\), saying “out of memory”\.$/,
-        refusal: /^The server closed it with 4001 \(application code\), saying “no such tenant”\.$/,
+        refusal: /^The server closed it with 4001 \(application error\), saying “no such tenant”\.$/,
         violation: /^The proxy closed it with 1002 \(protocol error\): the other side broke the WebSocket protocol/,
         reset: /^The client broke the TCP connection off without a Close/,
         silence:

@@ -57,6 +57,10 @@ it('tells an end in the words of all pages', () => {
     titleOf({...died, kind: 'ends', query: {end_reason: 'normal', close_code: '1000'}}),
     '3 sessions ended: Normal 1000',
   );
+  assert.equal(
+    titleOf({...died, query: {end_reason: 'normal', close_code: '4001'}}),
+    '3 sessions died: 4001 application error',
+  );
   assert.equal(titleOf({...died, kind: 'storm', query}), 'as the console has it');
 });
 

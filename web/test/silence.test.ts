@@ -64,6 +64,14 @@ it('tells when a peer fell silent: between its last sign of life and the first p
   // A miss that was made good later is no silence.
   const recovered = [message(0, 0), ping(10_000, 1, false), message(20_000, 0), ping(40_000, 1, true)];
   assert.equal(fellSilent({...ended, end_reason: 'normal'}, recovered, null, ended.ended_ms), null);
+  // One that was answered late is none, either: the peer spoke after it.
+  const late = [ping(10_000, 1, false), message(12_000, 0), ping(30_000, 1, false), ping(60_000, 1, false)];
+  assert.deepEqual(fellSilent(ended, late, null, ended.ended_ms), {
+    leg: 0,
+    from: noon + 12_000,
+    to: noon + 30_000,
+    sign: 'message',
+  });
   // The server's leg: pings to it stand on the client's side.
   const server = [message(2000, 1), ping(9000, 0, false), ping(39_000, 0, false)];
   assert.equal(fellSilent(ended, server, null, ended.ended_ms)!.leg, 1);

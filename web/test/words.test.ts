@@ -143,6 +143,13 @@ it('explains an end in plain words', () => {
     headline: 'The proxy closed it with 1011 (server error): 2 heartbeats in a row were left unanswered by the client.',
     before: ['Last message from the client 41 s before the end.', 'Last message from the server 42 s before the end.'],
   });
+  // One that was only late is missed, and is none of those in a row.
+  const late = [message(20_000, 1, 'ping', true), message(21_000, 0, 'text'), ...list.slice(2)];
+  assert.match(
+    explainEnd({...base, misses: 3}, late, 200_000).headline,
+    /: 2 heartbeats in a row were left unanswered/,
+  );
+  assert.match(explainEnd({...base, misses: 3}, [], 200_000).headline, /: 3 heartbeats were left unanswered\.$/);
   const say = (change: Partial<Session>) => explainEnd({...base, misses: 0, ...change}, [], 200_000);
   assert.match(
     say({end_reason: 'reset', initiator: 'client', close_code: 1006}).headline,

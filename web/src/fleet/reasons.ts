@@ -11,6 +11,6 @@ const REASON_COLORS: Record<string, string> = {
   lost: '--text',
 };
 
-/** Of ends of a kind; those by their code, as 1011 and 4001, share one. */
+/** Of ends of a kind; those by their code have one for RFC 6455's, as 1011, and one for applications', as 4001. */
 export const kindColor = (kind: string): string =>
-  REASON_COLORS[kind] ?? (/^\d/.test(kind) ? '--series-4' : '--series-7');
+  REASON_COLORS[kind] ?? (/^[34]\d{3} /.test(kind) ? '--series-5' : /^\d/.test(kind) ? '--series-4' : '--series-7');

@@ -3,7 +3,7 @@
 import type {RecordedMessage, Session, Span} from '../api/types';
 import {duration} from '../text/units';
 import {preciseTime, time} from '../time/format';
-import {unanswered} from './words';
+import {lastRow, unanswered} from './words';
 
 export interface FellSilent {
   leg: 0 | 1;
@@ -27,8 +27,8 @@ export function fellSilent(
   const lost = unanswered(recorder, end_ms, session.end_reason === 'heartbeat_timeout');
   let found: FellSilent | null = null;
   for (const leg of [0, 1] as const) {
-    const first = firstOfLastRow(recorder, lost, leg);
-    if (first === null) continue;
+    const [first] = lastRow(recorder, lost, leg);
+    if (first === undefined) continue;
     const sign = lastSign(recorder, first, leg, exact(connection, leg));
     if (sign && (!found || sign.from > found.from)) found = {leg, ...sign, to: recorder[first]!.time_ms};
   }
@@ -37,17 +37,6 @@ export function fellSilent(
 
 /** The leg is pinged from the other side's lane: our pings to the client stand with the server's messages. */
 const pings = (one: RecordedMessage, leg: 0 | 1): boolean => one.type === 'ping' && one.injected && one.side !== leg;
-
-/** Index of the first of the unanswered pings at the end; null when the last that can be told was answered. */
-function firstOfLastRow(recorder: readonly RecordedMessage[], lost: ReadonlySet<number>, leg: 0 | 1): number | null {
-  let first: number | null = null;
-  for (let i = recorder.length - 1; i >= 0; i--) {
-    if (!pings(recorder[i]!, leg)) continue;
-    if (lost.has(i)) first = i;
-    else if (recorder[i]!.answered) break;
-  }
-  return first;
-}
 
 function lastSign(
   recorder: readonly RecordedMessage[],

@@ -167,9 +167,7 @@ const CODES: Record<number, string> = {
   1015: 'TLS failure',
 };
 export const codeName = (code: number | null): string =>
-  code === null
-    ? ''
-    : (CODES[code] ?? (code >= 4000 ? 'application code' : code >= 3000 ? 'registered code' : 'unknown'));
+  code === null ? '' : (CODES[code] ?? (code >= 3000 && code <= 4999 ? 'application error' : 'reserved code'));
 /** "1011 server error"; the name is left out where the reason has said it already. */
 export function codeText(code: number, reason: string | null): string {
   const name = codeName(code);
@@ -273,22 +271,39 @@ export function explainEnd(session: Session, recorder: readonly RecordedMessage[
     else if (session.messages[side] === 0) before.push(`The ${LEG[side]} never sent a message.`);
   }
   const lost = unanswered(recorder, at, session.end_reason === 'heartbeat_timeout');
-  const lostBy: [number, number] = [0, 0];
-  for (const index of lost) lostBy[recorder[index]!.side === 1 ? 0 : 1]++; // the server's side pings the client
-  return {level: session.abnormal ? 'bad' : 'good', headline: headline(session, lostBy), before};
+  const rows = ([0, 1] as const).map((leg) => lastRow(recorder, lost, leg).length) as [number, number];
+  return {level: session.abnormal ? 'bad' : 'good', headline: headline(session, rows), before};
 }
 
-function headline(session: Session, lostBy: [number, number]): string {
+/**
+ * Indices of the pings that a leg left unanswered since it last said anything, oldest first: those that it was given up
+ * for. Our pings to the client stand with the server's messages.
+ */
+export function lastRow(recorder: readonly RecordedMessage[], lost: ReadonlySet<number>, leg: 0 | 1): number[] {
+  const row: number[] = [];
+  for (let i = recorder.length - 1; i >= 0; i--) {
+    const one = recorder[i]!;
+    if (one.side === leg && !one.injected) break;
+    if (one.side === leg || one.type !== 'ping' || !one.injected) continue;
+    if (lost.has(i)) row.unshift(i);
+    else if (one.answered) break;
+  }
+  return row;
+}
+
+function headline(session: Session, rows: [number, number]): string {
   const who = WHO[session.initiator ?? ''] ?? null;
   const code = session.close_code === null ? '' : ` with ${session.close_code} (${codeName(session.close_code)})`;
   const said = session.close_reason ? `, saying “${session.close_reason}”` : '';
   switch (session.end_reason) {
     case 'heartbeat_timeout': {
-      const leg = lostBy[0] >= lostBy[1] && lostBy[0] > 0 ? 0 : lostBy[1] > 0 ? 1 : null;
-      const many = Math.max(session.misses, leg === null ? 0 : lostBy[leg]); // the recorder may have forgotten some
+      const leg = rows[0] >= rows[1] && rows[0] > 0 ? 0 : rows[1] > 0 ? 1 : null;
+      // Without the recorder it is known how many were missed, and not which.
+      const many = leg === null ? session.misses : rows[leg];
       const by = leg === null ? '' : ` by the ${LEG[leg]}`;
+      const row = leg === null ? '' : ' in a row';
       const missed =
-        many === 1 ? 'a heartbeat was' : many > 1 ? `${count(many)} heartbeats in a row were` : 'heartbeats were';
+        many === 1 ? 'a heartbeat was' : many > 1 ? `${count(many)} heartbeats${row} were` : 'heartbeats were';
       return `The proxy closed it${code}: ${missed} left unanswered${by}.`;
     }
     case 'stuck':

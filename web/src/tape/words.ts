@@ -76,7 +76,9 @@ export function titleOf(one: TapeEntry): string {
   const reason = one.query?.end_reason;
   if (typeof reason !== 'string' || (one.kind !== 'ends' && one.kind !== 'death')) return one.title;
   const code = Number(one.query?.close_code ?? 0);
-  const why = `${reasonLabel(reason)}${code ? ` ${codeText(code, reason)}` : ''}`;
+  const name = code ? codeText(code, reason) : '';
+  const why =
+    one.kind === 'death' && reason === 'normal' ? name : [reasonLabel(reason), name].filter(Boolean).join(' ');
   return `${plural(one.count, 'session')} ${one.kind === 'death' ? 'died' : 'ended'}: ${why}`;
 }
 
@@ -110,7 +112,7 @@ export function shareText({share}: Cohort, names: Names): string {
 function valueText(dimension: string, value: string, names: Names): string {
   if (dimension === 'proxy') return names.get(value) ?? value;
   if (dimension === 'minute' && Number.isFinite(Date.parse(value))) return hourMinute(Date.parse(value));
-  if (dimension === 'end_reason') return value.replaceAll('_', ' ');
+  if (dimension === 'end_reason') return value === 'normal' ? 'Close handshake' : value.replaceAll('_', ' ');
   return value === '' ? '(none)' : value;
 }
 
