@@ -262,6 +262,7 @@ describe('accessible, and kept as a picture, in both colours and widths:', () =>
     await one.kill();
     const said = page.getByText(/^No live connection/);
     await said.waitFor();
+    await page.getByRole('banner').getByRole('link', {name: 'proxies not known'}).waitFor();
     await flawless(page, 'away');
     await one.start();
     await said.waitFor({state: 'detached'});

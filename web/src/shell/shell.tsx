@@ -4,7 +4,7 @@ import {Button} from 'react-aria-components';
 import {useStatus} from '../api/status';
 import type {Status} from '../api/types';
 import {Icon} from '../control/icon';
-import {useHeard} from '../live/socket';
+import {useHeard, useLiveState} from '../live/socket';
 import {Link} from '../route/link';
 import {address, sharedQuery, useLocation} from '../route/location';
 import {SearchBox} from '../search/search_box';
@@ -88,12 +88,14 @@ export function Shell({title, children}: {title: string; children: ReactNode}) {
 
 function Proxies({status}: {status: Status | undefined}) {
   // The stream tells within a second, where a page listens to it; the status is asked for now and then.
-  const proxies = useHeard('fleet')?.proxies ?? status?.proxies;
+  const proxies = useHeard('fleet')?.proxies ?? status?.proxies,
+    lostSight = useLiveState() === 'lost';
   if (!proxies) return <span className="proxies" />;
   const lost = proxies.filter((one) => one.state === 'unheard' || one.state === 'lost').length,
     connected = proxies.filter((one) => one.state === 'connected').length;
-  const text =
-    proxies.length === 0
+  const text = lostSight
+    ? 'proxies not known'
+    : proxies.length === 0
       ? 'no proxy'
       : lost
         ? lost + connected === 1
@@ -102,11 +104,11 @@ function Proxies({status}: {status: Status | undefined}) {
         : plural(connected, 'proxy', 'proxies');
   return (
     <Link
-      className={`proxies${lost ? ' bad' : ''}`}
+      className={`proxies${lost && !lostSight ? ' bad' : ''}`}
       href="/#proxies"
       title={proxies.map((one) => `${one.service} ${one.instance} on ${one.host}: ${one.state}`).join('\n')}
     >
-      <span className={`dot ${lost ? 'bad' : connected ? 'good' : ''}`} />
+      <span className={`dot ${lostSight ? 'warn' : lost ? 'bad' : connected ? 'good' : ''}`} />
       <span className="wide">{text}</span>
       <span className="unseen">{text}</span>
     </Link>

@@ -2,6 +2,7 @@
 import {useState} from 'react';
 import {Button, Dialog, DialogTrigger, Popover, ToggleButton} from 'react-aria-components';
 import {Icon} from '../control/icon';
+import {useLiveState} from '../live/socket';
 import {bounds, CHOICES, useRange} from './range';
 import {time, utc} from './format';
 
@@ -12,6 +13,7 @@ function local(ms: number): string {
 
 export function RangePicker() {
   const {range, live, setLast, setFixed, setLive} = useRange();
+  const lost = useLiveState() === 'lost';
   const choice = CHOICES.find((one) => one.seconds === range.last);
   const label = choice ? choice.label : `${time(range.from)} – ${time(range.to)}`;
   return (
@@ -54,7 +56,7 @@ export function RangePicker() {
         </Popover>
       </DialogTrigger>
       <ToggleButton className="button live-button" isSelected={live} onChange={setLive} aria-label="Live">
-        <span className={`dot ${live ? 'good pulse' : ''}`} />
+        <span className={`dot ${!live ? '' : lost ? 'warn' : 'good pulse'}`} />
         <span className="wide">Live</span>
       </ToggleButton>
     </div>
