@@ -41,7 +41,10 @@ it('says what deaths have in common', () => {
   assert.equal(sessionsHref(cohort.query), '/sessions?state=ended&route=chat&abnormal=true&from=5&to=3600005');
   assert.equal(sessionsHref({}), '');
   assert.equal(sessionsHref(null), '');
-  assert.equal(sessionsHref({min_duration_seconds: 3, id: ['a', 'b']}), '/sessions?state=any&min=3s&id=a&id=b');
+  assert.equal(
+    sessionsHref({min_duration_seconds: 3, target: ['a', 'b']}),
+    '/sessions?state=any&min=3s&target=a&target=b',
+  );
   assert.deepEqual(
     [changeText(10, 32), changeText(10, 14), changeText(10, 5), changeText(0, 3), changeText(3, 0), changeText(2, 2)],
     ['×3.2', '+40 %', '−50 %', 'new', 'gone', ''],
@@ -95,12 +98,12 @@ it('lists the very sessions of an entry, and shows the conditions that have no f
   const opens = new URLSearchParams(sessionsHref({route: 'chat', opened_from_ms: 5, opened_to_ms: 9}).split('?')[1]),
     opened = sessionParameters(readFilter(opens), rangeOf(opens));
   assert.deepEqual([opened['state'], opened['opened_from_ms'], opened['opened_to_ms']], ['any', 5, 9]);
-  const exact = readFilter(new URLSearchParams('state=any&reconnect=true&target=/v1&id=a&id=b'));
+  const exact = readFilter(new URLSearchParams('state=any&reconnect=true&target=/v1&target=/v2&close_reason=a'));
   assert.equal(filtersOn(exact), 4);
   const then = sessionParameters(exact, {from: 0, to: 1, fixed: true});
-  assert.deepEqual([then['reconnect'], then['target'], then['id']], [['true'], ['/v1'], ['a', 'b']]);
+  assert.deepEqual([then['reconnect'], then['target'], then['close_reason']], [['true'], ['/v1', '/v2'], ['a']]);
   assert.equal(exactText('target', '/v1'), 'target /v1');
-  assert.equal(isLive(readFilter(new URLSearchParams('id=a')), {live: true}), false);
+  assert.equal(isLive(readFilter(new URLSearchParams('target=a')), {live: true}), false);
 });
 
 const rangeOf = (query: URLSearchParams) => ({

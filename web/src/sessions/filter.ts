@@ -1,6 +1,6 @@
 // The filters of the sessions page, as they stand in the address, and which source can answer them.
 import type {Subscribe} from '../api/types';
-import {parseDuration, shortId} from '../text/units';
+import {parseDuration} from '../text/units';
 
 export interface SessionFilter {
   state: 'open' | 'ended' | 'any';
@@ -145,5 +145,5 @@ export function filtersOn(filter: SessionFilter): number {
 export function exactText(key: string, value: string): string {
   if (key === 'reconnect') return 'reconnects';
   if (key === 'close_reason') return `close reason ${value}`;
-  return key === 'id' ? `session ${shortId(value)}` : `${key === 'host' ? 'upstream' : key} ${value}`;
+  return `${key === 'host' ? 'upstream' : key} ${value}`;
 }
