@@ -164,6 +164,7 @@ void Fleet::end(Proxy& proxy, live::Ended&& ended, std::uint64_t before_ns, std:
   }
   sessions_.erase(found);
   remember(row);
+  ++ends_;
   if (unwritten_.size() < most_unwritten) unwritten_.push_back(std::move(row));
 }
 
@@ -231,6 +232,31 @@ LiveFigures Fleet::figures(const Live& session, std::uint64_t now_ns) const {
   return out;
 }
 
+void Fleet::hand_ends(store::Batch& batch) {
+  for (auto& ended : unwritten_) {
+    handed_.insert_or_assign(ended.id, ended);
+    batch.sessions.push_back(std::move(ended));
+  }
+  unwritten_.clear();
+  ends_collected_ = ends_;
+}
+
+store::Batch Fleet::collect_ends() {
+  const std::lock_guard lock(mutex_);
+  store::Batch batch;
+  hand_ends(batch);
+  return batch;
+}
+
+std::uint64_t Fleet::ends() const {
+  const std::lock_guard lock(mutex_);
+  return ends_;
+}
+std::uint64_t Fleet::ends_collected() const {
+  const std::lock_guard lock(mutex_);
+  return ends_collected_;
+}
+
 store::Batch Fleet::collect(std::uint64_t now_ns) {
   const std::lock_guard lock(mutex_);
   wake(now_ns);
@@ -250,11 +276,7 @@ store::Batch Fleet::collect(std::uint64_t now_ns) {
       batch.sessions.push_back(facts(session));
     }
   }
-  for (auto& ended : unwritten_) {
-    handed_.insert_or_assign(ended.id, ended);
-    batch.sessions.push_back(std::move(ended));
-  }
-  unwritten_.clear();
+  hand_ends(batch);
   points(batch, now_ns);
   if (const auto number = now_ns / interval_ns; number != interval_) {
     if (interval_ != 0) fleet_points(batch, number * interval_ns);

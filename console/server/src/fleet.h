@@ -95,6 +95,11 @@ class Fleet {
 
   // What has to be written: sessions opened, ended or long unwritten, points due, fleet figures of every full interval.
   [[nodiscard]] store::Batch collect(std::uint64_t now_unix_ns);
+  // Of these only the ends: what a proxy may forget once it is stored.
+  [[nodiscard]] store::Batch collect_ends();
+  // How many sessions have been told as ended so far, and how many of these have been collected.
+  [[nodiscard]] std::uint64_t ends() const;
+  [[nodiscard]] std::uint64_t ends_collected() const;
   // What has to be known of a batch to answer for it: it is in the store, or given again by the next collect().
   struct Receipt {
     std::vector<base::SessionId> sessions;
@@ -200,6 +205,7 @@ class Fleet {
   [[nodiscard]] store::Session facts(const Live& session) const;
   [[nodiscard]] SessionNow look(const Live& session, std::uint64_t now_ns) const;
   [[nodiscard]] LiveFigures figures(const Live& session, std::uint64_t now_ns) const;
+  void hand_ends(store::Batch& batch);
   void points(store::Batch& batch, std::uint64_t now_ns);
   void fleet_points(store::Batch& batch, std::uint64_t end_ns);
 
@@ -207,7 +213,8 @@ class Fleet {
   std::unordered_map<std::string, std::unique_ptr<Proxy>> proxies_;  // by instance
   std::unordered_map<Link, Proxy*> links_;
   Sessions sessions_;
-  std::vector<store::Session> unwritten_;                             // ended ones
+  std::vector<store::Session> unwritten_;  // ended ones
+  std::uint64_t ends_ = 0, ends_collected_ = 0;
   std::unordered_map<base::SessionId, store::Session, Hash> handed_;  // ended ones that the store has not answered for
   std::deque<store::Session> abnormal_, normal_;
   std::unordered_map<base::SessionId, Watched, Hash> watched_;

@@ -46,6 +46,9 @@ class Channel {
   virtual ~Channel() = default;
   virtual void send(std::string message, bool binary) = 0;
   virtual void close(std::uint16_t code, std::string reason) = 0;
+  // From within message(): no more is read, and so no ping answered, until as many calls of release().
+  virtual void hold() = 0;
+  virtual void release() = 0;
   [[nodiscard]] virtual std::size_t queued() const = 0;  // bytes not yet given to the kernel
 };
 // The receiving half: calls come in order, from one thread at a time.

@@ -84,6 +84,14 @@ struct LiveLink::State {
   std::uint64_t next_key = 1;
   std::unordered_map<Fleet::Link, std::shared_ptr<Channel>> proxies;
   std::unordered_map<std::uint64_t, Page> pages;
+  // Proxies that told of ends which are not stored yet: their next ping must not be answered before.
+  struct Held {
+    std::shared_ptr<Channel> channel;
+    std::uint64_t ends;  // as Fleet::ends() counts them
+  };
+  std::vector<Held> held;
+  std::uint64_t ends_stored = 0;
+  unsigned under_way = 0;  // writes
   Outstanding writes;
   std::thread thread;
 
@@ -92,6 +100,9 @@ struct LiveLink::State {
   void push_session(Page& page, const base::SessionId& id, std::uint64_t now);
   void ask(std::uint64_t now);
   void store_due(std::uint64_t now);
+  bool write(store::Batch&& batch);  // false: there was nothing to write
+  void hold(const std::shared_ptr<Channel>& channel);
+  void answered(std::uint64_t ends, bool kept);  // of a write that had the ends up to this; with the mutex
   void resume(std::uint64_t now);
   void run();
 };
@@ -135,18 +146,52 @@ void LiveLink::State::ask(std::uint64_t now) {
   }
 }
 
-void LiveLink::State::store_due(std::uint64_t now) {
-  auto batch = fleet.collect(now);
-  if (batch.empty()) return;
+void LiveLink::State::store_due(std::uint64_t now) { write(fleet.collect(now)); }
+
+// Only the thread that runs collects, so what has been collected is in this batch or in one before.
+bool LiveLink::State::write(store::Batch&& batch) {
+  if (batch.empty()) return false;
   writes.begin();
-  auto receipt = Fleet::receipt(batch);
-  store.write(std::move(batch), [this, receipt = std::move(receipt)](const store::Written& written) {
-    if (written.refusal == store::Refusal::none)
+  {
+    const std::lock_guard lock(mutex);
+    ++under_way;
+  }
+  auto done = [this, receipt = Fleet::receipt(batch), ends = fleet.ends_collected()](const store::Written& written) {
+    const bool kept = written.refusal == store::Refusal::none;
+    if (kept)
       fleet.stored(receipt);
     else
       fleet.give_back(receipt);
+    {
+      const std::lock_guard lock(mutex);
+      --under_way;
+      answered(ends, kept);
+    }
     writes.end();
+  };
+  store.write(std::move(batch), std::move(done));
+  return true;
+}
+
+void LiveLink::State::hold(const std::shared_ptr<Channel>& channel) {
+  const auto ends = fleet.ends();
+  const std::lock_guard lock(mutex);
+  if (!stopping && ends <= ends_stored) return;
+  channel->hold();
+  if (stopping) return;  // nothing is written any more: the next console is told
+  held.push_back({channel, ends});
+  wake.notify_all();
+}
+
+// What the store refuses is kept, and its trouble told: reports are not held up by it for ever.
+void LiveLink::State::answered(std::uint64_t ends, bool kept) {
+  ends_stored = std::max(ends_stored, ends);
+  std::erase_if(held, [&](const Held& each) {
+    const bool over = each.ends <= ends_stored || !kept;
+    if (over) each.channel->release();
+    return over;
   });
+  wake.notify_all();
 }
 
 // What was so when the console was last there: proxies are expected back, their open sessions with them.
@@ -172,8 +217,17 @@ void LiveLink::State::resume(std::uint64_t now) {
 
 void LiveLink::State::run() {
   std::unique_lock lock(mutex);
-  for (unsigned beat = 0; !stopping; ++beat) {
-    wake.wait_for(lock, 1s, [this] { return stopping; });
+  auto next = std::chrono::steady_clock::now() + 1s;
+  for (unsigned beat = 0; !stopping; ++beat, next += 1s) {
+    // Ends go to the store at once, those of all proxies that come during one write with the next.
+    const auto ends_wait = [this] { return under_way == 0 && !held.empty(); };
+    while (wake.wait_until(lock, next, [&] { return stopping || ends_wait(); }) && !stopping) {
+      lock.unlock();
+      const bool any = write(fleet.collect_ends());
+      lock.lock();
+      if (!any) answered(fleet.ends_collected(), true);
+    }
+    next = std::max(next, std::chrono::steady_clock::now() - 1s);  // after a standstill, no beats in a row
     const auto now = unix_now_ns();
     fleet.tick(now);
     for (auto& [key, page] : pages) push(page, now);
@@ -227,8 +281,10 @@ std::unique_ptr<Conversation> LiveLink::proxy() {
     }
     void message(std::string_view text, bool binary) override {
       auto report = binary ? live::decode_report(base::as_bytes(text)) : base::fail("expected a binary message");
+      const bool ends = report && !report->ended.empty();
       base::Result<void> applied =
           report ? state_->fleet.apply(link_, *std::move(report), unix_now_ns()) : tl::unexpected(report.error());
+      if (applied && ends) state_->hold(channel_);
       if (applied) return;
       state_->log(3, "live: a proxy's report is refused: " + applied.error().message);
       channel_->close(1007, applied.error().message.substr(0, 120));

@@ -5,6 +5,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/message.hpp>
@@ -24,7 +25,7 @@ using live::Stream;
 
 class WebSocket final : public Channel, public std::enable_shared_from_this<WebSocket> {
  public:
-  explicit WebSocket(Stream& stream) : socket_(stream), executor_(stream.get_executor()) {}
+  explicit WebSocket(Stream& stream) : socket_(stream), executor_(stream.get_executor()), released_(executor_) {}
 
   // Returns when the connection is over. `stream` outlives it: the last handler has run by then, or finds `over_`.
   boost::asio::awaitable<void> converse(const boost::beast::http::request<boost::beast::http::string_body>& request,
@@ -59,6 +60,10 @@ class WebSocket final : public Channel, public std::enable_shared_from_this<WebS
         const std::string_view text(static_cast<const char*>(buffer.data().data()), n);
         accepted.conversation->message(text, socket_.got_binary());
         buffer.consume(n);
+        while (held_ > 0 && boost::beast::get_lowest_layer(socket_).socket().is_open()) {
+          released_.expires_after(std::chrono::milliseconds(250));  // for who closes the socket meanwhile
+          co_await released_.async_wait(nothrow);
+        }
       }
     }
     open_ = false;
@@ -85,6 +90,12 @@ class WebSocket final : public Channel, public std::enable_shared_from_this<WebS
       self->write();
     });
   }
+  void hold() override { ++held_; }
+  void release() override {
+    boost::asio::post(executor_, [self = shared_from_this()] {
+      if (--self->held_ == 0) self->released_.cancel();
+    });
+  }
   [[nodiscard]] std::size_t queued() const override { return queued_; }
 
  private:
@@ -108,6 +119,8 @@ class WebSocket final : public Channel, public std::enable_shared_from_this<WebS
 
   boost::beast::websocket::stream<Stream&> socket_;
   Stream::executor_type executor_;
+  boost::asio::steady_timer released_;
+  unsigned held_ = 0;
   std::deque<std::pair<std::string, bool>> outgoing_;
   std::atomic<std::size_t> queued_{0};
   boost::beast::websocket::close_reason close_;

@@ -3,11 +3,13 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <optional>
@@ -99,6 +101,11 @@ class Client {
       out += static_cast<char>(payload.size() & 255U);
     }
     send(out + std::string(4, '\0') + std::string(payload));  // masked with zeros
+  }
+  // Nothing has come, nor comes within this time.
+  [[nodiscard]] bool silent(std::chrono::milliseconds within) const {
+    pollfd one{socket_, POLLIN, 0};
+    return buffer_.empty() && ::poll(&one, 1, static_cast<int>(within.count())) == 0;
   }
   struct Frame {
     std::uint8_t opcode = 0;

@@ -628,6 +628,63 @@ TEST_F(ConsoleTest, a_proxy_reports_and_a_page_sees_it) {
       has(client.get("/api/v1/sessions/0190163d-8694-739b-aea5-966c26f8ad91").body, R"("end_reason":"normal")"));
 }
 
+// A pong confirms what came before its ping, and the proxy forgets it: so it waits until ends are stored.
+TEST_F(ConsoleTest, a_ping_behind_an_end_is_answered_when_the_end_is_stored) {
+  start();
+  Client proxy(api());
+  ASSERT_EQ(proxy.upgrade("/api/v1/live/report", live::subprotocol).status, 101);
+  live::Report report;
+  report.hello.emplace();
+  report.hello->instance = "i-1";
+  report.all_told = true;
+  const auto end = [&](const char* id) {
+    report.opened.resize(1);
+    report.opened[0].id = *base::parse_session_id(id);
+    report.opened[0].opened_unix_ns = 1'700'000'000'000'000'000;
+    report.ended.resize(1);
+    report.ended[0].last.id = report.opened[0].id;
+    report.ended[0].ended_unix_ns = 1'700'000'001'000'000'000;
+    report.ended[0].code = 1000;
+    report.ended[0].why = "normal";
+    proxy.frame(2, live::encode(report));
+    report = {};
+  };
+  const auto stored = [&] {
+    const auto all = store_.sessions_kept();
+    return std::count_if(all.begin(), all.end(), [](const auto& each) { return each.ended_unix_ns.has_value(); });
+  };
+  store_.hold_writes(true);
+  end("0190163d-8694-739b-aea5-966c26f8ad91");
+  proxy.frame(9, "1");
+  EXPECT_TRUE(eventually([&] { return stored() == 1; }));
+  EXPECT_TRUE(proxy.silent(300ms));
+  store_.hold_writes(false);
+  auto pong = proxy.frame();
+  ASSERT_TRUE(pong);
+  EXPECT_EQ(pong->opcode, 10);
+  EXPECT_EQ(pong->payload, "1");
+
+  // What is refused is not waited for: it is kept, and given to the store again.
+  store_.refuse(store::Refusal::busy);
+  end("0190163d-8694-739b-aea5-966c26f8ad92");
+  proxy.frame(9, "2");
+  pong = proxy.frame();
+  ASSERT_TRUE(pong);
+  EXPECT_EQ(pong->payload, "2");
+  store_.refuse(store::Refusal::none);
+  EXPECT_TRUE(eventually([&] { return stored() == 2; }));
+
+  // A console that stops with an end not stored does not hang on its proxy.
+  store_.hold_writes(true);
+  end("0190163d-8694-739b-aea5-966c26f8ad93");
+  proxy.frame(9, "3");
+  EXPECT_TRUE(eventually([&] { return stored() == 3; }));
+  auto stopping = std::async(std::launch::async, [&] { console_->stop(1s); });
+  EXPECT_TRUE(proxy.silent(300ms));
+  store_.hold_writes(false);
+  EXPECT_EQ(stopping.wait_for(20s), std::future_status::ready);
+}
+
 TEST_F(ConsoleTest, stop_waits_for_what_is_under_way) {
   start();
   Client idle(api());

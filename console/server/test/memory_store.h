@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -30,6 +31,16 @@ class MemoryStore final : public store::Store {
     const std::lock_guard lock(mutex_);
     held_ = held;
     wake_.notify_all();
+  }
+  // While held, what is written is not answered for.
+  void hold_writes(bool held) {
+    std::deque<std::function<void()>> late;
+    {
+      const std::lock_guard lock(mutex_);
+      writes_held_ = held;
+      if (!held) late.swap(late_);
+    }
+    for (auto& each : late) each();
   }
   bool wait_for_question(std::chrono::milliseconds patience = std::chrono::seconds(10)) {
     std::unique_lock lock(mutex_);
@@ -57,6 +68,10 @@ class MemoryStore final : public store::Store {
         batches_.push_back(std::move(batch));
       else
         written.message = "refused by the test";
+      if (writes_held_) {
+        late_.emplace_back([done, written] { done(written); });
+        return;
+      }
     }
     done(written);
   }
@@ -332,7 +347,8 @@ class MemoryStore final : public store::Store {
   std::deque<store::Batch> batches_;
   store::Refusal refusal_ = store::Refusal::none;
   store::TimeRange asked_dependencies_;
-  bool held_ = false;
+  bool held_ = false, writes_held_ = false;
+  std::deque<std::function<void()>> late_;
   int waiting_ = 0;
 };
 
