@@ -54,7 +54,8 @@ base::Result<store::Page<Happening>> happenings(Database& db, const store::Happe
            std::string(rows.text(5)), static_cast<std::uint16_t>(rows.integer(6))},
           rows.number(0), rows, false);
   }
-  if (found.size() > most_happenings) return base::fail("so much happened that it is too much for one answer: ask for less time");
+  if (found.size() > most_happenings)
+    return base::fail("so much happened that it is too much for one answer: ask for less time");
   out.complete = !db.late();
   for (auto& [key, one] : found) {
     std::tie(one.time_unix_ns, one.end, one.route, one.instance, one.end_reason, one.initiator, one.close_code) = key;
