@@ -8,7 +8,7 @@ import {useLocation} from './route/location';
 import {SessionPage} from './sessions/session_page';
 import {SessionsPage} from './sessions/sessions_page';
 import {Shell} from './shell/shell';
-import {shortId} from './text/units';
+import {shortId, shortTrace} from './text/units';
 import {HappenedPage} from './tape/happened_page';
 import {TracePage} from './traces/trace_page';
 import {TracesPage} from './traces/traces_page';
@@ -26,7 +26,7 @@ function page(path: string): [string, ReactNode] {
     if (area === 'sessions')
       return id ? [`Session ${shortId(name)}`, <SessionPage key={name} id={name} />] : ['Sessions', <SessionsPage />];
     if (area === 'traces')
-      return id ? [`Trace ${shortId(name)}`, <TracePage key={name} id={name} />] : ['Traces', <TracesPage />];
+      return id ? [`Trace ${shortTrace(name)}`, <TracePage key={name} id={name} />] : ['Traces', <TracesPage />];
     if (area === 'operations' && !id) return ['Operations', <OperationsPage />];
     if (area === 'happened' && !id) return ['What happened', <HappenedPage />];
     if (area === 'incidents' && !id) return ['Incidents', <IncidentsPage />];

@@ -28,6 +28,7 @@ it('says "all clear" only when all was asked, has answered, and is fresh', () =>
   assert.match(doubts({questions: [{...question!, age_ms: 21_000}]})[0]!, /sessions that ended is 21 s old/);
   assert.match(doubts({storeTrouble: 'disk full'})[0]!, /disk full/);
   assert.match(doubts({proxies: []})[0]!, /No proxy reports/);
+  assert.match(doubts({proxies: well.proxies!.filter((one) => one.state === 'drained')})[0]!, /No proxy reports/);
   const lost = {...w.proxies[0]!, state: 'lost' as const, heard_ms: noon - 60_000};
   assert.match(doubts({proxies: [lost]})[0]!, /voice-bridge on bridge-a was lost at .*11:59:00/);
   assert.match(doubts({proxies: [{...lost, state: 'unheard'}]})[0]!, /has not been heard from since .*11:59:00/);

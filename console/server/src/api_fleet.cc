@@ -10,7 +10,6 @@
 namespace sockeye::console {
 namespace {
 
-constexpr std::uint64_t second_ns = 1'000'000'000;
 constexpr std::size_t most_steps = 2000;  // of an answer: no chart is wider
 
 template <class Number>

@@ -22,8 +22,7 @@ using base::Json;
 using tape::Entry;
 using tape::Level;
 
-constexpr std::uint64_t second_ns = 1'000'000'000;
-constexpr std::uint64_t most_steps = 120, first_chunk = 16, largest_chunk = 4096;  // in steps
+constexpr std::uint64_t tape_steps = 120, first_chunk = 16, largest_chunk = 4096;  // in steps
 constexpr std::uint64_t latest_ns = 4'000'000'000'000'000'000;                     // 2096
 constexpr std::size_t steps_of_habit = 12;                                         // before a step: what is usual
 constexpr std::uint64_t storm_least = 20, storm_times = 5;
@@ -64,7 +63,8 @@ std::optional<Cursor> parse_cursor(std::string_view text) {
   out.skip = parts[4];
   const bool sound = text.empty() && out.time.from_unix_ns < out.time.to_unix_ns && out.step_ns >= second_ns &&
                      out.step_ns <= 31 * 86'400 * second_ns && out.at_ns % out.step_ns == 0 &&
-                     out.time.to_unix_ns <= latest_ns && out.at_ns <= out.time.to_unix_ns;
+                     out.time.to_unix_ns <= latest_ns && out.at_ns <= out.time.to_unix_ns &&
+                     out.at_ns >= out.time.from_unix_ns / out.step_ns * out.step_ns;
   return sound ? std::optional(out) : std::nullopt;
 }
 
@@ -72,7 +72,7 @@ std::uint64_t step_for(std::uint64_t span_ns) {
   constexpr std::array<std::uint64_t, 13> seconds = {10,   30,    60,    300,    600,    1800,   3600,
                                                      7200, 21600, 43200, 86'400, 604800, 2678400};
   for (const auto each : seconds)
-    if (span_ns / second_ns <= each * most_steps) return each * second_ns;
+    if (span_ns / second_ns <= each * tape_steps) return each * second_ns;
   return seconds.back() * second_ns;
 }
 

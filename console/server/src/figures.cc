@@ -11,11 +11,11 @@ using Counts = RouteFigures::Counts;
 
 constexpr std::uint64_t most_points = 360;  // over one gap: an hour as it always is, coarser when it is longer
 
-struct Share {
+struct Part {
   Counts counts{};
   std::uint64_t length_ns = interval_ns;
 };
-using Shares = std::map<std::uint64_t, Share>;  // by the interval's beginning
+using Parts = std::map<std::uint64_t, Part>;  // by the interval's beginning
 
 // `amount` · `part` / `whole`, rounded down. Exact enough: both are nanoseconds, and the rest comes with the last
 // share.
@@ -25,7 +25,7 @@ std::uint64_t portion(std::uint64_t amount, std::uint64_t part, std::uint64_t wh
                                     static_cast<long double>(whole));
 }
 
-void spread(const Counts& before, const Counts& after, std::uint64_t from_ns, std::uint64_t to_ns, Shares& to) {
+void spread(const Counts& before, const Counts& after, std::uint64_t from_ns, std::uint64_t to_ns, Parts& to) {
   const std::uint64_t first = from_ns / interval_ns * interval_ns;
   if (to_ns <= from_ns) {  // clocks that went back
     auto& all = to[first].counts;
@@ -74,7 +74,7 @@ void RouteFigures::heard(const Counts& totals, std::uint64_t now_ns, bool after_
 
 bool RouteFigures::points(const store::FleetPoint& now, std::uint64_t end_ns, std::vector<store::FleetPoint>& to) {
   if (written_.at_ns >= end_ns) return false;
-  Shares shares;
+  Parts shares;
   Mark from = written_;
   if (back_ && back_->at_ns > from.at_ns && back_->at_ns < end_ns) {
     spread(from.totals, back_->totals, from.at_ns, back_->at_ns, shares);

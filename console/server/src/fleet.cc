@@ -11,7 +11,8 @@ namespace {
 constexpr std::uint64_t second = 1'000'000'000;
 constexpr std::uint64_t rewrite_ns = 60 * second;  // how old a live session's row in the store may be
 constexpr std::uint64_t quiet_ns =
-    2'500'000'000;  // a session not reported for longer does nothing: reports say changes
+    2'500'000'000;                             // a session not reported for longer does nothing: reports say changes
+constexpr std::uint64_t rate_ns = 3 * second;  // a live rate is of the last one to two of these
 constexpr std::size_t most_abnormal = 15, most_normal = 5;
 constexpr std::size_t most_watched = 16;         // of one proxy: live::Ask's limit
 constexpr std::size_t most_unwritten = 200'000;  // ended sessions kept while the store refuses
@@ -52,6 +53,7 @@ base::Result<void> Fleet::apply(Link link, live::Report&& report, std::uint64_t 
       }
       slot = std::make_unique<Live>();
       slot->changed_ns = now_ns;
+      slot->since.time_ns = slot->lately.time_ns = std::min(now_ns, std::max(before, opened.opened_unix_ns));
     }
     slot->now.id = opened.id;
     slot->facts = std::move(opened);
@@ -83,6 +85,7 @@ base::Result<Fleet::Proxy*> Fleet::greet(Link link, const live::Hello& hello, st
   if (hello.instance.empty()) return base::fail("hello names no instance");
   if (const auto had = links_.find(link); had != links_.end() && had->second->hello.instance != hello.instance)
     return base::fail("a connection is one proxy's: hello names another instance than before");
+  gone_.erase(hello.instance);
   auto& slot = proxies_[hello.instance];
   if (!slot) {
     if (proxies_.size() > most_proxies) {
@@ -127,11 +130,13 @@ void Fleet::change(Proxy& proxy, live::Changed&& changed, std::uint64_t before_n
   const auto found = sessions_.find(changed.id);
   if (found == sessions_.end() || found->second->proxy != &proxy) return;
   Live& session = *found->second;
-  // What it did, it did since the proxy's last report: a session that did nothing is not in it.
-  const std::uint64_t elapsed = now_ns > before_ns && !proxy.telling ? now_ns - before_ns : 0;
-  for (std::size_t i = 0; i < 2; ++i) {
-    session.messages_per_second[i] = per_second(changed.messages[i], session.now.messages[i], elapsed);
-    session.bytes_per_second[i] = per_second(changed.bytes[i], session.now.bytes[i], elapsed);
+  // After a pause, what it did it did since the proxy's last report: a session that did nothing is not in it.
+  if (proxy.telling || now_ns > session.changed_ns + quiet_ns) {
+    const auto& counts = proxy.telling ? changed : session.now;
+    session.since = session.lately = {proxy.telling ? now_ns : before_ns, counts.messages, counts.bytes};
+  } else if (now_ns >= session.lately.time_ns + rate_ns) {
+    session.since = session.lately;
+    session.lately = {now_ns, changed.messages, changed.bytes};
   }
   if (!changed.dialect.empty() && changed.dialect != session.dialect) {
     session.dialect = changed.dialect;
@@ -218,11 +223,13 @@ LiveFigures Fleet::figures(const Live& session, std::uint64_t now_ns) const {
   LiveFigures out;
   const auto& now = session.now;
   const bool quiet = now_ns > session.changed_ns + quiet_ns;
+  const std::uint64_t elapsed = now_ns - std::min(now_ns, session.since.time_ns);
   out.closing = now.state != 0;
   for (std::size_t i = 0; i < 2; ++i) {
-    out.messages_per_second[i] = quiet ? 0 : session.messages_per_second[i];
-    out.bytes_per_second[i] = quiet ? 0 : session.bytes_per_second[i];
-    if (now.rtt_ns[i]) out.rtt_seconds[i] = static_cast<double>(*now.rtt_ns[i]) / 1e9;
+    out.messages_per_second[i] = quiet ? 0 : per_second(now.messages[i], session.since.messages[i], elapsed);
+    out.bytes_per_second[i] = quiet ? 0 : per_second(now.bytes[i], session.since.bytes[i], elapsed);
+    // Of a peer that does not answer, the last answer's says nothing of now.
+    if (now.rtt_ns[i] && now.misses[i] == 0) out.rtt_seconds[i] = static_cast<double>(*now.rtt_ns[i]) / 1e9;
   }
   out.buffered_bytes = now.buffered_bytes;
   out.buffered_since_unix_ns = session.buffered_ns;
@@ -331,7 +338,11 @@ void Fleet::points(store::Batch& batch, std::uint64_t now_ns) {
     const std::uint64_t age = now_ns > session->facts.opened_unix_ns ? now_ns - session->facts.opened_unix_ns : 0;
     if (now_ns < session->point_ns + point_every(age)) continue;
     const bool changed = session->changed_ns > session->point_ns;
-    if (!changed && !session->moving) continue;
+    auto& before = session->counted;
+    if (!changed && !session->moving) {
+      before = {now_ns, session->now.messages, session->now.bytes};
+      continue;
+    }
     const auto look = figures(*session, now_ns);
     store::SessionPoint point;
     point.id = id;
@@ -340,10 +351,16 @@ void Fleet::points(store::Batch& batch, std::uint64_t now_ns) {
     for (std::size_t i = 0; i < 2; ++i) {
       point.rtt_seconds[i] = look.rtt_seconds[i] ? static_cast<float>(*look.rtt_seconds[i]) : unknown;
       point.buffered_bytes[i] = static_cast<float>(look.buffered_bytes[i]);
-      point.messages_per_second[i] = static_cast<float>(look.messages_per_second[i]);
-      point.bytes_per_second[i] = static_cast<float>(look.bytes_per_second[i]);
-      session->moving = session->moving || look.messages_per_second[i] > 0 || look.buffered_bytes[i] > 0;
+      // The mean since the last point, not what the last report happened to hold.
+      const std::uint64_t elapsed = before.time_ns == 0 ? 0 : now_ns - before.time_ns;
+      const double messages = elapsed == 0 ? look.messages_per_second[i]
+                                           : per_second(session->now.messages[i], before.messages[i], elapsed);
+      point.messages_per_second[i] = static_cast<float>(messages);
+      point.bytes_per_second[i] = static_cast<float>(
+          elapsed == 0 ? look.bytes_per_second[i] : per_second(session->now.bytes[i], before.bytes[i], elapsed));
+      session->moving = session->moving || messages > 0 || look.buffered_bytes[i] > 0;
     }
+    before = {now_ns, session->now.messages, session->now.bytes};
     session->point_ns = now_ns;
     batch.points.push_back(point);
   }

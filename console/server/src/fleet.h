@@ -75,6 +75,8 @@ class Fleet {
  public:
   using Link = std::uint64_t;  // one connection of a proxy; 0 is none
   static constexpr std::uint64_t patience_ns = 300'000'000'000;
+  // How long a lost proxy is named, unless another takes its place, so that nothing is called well without it.
+  static constexpr std::uint64_t mourning_ns = 86'400'000'000'000;
   static constexpr std::uint64_t silence_ns = 4'500'000'000;  // looked at once a second: known within 5 s
   static constexpr std::size_t most_sessions = 1'000'000;     // over all proxies; more are not kept
   static constexpr std::size_t most_proxies = 1'000;          // known at a time
@@ -145,9 +147,14 @@ class Fleet {
     std::uint64_t stored_ns = 0;    // 0: not yet
     std::uint64_t buffered_ns = 0;  // since when bytes wait; 0: none
     std::uint64_t point_ns = 0;     // of the last point
-    std::array<double, 2> messages_per_second{}, bytes_per_second{};
-    bool dirty = true;    // for the store
-    bool moving = false;  // the last point showed traffic
+    struct Counted {
+      std::uint64_t time_ns = 0;  // 0: not yet
+      std::array<std::uint64_t, 2> messages{}, bytes{};
+    };
+    Counted counted;        // at the last point
+    Counted since, lately;  // what the live rates are held against, and what is next
+    bool dirty = true;      // for the store
+    bool moving = false;    // the last point showed traffic
   };
   struct Route {
     Route(const RouteFigures::Counts& totals, std::uint64_t at_ns) : figures(totals, at_ns) {}
@@ -194,6 +201,7 @@ class Fleet {
   void unhear(Proxy& proxy, store::Presence::End end);
   void wake(std::uint64_t now_ns);
   void give_up(std::uint64_t now_ns);
+  void mourn(const live::Hello& hello, std::uint64_t heard_ns);
   Proxy& known_before(const std::string& instance);
   [[nodiscard]] Route* find(const store::RouteTotals& totals);
   void change(Proxy& proxy, live::Changed&& changed, std::uint64_t report_ns, std::uint64_t now_ns);
@@ -211,6 +219,7 @@ class Fleet {
 
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::unique_ptr<Proxy>> proxies_;  // by instance
+  std::map<std::string, ProxyNow> gone_;                             // lost ones that are no longer in proxies_
   std::unordered_map<Link, Proxy*> links_;
   Sessions sessions_;
   std::vector<store::Session> unwritten_;  // ended ones

@@ -1,6 +1,7 @@
 // Proxies: which of them are heard, and what their routes count.
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <tuple>
 
 #include "fleet.h"
@@ -39,8 +40,16 @@ void Fleet::resume(std::vector<Presence> presences, std::vector<store::RouteTota
     std::uint64_t until = each.until_unix_ns;
     if (each.end == Presence::End::none && !runs.empty()) until = std::max(until, runs.back()->until_unix_ns);
     each.until_unix_ns = until;
+    gone_.erase(each.instance);
     if (each.end == Presence::End::stopped || each.end == Presence::End::lost) {
       proxies_.erase(each.instance);
+      live::Hello was;
+      was.instance = each.instance;
+      was.service = each.service;
+      was.host = each.host;
+      was.sockeye_version = each.version;
+      was.started_unix_ns = each.started_unix_ns;
+      if (each.end == Presence::End::lost && now_ns < until + mourning_ns) mourn(was, until);
       continue;
     }
     if (each.end == Presence::End::none) each.end = Presence::End::away;
@@ -184,8 +193,18 @@ void Fleet::give_up(std::uint64_t now_ns) {
       kept.instance = here->first;
       kept.route = name;
     }
+    if (!proxy.drained) mourn(proxy.hello, proxy.report_ns);
     proxies_.erase(here);  // none of its sessions is left
   }
+  std::erase_if(gone_, [&](const auto& each) { return now_ns > each.second.heard_unix_ns + mourning_ns; });
+}
+
+void Fleet::mourn(const live::Hello& hello, std::uint64_t heard_ns) {
+  if (hello.service.empty() || gone_.size() >= most_proxies) return;
+  auto& to = gone_[hello.instance];
+  to.hello = hello;
+  to.state = State::lost;
+  to.since_unix_ns = to.heard_unix_ns = heard_ns;
 }
 
 Fleet::Route* Fleet::find(const store::RouteTotals& totals) {
@@ -286,6 +305,14 @@ std::vector<ProxyNow> Fleet::proxies(std::uint64_t now_ns) const {
     if (proxy->routes.empty()) to.sessions = proxy->kept;
     for (const auto& [name, route] : proxy->routes) to.sessions += route.last.active;
   }
+  for (const auto& [instance, proxy] : gone_) out.push_back(proxy);
+  // A lost one in whose place another runs has a successor: nobody waits for it.
+  std::set<std::pair<std::string, std::string>> filled;
+  for (const auto& each : out)
+    if (each.state == State::connected) filled.emplace(each.hello.service, each.hello.host);
+  std::erase_if(out, [&](const ProxyNow& each) {
+    return each.state == State::lost && filled.contains({each.hello.service, each.hello.host});
+  });
   std::sort(out.begin(), out.end(), [](const ProxyNow& a, const ProxyNow& b) {
     return std::tie(a.hello.service, a.hello.host, a.hello.instance) <
            std::tie(b.hello.service, b.hello.host, b.hello.instance);

@@ -12,7 +12,6 @@ namespace {
 
 using store::Presence;
 
-constexpr std::uint64_t second_ns = 1'000'000'000;
 constexpr std::uint64_t least_gap_ns = second_ns;
 constexpr std::uint64_t connect_ns = 60 * second_ns;  // within it a proxy is back after a console's absence
 // Of the process that leaves a host and the one that takes its place there.
@@ -149,10 +148,11 @@ class Telling {
     const std::string name = name_of(now);
     if (replaced != nullptr) {
       const std::string& version = replaced->presence->version;
-      tell(
-          now.from_unix_ns, 0, "deploy", Level::info,
-          version == now.version ? with_version(name + " restarted", now) : name + ": " + version + " → " + now.version,
-          now.instance);
+      const bool in_order = replaced->over == Stretch::Over::stopped || version != now.version;
+      tell(now.from_unix_ns, 0, in_order ? "deploy" : "proxy_up", Level::info,
+           version == now.version ? with_version(name + (in_order ? " restarted" : " is back, as a new process"), now)
+                                  : name + ": " + version + " → " + now.version,
+           now.instance);
     } else if (earlier == nullptr) {
       tell(now.from_unix_ns, 0, "proxy_up", Level::info, with_version(name + " connected", now), now.instance);
     } else if (earlier->over == Stretch::Over::unheard) {

@@ -204,7 +204,77 @@ TEST(Fleet, a_telling_is_no_burst_of_traffic) {
   told.all_told = true;
   tell(fleet, 1, told, start + second);
   change(fleet, 1, changed(2, 1'000'010), start + 2 * second);
-  EXPECT_DOUBLE_EQ(fleet.figures(id(2), start + 2 * second)->messages_per_second[0], 10);
+  EXPECT_DOUBLE_EQ(fleet.figures(id(2), start + 2 * second)->messages_per_second[0], 10 / 1.9);
+}
+
+// Two messages every 1.5 s are 1.33/s, in whichever of the reports, one a second, they come.
+TEST(Fleet, rates_are_those_of_a_rhythm_that_is_not_the_reports) {
+  Fleet fleet;
+  tell(fleet, 1, greeting(), start);
+  open(fleet, 1, {1}, start);
+  double seen = 0;
+  double charted = 0;
+  unsigned points = 0;
+  for (std::uint64_t s = 1; s <= 300; ++s) {
+    const auto so_far = [](std::uint64_t at) { return at * 2 / 3 * 2; };
+    if (so_far(s) != so_far(s - 1))
+      change(fleet, 1, changed(1, so_far(s)), start + s * second);
+    else
+      tell(fleet, 1, {}, start + s * second);
+    seen += fleet.figures(id(1), start + s * second)->messages_per_second[0];
+    for (const auto& point : fleet.collect(start + s * second).points) {
+      if (s < 60) continue;
+      ++points;
+      charted += point.messages_per_second[0];
+      EXPECT_NEAR(point.messages_per_second[0], 4.0 / 3, 0.15);
+    }
+  }
+  EXPECT_NEAR(charted / points, 4.0 / 3, 0.02);
+  EXPECT_NEAR(seen / 300, 4.0 / 3, 0.25);
+}
+
+TEST(Fleet, a_peer_that_does_not_answer_has_no_round_trip) {
+  Fleet fleet;
+  tell(fleet, 1, greeting(), start);
+  open(fleet, 1, {1}, start);
+  auto now = changed(1, 1);
+  now.rtt_ns[0] = 5'000'000;
+  change(fleet, 1, now, start + second);
+  EXPECT_EQ(fleet.figures(id(1), start + second)->rtt_seconds[0], 0.005);
+  now.misses[0] = 1;
+  change(fleet, 1, now, start + 2 * second);
+  EXPECT_FALSE(fleet.figures(id(1), start + 2 * second)->rtt_seconds[0]);
+  now.misses[0] = 0;
+  change(fleet, 1, now, start + 3 * second);
+  EXPECT_TRUE(fleet.figures(id(1), start + 3 * second)->rtt_seconds[0]);
+}
+
+// Nothing is called well ten minutes after a proxy died, nor because the console was started anew.
+TEST(Fleet, a_lost_proxy_is_named_until_another_takes_its_place) {
+  std::vector<store::Presence> known;
+  const auto lost = [](const Fleet& fleet, std::uint64_t at) {
+    std::vector<std::string> out;
+    for (const auto& each : fleet.proxies(at))
+      if (each.state == ProxyNow::State::lost) out.push_back(each.hello.instance + " of " + each.hello.service);
+    return out;
+  };
+  const std::vector<std::string> one = {"i-1 of gate"};
+  {
+    Fleet fleet;
+    fleet.tick(start);
+    tell(fleet, 1, greeting(), start);
+    fleet.lost(1, start + second);
+    for (std::uint64_t s = 2; s <= 1200; ++s) {
+      fleet.tick(start + s * second);
+      for (auto& each : fleet.collect(start + s * second).presences) known.push_back(each);
+    }
+    EXPECT_EQ(lost(fleet, start + 1200 * second), one);
+  }
+  Fleet next;
+  next.resume(known, {}, {}, start + 1210 * second);
+  EXPECT_EQ(lost(next, start + 1210 * second), one);
+  tell(next, 1, greeting("i-2"), start + 1220 * second);
+  EXPECT_TRUE(lost(next, start + 1220 * second).empty()) << "its successor is there";
 }
 
 TEST(Fleet, what_is_not_told_again_is_lost) {

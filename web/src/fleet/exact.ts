@@ -1,5 +1,6 @@
-// A fixed range begins and ends between two steps of the figures, which are of ten seconds each. How many sessions opened
-// in it, and how many were open at its end, the stored sessions tell exactly, as the lists do that the numbers lead to.
+// A fixed range begins and ends between two steps of the figures, which are of ten seconds each. How many sessions
+// opened in it, and how many were open at its end, the stored sessions tell exactly, as the lists do that the numbers
+// lead to.
 import {parameters, useAsk} from '../api/fetch';
 import type {SessionPage, Tape} from '../api/types';
 import type {Range} from '../time/range';

@@ -210,7 +210,9 @@ export function FleetPage() {
           {...shared}
           title="Ping round trip"
           value={both(now?.rtt_p50 ?? pair(lines.rtt_p50), duration)}
-          note={`median${live ? '' : `, ${peakNote([...lines.rtt_max[0], ...lines.rtt_max[1]], seconds)}`}`}
+          note={['median', live ? '' : peakNote([...lines.rtt_max[0], ...lines.rtt_max[1]], seconds)]
+            .filter(Boolean)
+            .join(', ')}
           format={seconds}
           series={[
             {label: 'client p50', color: '--client', values: lines.rtt_p50[0], ...whole(now?.rtt_p50[0])},

@@ -53,7 +53,8 @@ export function certainty(evidence: Evidence, now_ms: number): Certainty {
   }
   if (evidence.storeTrouble) doubts.push(`The store has trouble: ${evidence.storeTrouble}`);
   doubts.push(...proxyDoubts(evidence.proxies ?? [], evidence.unheard));
-  if (evidence.proxies?.length === 0) doubts.push('No proxy reports to this console, so no session is seen.');
+  if (evidence.proxies?.every((one) => one.state === 'drained'))
+    doubts.push('No proxy reports to this console, so no session is seen.');
   return {waiting: waiting && doubts.length === 0, doubts};
 }
 

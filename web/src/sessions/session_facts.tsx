@@ -1,6 +1,6 @@
 import type {Session, Span} from '../api/types';
 import {Link} from '../route/link';
-import {bytes, count, duration, plural, rate, shortId} from '../text/units';
+import {bytes, count, duration, plural, rate, shortId, shortTrace} from '../text/units';
 import {Stamp} from '../time/stamp';
 import {codeName, reconnectText, silence} from './words';
 
@@ -112,7 +112,7 @@ export function SessionFacts({
           [
             'Its trace',
             <Link className="mono" href={`/traces/${encodeURIComponent(session.trace_id)}`}>
-              {shortId(session.trace_id)}
+              {shortTrace(session.trace_id)}
             </Link>,
           ] as [string, React.ReactNode],
         ]

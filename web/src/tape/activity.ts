@@ -9,7 +9,7 @@ export function activity(
   to: number,
   step_seconds: number,
   route: string,
-  /** Every opening in the range, where that is known: figures are of ten seconds each, and a fixed range may cut them. */
+  /** Every opening in the range, if known: figures are of ten seconds each, and a fixed range may cut them. */
   opens: readonly TapeEntry[] | null = null,
 ): {times: number[]; series: Series[]} {
   const step = Math.max(fleet?.step_seconds ?? 0, closes?.step_seconds ?? 0, step_seconds) * 1000,

@@ -83,6 +83,9 @@ export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
+/** The first eight figures, by which a trace is found. */
+export const shortTrace = (id: string): string => id.slice(0, 8);
+
 /** The last eight figures: a UUIDv7 starts with the time, so its head is the same for all neighbours. */
 export function shortId(id: string): string {
   return id.length > 10 ? id.slice(-8) : id;
