@@ -1,5 +1,5 @@
-// Calls by the ten thousand, of thousands of operations, over ranges that end in the middle: every number of /api/v1 and
-// of Jaeger's API is what was sent.
+// Calls by the ten thousand, of thousands of operations, over ranges that end in the middle: every number of /api/v1
+// and of Jaeger's API is what was sent.
 import {before, describe} from 'node:test';
 import {type Bulk, calls, deliver} from './bulk.js';
 import {console_} from './console.js';

@@ -183,7 +183,7 @@ export function figuresTell(run: Run): void {
       );
     });
 
-    it('is one proxy with 30 sessions, one that is not heard and one that drained, and nothing in trouble', async () => {
+    it('is one proxy with 30 sessions, one not heard and one that drained, and nothing in trouble', async () => {
       const status = await run.fleet.console.api('/status');
       assert.equal(status.store.sessions, 300);
       // A handshake of each session, a connection of each that ended, and the calls.

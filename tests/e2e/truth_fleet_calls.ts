@@ -163,10 +163,9 @@ export function callsTell(run: Run): void {
               ...(manner === 'error' ? ['ERROR', true] : [undefined, undefined]),
             ],
           );
+          const numbered = `attribute=websocket.invocation.number:${tags['websocket.invocation.number']}`;
           const same = (
-            await one.api(
-              `/spans?${run.asked}&attribute=websocket.invocation.number:${tags['websocket.invocation.number']}&operation=${operation}&service=alpha&limit=200`,
-            )
+            await one.api(`/spans?${run.asked}&${numbered}&operation=${operation}&service=alpha&limit=200`)
           ).spans.find((each: Json) => each.span_id === span.spanID);
           assert.deepEqual(
             [span.startTime, span.duration],

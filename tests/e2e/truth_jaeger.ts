@@ -137,7 +137,8 @@ export function jaegerTells(bulk: Bulk): void {
     const moment = (ms: number): string => encodeURIComponent(new Date(ms).toISOString());
     const query =
       `query.service_name=shop-2&query.start_time_min=${moment(from)}&query.start_time_max=${moment(to)}` +
-      `&query.duration_min=100ms&query.search_depth=20&query.attributes=${encodeURIComponent('{"tenant.id":"tenant-3"}')}`;
+      '&query.duration_min=100ms&query.search_depth=20' +
+      `&query.attributes=${encodeURIComponent('{"tenant.id":"tenant-3"}')}`;
     const found: Json[] = [];
     for (let cursor = '', page = 0; page === 0 || cursor; ++page) {
       const answer = await get(`/traces?${query}&cursor=${cursor}`);
