@@ -317,7 +317,7 @@ describe('three clicks from the front page', () => {
     await person.arrive(one);
     await person.search(session.id.slice(-8));
     await page.waitForURL((url) => url.pathname === `/sessions/${session.id}`);
-    await person.click(page.locator('.session-facts').getByRole('link', {name: known.trace.slice(-8)}));
+    await person.click(page.locator('.session-facts').getByRole('link', {name: known.trace.slice(0, 8)}));
     await page.waitForURL((url) => url.pathname === `/traces/${known.trace}`);
     await person.answered('question-6-by-session');
     await page.locator('.wf-row').filter({hasText: 'Quick'}).first().waitFor();
