@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import {after, before, it} from 'node:test';
 import {createServer, type Server} from 'node:http';
 import {once} from 'node:events';
-import {type Browser, chromium, type Page} from 'playwright-core';
+import type {Browser, Page} from 'playwright-core';
+import {browser as launch} from './chromium.js';
 import {Authority} from '../lib/certs.js';
 import {collector, exported, spansOf} from './collector.js';
 import {backend, metrics, proxy, quiet} from './support.js';
@@ -18,22 +19,7 @@ before(async () => {
   site.listen(0, '127.0.0.1');
   await once(site, 'listening');
   origin = `http://127.0.0.1:${(site.address() as {port: number}).port}`;
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    headless: true,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-dev-shm-usage',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--disable-default-apps',
-      '--no-first-run',
-      '--metrics-recording-only',
-      '--ignore-certificate-errors',
-    ],
-  });
+  browser = await launch('--ignore-certificate-errors');
   page = await (await browser.newContext({ignoreHTTPSErrors: true})).newPage();
   await page.goto(origin);
 });

@@ -12,7 +12,7 @@ export const patience = 20_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const screenshots = join(repository, 'build/screenshots');
 
-export async function browser(): Promise<Browser> {
+export async function browser(...more: string[]): Promise<Browser> {
   const one = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     headless: true,
@@ -25,6 +25,8 @@ export async function browser(): Promise<Browser> {
       '--disable-sync',
       '--disable-default-apps',
       '--no-first-run',
+      '--metrics-recording-only',
+      ...more,
     ],
   });
   cleanup(() => one.close());

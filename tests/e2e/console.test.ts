@@ -34,7 +34,8 @@ import {
   type SpanExporter,
 } from '@opentelemetry/sdk-trace-base';
 import {build} from 'esbuild';
-import {type Browser, chromium, type Page} from 'playwright-core';
+import type {Browser, Page} from 'playwright-core';
+import {browser as launch} from './chromium.js';
 import {testsFolder} from '../lib/process.js';
 import {eventually, withDeadline} from '../lib/wait.js';
 import {ask, attributesOf, type Console, console_, type Json, nanoseconds, spansRequest, traceId} from './console.js';
@@ -56,21 +57,7 @@ async function site(): Promise<string> {
 before(async () => {
   origin = await site();
   one = await console_({arguments: ['--cors-origin', origin]});
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    headless: true,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-dev-shm-usage',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--disable-default-apps',
-      '--no-first-run',
-      '--metrics-recording-only',
-    ],
-  });
+  browser = await launch();
   page = await browser.newPage();
   await page.goto(origin);
   await page.addScriptTag({content: await pageScript()});
