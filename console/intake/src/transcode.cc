@@ -13,6 +13,7 @@
 #include "sockeye/base/text.h"
 #include "sockeye/base/utf8.h"
 #include "text.h"
+#include "value.h"
 
 namespace sockeye::intake {
 namespace {
@@ -22,10 +23,12 @@ using dom::element;
 using dom::element_type;
 using protozero::pbf_writer;
 
-// Of objects and arrays in one another. A level of AnyValue is three of them, so that this is a little more than what
-// is kept (deepest_value). It bounds our own recursion, and how often pbf_writer moves what is inside a message as it
-// ends.
-constexpr std::size_t deepest_json = 128;
+// Of messages in one another; what is deeper is left out. A level of AnyValue is three of them at most, so that this is
+// a little more than what is kept of a value, which is then known to be too deep (deepest_value). It bounds our own
+// recursion, and how often pbf_writer moves what is inside a message as it ends.
+constexpr int deepest_message = 3 * (deepest_value + 2) + 8;
+// Of objects and arrays in one another, for the parser, which does not recurse.
+constexpr std::size_t deepest_json = 4096;
 
 // The UTF-16 unit that \uXXXX at `at` stands for; -1 where there is no such thing.
 int escaped_unit(std::string_view json, std::size_t at) {
@@ -185,12 +188,14 @@ class Transcoder {
 
   bool nested(element value, const Field& field, pbf_writer& out) {
     dom::object fields;
-    const bool there = !value.is_null();  // null in a list keeps its place
+    const bool there = !value.is_null() && depth_ < deepest_message;  // null in a list keeps its place
     if (there && value.get(fields) != simdjson::SUCCESS) return no("an object");
     const std::size_t before = out_.size();
     if (there) {
       pbf_writer inner(out, field.tag);
+      ++depth_;
       if (!object(fields, *field.message, inner)) return false;
+      --depth_;
     }
     if (out_.size() == before) out.add_message(field.tag, "", 0);  // pbf_writer leaves out what is empty
     return true;
@@ -277,6 +282,7 @@ class Transcoder {
   std::string scratch_;
   std::string path_;
   const char* expected_ = "";
+  int depth_ = 0;
 };
 
 }  // namespace

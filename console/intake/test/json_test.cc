@@ -250,6 +250,11 @@ TEST(Json, nesting_is_bounded) {
   const Batch noted = good(attribute(nested(33)));
   EXPECT_TRUE(noted.attributes.at(0).value.truncated);
   EXPECT_EQ(noted.attributes.at(0).value.text, "(not kept: nested more than 32 levels deep)");
+  for (const int levels : {36, 50, 500}) {  // deeper than anything is read, and yet only that value is lost
+    const Batch deeper = good(attribute(nested(levels)));
+    ASSERT_EQ(deeper.spans.size(), 1U) << levels;
+    EXPECT_EQ(deeper.attributes.at(0).value.text, "(not kept: nested more than 32 levels deep)") << levels;
+  }
   Batch batch;
   for (const std::string& json :
        {one_span(attribute(nested(10'000))), "{\"x\":" + std::string(10'000, '[') + std::string(10'000, ']') + "}"}) {
