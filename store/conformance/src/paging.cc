@@ -51,10 +51,38 @@ void pages_neither_skip_nor_repeat_while_spans_come(World& world) {
   EXPECT_EQ(world.store().stats().spans, next - 1);
 }
 
+// A cursor of one list or order is none of another.
 void cursors_that_are_none(World& world) {
   fill(world, 1, 10, 10);
-  for (const char* cursor : {"x", "0", "-1", "1", "1.", "1...", "1.2.3", "1.2.3.4.5", "1.zzzzzzzzzzzzzzzz.1.1",
-                             "'; DROP TABLE span; --", "1.-5.1.1", "\xff\xfe", "999999999999999999999999"}) {
+  Batch batch;
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    store::Session session;
+    session.id = session_id(i);
+    session.opened_unix_ns = noon + i * second;
+    batch.sessions.push_back(session);
+  }
+  world.must_write(std::move(batch));
+  const auto of_spans = world.store().spans({.limit = 2}, soon())->cursor;
+  const auto of_traces = world.store().traces({.limit = 1}, soon())->cursor;
+  store::SessionQuery by_opening;
+  by_opening.limit = 1;
+  const auto of_sessions = world.store().sessions(by_opening, soon())->cursor;
+  EXPECT_TRUE(world.store().spans({.cursor = of_spans}, soon()));
+  EXPECT_TRUE(world.store().traces({.cursor = of_traces}, soon()));
+  for (const auto sort :
+       {store::SessionQuery::Sort::ended, store::SessionQuery::Sort::duration, store::SessionQuery::Sort::messages}) {
+    store::SessionQuery other;
+    other.sort = sort;
+    other.cursor = of_sessions;
+    EXPECT_EQ(world.store().sessions(other, soon()).error().message, store::bad_cursor);
+  }
+  for (const auto& cursor : {of_traces, of_sessions}) EXPECT_FALSE(world.store().spans({.cursor = cursor}, soon()));
+  std::vector<std::string> wrong = {"x", "-1", "'; DROP TABLE span; --", "\xff\xfe", "999999999999999999999999"};
+  for (const auto& good : {of_spans, of_traces, of_sessions})
+    for (const char* rest : {"", ".", "...", ".2.3", ".2.3.4.5", ".zzzzzzzzzzzzzzzz.1.1", ".-5.1.1"})
+      wrong.push_back(good.substr(0, good.find('.')) + rest);
+  wrong.push_back(of_spans + std::string(100'000, '1'));
+  for (const auto& cursor : wrong) {
     const auto spans = world.store().spans({.cursor = cursor}, soon());
     EXPECT_FALSE(spans) << cursor;
     EXPECT_FALSE(!spans && spans.error().message.empty());
@@ -63,7 +91,6 @@ void cursors_that_are_none(World& world) {
     sessions.cursor = cursor;
     EXPECT_FALSE(world.store().sessions(sessions, soon())) << cursor;
   }
-  EXPECT_FALSE(world.store().spans({.cursor = std::string(100'000, '1')}, soon()));
 }
 
 // However early the deadline is, the pages together are everything, in order.

@@ -105,6 +105,13 @@ Place place_of(const Group& group, const GroupsQuery& query) {
   return {key == INT64_MAX ? key : key + 1, static_cast<std::int64_t>(text >> 1U)};
 }
 
+std::string order_of(const GroupsQuery& query) {
+  std::string out(query.ascending ? "a" : "d");
+  for (const int which : {static_cast<int>(query.by), static_cast<int>(query.figure), static_cast<int>(query.sort)})
+    out += std::to_string(which) + " ";
+  return out + std::to_string(query.sort_quantile) + query.by_key + '\0' + query.figure_key;
+}
+
 }  // namespace
 
 base::Result<store::GroupPage> groups(Database& db, const GroupsQuery& query) {
@@ -113,7 +120,7 @@ base::Result<store::GroupPage> groups(Database& db, const GroupsQuery& query) {
   spans.ascending = false;
   Cursor from;
   if (!query.cursor.empty()) {
-    const auto cursor = parse_cursor(query.cursor, 'g');
+    const auto cursor = parse_cursor(query.cursor, 'g', order_of(query));
     if (!cursor) return base::fail(std::string(store::bad_cursor));
     from = *cursor;
   } else {
@@ -142,7 +149,7 @@ base::Result<store::GroupPage> groups(Database& db, const GroupsQuery& query) {
   std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first.later_than(b.first); });
   const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, most_answers);
   for (std::size_t i = 0; i < std::min(limit, order.size()); ++i) out.groups.push_back(std::move(all[order[i].second]));
-  if (order.size() > limit) out.cursor = to_text({order[limit - 1].first, from.top}, 'g');
+  if (order.size() > limit) out.cursor = to_text({order[limit - 1].first, from.top}, 'g', order_of(query));
   return out;
 }
 

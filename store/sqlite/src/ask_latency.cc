@@ -267,8 +267,12 @@ class Latencies {
     return a.key != b.key ? a.key > b.key : a.id < b.id;
   }
 
-  [[nodiscard]] char order() const {
-    return query_.sort == Sort::operation || query_.sort == Sort::service ? 'n' : 'k';
+  [[nodiscard]] std::string order() const {
+    std::string out(query_.ascending ? "a" : "d");
+    out += std::to_string(static_cast<int>(query_.sort));
+    if (query_.sort == Sort::percentile)
+      out += " " + std::to_string(static_cast<int>(query_.sort_measure)) + " " + std::to_string(query_.sort_quantile);
+    return out;
   }
 
   // The page's operations, and what is told of all of them.
@@ -286,7 +290,7 @@ class Latencies {
     std::size_t first = 0;
     if (!query_.cursor.empty()) {
       // Behind the last one told: by its key, or by its name, as it was then.
-      const auto cursor = parse_cursor(query_.cursor, order());
+      const auto cursor = parse_cursor(query_.cursor, 'o', order());
       if (!cursor) return base::fail(std::string(store::bad_cursor));
       const Ranked last{key_in(*cursor), cursor->after.id, &sum_of(cursor->after.id)};
       first = static_cast<std::size_t>(
@@ -299,7 +303,7 @@ class Latencies {
       places_.emplace(all[i].id, page_.size());
       page_.push_back(all[i].id);
     }
-    if (end < all.size()) out_.cursor = to_text(cursor_of(all[end - 1]), order());
+    if (end < all.size()) out_.cursor = to_text(cursor_of(all[end - 1]), 'o', order());
     return {};
   }
   // A key's 64 bits in numbers of 63.

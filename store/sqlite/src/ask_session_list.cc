@@ -62,6 +62,12 @@ void read_latest(Query& row, const SessionQuery& q, std::uint64_t as_of, Session
   }
 }
 
+constexpr char list_mark = 'c';
+// Which order answers are in, as cursors say it.
+std::string order_of(const SessionQuery& q) {
+  return std::to_string(static_cast<int>(q.sort)) + (q.ascending ? "a" : "d");
+}
+
 // From `from` on in the order that was asked for. Open sessions have an end after all others.
 const char* walk_of(const SessionQuery& q) {
   if (q.sort == SessionQuery::Sort::ended) {
@@ -96,7 +102,7 @@ store::Page<Session> walk(Database& db, const SessionQuery& query, const Range& 
     if (wanted) read_latest(rows, query, query.now_unix_ns, session);
     if (wanted && fits(session, query)) {
       if (out.items.size() == limit) {
-        out.cursor = to_text({place, 0});
+        out.cursor = to_text({place, 0}, list_mark, order_of(query));
         return out;
       }
       out.items.push_back(session);
@@ -110,7 +116,7 @@ store::Page<Session> walk(Database& db, const SessionQuery& query, const Range& 
     return out;
   }
   out.complete = false;
-  out.cursor = to_text({place, 0});
+  out.cursor = to_text({place, 0}, list_mark, order_of(query));
   return out;
 }
 
@@ -205,7 +211,8 @@ class Ranked {
 
  private:
   [[nodiscard]] std::string cursor_at(const Place& place) const {
-    return to_text({place, static_cast<std::int64_t>(std::min<std::uint64_t>(as_of_, INT64_MAX))});
+    return to_text({place, static_cast<std::int64_t>(std::min<std::uint64_t>(as_of_, INT64_MAX))}, list_mark,
+                   order_of(query_));
   }
   // What the statement does not ask is asked of each session in its turn.
   [[nodiscard]] bool told_by_columns() const {
@@ -300,7 +307,7 @@ base::Result<store::Page<Session>> sessions(Database& db, const SessionQuery& qu
   std::optional<Place> from;
   std::uint64_t as_of = query.now_unix_ns;
   if (!query.cursor.empty()) {
-    const auto cursor = parse_cursor(query.cursor);
+    const auto cursor = parse_cursor(query.cursor, list_mark, order_of(query));
     if (!cursor) return base::fail(std::string(store::bad_cursor));
     from = cursor->after;
     if (cursor->top > 0) as_of = std::min(as_of, static_cast<std::uint64_t>(cursor->top));

@@ -13,20 +13,20 @@ namespace sockeye::sqlite::ask {
 namespace {
 
 // Which order answers are in, as cursors say it.
-char order_of(const store::SpanQuery& query) {
-  const int by = query.sort ? static_cast<int>(*query.sort) + 1 : 0;
-  return by == 0 && !query.ascending ? '1' : static_cast<char>('a' + by * 2 + (query.ascending ? 1 : 0));
+std::string order_of(const store::SpanQuery& query) {
+  return std::to_string(query.sort ? static_cast<int>(*query.sort) + 1 : 0) + (query.ascending ? "a" : "d");
 }
+constexpr char spans_list = 's', traces_list = 't';
 
 // Whether the latest are found soonest by walking back in time; else columns are scanned.
 bool walks(const store::SpanQuery& query) {
   return !query.sort && !query.ascending && !query.measure && query.operation_contains.empty();
 }
 
-base::Result<Cursor> start_of(Database& db, const store::SpanQuery& query) {
+base::Result<Cursor> start_of(Database& db, const store::SpanQuery& query, char list) {
   if (query.attributes.size() > most_attributes) return base::fail("a search has at most 62 attributes");
   if (!query.cursor.empty()) {
-    if (const auto cursor = parse_cursor(query.cursor, order_of(query))) return *cursor;
+    if (const auto cursor = parse_cursor(query.cursor, list, order_of(query))) return *cursor;
     return base::fail(std::string(store::bad_cursor));
   }
   Cursor out;
@@ -113,9 +113,9 @@ Found find(Database& db, Matcher& matcher, const Cursor& from, Collector& to, st
 
 // What a page says of its end, and how many of `found` are on it. `found` is sorted, and may be one over the limit.
 template <class Item, class PlaceOf>
-std::size_t close_page(const Found& search, const Cursor& from, const store::SpanQuery& query, std::size_t limit,
-                       const std::vector<Item>& found, PlaceOf place_of, std::string& cursor, bool& complete) {
-  const char order = order_of(query);
+std::size_t close_page(const Found& search, const Cursor& from, const store::SpanQuery& query, char list,
+                       std::size_t limit, const std::vector<Item>& found, PlaceOf place_of, std::string& cursor,
+                       bool& complete) {
   std::size_t sure = found.size();
   if (!search.complete)
     sure = static_cast<std::size_t>(
@@ -123,7 +123,7 @@ std::size_t close_page(const Found& search, const Cursor& from, const store::Spa
                              [&](const Item& each) { return !search.down_to.later_than(place_of(each)); }) -
         found.begin());
   if (sure > limit) {
-    cursor = to_text({place_of(found[limit - 1]), from.top}, order);
+    cursor = to_text({place_of(found[limit - 1]), from.top}, list, order_of(query));
     return limit;
   }
   complete = search.complete;
@@ -135,7 +135,7 @@ std::size_t close_page(const Found& search, const Cursor& from, const store::Spa
     next = sure > 0 ? place_of(found[sure - 1]) : Place{next.start, std::min(next.id, INT64_MAX - 1) + 1};
     if (!from.after.later_than(next)) next = from.after;
   }
-  cursor = to_text({next, from.top}, order);
+  cursor = to_text({next, from.top}, list, order_of(query));
   return sure;
 }
 
@@ -275,7 +275,7 @@ base::Result<store::Batch> trace(Database& db, const base::TraceId& id, std::siz
 }
 
 base::Result<store::SpanPage> spans(Database& db, const store::SpanQuery& query) {
-  const auto from = start_of(db, query);
+  const auto from = start_of(db, query, spans_list);
   if (!from) return tl::unexpected(from.error());
   const std::size_t limit = bounded(query.limit);
   Matcher matcher(db, query);
@@ -284,19 +284,19 @@ base::Result<store::SpanPage> spans(Database& db, const store::SpanQuery& query)
   const Found search = find(db, matcher, *from, latest, &out.total);
   const auto found = latest.sorted();
   const std::size_t count = close_page(
-      search, *from, query, limit, found, [](const Place& p) { return p; }, out.cursor, out.complete);
+      search, *from, query, spans_list, limit, found, [](const Place& p) { return p; }, out.cursor, out.complete);
   Load load(db, out.spans);
   for (std::size_t i = 0; i < count; ++i) {
     if (load.span(found[i].id)) continue;
     out.complete = false;
-    out.cursor = to_text({i == 0 ? from->after : found[i - 1], from->top}, order_of(query));
+    out.cursor = to_text({i == 0 ? from->after : found[i - 1], from->top}, spans_list, order_of(query));
     break;
   }
   return out;
 }
 
 base::Result<store::Page<store::TraceSummary>> traces(Database& db, const store::SpanQuery& query) {
-  const auto from = start_of(db, query);
+  const auto from = start_of(db, query, traces_list);
   if (!from) return tl::unexpected(from.error());
   const std::size_t limit = bounded(query.limit);
   Matcher matcher(db, query);
@@ -305,7 +305,7 @@ base::Result<store::Page<store::TraceSummary>> traces(Database& db, const store:
   const auto found = latest.sorted();
   store::Page<store::TraceSummary> out;
   const std::size_t count = close_page(
-      search, *from, query, limit, found, [](const LatestTraces::Item& i) { return i.place; }, out.cursor,
+      search, *from, query, traces_list, limit, found, [](const LatestTraces::Item& i) { return i.place; }, out.cursor,
       out.complete);
   for (std::size_t i = 0; i < count; ++i) {
     store::TraceSummary summary;
@@ -318,7 +318,7 @@ base::Result<store::Page<store::TraceSummary>> traces(Database& db, const store:
     if (!summarize(db, matcher, summary)) {
       // The first is told as far as it was read: a page must bring the asker on.
       out.complete = false;
-      out.cursor = to_text({found[i == 0 ? 0 : i - 1].place, from->top}, order_of(query));
+      out.cursor = to_text({found[i == 0 ? 0 : i - 1].place, from->top}, traces_list, order_of(query));
       if (i == 0) out.items.push_back(std::move(summary));
       break;
     }

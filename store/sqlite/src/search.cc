@@ -3,14 +3,23 @@
 #include <algorithm>
 #include <charconv>
 
+#include "filter.h"
+
 namespace sockeye::sqlite {
 namespace {
 // How long the walk goes on before the filters of all blocks are asked: some milliseconds.
 constexpr std::size_t patience_entries = 8192, patience_rows = 512;
+
+std::string mark_of(char list, std::string_view order) {
+  std::string out(1, list);
+  char digits[8];
+  const auto end = std::to_chars(std::begin(digits), std::end(digits), hash(order, 0) & 0xffffffU, 36).ptr;
+  return out.append(digits, end);
+}
 }  // namespace
 
-std::string to_text(const Cursor& cursor, char order) {
-  std::string out(1, order);
+std::string to_text(const Cursor& cursor, char list, std::string_view order) {
+  std::string out = mark_of(list, order);
   char digits[24];
   for (const std::int64_t part : {cursor.after.start, cursor.after.id, cursor.top}) {
     const auto end = std::to_chars(std::begin(digits), std::end(digits), part, 36).ptr;
@@ -19,9 +28,10 @@ std::string to_text(const Cursor& cursor, char order) {
   return out;
 }
 
-std::optional<Cursor> parse_cursor(std::string_view text, char order) {
-  if (!text.starts_with(order)) return std::nullopt;
-  text.remove_prefix(1);
+std::optional<Cursor> parse_cursor(std::string_view text, char list, std::string_view order) {
+  const std::string mark = mark_of(list, order);
+  if (!text.starts_with(mark)) return std::nullopt;
+  text.remove_prefix(mark.size());
   std::int64_t parts[3] = {};
   for (auto& part : parts) {
     if (!text.starts_with(".")) return std::nullopt;

@@ -27,9 +27,9 @@ struct Cursor {
   Place after;
   std::int64_t top = 0;
 };
-// `order` is which order of answers it is of, a letter or a digit: a cursor of another one is none.
-[[nodiscard]] std::string to_text(const Cursor&, char order = '1');
-[[nodiscard]] std::optional<Cursor> parse_cursor(std::string_view, char order = '1');
+// Which list it is of and in which order, told by a text of any length: a cursor of another one is none.
+[[nodiscard]] std::string to_text(const Cursor&, char list, std::string_view order);
+[[nodiscard]] std::optional<Cursor> parse_cursor(std::string_view, char list, std::string_view order);
 
 // Takes what is found, in any order, each once.
 class Collector {
