@@ -15,6 +15,7 @@
 
 #include "api.h"
 #include "clock.h"
+#include "coverage.h"
 #include "write.h"
 
 namespace sockeye::console {
@@ -301,10 +302,19 @@ Response ask_changes(Api& api, std::string_view, Parameters& with) {
   const auto before = totals(api, then, deadline);
   if (!before) return store_failed(before.error());
 
+  const auto moment = unix_now_ns();
+  const auto watch = watch_of(api, moment, deadline);
+  if (!watch) return store_failed(watch.error());
+  const auto unseen = [&](const store::TimeRange& time) {
+    return static_cast<double>(length_of(gaps(*watch, time, moment, Fleet::patience_ns))) / 1e9;
+  };
+
   const Usual usual(all->list);
   Json json;
   json.open('{').key("deaths").number(std::uint64_t{died->list.size()});
   json.key("against_deaths").number(std::uint64_t{died_before->list.size()});
+  seconds(json, "missing_seconds", unseen(now));
+  seconds(json, "against_missing_seconds", unseen(then));
   json.key("few").boolean(died->list.size() < 2 * least_cohort).key("cohorts").open('[');
   for (std::size_t i = 0; i < most_cohorts; ++i) {
     const auto cohort = next_cohort(died->list, usual);

@@ -58,15 +58,15 @@ void write_point(base::Json& json, const store::FleetPoint& p) {
 }
 
 void write_gap(base::Json& json, const Gap& gap) {
-  const bool console = gap.who == store::Presence::Who::console;
+  const bool proxy = gap.what == Gap::What::proxy;
   json.open('{');
   time_ms(json, "from_ms", gap.from_unix_ns);
   time_ms(json, "to_ms", gap.to_unix_ns);
-  json.key("what").text(console ? "console" : "proxy").key("instance");
-  if (console)
-    json.null();
-  else
+  json.key("what").text(proxy ? "proxy" : gap.what == Gap::What::console ? "console" : "before").key("instance");
+  if (proxy)
     json.text(gap.instance);
+  else
+    json.null();
   seconds(json, "missing_seconds", static_cast<double>(gap.to_unix_ns - gap.from_unix_ns) / 1e9);
   json.close('}');
 }
@@ -138,15 +138,18 @@ Response ask_fleet(Api& api, std::string_view, Parameters& with) {
   if (auto no = refused(with)) return *std::move(no);
   const auto points = api.store.fleet(query, api.deadline());
   if (!points) return store_failed(points.error());
-  auto presences = api.store.presences({}, api.deadline());  // a gap is between two of them
-  if (!presences) return store_failed(presences.error());
+  const auto now = unix_now_ns();
+  auto watch = watch_of(api, now, api.deadline());
+  if (!watch) return store_failed(watch.error());
   std::set<std::string> routes;
   std::map<std::string, std::pair<std::string, std::string>> instances;
   for (const auto& point : *points) {
     routes.insert(point.route);
     instances.try_emplace(point.instance);
   }
-  const auto now = unix_now_ns();
+  for (const auto& each : watch->presences)
+    if (const auto found = instances.find(each.instance); found != instances.end() && !each.instance.empty())
+      found->second = {each.service, each.host};
   for (const auto& proxy : api.fleet.proxies(now))
     instances[proxy.hello.instance] = {proxy.hello.service, proxy.hello.host};
   base::Json json;
@@ -160,21 +163,23 @@ Response ask_fleet(Api& api, std::string_view, Parameters& with) {
   json.close(']').key("points").open('[');
   for (const auto& point : *points) write_point(json, point);
   json.close(']').key("coverage").open('[');
-  for (auto& each : api.fleet.presences(now)) presences->push_back(std::move(each));
-  for (const auto& gap : gaps(*std::move(presences), query.time, now, Fleet::patience_ns))
+  for (const auto& gap : gaps(*std::move(watch), query.time, now, Fleet::patience_ns))
     if (query.instance.empty() || gap.instance.empty() || gap.instance == query.instance) write_gap(json, gap);
   json.close(']').close('}');
   return json_response(json.take());
 }
 
 Response ask_closes(Api& api, std::string_view, Parameters& with) {
-  const auto time = bounded(with);
-  const auto step = step_of(with, time, 10);
+  store::ClosesQuery query;
+  query.time = bounded(with);
+  query.step_ns = step_of(with, query.time, 10);
+  query.route = with.text("route");
+  query.instance = with.text("instance");
   if (auto no = refused(with)) return *std::move(no);
-  const auto closes = api.store.closes(time, step, api.deadline());
+  const auto closes = api.store.closes(query, api.deadline());
   if (!closes) return store_failed(closes.error());
   base::Json json;
-  json.open('{').key("step_seconds").number(step / second_ns).key("closes").open('[');
+  json.open('{').key("step_seconds").number(query.step_ns / second_ns).key("closes").open('[');
   for (const auto& each : *closes) {
     json.open('{');
     time_ms(json, "time_ms", each.time_unix_ns);

@@ -13,6 +13,7 @@
 
 #include "api.h"
 #include "clock.h"
+#include "coverage.h"
 #include "write.h"
 
 namespace sockeye::console {
@@ -24,7 +25,7 @@ using tape::Level;
 
 constexpr std::uint64_t tape_steps = 120, first_chunk = 16, largest_chunk = 4096;  // in steps
 constexpr std::uint64_t latest_ns = 4'000'000'000'000'000'000;                     // 2096
-constexpr std::size_t steps_of_habit = 12;                                         // before a step: what is usual
+constexpr std::size_t steps_of_habit = 12, least_habit = 3;                        // before a step: what is usual
 constexpr std::uint64_t storm_least = 20, storm_times = 5;
 
 struct Cursor {
@@ -104,6 +105,9 @@ class Tape {
 
   // Proxies and consoles are of no route.
   base::Result<void> read_presences(store::Deadline deadline) {
+    const auto watch = watch_of(api_, unix_now_ns(), deadline);
+    if (!watch) return tl::unexpected(watch.error());
+    known_since_ns_ = known_since(*watch);
     if (!route_.empty()) return {};
     auto all = tape::presences(api_, from_.time, instance_, deadline);
     if (!all) return tl::unexpected(all.error());
@@ -111,9 +115,61 @@ class Tape {
     return {};
   }
 
-  // Entries of whole steps [first, end), by step in ascending order. An error, or none when the time is over.
-  base::Result<std::optional<std::map<std::uint64_t, std::vector<Entry>>>> read(std::uint64_t first, std::uint64_t end,
-                                                                                store::Deadline deadline) {
+  // Entries of whole steps [first, end), of those steps that have any, in ascending order. An error, or none when the
+  // time is over.
+  using Steps = std::map<std::uint64_t, std::vector<Entry>>;
+  base::Result<std::optional<Steps>> read(std::uint64_t first, std::uint64_t end, store::Deadline deadline) {
+    Steps out(presences_.lower_bound(first), presences_.lower_bound(end));
+    if (of_sessions()) {
+      const auto complete = read_sessions(first, end, deadline, out);
+      if (!complete) return tl::unexpected(complete.error());
+      if (!*complete) return std::nullopt;
+    }
+    for (auto& [step, list] : out) {
+      std::erase_if(list, [&](const Entry& e) { return !kinds_.empty() && !kinds_.contains(std::string(e.kind)); });
+      std::stable_sort(list.begin(), list.end(), [](const Entry& a, const Entry& b) {
+        return std::tie(a.time_unix_ns, a.kind, a.route, a.instance, a.title) <
+               std::tie(b.time_unix_ns, b.kind, b.route, b.instance, b.title);
+      });
+      if (!from_.ascending) std::reverse(list.begin(), list.end());
+    }
+    std::erase_if(out, [](const auto& each) { return each.second.empty(); });
+    return out;
+  }
+
+  // The step in which something happened next, from `at` on; none: nothing did.
+  base::Result<std::optional<std::uint64_t>> next(std::uint64_t at, store::Deadline deadline) const {
+    std::optional<std::uint64_t> out;
+    if (from_.ascending) {
+      if (const auto found = presences_.lower_bound(at); found != presences_.end()) out = found->first;
+    } else if (const auto found = presences_.upper_bound(at); found != presences_.begin()) {
+      out = std::prev(found)->first;
+    }
+    if (!of_sessions()) return out;
+    store::HappeningsQuery query;
+    query.route = route_;
+    query.instance = instance_;
+    query.time = from_.time;
+    if (from_.ascending)
+      query.time.from_unix_ns = std::max(at, query.time.from_unix_ns);
+    else
+      query.time.to_unix_ns = std::min(at + from_.step_ns, query.time.to_unix_ns);
+    const auto found = api_.store.happening(query, !from_.ascending, deadline);
+    if (!found) return tl::unexpected(found.error());
+    if (!*found) return out;
+    const std::uint64_t step = **found / from_.step_ns * from_.step_ns;
+    return out ? (from_.ascending ? std::min(*out, step) : std::max(*out, step)) : step;
+  }
+
+ private:
+  [[nodiscard]] bool of_sessions() const {
+    return kinds_.empty() || std::any_of(kinds_.begin(), kinds_.end(), [](const std::string& kind) {
+             return kind == "opens" || kind == "ends" || kind == "death" || kind == "storm" || kind == "drain";
+           });
+  }
+
+  // False when the time is over.
+  base::Result<bool> read_sessions(std::uint64_t first, std::uint64_t end, store::Deadline deadline, Steps& out) {
     const std::uint64_t habit = steps_of_habit * from_.step_ns;
     store::HappeningsQuery query;
     query.step_ns = from_.step_ns;
@@ -125,7 +181,7 @@ class Tape {
     query.time = {std::max(first, from_.time.from_unix_ns), std::min(end, from_.time.to_unix_ns)};
     const auto page = api_.store.happenings(query, deadline);
     if (!page) return tl::unexpected(page.error());
-    if (!before->complete || !page->complete) return std::nullopt;
+    if (!before->complete || !page->complete) return false;
     using Ended = std::tuple<std::string, std::string, std::uint16_t, std::string>;
     std::map<std::uint64_t, std::map<std::string, Folded>> opened;  // by step, route
     std::map<std::uint64_t, std::map<Ended, Folded>> ended;         // by step; route, reason, code; drains by proxy
@@ -139,31 +195,16 @@ class Tape {
              [{each.route, each.end_reason, each.close_code, each.end_reason == "drain" ? each.instance : ""}]
                  .add(each);
     }
-    std::map<std::uint64_t, std::vector<Entry>> out;
-    for (auto step = first; step < end; step += from_.step_ns) {
-      auto& list = out[step];
-      if (const auto here = opened.find(step); here != opened.end())
-        for (const auto& [route, folded] : here->second) {
-          opens(list, step, route, folded);
-          storm(list, step, route, folded, opened);
-        }
-      if (const auto here = ended.find(step); here != ended.end())
-        for (const auto& [what, folded] : here->second) ends(list, step, what, folded);
-      if (const auto here = presences_.find(step); here != presences_.end())
-        list.insert(list.end(), here->second.begin(), here->second.end());
-    }
-    for (auto& [step, list] : out) {
-      std::erase_if(list, [&](const Entry& e) { return !kinds_.empty() && !kinds_.contains(std::string(e.kind)); });
-      std::stable_sort(list.begin(), list.end(), [](const Entry& a, const Entry& b) {
-        return std::tie(a.time_unix_ns, a.kind, a.route, a.instance, a.title) <
-               std::tie(b.time_unix_ns, b.kind, b.route, b.instance, b.title);
-      });
-      if (!from_.ascending) std::reverse(list.begin(), list.end());
-    }
-    return out;
+    for (auto here = opened.lower_bound(first); here != opened.end(); ++here)
+      for (const auto& [route, folded] : here->second) {
+        opens(out[here->first], here->first, route, folded);
+        storm(out[here->first], here->first, route, folded, opened);
+      }
+    for (const auto& [step, list] : ended)
+      for (const auto& [what, folded] : list) ends(out[step], step, what, folded);
+    return true;
   }
 
- private:
   // The step, cut to the range.
   [[nodiscard]] store::TimeRange within(std::uint64_t step) const {
     return {std::max(step, from_.time.from_unix_ns), std::min(step + from_.step_ns, from_.time.to_unix_ns)};
@@ -201,12 +242,16 @@ class Tape {
     if (folded.count < storm_least) return;
     std::vector<std::uint64_t> before;
     for (std::size_t i = 1; i <= steps_of_habit; ++i) {
-      const auto at = opened.find(step - std::min<std::uint64_t>(step, i * from_.step_ns));
+      const std::uint64_t earlier = step - std::min<std::uint64_t>(step, i * from_.step_ns);
+      if (earlier < known_since_ns_) break;  // nobody knows what was usual then
+      const auto at = opened.find(earlier);
       const bool any = at != opened.end() && at->second.contains(route);
       before.push_back(any ? at->second.at(route).count : 0);
     }
-    std::nth_element(before.begin(), before.begin() + steps_of_habit / 2, before.end());
-    const std::uint64_t usual = before[steps_of_habit / 2];
+    if (before.size() < least_habit) return;
+    const auto middle = before.begin() + static_cast<std::ptrdiff_t>(before.size() / 2);
+    std::nth_element(before.begin(), middle, before.end());
+    const std::uint64_t usual = *middle;
     if (folded.count < storm_times * std::max<std::uint64_t>(1, usual)) return;
     auto out = entry(step, "storm", Level::warn, route, folded, false);
     out.title = number_of(folded.count, "session opened", "sessions opened") + " within " +
@@ -248,6 +293,7 @@ class Tape {
   const std::string route_, instance_;
   const std::set<std::string> kinds_;
   std::map<std::uint64_t, std::vector<Entry>> presences_;  // by step
+  std::uint64_t known_since_ns_ = 0;
 };
 
 void write_entry(Json& json, const Entry& entry) {
@@ -330,16 +376,27 @@ Response ask_tape(Api& api, std::string_view, Parameters& with) {
     }
     std::vector<std::pair<std::uint64_t, std::vector<Entry>>> steps((*read)->begin(), (*read)->end());
     if (!place.ascending) std::reverse(steps.begin(), steps.end());
-    for (auto& [at, list] : steps) {
-      place.at_ns = at;
-      for (; place.skip < list.size() && entries.size() < limit; ++place.skip)
-        entries.push_back(std::move(list[place.skip]));
-      if (place.skip < list.size()) break;
+    const auto behind = [&](std::uint64_t at) {  // whether there is something behind this step
       place.skip = 0;
       more = place.ascending ? at + step < place.time.to_unix_ns : at > bottom;
-      if (!more) break;
-      place.at_ns = place.ascending ? at + step : at - step;
-      if (entries.size() == limit) break;
+      if (more) place.at_ns = place.ascending ? at + step : at - step;
+      return more;
+    };
+    bool full = false;
+    for (auto& [at, list] : steps) {
+      if (std::exchange(place.at_ns, at) != at) place.skip = 0;
+      for (; place.skip < list.size() && entries.size() < limit; ++place.skip)
+        entries.push_back(std::move(list[place.skip]));
+      full = place.skip < list.size();
+      if (full) break;
+      full = !behind(at) || entries.size() == limit;
+      if (full) break;
+    }
+    if (!full && behind(place.ascending ? end - step : first) && steps.empty()) {
+      const auto next = tape.next(place.at_ns, deadline);
+      if (!next && std::chrono::steady_clock::now() < deadline) return store_failed(next.error());
+      if (next) more = next->has_value();
+      if (next && *next) place.at_ns = **next;
     }
     if (std::chrono::steady_clock::now() >= deadline) {
       complete = !more;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -46,6 +47,8 @@ class MemoryStore final : public store::Store {
     std::unique_lock lock(mutex_);
     return wake_.wait_for(lock, patience, [this] { return waiting_ > 0; });
   }
+  std::atomic<int> happenings_asked = 0, happening_asked = 0;  // how often
+  std::atomic<std::uint64_t> kept_since_unix_ns = 0;
   std::size_t spans_kept() const {
     const std::lock_guard lock(mutex_);
     std::size_t out = 0;
@@ -203,7 +206,7 @@ class MemoryStore final : public store::Store {
     for (const auto& batch : batches_) out.insert(out.end(), batch.fleet.begin(), batch.fleet.end());
     return out;
   }
-  base::Result<std::vector<store::CloseCount>> closes(store::TimeRange, std::uint64_t, store::Deadline) override {
+  base::Result<std::vector<store::CloseCount>> closes(const store::ClosesQuery&, store::Deadline) override {
     return std::vector<store::CloseCount>();
   }
   base::Result<store::Lookup> lookup(const store::LookupQuery& query, store::Deadline) override {
@@ -251,6 +254,7 @@ class MemoryStore final : public store::Store {
   base::Result<store::Page<store::Happening>> happenings(const store::HappeningsQuery& query,
                                                          store::Deadline) override {
     using Key = std::tuple<std::uint64_t, bool, std::string, std::string, std::string, std::uint16_t>;
+    ++happenings_asked;
     std::map<Key, store::Happening> found;
     const auto note = [&](std::uint64_t time, bool end, const store::Session& s) {
       if (time < query.time.from_unix_ns || time >= query.time.to_unix_ns) return;
@@ -274,6 +278,18 @@ class MemoryStore final : public store::Store {
     }
     return out;
   }
+  base::Result<std::optional<std::uint64_t>> happening(const store::HappeningsQuery& query, bool last,
+                                                       store::Deadline) override {
+    ++happening_asked;
+    std::optional<std::uint64_t> out;
+    for (const auto& s : latest())
+      for (const auto time : {s.opened_unix_ns, s.ended_unix_ns.value_or(UINT64_MAX)}) {
+        if (time < query.time.from_unix_ns || time >= query.time.to_unix_ns) continue;
+        if (!query.route.empty() && s.route != query.route) continue;
+        if (!out || (last ? time > *out : time < *out)) out = time;
+      }
+    return out;
+  }
   base::Result<std::vector<store::Presence>> presences(store::TimeRange, store::Deadline) override {
     const std::lock_guard lock(mutex_);
     std::vector<store::Presence> out;
@@ -293,6 +309,7 @@ class MemoryStore final : public store::Store {
     store::StoreStats out;
     out.backend = "memory";
     out.spans = spans_kept();
+    out.kept_since_unix_ns = kept_since_unix_ns;
     return out;
   }
 

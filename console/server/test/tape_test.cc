@@ -128,6 +128,49 @@ TEST_F(QuestionTest, what_cannot_be_asked_for_has_no_question) {
       R"("route":"","instance":"i-1","count":1,"level":"info","sessions":["0190163d-8694-739b-aea5-000000000001"],"query":null)"));
 }
 
+// Days without anything cost a look each, however short the steps are.
+TEST_F(QuestionTest, the_tape_goes_on_to_what_happened_next) {
+  constexpr std::uint64_t days = 86'400;
+  add(3);
+  add(100 * days + 5, 100 * days + 7, "normal", 1000);
+  add(300 * days).route = "calls";
+  write();
+  const std::vector<std::string> told = {"opens chat 1", "opens chat 1", "ends chat 1", "opens calls 1"};
+  const std::string query = range(0, 365 * days) + "&step_seconds=1";
+  EXPECT_EQ(entries(query + "&order=asc", 100), told);
+  EXPECT_EQ(entries(query, 100), (std::vector<std::string>(told.rbegin(), told.rend())));
+  for (const std::size_t limit : {1U, 2U}) EXPECT_EQ(entries(query + "&order=asc", limit), told);
+  EXPECT_EQ(entries(query + "&route=calls", 100), (std::vector<std::string>{"opens calls 1"}));
+  EXPECT_LT(store_.happenings_asked + store_.happening_asked, 200);
+  store_.happenings_asked = store_.happening_asked = 0;
+  EXPECT_EQ(entries(query + "&kind=deploy", 100), std::vector<std::string>{});
+  EXPECT_EQ(store_.happenings_asked + store_.happening_asked, 0) << "sessions were not asked for";
+}
+
+TEST_F(QuestionTest, no_storm_where_nobody_knows_what_is_usual) {
+  for (int i = 0; i < 40; ++i) add(121);
+  write();
+  const std::string query = range(0, 140) + "&step_seconds=10&kind=storm";
+  EXPECT_EQ(entries(query, 10), (std::vector<std::string>{"storm chat 40"}));
+  const auto console_from = [&](std::uint64_t from) {
+    store::Presence console;
+    console.from_unix_ns = console.started_unix_ns = tape_start + from * one_second;
+    console.until_unix_ns = tape_start + 200 * one_second;
+    batch_.presences.push_back(console);
+    write();
+  };
+  console_from(95);  // two whole steps before
+  EXPECT_EQ(entries(query, 10), std::vector<std::string>{});
+  auto body = get("/api/v1/changes", range(90, 150));
+  EXPECT_TRUE(has(body, R"("missing_seconds":5,"against_missing_seconds":60,)")) << body;
+  console_from(85);
+  EXPECT_EQ(entries(query, 10), (std::vector<std::string>{"storm chat 40"}));
+  store_.kept_since_unix_ns = tape_start + 100 * one_second;
+  EXPECT_EQ(entries(query, 10), std::vector<std::string>{}) << "not kept any more";
+  body = get("/api/v1/changes", range(90, 150));
+  EXPECT_TRUE(has(body, R"("missing_seconds":10,)")) << body;
+}
+
 TEST_F(QuestionTest, a_storm_is_far_above_what_is_usual) {
   for (std::uint64_t step = 0; step < 12; ++step)
     for (int i = 0; i < 4; ++i) add(step * 10 + 1);
@@ -340,7 +383,9 @@ TEST_F(QuestionTest, few_deaths_are_said_to_be_few) {
   add(1, 2, "reset", 1006);
   write();
   const auto body = get("/api/v1/changes", range(0, 900));
-  EXPECT_TRUE(has(body, R"("deaths":2,"against_deaths":0,"few":true,"cohorts":[])")) << body;
+  EXPECT_TRUE(has(
+      body, R"("deaths":2,"against_deaths":0,"missing_seconds":0,"against_missing_seconds":0,"few":true,"cohorts":[])"))
+      << body;
 }
 
 TEST_F(QuestionTest, a_search_answers_by_kind) {

@@ -96,6 +96,7 @@ void what_is_old_goes_while_it_runs(World& world) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   ASSERT_TRUE(gone());
   EXPECT_EQ(world.store().stats().expired_spans, 3000U);
+  EXPECT_GT(world.store().stats().kept_since_unix_ns, 0U) << "what it does not keep any more, it says";
   EXPECT_TRUE(world.trace(1).empty());
   EXPECT_TRUE(world.all_spans({}).empty());
   EXPECT_TRUE(world.all_spans({.session = session_id(3)}).empty());

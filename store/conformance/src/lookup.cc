@@ -138,6 +138,18 @@ void opens_and_ends_by_step(World& world) {
             (std::vector<What>{{10, false, "b", "", 0, 1, 0}, {20, true, "b", "reset", 1006, 1, 0}}));
   EXPECT_EQ(all({.instance = "other"}), std::vector<What>{});
   EXPECT_EQ(all({.time = {noon, noon}}), std::vector<What>{});
+  const auto one = [&](const store::HappeningsQuery& query, bool last) -> std::optional<std::uint64_t> {
+    const auto found = world.store().happening(query, last, soon());
+    EXPECT_TRUE(found);
+    return found && *found ? std::optional((**found - noon) / second) : std::nullopt;
+  };
+  EXPECT_EQ(one({}, false), 0U);
+  EXPECT_EQ(one({}, true), 25U);
+  EXPECT_EQ(one({.time = {noon + 1 * second, noon + 25 * second}}, false), 9U);
+  EXPECT_EQ(one({.time = {noon + 1 * second, noon + 25 * second}}, true), 12U);
+  EXPECT_EQ(one({.route = "a"}, true), 11U);
+  EXPECT_EQ(one({.time = {noon + 13 * second, noon + 25 * second}}, true), std::nullopt);
+  EXPECT_EQ(one({.instance = "other"}, false), std::nullopt);
 }
 
 void sessions_by_when_they_opened_and_ended(World& world) {

@@ -470,7 +470,7 @@ void abnormal_ends(World& world) {
   EXPECT_EQ(store::abnormal(get(world, 7)), "proxy lost");
   EXPECT_EQ(store::abnormal(get(world, 8)), "heartbeat timeout");
   for (const std::uint64_t n : {1U, 2U, 3U, 9U, 10U}) EXPECT_EQ(store::abnormal(get(world, n)), "") << n;
-  const auto closes = world.store().closes({noon, at(120)}, 60 * second, soon());
+  const auto closes = world.store().closes({.time = {noon, at(120)}, .step_ns = 60 * second}, soon());
   ASSERT_TRUE(closes);
   std::uint64_t calm = 0, abnormal = 0;
   for (const auto& each : *closes) (each.abnormal.empty() ? calm : abnormal) += each.count;
@@ -487,7 +487,7 @@ void the_consoles_own_page_is_no_session(World& world) {
   page.attributes.emplace_back("sockeye.vantage", text("console"));
   world.must_write(batch_of({page}));
   EXPECT_FALSE(world.store().session(session_id(1), soon())->has_value());
-  EXPECT_TRUE(world.store().closes({noon, at(120)}, 60 * second, soon())->empty());
+  EXPECT_TRUE(world.store().closes({.time = {noon, at(120)}, .step_ns = 60 * second}, soon())->empty());
 }
 
 void points_of_a_session(World& world) {
@@ -631,7 +631,7 @@ void closes_by_reason_over_time(World& world) {
   write(world, {ended(report(1, at(0)), at(10), "normal", 1000), ended(report(2, at(0)), at(50), "normal", 1000),
                 ended(report(3, at(0)), at(55), "reset", 1006), ended(report(4, at(0)), at(70), "normal", 1000),
                 report(5, at(0))});
-  const auto found = world.store().closes({noon, at(120)}, 60 * second, soon());
+  const auto found = world.store().closes({.time = {noon, at(120)}, .step_ns = 60 * second}, soon());
   ASSERT_TRUE(found);
   ASSERT_EQ(found->size(), 3U);
   const auto count = [&](std::uint64_t time, const std::string& why) -> std::uint64_t {
@@ -643,8 +643,17 @@ void closes_by_reason_over_time(World& world) {
   EXPECT_EQ(count(noon, "normal"), 2U);
   EXPECT_EQ(count(noon, "reset"), 1U);
   EXPECT_EQ(count(at(60), "normal"), 1U);
-  EXPECT_EQ(world.store().closes({at(10), at(55)}, 60 * second, soon())->front().count, 2U);
-  EXPECT_TRUE(world.store().closes({at(200), at(300)}, 60 * second, soon())->empty());
+  EXPECT_EQ(world.store().closes({.time = {at(10), at(55)}, .step_ns = 60 * second}, soon())->front().count, 2U);
+  EXPECT_TRUE(world.store().closes({.time = {at(200), at(300)}, .step_ns = 60 * second}, soon())->empty());
+  store::ClosesQuery one{.time = {noon, at(120)}, .route = "chat"};
+  EXPECT_EQ(world.store().closes(one, soon())->size(), 2U) << "normal, and reset";
+  one.instance = get(world, 1).instance;
+  EXPECT_EQ(world.store().closes(one, soon())->size(), 2U);
+  for (auto* which : {&one.route, &one.instance}) {
+    const std::string before = std::exchange(*which, "another");
+    EXPECT_TRUE(world.store().closes(one, soon())->empty());
+    *which = before;
+  }
 }
 
 void presences_and_totals(World& world) {

@@ -29,11 +29,12 @@ base::Result<store::Page<store::Session>> sessions(Database& db, const store::Se
 base::Result<std::optional<store::Session>> session(Database& db, const base::SessionId& id);
 base::Result<std::vector<store::SessionPoint>> points(Database& db, const base::SessionId& id, store::TimeRange range);
 base::Result<std::vector<store::FleetPoint>> fleet(Database& db, const store::FleetQuery& query);
-base::Result<std::vector<store::CloseCount>> closes(Database& db, store::TimeRange range, std::uint64_t step_ns);
+base::Result<std::vector<store::CloseCount>> closes(Database& db, const store::ClosesQuery& query);
 base::Result<std::vector<store::Presence>> presences(Database& db, store::TimeRange range);
 base::Result<std::vector<store::RouteTotals>> totals(Database& db);
 
 base::Result<store::Lookup> lookup(Database& db, const store::LookupQuery& query);
 base::Result<store::Page<store::Happening>> happenings(Database& db, const store::HappeningsQuery& query);
+base::Result<std::optional<std::uint64_t>> happening(Database& db, const store::HappeningsQuery& query, bool last);
 
 }  // namespace sockeye::sqlite::ask

@@ -20,15 +20,41 @@ void add(std::map<Key, Happening>& to, Key key, std::uint64_t time, Query& row, 
   if (one.sessions.size() < store::happening_samples) one.sessions.push_back(row.id<base::SessionId>(1));
 }
 
+// Both ends belong to it.
+std::pair<std::int64_t, std::int64_t> columns_of(const store::TimeRange& time) {
+  const std::int64_t last = column_time(time.to_unix_ns);
+  return {column_time(time.from_unix_ns), time.to_unix_ns <= static_cast<std::uint64_t>(INT64_MAX) ? last - 1 : last};
+}
+
+// Open sessions have the end of time in the column of ends, which is not asked for.
+#define SOCKEYE_HAPPENING(column, index, order)                                                    \
+  "SELECT " column " FROM session INDEXED BY session_" index " WHERE " column " >= ?1 AND " column \
+  " <= ?2 AND (?3 = '' OR route = ?3) AND (?4 = '' OR instance = ?4) ORDER BY " column " " order " LIMIT 1"
+
 }  // namespace
+
+base::Result<std::optional<std::uint64_t>> happening(Database& db, const store::HappeningsQuery& query, bool last) {
+  std::optional<std::uint64_t> out;
+  if (query.time.from_unix_ns >= query.time.to_unix_ns) return out;
+  const auto [first, end] = columns_of(query.time);
+  for (const char* sql :
+       {last ? SOCKEYE_HAPPENING("opened", "opened", "DESC") : SOCKEYE_HAPPENING("opened", "opened", "ASC"),
+        last ? SOCKEYE_HAPPENING("ended", "ended", "DESC") : SOCKEYE_HAPPENING("ended", "ended", "ASC")}) {
+    Query row(db, sql, first, std::min(end, INT64_MAX - 1), std::string_view(query.route),
+              std::string_view(query.instance));
+    if (!row.next()) continue;
+    const std::uint64_t time = row.number(0);
+    out = out ? (last ? std::max(*out, time) : std::min(*out, time)) : time;
+  }
+  if (db.late()) return base::fail("looking for what happened took too long: ask for less time, or for longer steps");
+  return out;
+}
 
 base::Result<store::Page<Happening>> happenings(Database& db, const store::HappeningsQuery& query) {
   store::Page<Happening> out;
   if (query.step_ns == 0) return base::fail("a step has a length");
   if (query.time.from_unix_ns >= query.time.to_unix_ns) return out;
-  const std::int64_t first = column_time(query.time.from_unix_ns);
-  std::int64_t last = column_time(query.time.to_unix_ns);
-  if (query.time.to_unix_ns <= static_cast<std::uint64_t>(INT64_MAX)) --last;
+  const auto [first, last] = columns_of(query.time);
   std::map<Key, Happening> found;
   const auto step = [&](std::uint64_t time) { return time / query.step_ns * query.step_ns; };
   {

@@ -140,15 +140,16 @@ base::Result<std::vector<store::FleetPoint>> fleet(Database& db, const store::Fl
   return out;
 }
 
-base::Result<std::vector<store::CloseCount>> closes(Database& db, store::TimeRange range, std::uint64_t step_ns) {
+base::Result<std::vector<store::CloseCount>> closes(Database& db, const store::ClosesQuery& query) {
   constexpr std::size_t most = 200'000;
   std::map<std::tuple<std::uint64_t, std::string, std::string, std::string, std::uint16_t>, std::uint64_t> counts;
   Query rows(db,
              "SELECT ended, route, end_reason, initiator, close_code FROM session INDEXED BY session_ended "
-             "WHERE ended >= ?1 AND ended < ?2",
-             column_time(range.from_unix_ns), column_time(range.to_unix_ns));
+             "WHERE ended >= ?1 AND ended < ?2 AND (?3 = '' OR route = ?3) AND (?4 = '' OR instance = ?4)",
+             column_time(query.time.from_unix_ns), column_time(query.time.to_unix_ns), std::string_view(query.route),
+             std::string_view(query.instance));
   while (rows.next()) {
-    const std::uint64_t at = step_ns == 0 ? range.from_unix_ns : step_of(rows.number(0), step_ns);
+    const std::uint64_t at = query.step_ns == 0 ? query.time.from_unix_ns : step_of(rows.number(0), query.step_ns);
     ++counts[{at, std::string(rows.text(1)), std::string(rows.text(2)), std::string(rows.text(3)),
               static_cast<std::uint16_t>(rows.integer(4))}];
     if (counts.size() > most) return base::fail("so many closes are too much for one answer: ask for longer steps");

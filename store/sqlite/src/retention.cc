@@ -28,7 +28,8 @@ Retention::Retention(Database& db, Ingest& ingest, const Options& options)
     : db_(db),
       ingest_(ingest),
       keep_ms_(std::chrono::duration_cast<std::chrono::milliseconds>(options.keep_for).count()),
-      keep_bytes_(options.keep_bytes) {}
+      keep_bytes_(options.keep_bytes),
+      kept_since_ms_(first_number(db, "SELECT max(since) FROM kept", 0)) {}
 
 std::uint64_t Retention::used_bytes() {
   const std::int64_t pages = first_number(db_, "PRAGMA page_count", 0) - first_number(db_, "PRAGMA freelist_count", 0);
@@ -68,6 +69,7 @@ bool Retention::run(std::int64_t now_ms, std::chrono::milliseconds budget, Count
     db_.run("BEGIN IMMEDIATE");
     Counted gone = counted;
     const int removed = step(cut, now_ms, gone);
+    if (removed > 0) note(cut);
     db_.run("COMMIT");
     counted = gone;
     any = any || removed > 0;
@@ -94,6 +96,14 @@ int Retention::step(const Cut& cut, std::int64_t now_ms, Counted& counted) {
   if (cut.ms <= 0) return 0;
   return spans(cut, counted) + logs(cut, counted) + sessions(cut, counted) + rollups(cut) + points(cut, now_ms) +
          fleet(cut) + dictionaries(cut);
+}
+
+// A second's accuracy will do: it is asked of times of day.
+void Retention::note(const Cut& cut) {
+  if (cut.ms < kept_since_ms_ + 1000) return;
+  kept_since_ms_ = cut.ms;
+  Query(db_, "DELETE FROM kept").run();
+  Query(db_, "INSERT INTO kept(since) VALUES(?1)", cut.ms).run();
 }
 
 int Retention::spans(const Cut& cut, Counted& counted) {

@@ -19,6 +19,8 @@ class Retention {
   // Works for about `budget`. Returns whether there is more to do at once. `counted` goes down by what was removed.
   bool run(std::int64_t now_ms, std::chrono::milliseconds budget, Counted& counted);
   [[nodiscard]] bool too_large();
+  // What arrived before is not kept any more; 0: nothing went. On our own clock.
+  [[nodiscard]] std::int64_t kept_since_ms() const { return kept_since_ms_; }
 
  private:
   struct Cut {
@@ -38,6 +40,7 @@ class Retention {
   int fleet(const Cut&);
   int dictionaries(const Cut&);
   int step(const Cut&, std::int64_t now_ms, Counted&);
+  void note(const Cut&);
 
   Database& db_;
   Ingest& ingest_;
@@ -46,6 +49,7 @@ class Retention {
   std::int64_t part_ = 0;                          // of points: where the last step was
   std::int64_t origin_at_ = 0, operation_at_ = 0;  // the same of dictionaries
   std::int64_t dictionaries_done_ms_ = 0;
+  std::int64_t kept_since_ms_ = 0;
 };
 
 }  // namespace sockeye::sqlite

@@ -129,10 +129,8 @@ class SqliteStore final : public store::Store {
   base::Result<std::vector<store::FleetPoint>> fleet(const store::FleetQuery& query, Deadline deadline) override {
     return answer<std::vector<store::FleetPoint>>(deadline, [&](Database& db) { return ask::fleet(db, query); });
   }
-  base::Result<std::vector<store::CloseCount>> closes(TimeRange range, std::uint64_t step_ns,
-                                                      Deadline deadline) override {
-    return answer<std::vector<store::CloseCount>>(deadline,
-                                                  [&](Database& db) { return ask::closes(db, range, step_ns); });
+  base::Result<std::vector<store::CloseCount>> closes(const store::ClosesQuery& query, Deadline deadline) override {
+    return answer<std::vector<store::CloseCount>>(deadline, [&](Database& db) { return ask::closes(db, query); });
   }
 
   base::Result<store::Lookup> lookup(const store::LookupQuery& query, Deadline deadline) override {
@@ -141,6 +139,11 @@ class SqliteStore final : public store::Store {
   base::Result<store::Page<store::Happening>> happenings(const store::HappeningsQuery& query,
                                                          Deadline deadline) override {
     return answer<store::Page<store::Happening>>(deadline, [&](Database& db) { return ask::happenings(db, query); });
+  }
+  base::Result<std::optional<std::uint64_t>> happening(const store::HappeningsQuery& query, bool last,
+                                                       Deadline deadline) override {
+    return answer<std::optional<std::uint64_t>>(deadline,
+                                                [&](Database& db) { return ask::happening(db, query, last); });
   }
   base::Result<std::vector<store::Presence>> presences(TimeRange range, store::Deadline deadline) override {
     return answer<std::vector<store::Presence>>(deadline, [&](Database& db) { return ask::presences(db, range); });

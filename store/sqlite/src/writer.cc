@@ -228,6 +228,7 @@ void Writer::count(const Counted& counted) {
   stats_.logs += static_cast<std::uint64_t>(counted.logs);
   stats_.sessions += static_cast<std::uint64_t>(counted.sessions);
   stats_.oldest_unix_ns = static_cast<std::uint64_t>(oldest) * 1'000'000;
+  stats_.kept_since_unix_ns = static_cast<std::uint64_t>(retention_.kept_since_ms()) * 1'000'000;
 }
 
 void Writer::set_trouble(const std::string& trouble) {

@@ -333,6 +333,26 @@ TEST(Schema, AbnormalEndsOfOlderSessionsAreFoundOut) {
   EXPECT_EQ(number_of(folder.database(), "SELECT sum(close_code) FROM session WHERE abnormal = 1"), 1011 + 1006);
 }
 
+// Presences came with schema 7: whose figures are older was there before.
+TEST(Schema, FiguresOfBeforeTellThatSomebodyWasThere) {
+  const Folder folder;
+  make(folder.path(), 0);
+  run(folder.database(),
+      "DROP TABLE kept; PRAGMA user_version = 7; INSERT INTO fleet(time, instance, route, data) VALUES(1000, 'a', 'r', "
+      "''), (5000, 'a', 'r', ''), "
+      "(9000, 'a', 'r', ''); INSERT INTO presence VALUES(0, '', 8000, 9500, 8000, 0, '', '', '')");
+  {
+    const auto store = open({.directory = folder.path()});
+    ASSERT_TRUE(store) << store.error().message;
+    const auto there = (*store)->presences({}, std::chrono::steady_clock::now() + std::chrono::minutes(1));
+    ASSERT_TRUE(there);
+    ASSERT_EQ(there->size(), 2U);
+    EXPECT_EQ((*there)[0].from_unix_ns, 1000U);
+    EXPECT_EQ((*there)[0].until_unix_ns, 5000U);
+    EXPECT_EQ((*there)[1].from_unix_ns, 8000U);
+  }
+}
+
 TEST(Schema, AFailedMigrationChangesNothing) {
   // Version 0 with our mark and a table in the way of schema 1.
   const Folder folder;

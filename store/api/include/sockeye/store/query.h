@@ -206,6 +206,12 @@ struct SessionQuery {
 // `opened` and `ended` of the query.
 [[nodiscard]] bool opened_and_ended_within(const Session& session, const SessionQuery& query);
 
+struct ClosesQuery {
+  TimeRange time = {};                    // of the ends
+  std::string route = {}, instance = {};  // "" = any
+  std::uint64_t step_ns = 0;              // 0: all of the range together
+};
+
 struct CloseCount {
   std::uint64_t time_unix_ns = 0;
   std::string route, end_reason, initiator;
@@ -278,7 +284,8 @@ struct StoreStats {
   std::uint64_t spans = 0, logs = 0, sessions = 0;
   std::uint64_t bytes = 0;  // on disk
   std::uint64_t oldest_unix_ns = 0;
-  std::uint64_t queued_bytes = 0;  // accepted, not written yet
+  std::uint64_t kept_since_unix_ns = 0;  // what arrived before is not kept any more; 0: nothing went
+  std::uint64_t queued_bytes = 0;        // accepted, not written yet
   std::uint64_t written_spans = 0, duplicate_spans = 0, refused_batches = 0, expired_spans = 0;  // since the start
   std::string trouble;  // "" = well; else what stands in the way, for a person
 };

@@ -57,7 +57,7 @@ class Store {
   virtual base::Result<std::optional<Session>> session(const SessionId&, Deadline) = 0;
   virtual base::Result<std::vector<SessionPoint>> points(const SessionId&, TimeRange, Deadline) = 0;  // by time
   virtual base::Result<std::vector<FleetPoint>> fleet(const FleetQuery&, Deadline) = 0;  // by time, instance, route
-  virtual base::Result<std::vector<CloseCount>> closes(TimeRange, std::uint64_t step_ns, Deadline) = 0;
+  virtual base::Result<std::vector<CloseCount>> closes(const ClosesQuery&, Deadline) = 0;
   virtual base::Result<std::vector<Presence>> presences(TimeRange, Deadline) = 0;  // that touch it, by `from`
   virtual base::Result<std::vector<RouteTotals>> totals(Deadline) = 0;             // the last written of each
 
@@ -65,6 +65,8 @@ class Store {
   virtual base::Result<Lookup> lookup(const LookupQuery&, Deadline) = 0;
   // By step, opens before ends. Not complete: of no use, for anything may be missing. There is no cursor.
   virtual base::Result<Page<Happening>> happenings(const HappeningsQuery&, Deadline) = 0;
+  // When the first (`last`: the last) of them was, of those within the range.
+  virtual base::Result<std::optional<std::uint64_t>> happening(const HappeningsQuery&, bool last, Deadline) = 0;
 
   virtual StoreStats stats() = 0;
 };
