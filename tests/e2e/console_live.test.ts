@@ -163,7 +163,7 @@ it('sessions of two proxies: opened, counted, looked at, ended', async () => {
       ['route-left', 'reset', 1006, 'reset'],
     ].sort(),
   );
-  const {instance} = rows[0];
+  const {instance} = row;
   for (const [condition, expected] of [
     [`instance=${instance}`, 2],
     ['route=route-left', 2],
