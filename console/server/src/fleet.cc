@@ -248,10 +248,15 @@ void Fleet::hand_ends(store::Batch& batch) {
   ends_collected_ = ends_;
 }
 
-store::Batch Fleet::collect_ends() {
+store::Batch Fleet::collect_ends(std::uint64_t now_ns) {
   const std::lock_guard lock(mutex_);
   store::Batch batch;
   hand_ends(batch);
+  // Who stores an end is there: killed before the next tick, it must not seem to have been away by then.
+  if (!batch.empty() && tick_ns_ != 0 && now_ns <= tick_ns_ + silence_ns) {
+    console_.until_unix_ns = std::max(console_.until_unix_ns, now_ns);
+    batch.presences.push_back(console_);
+  }
   return batch;
 }
 

@@ -97,8 +97,8 @@ class Fleet {
 
   // What has to be written: sessions opened, ended or long unwritten, points due, fleet figures of every full interval.
   [[nodiscard]] store::Batch collect(std::uint64_t now_unix_ns);
-  // Of these only the ends: what a proxy may forget once it is stored.
-  [[nodiscard]] store::Batch collect_ends();
+  // Of these only the ends: what a proxy may forget once it is stored; and that this process is there.
+  [[nodiscard]] store::Batch collect_ends(std::uint64_t now_unix_ns);
   // How many sessions have been told as ended so far, and how many of these have been collected.
   [[nodiscard]] std::uint64_t ends() const;
   [[nodiscard]] std::uint64_t ends_collected() const;

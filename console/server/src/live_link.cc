@@ -223,7 +223,7 @@ void LiveLink::State::run() {
     const auto ends_wait = [this] { return under_way == 0 && !held.empty(); };
     while (wake.wait_until(lock, next, [&] { return stopping || ends_wait(); }) && !stopping) {
       lock.unlock();
-      const bool any = write(fleet.collect_ends());
+      const bool any = write(fleet.collect_ends(unix_now_ns()));
       lock.lock();
       if (!any) answered(fleet.ends_collected(), true);
     }

@@ -953,6 +953,24 @@ TEST(Fleet, remembers_ends_that_matter_longer) {
   EXPECT_NE(lately[1].facts.id, id(60));
 }
 
+// Killed before its next second, it must not be said to have been away when it stored an end.
+TEST(Fleet, who_stores_an_end_was_there) {
+  Fleet fleet;
+  fleet.tick(start);
+  tell(fleet, 1, greeting(), start);
+  open(fleet, 1, {1}, start);
+  EXPECT_TRUE(fleet.collect_ends(start + second / 2).empty());
+  live::Report report;
+  report.ended = {ended(1, "reset", start + second / 2)};
+  tell(fleet, 1, report, start + second * 3 / 4);
+  const auto batch = fleet.collect_ends(start + second * 3 / 4);
+  ASSERT_EQ(batch.sessions.size(), 1U);
+  ASSERT_EQ(batch.presences.size(), 1U);
+  EXPECT_EQ(batch.presences[0].who, store::Presence::Who::console);
+  EXPECT_EQ(batch.presences[0].from_unix_ns, start);
+  EXPECT_EQ(batch.presences[0].until_unix_ns, start + second * 3 / 4);
+}
+
 TEST(Fleet, knows_a_bounded_number_of_proxies) {
   Fleet fleet;
   std::size_t taken = 0;
