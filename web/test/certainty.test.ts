@@ -83,11 +83,55 @@ it('leaves a gap where nothing was seen, says how much is missing, and marks wha
     /^missing 3 m 10 s: chat-edge on edge-1 was not heard/,
   );
   assert.equal(missingNotes(answer.coverage, '0197-bridge-a', names, time).length, 1);
+  // Both ends and the time between them agree, whatever the fractions are.
+  const [gap] = answer.coverage,
+    whole = Math.ceil(noon / 1000) * 1000,
+    note = (from_ms: number, to_ms: number) =>
+      missingNotes([{...gap!, from_ms, to_ms, missing_seconds: (to_ms - from_ms) / 1000}], '', names, time)[0];
+  assert.equal(
+    note(whole + 100, whole + 10_900),
+    `missing 11 s: the console was away ${time(whole)} – ${time(whole + 11_000)}`,
+  );
+  assert.equal(
+    note(whole + 600, whole + 11_400),
+    `missing 10 s: the console was away ${time(whole + 1000)} – ${time(whole + 11_000)}`,
+  );
   // Counts that were made good after a gap tell nothing of how many there were during it.
   const good = {...answer.points[0]!, active: null, covered_seconds: 0};
   const later = fleetLines({step_seconds: 60, points: [good], coverage: []}, from, noon, '', '');
   assert.equal(later.active[at(good.time_ms)], null);
   assert.equal(later.opened[at(good.time_ms)], good.opened);
+});
+
+it('says what lies before all that is known, and leaves a gap there, too', () => {
+  const from = noon - 7 * 86_400_000,
+    known = noon - 5 * 86_400_000,
+    answer = fleet(w, from, noon, 3600),
+    note =
+      `nothing is recorded before ${time(known)}: ` +
+      'the console was first started then, or keeps nothing from longer ago';
+  for (const instance of ['', '0197-edge-1', '0197-bridge-a']) {
+    assert.equal(missingNotes(answer.coverage, instance, new Map(), time)[0], note);
+    assert.deepEqual(fleetLines(answer, from, noon, '', instance).gaps[0], {from, to: known});
+  }
+  assert.ok(missingNotes(answer.coverage, '', new Map(), time).some((one) => /the console was away/.test(one)));
+});
+
+it('counts the ends of one proxy as the list of its sessions does, those that it was lost with among them', () => {
+  const from = noon - 86_400_000;
+  const [lost] = w.ended.filter((one) => one.end_reason === 'lost' && one.ended_ms! >= from);
+  const {route, instance} = lost!;
+  const rows = routeRows(
+    fleet(w, from, noon, 600),
+    closes(w, from, noon, 600, '', instance),
+    liveRoutes(w),
+    from,
+    noon,
+    instance,
+  );
+  const ended = w.ended.filter((one) => one.route === route && one.instance === instance && one.ended_ms! >= from);
+  const row = rows.find((one) => one.route === route)!;
+  assert.deepEqual([row.ended, row.abnormal], [ended.length, ended.filter((one) => one.abnormal).length]);
 });
 
 it('has a row a route whose numbers are those of the lists they lead to', () => {

@@ -86,7 +86,8 @@ export async function start({
     });
     if (path === '/status') return status();
     if (path === '/fleet') return fleet(w, from, to, Math.max(10, step));
-    if (path === '/closes') return closes(w, from, to, Math.max(10, step));
+    if (path === '/closes')
+      return closes(w, from, to, Math.max(10, step), query.get('route') ?? '', query.get('instance') ?? '');
     if (path === '/services') return {services: services(w)};
     if (path === '/operations') return operations(w, query);
     if (path === '/latency') return latency(w, query);

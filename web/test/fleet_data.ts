@@ -327,6 +327,8 @@ export function world(empty: boolean, started = Date.now()): World {
   };
 }
 
+/** How far back anything is known. */
+const KNOWN_MS = 5 * 86_400_000;
 const daily = (ms: number) => 0.7 + 0.3 * Math.sin((ms / 86_400_000) * 2 * Math.PI - 2);
 
 export function fleet(w: World, from: number, to: number, step: number): Fleet {
@@ -336,7 +338,7 @@ export function fleet(w: World, from: number, to: number, step: number): Fleet {
     const random = new Random(time / 1000);
     for (const route of ROUTES)
       for (const proxy of w.proxies) {
-        if ((route.name === 'chat') !== (proxy.service === 'chat-edge') || time < w.started - 5 * 86_400_000) continue;
+        if ((route.name === 'chat') !== (proxy.service === 'chat-edge') || time < w.started - KNOWN_MS) continue;
         if (proxy.state === 'drained' || (!proxy.connected && time > proxy.since_ms)) continue;
         const half = route.name === 'chat' ? 1 : 0.5;
         const active = Math.round(route.active * half * daily(time) * random.between(0.95, 1.05));
@@ -391,6 +393,7 @@ export function fleet(w: World, from: number, to: number, step: number): Fleet {
     instances: w.proxies.map(({instance, service, host}) => ({instance, service, host})),
     points,
     coverage: [
+      {what: 'before' as const, instance: null, from: 0, to: w.started - KNOWN_MS},
       {what: 'console' as const, instance: null, from: w.outage.from, to: w.outage.to},
       ...w.proxies
         .filter((one) => one.state === 'unheard')
@@ -433,10 +436,11 @@ export function unheard(w: World): Unheard | null {
   };
 }
 
-export function closes(w: World, from: number, to: number, step: number): Closes {
+export function closes(w: World, from: number, to: number, step: number, route = '', instance = ''): Closes {
   const found = new Map<string, Closes['closes'][number]>();
   for (const one of w.ended) {
     if (one.ended_ms! < from || one.ended_ms! > to) continue;
+    if ((route && one.route !== route) || (instance && one.instance !== instance)) continue;
     const time_ms = Math.floor(one.ended_ms! / 1000 / step) * step * 1000;
     const key = [time_ms, one.route, one.end_reason, one.initiator, one.close_code, one.abnormal_why].join('|');
     const row = found.get(key);

@@ -204,6 +204,25 @@ await flow('a fixed time range has nothing live in it, and every list keeps to i
     .waitFor();
 });
 
+await flow('ends of a chosen proxy are its own: headline, table and list agree', async (page) => {
+  const to = Date.now() - 60_000,
+    from = to - 21_600_000,
+    {instance} = full.world.ended.find((one) => one.end_reason === 'lost' && one.ended_ms > from && one.ended_ms < to);
+  await page.goto(`${full.url}/?from=${from}&to=${to}&instance=${instance}`);
+  const its = full.world.ended.filter(
+    (one) => one.instance === instance && one.ended_ms >= from && one.ended_ms < to,
+  ).length;
+  const card = page.getByRole('region', {name: 'Ended, by reason'});
+  await card.getByText(`${its} in this range`).waitFor();
+  const cells = await page.getByRole('grid', {name: 'Routes'}).getByRole('row').locator('[role=gridcell]:nth-child(4)');
+  assert.equal(
+    (await cells.allTextContents()).reduce((sum, one) => sum + Number(one), 0),
+    its,
+  );
+  await card.getByRole('link', {name: 'Ended, by reason'}).click();
+  await page.getByRole('status').getByText(`of ${its} sessions`).waitFor();
+});
+
 await flow('a lost live connection is said and comes back by itself', async (page) => {
   await page.goto(full.url);
   await page.getByText(/sessions open now/).waitFor();

@@ -61,7 +61,7 @@ export interface Fleet {
 export interface Gap {
   from_ms: number;
   to_ms: number;
-  what: 'console' | 'proxy';
+  what: 'before' | 'console' | 'proxy'; // before the console's first start, or longer ago than it keeps; at most one
   instance: string | null; // of a proxy
   missing_seconds: number;
 }
@@ -91,7 +91,7 @@ export interface FleetPoint {
   covered_seconds: number; // of the step: how long figures were reported
 }
 
-// GET /api/v1/closes?from_ms&to_ms[&step_seconds]
+// GET /api/v1/closes?from_ms&to_ms[&step_seconds][&route][&instance]
 export interface Closes {
   step_seconds: number;
   closes: {

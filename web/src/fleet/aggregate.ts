@@ -119,7 +119,7 @@ export function fleetLines(
 
 /** How much of the step of a point went unseen, in ms. */
 function gapWithin(coverage: readonly Gap[], point: FleetPoint, step_ms: number): number {
-  const its = coverage.filter((one) => one.what === 'console' || one.instance === point.instance);
+  const its = coverage.filter((one) => ofAll(one) || one.instance === point.instance);
   return joined(its.map((one) => ({from: one.from_ms, to: one.to_ms}))).reduce(
     (sum, {from, to}) => sum + Math.max(0, Math.min(to, point.time_ms + step_ms) - Math.max(from, point.time_ms)),
     0,
@@ -129,23 +129,37 @@ function gapWithin(coverage: readonly Gap[], point: FleetPoint, step_ms: number)
 /** Reports come once a second: a step that lacks no more than that is whole. */
 const WHOLE_SECONDS = 1.5;
 
+/** Nothing was seen of any proxy. */
+const ofAll = (one: Gap): boolean => one.what !== 'proxy';
+
 /** What went unseen of all that is shown; of one proxy among others a part only. */
 function gapsOf(coverage: readonly Gap[], instance: string): Stretch[] {
-  const whole = coverage.filter((one) => one.what === 'console' || one.instance === instance),
+  const whole = coverage.filter((one) => ofAll(one) || one.instance === instance),
     part = instance ? [] : coverage.filter((one) => one.what === 'proxy');
   const stretch = (one: Gap): Stretch => ({from: one.from_ms, to: one.to_ms});
   return [...joined(whole.map(stretch)), ...joined(part.map(stretch)).map((one) => ({...one, part: true}))];
 }
 
-/** "missing 22 s: the console was away 14:03:05 – 14:03:27", a line each; the longest first. */
+/**
+ * "missing 22 s: the console was away 14:03:05 – 14:03:27", a line each; the longest first. What lies before all that
+ * is known comes before these.
+ */
 export function missingNotes(
   coverage: readonly Gap[],
   instance: string,
   names: ReadonlyMap<string, string>,
   moment: (ms: number) => string,
 ): string[] {
+  const notes: string[] = [];
   const by = new Map<string, Gap[]>();
   for (const one of coverage) {
+    if (one.what === 'before') {
+      const since = moment(wholeSecond(one.to_ms));
+      notes.push(
+        `nothing is recorded before ${since}: the console was first started then, or keeps nothing from longer ago`,
+      );
+      continue;
+    }
     if (one.what === 'proxy' && instance && one.instance !== instance) continue;
     const who =
       one.what === 'console'
@@ -154,14 +168,20 @@ export function missingNotes(
     by.set(who, [...(by.get(who) ?? []), one]);
   }
   const sum = (gaps: readonly Gap[]) => gaps.reduce((all, one) => all + one.missing_seconds, 0);
-  return [...by]
+  const lines = [...by]
     .sort((a, b) => sum(b[1]) - sum(a[1]))
     .map(([who, gaps]) => {
       const [one] = gaps;
-      const when = gaps.length === 1 ? `${moment(one!.from_ms)} – ${moment(one!.to_ms)}` : `${gaps.length} times`;
-      return `missing ${duration(Math.round(sum(gaps)))}: ${who} ${when}`;
+      if (gaps.length > 1) return `missing ${duration(Math.round(sum(gaps)))}: ${who} ${gaps.length} times`;
+      const from = wholeSecond(one!.from_ms),
+        to = wholeSecond(one!.to_ms);
+      return `missing ${duration((to - from) / 1000)}: ${who} ${moment(from)} – ${moment(to)}`;
     });
+  return [...notes, ...lines];
 }
+
+/** Both ends are told in whole seconds, and the time between them as these say. */
+const wholeSecond = (ms: number): number => Math.round(ms / 1000) * 1000;
 
 export interface CloseLine {
   kind: string; // endKind()

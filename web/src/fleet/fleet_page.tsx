@@ -45,7 +45,11 @@ export function FleetPage() {
     {refreshMs},
   );
   const exact = useExact(range, route, instance);
-  const closes = useAsk<Closes>(['closes', key], () => `/closes${parameters(ends())}`, {refreshMs});
+  const closes = useAsk<Closes>(
+    ['closes', key, route, instance],
+    () => `/closes${parameters({...ends(), route, instance})}`,
+    {refreshMs},
+  );
   const current = useLive('fleet', live);
 
   const {from, to} = useBounds(range, fleet.dataUpdatedAt);
@@ -61,8 +65,11 @@ export function FleetPage() {
   const now = useMemo(() => (current ? fleetNow(current.routes, route, instance) : null), [current, route, instance]);
 
   const rows = useMemo(
-    () => routeRows(fleet.data, closes.data, current?.routes ?? null, from, to, instance, exact),
-    [fleet.data, closes.data, current, from, to, instance, exact],
+    () =>
+      routeRows(fleet.data, closes.data, current?.routes ?? null, from, to, instance, exact).filter(
+        (row) => !route || row.route === route,
+      ),
+    [fleet.data, closes.data, current, from, to, route, instance, exact],
   );
   const sessionsOf = useCallback(
     (extra: Record<string, string>) => address('/sessions', {...sharedQuery(query), route, instance, ...extra}),
@@ -237,7 +244,7 @@ export function FleetPage() {
           partial={WHOLE}
           title="Ended, by reason"
           value={count(closes.data ? ended.total : null)}
-          note={`${instance ? 'all proxies' : 'in this range'}; ${closes.data ? count(ended.abnormal) : '–'} abnormal`}
+          note={`in this range; ${closes.data ? count(ended.abnormal) : '–'} abnormal`}
           tone={ended.abnormal > 0 ? 'warn' : ''}
           format={count}
           kind="bars"

@@ -9,7 +9,6 @@ export interface RouteRow {
   active: number | null;
   opened: number | null;
   ended: number | null;
-  /** null: not told by proxy. */
   abnormal: number | null;
   messages: [number | null, number | null];
   rtt: [number | null, number | null];
@@ -46,9 +45,10 @@ export function routeRows(
           route,
           active: current ? current.active : exact.open ? (exact.open.get(route) ?? 0) : last(lines?.active),
           opened: exact.opened ? (exact.opened.get(route) ?? 0) : lines ? total(lines.opened) : null,
-          // As the list of sessions has it, which these numbers lead to; closes do not tell proxies apart.
-          ended: instance ? (lines ? total(lines.ended) : null) : (ends?.total ?? null),
-          abnormal: instance ? null : (ends?.abnormal ?? null),
+          // As the list of sessions has it, which these numbers lead to: a proxy that was killed has counted none of
+          // the ends that this was.
+          ended: ends?.total ?? null,
+          abnormal: ends?.abnormal ?? null,
           messages: current?.messages ?? [last(lines?.messages[0]), last(lines?.messages[1])],
           rtt: current?.rtt_p50 ?? [last(lines?.rtt_p50[0]), last(lines?.rtt_p50[1])],
           buffered: current ? current.buffered_bytes : last(lines?.buffered_bytes),

@@ -65,10 +65,10 @@ export function HappenedPage() {
     refresh,
   );
   const closes = useAsk<Closes>(
-    ['closes of tape', key],
+    ['closes of tape', key, route, instance],
     () => {
       const {from, to} = bounds(range);
-      return `/closes${parameters({...between(), step_seconds: stepFor(from, to)})}`;
+      return `/closes${parameters({...between(), step_seconds: stepFor(from, to), route, instance})}`;
     },
     refresh,
   );
