@@ -496,7 +496,10 @@ export function liveRoutes(w: World): LiveRoute[] {
 
 const idle = (session: Session) => session === undefined || session.dialect === 'ocpp';
 
-/** The last ~600 message headers. A frozen or vanished client stops 71 s (41 s) before the end; pings go unanswered. */
+/**
+ * The last ~600 message headers; those of a session that lives stay as they are while others come. A frozen or vanished
+ * client stops 71 s (41 s) before the end; pings go unanswered.
+ */
 export function recorder(w: World, session: Session): RecordedMessage[] {
   const random = new Random(parseInt(session.id.slice(-6), 16) || 5);
   const end = session.ended_ms ?? w.now();
@@ -506,8 +509,8 @@ export function recorder(w: World, session: Session): RecordedMessage[] {
       ? end - 41_000
       : Infinity;
   const messages: RecordedMessage[] = [];
-  const span = Math.min(end - session.opened_ms, idle(session) ? 3_600_000 : 150_000);
-  const start = end - span;
+  const last = session.ended_ms ?? w.started,
+    start = Math.max(session.opened_ms, last - (idle(session) ? 3_600_000 : 150_000));
   const push = (
     time_ms: number,
     side: 0 | 1,
@@ -537,7 +540,7 @@ export function recorder(w: World, session: Session): RecordedMessage[] {
     pause = first + answer + random.tail(500, 0.5);
     time = idle(session) ? time + 60_000 : pause;
   }
-  for (let ping = start + (30_000 - (span % 30_000)); ping <= end; ping += 30_000) {
+  for (let ping = start + 30_000; ping <= (session === w.frozen ? w.started : end); ping += 30_000) {
     // As the console tells them: pongs to Sockeye's own pings are not recorded, but the ping knows.
     push(ping, 1, 'ping', 12, true, ping < gone);
     push(ping + 3, 0, 'ping', 12, true, true);

@@ -102,6 +102,55 @@ await flow('the message list can be read to its oldest row', async (page) => {
   assert.equal(await oldest.getAttribute('aria-selected'), 'true');
 });
 
+await flow('a chosen message stays chosen while others come', async (page) => {
+  const talking = full.world.open.find((one) => one.live && one.route === 'calls' && one !== full.world.frozen);
+  await page.goto(`${full.url}/sessions/${talking.id}`);
+  const table = page.getByRole('grid', {name: 'Messages of this session, latest first'});
+  await table.getByRole('button', {name: /^Show all/}).click();
+  const third = table.getByRole('row').nth(3),
+    chosen = table.locator('[role=row][aria-selected=true]');
+  await third.click();
+  await chosen.waitFor();
+  const text = await chosen.textContent(),
+    [place, rows] = [await chosen.getAttribute('aria-rowindex'), await table.getAttribute('aria-rowcount')].map(Number);
+  await page.waitForFunction(
+    ([rows]) => Number(document.querySelector('[aria-label^="Messages of"][role=grid]').ariaRowCount) >= rows + 5,
+    [rows],
+  );
+  assert.equal(await chosen.textContent(), text);
+  assert.ok(Number(await chosen.getAttribute('aria-rowindex')) >= place + 5);
+  assert.ok(new URL(page.url()).searchParams.has('message'));
+  await page.locator('.timeline-readout').getByText(text.slice(0, 12)).waitFor();
+});
+
+await flow('a ping without an answer stands on the lane of the side that was silent', async (page) => {
+  for (const one of [full.world.frozen, full.world.vanished]) {
+    await page.goto(`${full.url}/sessions/${one.id}`);
+    await page.getByRole('application', {name: /2 pings never answered/}).waitFor();
+    // Red is drawn for them, and for a Close, which stands as a line across its lane: crosses are at the outer edges.
+    const red = await page.evaluate(() => {
+      const canvas = document.querySelector('.timeline-box canvas'),
+        probe = document.body.appendChild(document.createElement('i'));
+      probe.className = 'dot bad';
+      const [r, g, b] = getComputedStyle(probe).backgroundColor.match(/\d+/g).map(Number);
+      probe.remove();
+      const {width, height} = canvas,
+        {data} = canvas.getContext('2d').getImageData(0, 0, width, height),
+        found = [0, 0];
+      const edge = (12 * height) / canvas.clientHeight,
+        lanes = [(36 * height) / canvas.clientHeight, ((236 - 22) * height) / canvas.clientHeight - edge * 1.8];
+      for (let side = 0; side < 2; side++)
+        for (let y = Math.round(lanes[side]); y < lanes[side] + edge * 1.8; y++)
+          for (let x = 0; x < width; x++) {
+            const at = 4 * (y * width + x);
+            if (Math.abs(data[at] - r) + Math.abs(data[at + 1] - g) + Math.abs(data[at + 2] - b) < 12) found[side]++;
+          }
+      return found;
+    });
+    assert.ok(red[0] > red[1] + 20, `${red} of ${one.id}`);
+  }
+});
+
 await flow('keys reach a chart and hear what stands at each step', async (page) => {
   await page.goto(full.url);
   const chart = page.getByRole('slider', {name: /^Messages\. from clients: latest/});

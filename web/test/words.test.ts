@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict';
 import {it} from 'node:test';
-import type {RecordedMessage, Session} from '../src/api/types';
+import type {RecordedMessage, Session, Span} from '../src/api/types';
 import {address} from '../src/route/address';
 import {closeLines, fleetLines} from '../src/fleet/aggregate';
 import {isLive, liveWish, readFilter, sessionParameters} from '../src/sessions/filter';
 import {axisStep, clampView, firstView, timelineModel, zoomView} from '../src/sessions/timeline_model';
-import {codeText, endText, explainEnd, kindFilter, reconnectText, troubles, unanswered} from '../src/sessions/words';
+import {
+  codeText,
+  endText,
+  explainEnd,
+  kindFilter,
+  lane,
+  reconnectText,
+  troubles,
+  unanswered,
+} from '../src/sessions/words';
 import {distinct} from '../src/chart/axis';
 import {bars, figure, joined, lonely, reading, stack, summary} from '../src/chart/series';
 import {fitting, type Column} from '../src/table/columns';
@@ -125,9 +134,35 @@ it('finds pings that nobody answered, each leg by itself', () => {
     message(30_001, 0, 'ping', true, true),
     message(60_000, 1, 'ping', true),
   ];
-  assert.deepEqual([...unanswered(list, 75_000)], [1, 3]);
-  assert.deepEqual([...unanswered(list, 61_000)], [1]); // the last one still has time
-  assert.deepEqual([...unanswered(list, 61_000, true)], [1, 3]); // it has not: the session ended of it
+  const lost = (more: Partial<Session>, of = list, attributes: Span['attributes'] = []) => [
+    ...unanswered(of, {...base, messages: [0, 0], ...more}, {attributes}),
+  ];
+  // It ended of them, or of one where one is enough; the other leg may still answer its own.
+  assert.deepEqual(lost({}), [1, 3]);
+  assert.deepEqual(lost({}, list.slice(2)), [1]);
+  assert.deepEqual(lost({}, [...list, message(60_001, 0, 'ping', true)]), [1, 3]);
+  // While it is open the proxy's count tells whether the last one still has time, however long that is.
+  const open = {state: 'open', end_reason: null} as const;
+  assert.deepEqual(lost({...open, misses_now: [1, 0]}), [1]);
+  assert.deepEqual(lost({...open, misses_now: [2, 0]}), [1, 3]);
+  assert.deepEqual(lost({...open, misses_now: [0, 1]}, [message(0, 0, 'ping', true)]), [0]);
+  // Where it ended otherwise, the connection's span counts them; not where the recorder has forgotten some.
+  const missed = (many: number, late = 0) => [
+    {key: 'websocket.ping.client.missed', value: many},
+    {key: 'websocket.ping.client.late', value: late},
+  ];
+  const normal = {end_reason: 'normal'} as const;
+  assert.deepEqual(lost(normal), [1]);
+  assert.deepEqual(lost(normal, list, missed(1)), [1]);
+  assert.deepEqual(lost(normal, list, missed(2, 1)), [1]);
+  assert.deepEqual(lost(normal, list, missed(2)), [1, 3]);
+  assert.deepEqual(lost({...normal, messages: [9, 0]}, list, missed(2)), [1]);
+});
+
+it('puts what the proxy says itself on the lane of whom it says it to', () => {
+  // As it is recorded: our pings to the client go out in the server's place.
+  assert.deepEqual([message(0, 1, 'ping', true), message(0, 0, 'ping', true)].map(lane), [0, 1]);
+  assert.deepEqual([message(0, 1, 'ping'), message(0, 0, 'text')].map(lane), [1, 0]);
 });
 
 it('explains an end in plain words', () => {

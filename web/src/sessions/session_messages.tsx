@@ -7,6 +7,7 @@ import {Table} from '../table/table';
 import {bytes, count, duration} from '../text/units';
 import {preciseTime, utc} from '../time/format';
 import type {TimelineModel} from './timeline_model';
+import {lane} from './words';
 
 export function SessionMessages({
   model,
@@ -19,10 +20,12 @@ export function SessionMessages({
 }) {
   const {messages, lost} = model;
   const pauses = useMemo(() => {
-    const last: [number, number] = [NaN, NaN];
+    // By sender: what the proxy says itself ends no pause of the peer that it says it for.
+    const last = [NaN, NaN, NaN, NaN];
     return messages.map((one) => {
-      const pause = one.time_ms - last[one.side];
-      last[one.side] = one.time_ms;
+      const sender = one.side + (one.injected ? 2 : 0),
+        pause = one.time_ms - last[sender]!;
+      last[sender] = one.time_ms;
       return Number.isNaN(pause) ? null : pause / 1000;
     });
   }, [messages]);
@@ -45,7 +48,7 @@ export function SessionMessages({
         width: 60,
         keep: 8,
         cell: (i) => (
-          <span className={messages[i]!.side === 0 ? 'client' : 'server'}>
+          <span className={messages[i]!.injected ? 'soft' : messages[i]!.side === 0 ? 'client' : 'server'}>
             {messages[i]!.injected ? 'proxy' : messages[i]!.side === 0 ? 'client' : 'server'}
           </span>
         ),
@@ -59,11 +62,8 @@ export function SessionMessages({
         cell: (i) => (
           <span className={messages[i]!.type === 'close' || lost.has(i) ? 'bad' : ''}>
             {messages[i]!.type}
-            {lost.has(i)
-              ? ', never answered'
-              : messages[i]!.injected
-                ? ` to the ${messages[i]!.side === 1 ? 'client' : 'server'}`
-                : ''}
+            {messages[i]!.injected && ` to the ${lane(messages[i]!) === 0 ? 'client' : 'server'}`}
+            {lost.has(i) && ', never answered'}
           </span>
         ),
       },
@@ -81,7 +81,7 @@ export function SessionMessages({
         width: 70,
         end: true,
         keep: 6,
-        hint: 'since the one before from the same side',
+        hint: 'since the one before of the same sender',
         cell: (i) => <span className={`num ${(pauses[i] ?? 0) > 3 ? 'warn' : 'faint'}`}>{duration(pauses[i])}</span>,
       },
     ],

@@ -3,7 +3,7 @@
 import type {RecordedMessage, Session, Span} from '../api/types';
 import {duration} from '../text/units';
 import {preciseTime, time} from '../time/format';
-import {lastRow, unanswered} from './words';
+import {lane, lastRow, unanswered} from './words';
 
 export interface FellSilent {
   leg: 0 | 1;
@@ -22,9 +22,8 @@ export function fellSilent(
   session: Session,
   recorder: readonly RecordedMessage[],
   connection: Span | null,
-  end_ms: number,
 ): FellSilent | null {
-  const lost = unanswered(recorder, end_ms, session.end_reason === 'heartbeat_timeout');
+  const lost = unanswered(recorder, session, connection);
   let found: FellSilent | null = null;
   for (const leg of [0, 1] as const) {
     const [first] = lastRow(recorder, lost, leg);
@@ -35,8 +34,7 @@ export function fellSilent(
   return found;
 }
 
-/** The leg is pinged from the other side's lane: our pings to the client stand with the server's messages. */
-const pings = (one: RecordedMessage, leg: 0 | 1): boolean => one.type === 'ping' && one.injected && one.side !== leg;
+const pings = (one: RecordedMessage, leg: 0 | 1): boolean => one.type === 'ping' && one.injected && lane(one) === leg;
 
 function lastSign(
   recorder: readonly RecordedMessage[],

@@ -11,10 +11,11 @@ import {preciseTime, utc} from '../time/format';
 import {draw, HEIGHT, OVERVIEW} from './timeline_draw';
 import {silentText} from './silence';
 import {after, clampView, firstView, zoomView, type TimelineModel, type View} from './timeline_model';
+import {lane} from './words';
 
 export function describe(message: RecordedMessage, lost: boolean): string {
   const who = message.injected
-    ? `the proxy to the ${message.side === 0 ? 'server' : 'client'}`
+    ? `the proxy to the ${lane(message) === 0 ? 'client' : 'server'}`
     : message.side === 0
       ? 'client'
       : 'server';
@@ -287,7 +288,7 @@ function Legend() {
             strokeWidth="1.5"
           />
         </svg>
-        the proxy’s ping
+        the proxy’s ping, to this side
       </li>
       <li>
         <svg width="14" height="12" aria-hidden="true">

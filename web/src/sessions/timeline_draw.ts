@@ -1,11 +1,13 @@
 // Draws the two lanes. The client's messages rise above the middle line, the server's hang below it; height grows with
-// the logarithm of the length. Control frames sit at the outer edges, Sockeye's own are hollow. Silence before the end
+// the logarithm of the length. Control frames sit at the outer edges; Sockeye's own
+// are hollow, on the lane of the peer that they go to. Silence before the end
 // is hatched, in red where pings went unanswered, and says how long it was.
 import type {Colors} from '../shell/theme';
 import {duration} from '../text/units';
 import {preciseTime, time} from '../time/format';
 import {silentMoment, type FellSilent} from './silence';
 import {after, axisStep, type TimelineModel, type View} from './timeline_model';
+import {lane} from './words';
 
 export const OVERVIEW = 26,
   AXIS = 22,
@@ -87,7 +89,7 @@ export function draw({context, color, width, model, view, chosen, selecting}: Dr
     context.fillStyle = color('--accent');
     context.fillRect(Math.round(at) - 0.5, TOP, 1, BOTTOM - TOP);
     // On the lane that it is of, so that it is told from what came at the same time.
-    const [base, tip] = model.messages[chosen]!.side === 0 ? [TOP, TOP + 8] : [BOTTOM, BOTTOM - 8];
+    const [base, tip] = lane(model.messages[chosen]!) === 0 ? [TOP, TOP + 8] : [BOTTOM, BOTTOM - 8];
     context.beginPath();
     context.moveTo(at - 6, base);
     context.lineTo(at + 6, base);
@@ -215,17 +217,18 @@ function messages(pen: Pen, width: number, model: TimelineModel, view: View, x: 
   for (let i = first; i < end; i++) {
     const one = list[i]!,
       at = x(one.time_ms),
-      y = one.side === 0 ? TOP + EDGE : BOTTOM - EDGE;
+      top = lane(one) === 0,
+      y = top ? TOP + EDGE : BOTTOM - EDGE;
     if (one.type === 'ping') ping(pen, at, y, one.injected, model.lost.has(i));
-    else if (one.type === 'pong') pong(pen, at, one.side === 0 ? y + 10 : y - 10);
+    else if (one.type === 'pong') pong(pen, at, top ? y + 10 : y - 10);
     else if (one.type === 'close') {
       context.fillStyle = color('--bad-mark');
-      context.fillRect(Math.round(at) - 1, one.side === 0 ? TOP : MIDDLE, 2, MIDDLE - TOP);
+      context.fillRect(Math.round(at) - 1, top ? TOP : MIDDLE, 2, MIDDLE - TOP);
       label(
         pen,
         one.injected ? 'Close (proxy)' : 'Close',
         at - 5,
-        one.side === 0 ? TOP + 10 : BOTTOM - 4,
+        top ? TOP + 10 : BOTTOM - 4,
         '--bad',
         'right',
         false,
@@ -268,8 +271,8 @@ function overview({context, color}: Pen, width: number, model: TimelineModel, vi
   const columns = new Map<number, number>();
   for (const one of model.messages)
     columns.set(
-      Math.round(x(one.time_ms)) * 2 + one.side,
-      1 + (columns.get(Math.round(x(one.time_ms)) * 2 + one.side) ?? 0),
+      Math.round(x(one.time_ms)) * 2 + lane(one),
+      1 + (columns.get(Math.round(x(one.time_ms)) * 2 + lane(one)) ?? 0),
     );
   let most = 1;
   for (const many of columns.values()) most = Math.max(most, many);

@@ -40,12 +40,12 @@ export function timelineModel(
   const messages = [...early, ...recorder].sort((a, b) => a.time_ms - b.time_ms);
   const seen = session.messages[0] + session.messages[1];
   const words = lastWords(session, recorder),
-    fell = fellSilent(session, messages, connection, to);
+    fell = fellSilent(session, messages, connection);
   return {
     messages,
     from,
     to: Math.max(to, from + 1),
-    lost: unanswered(messages, to, session.end_reason === 'heartbeat_timeout'),
+    lost: unanswered(messages, session, connection),
     forgotten: messages.length > 0 && seen > messages.length ? messages[0]!.time_ms : null,
     fell,
     alarming: ([0, 1] as const).map((side) => fell?.leg === side || (session.misses_now?.[side] ?? 0) > 0),

@@ -204,32 +204,52 @@ export function lastWords(session: Session, recorder: readonly RecordedMessage[]
   return last;
 }
 
-export const PONG_TIMEOUT_MS = 10_000;
-
 /**
- * Indices of the proxy's own pings that were left unanswered. The last one of a leg may still be under way: it counts
- * when it is old, or when the one before it was lost too and the session is over.
+ * Indices of the proxy's own pings that were left unanswered. One is given up before the next goes out; the last of a
+ * leg may still be under way: whether it is, the proxy's own count of misses tells.
  */
-export function unanswered(recorder: readonly RecordedMessage[], end_ms: number, over = false): Set<number> {
-  const last: [number, number] = [-1, -1];
-  const lost = new Set<number>();
-  const lostBy: [number, number] = [0, 0];
-  for (let i = 0; i < recorder.length; i++) {
-    const one = recorder[i]!;
-    if (one.type !== 'ping' || !one.injected) continue;
-    const before = last[one.side];
-    if (before >= 0 && !recorder[before]!.answered) {
-      lost.add(before);
-      lostBy[one.side]++;
-    }
-    last[one.side] = i;
-  }
-  for (const side of [0, 1] as const) {
-    const at = last[side];
-    if (at < 0 || recorder[at]!.answered) continue;
-    if (end_ms - recorder[at]!.time_ms >= PONG_TIMEOUT_MS * 0.9 || (over && lostBy[side] > 0)) lost.add(at);
-  }
+export function unanswered(
+  recorder: readonly RecordedMessage[],
+  session: Pick<Session, 'state' | 'end_reason' | 'messages' | 'misses_now'>,
+  connection: Pick<Span, 'attributes'> | null = null,
+): Set<number> {
+  const open: [number[], number[]] = [[], []], // by the leg that was to answer
+    last: [number, number] = [-1, -1];
+  recorder.forEach((one, i) => {
+    if (one.type !== 'ping' || !one.injected) return;
+    const leg = lane(one);
+    last[leg] = i;
+    if (!one.answered) open[leg].push(i);
+  });
+  const lost = new Set([...open[0], ...open[1]]);
+  for (const leg of [0, 1] as const)
+    if (lost.has(last[leg]) && !overdue(leg, open, last, recorder, session, connection)) lost.delete(last[leg]);
   return lost;
+}
+
+/** Whether the last ping to a leg was given up, too. */
+function overdue(
+  leg: 0 | 1,
+  open: readonly [number[], number[]],
+  last: readonly [number, number],
+  recorder: readonly RecordedMessage[],
+  session: Pick<Session, 'state' | 'end_reason' | 'messages' | 'misses_now'>,
+  connection: Pick<Span, 'attributes'> | null,
+): boolean {
+  const row = lastRow(recorder, new Set(open[leg]), leg).length;
+  if (session.state !== 'ended') return row > 0 && (session.misses_now?.[leg] ?? 0) >= row;
+  if (session.end_reason === 'heartbeat_timeout') {
+    // It ended of those of one leg: of the only one that owes an answer, or that owes more than this one.
+    const other = leg === 0 ? 1 : 0;
+    return row > 1 || (row > 0 && !open[other].includes(last[other]));
+  }
+  if (session.messages[0] + session.messages[1] > recorder.length) return false; // some are forgotten
+  const told = (what: string): number =>
+    Number(
+      connection?.attributes.find((one) => one.key === `websocket.ping.${['client', 'upstream'][leg]}.${what}`)
+        ?.value ?? 0,
+    );
+  return told('missed') - told('late') >= open[leg].length;
 }
 
 export interface End {
@@ -270,21 +290,25 @@ export function explainEnd(session: Session, recorder: readonly RecordedMessage[
       );
     else if (session.messages[side] === 0) before.push(`The ${LEG[side]} never sent a message.`);
   }
-  const lost = unanswered(recorder, at, session.end_reason === 'heartbeat_timeout');
+  const lost = unanswered(recorder, session);
   const rows = ([0, 1] as const).map((leg) => lastRow(recorder, lost, leg).length) as [number, number];
   return {level: session.abnormal ? 'bad' : 'good', headline: headline(session, rows), before};
 }
 
+/** Whose lane a message is of: its sender's; what the proxy says itself is of whom it says it to. */
+export const lane = (one: RecordedMessage): 0 | 1 => (one.injected ? (one.side === 0 ? 1 : 0) : one.side);
+
 /**
  * Indices of the pings that a leg left unanswered since it last said anything, oldest first: those that it was given up
- * for. Our pings to the client stand with the server's messages.
+ * for.
  */
 export function lastRow(recorder: readonly RecordedMessage[], lost: ReadonlySet<number>, leg: 0 | 1): number[] {
   const row: number[] = [];
   for (let i = recorder.length - 1; i >= 0; i--) {
     const one = recorder[i]!;
-    if (one.side === leg && !one.injected) break;
-    if (one.side === leg || one.type !== 'ping' || !one.injected) continue;
+    if (lane(one) !== leg) continue;
+    if (!one.injected) break;
+    if (one.type !== 'ping') continue;
     if (lost.has(i)) row.unshift(i);
     else if (one.answered) break;
   }
