@@ -232,12 +232,12 @@ export function pagesTell(run: Run): void {
           const deaths = died(part.ended()).length;
           await says('the tape', async () => {
             const legend = await legendOf(page.locator('.happened figure'));
-            assert.deepEqual(legend, {opened: 300, ended: part.ended().length - deaths, died: deaths});
+            assert.deepEqual(legend, {opened: 300, 'ended normally': part.ended().length - deaths, died: deaths});
             const rows = await tableOf('What happened');
             const kind = (name: string): number =>
               sum(rows.filter((row) => row.Kind === name && row.Count).map((row) => numberOf(row.Count)));
             assert.deepEqual(
-              [kind('opened'), kind('ended'), kind('deaths')],
+              [kind('opened'), kind('normal ends'), kind('deaths')],
               [300, part.ended().filter((one) => !fate(one)!.abnormal && fate(one)!.why !== 'drain').length, deaths],
             );
             for (const row of rows.filter((each) => each.Kind === 'deaths'))

@@ -425,6 +425,35 @@ await flow('what happened: two moments say what changed, and an entry leads to i
     .waitFor();
 });
 
+await flow('on a small screen titles and times of what happened can be read whole', async (page) => {
+  await page.setViewportSize({width: 390, height: 844});
+  await page.goto(`${full.url}/happened?range=24h`);
+  await page.getByRole('row').nth(6).waitFor();
+  const cut = await page.evaluate(
+    () =>
+      [...document.querySelectorAll('.table-body [role=row]')].flatMap((row) =>
+        [...row.querySelectorAll('.cell')].slice(0, 2).filter((one) => one.scrollWidth > one.clientWidth),
+      ).length,
+  );
+  assert.equal(cut, 0);
+  const overlap = await page.evaluate(() => {
+    const rows = [...document.querySelectorAll('.table-body [role=row]')].map((one) => one.getBoundingClientRect());
+    return rows.filter((one, i) => i > 0 && one.top < rows[i - 1].bottom - 1).length;
+  });
+  assert.equal(overlap, 0);
+});
+
+await flow('what changed says how much of either window nobody saw', async (page) => {
+  const {from, to} = full.world.outage;
+  await page.goto(`${full.url}/happened?range=3h&a=${from - 60_000}&b=${to + 60_000}`);
+  const sum = page.getByRole('region', {name: 'What changed'}).locator('.changes-sum');
+  await sum.getByText('2 m 20 s of it unseen').waitFor();
+  assert.equal((await sum.textContent()).match(/unseen/g).length, 1);
+  await page.goto(`${full.url}/happened?range=3h&a=${to}&b=${to + 300_000}`);
+  await sum.getByText('2 m 20 s of it unseen').waitFor();
+  assert.match(await sum.textContent(), /from [\d:]+; .*unseen\)\.$/);
+});
+
 await flow('a trace of one span shows all of it at once', async (page) => {
   await page.goto(`${full.url}/traces/${full.alone}`);
   await page.getByRole('complementary', {name: 'Span realtime_inference'}).getByText('Longest pause').waitFor();

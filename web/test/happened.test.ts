@@ -9,10 +9,12 @@ import {
   namesOf,
   sessionsHref,
   titleOf,
+  unseenText,
   windows,
 } from '../src/tape/words';
 import {exactText, filtersOn, isLive, readFilter, sessionParameters} from '../src/sessions/filter';
-import {world} from './fleet_data';
+import {activity} from '../src/tape/activity';
+import {closes, world} from './fleet_data';
 import {tape} from './happened_data';
 
 it('says what deaths have in common', () => {
@@ -58,13 +60,38 @@ it('tells an end in the words of all pages', () => {
   assert.equal(titleOf({...died, query}), '3 sessions died: Heartbeat timeout 1001 going away');
   assert.equal(
     titleOf({...died, kind: 'ends', query: {end_reason: 'normal', close_code: '1000'}}),
-    '3 sessions ended: Normal 1000',
+    '3 sessions ended normally: 1000',
   );
   assert.equal(
     titleOf({...died, query: {end_reason: 'normal', close_code: '4001'}}),
     '3 sessions died: 4001 application error',
   );
+  assert.equal(
+    titleOf({...died, kind: 'ends', query: {end_reason: 'drain', close_code: '1001'}}),
+    '3 sessions ended normally: Drained 1001 going away',
+  );
+  assert.equal(titleOf({...died, kind: 'ends', query: {end_reason: 'normal'}}), '3 sessions ended normally');
   assert.equal(titleOf({...died, kind: 'storm', query}), 'as the console has it');
+});
+
+it('calls none ended that it does not count as ended: the strip splits all ends in two', () => {
+  const w = world(false),
+    to = w.started,
+    from = to - 3_600_000,
+    {series} = activity(undefined, closes(w, from, to, 60), from, to, 60, '');
+  const sums = Object.fromEntries(
+    series.map((one) => [one.label, one.values.reduce((sum: number, x) => sum + (x ?? 0), 0)]),
+  );
+  const ended = w.ended.filter((one) => one.ended_ms! >= from && one.ended_ms! <= to),
+    died = ended.filter((one) => one.abnormal).length;
+  assert.deepEqual(sums, {opened: 0, 'ended normally': ended.length - died, died});
+});
+
+it('says how much of a window nobody saw', () => {
+  assert.deepEqual(
+    [unseenText(0, 300), unseenText(120, 300), unseenText(0.4, 300), unseenText(300, 300)],
+    ['', ' (2 m 00 s of it unseen)', ' (400 ms of it unseen)', ' (all of it unseen)'],
+  );
 });
 
 it('takes two moments and compares the time between them', () => {

@@ -240,6 +240,8 @@ export function changes(w: World, query: URLSearchParams): Changes {
       },
     });
   }
+  const unseen = (from: string, to: string) =>
+    Math.max(0, Math.min(Number(query.get(to)), w.outage.to) - Math.max(Number(query.get(from)), w.outage.from)) / 1000;
   const seconds = (Number(query.get('to_ms')) - Number(query.get('from_ms'))) / 1000;
   const openedIn = (from: string, to: string) =>
     sessionsOf(w).filter((one) => one.opened_ms >= Number(query.get(from)) && one.opened_ms < Number(query.get(to)))
@@ -247,6 +249,8 @@ export function changes(w: World, query: URLSearchParams): Changes {
   return {
     deaths: now.length,
     against_deaths: before.length,
+    missing_seconds: unseen('from_ms', 'to_ms'),
+    against_missing_seconds: unseen('against_from_ms', 'against_to_ms'),
     few: now.length < 6,
     cohorts,
     figures: [

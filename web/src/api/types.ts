@@ -465,6 +465,8 @@ export interface TapeEntry {
 export interface Changes {
   deaths: number;
   against_deaths: number;
+  missing_seconds: number; // how much of each window nobody saw
+  against_missing_seconds: number;
   few: boolean; // what they share may be chance
   cohorts: Cohort[];
   figures: {name: string; before: number | null; after: number | null}[];

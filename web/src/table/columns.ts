@@ -12,6 +12,8 @@ export interface Column<T> {
   end?: boolean;
   /** Higher stays longer; 9 always stays. */
   keep: number;
+  /** Never cut: rows are as high as it takes. */
+  whole?: boolean;
   sortable?: boolean;
   hint?: string;
   cell: (row: T) => ReactNode;

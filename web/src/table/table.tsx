@@ -80,6 +80,7 @@ export function Table<T>({
   const many = unfolded ? total : Math.min(total, fold);
   const tall = second !== undefined && width > 0 && width < NARROW,
     height = tall ? TALL : ROW;
+  const wrap = shown.some((one) => one.whole);
   const margin = useOffset(body);
   const virtual = useWindowVirtualizer({
     count: many,
@@ -166,26 +167,36 @@ export function Table<T>({
               // biome-ignore lint/a11y/useKeyWithClickEvents: the grid around it hears the keys.
               <div
                 key={item.index}
+                data-index={item.index}
                 role="row"
                 aria-rowindex={item.index + 2}
                 tabIndex={item.index === active ? 0 : -1}
                 className={
-                  `table-row${opens ? ' opens' : ''}${color ? ` tone-${color}` : ''}` +
+                  `table-row${opens ? ' opens' : ''}${wrap ? ' wrap' : ''}${color ? ` tone-${color}` : ''}` +
                   (id !== undefined && id === selected ? ' selected' : '')
                 }
                 {...(selected !== undefined ? {'aria-selected': id === selected} : {})}
                 ref={(element) => {
+                  if (wrap) virtual.measureElement(element);
                   if (element && wantFocus.current && item.index === active) {
                     wantFocus.current = false;
                     element.focus({preventScroll: true});
                   }
                 }}
-                style={{...grid, transform: `translateY(${item.start - margin}px)`, height}}
+                style={{
+                  ...grid,
+                  transform: `translateY(${item.start - margin}px)`,
+                  [wrap ? 'minHeight' : 'height']: height,
+                }}
                 onFocus={() => setActive(item.index)}
                 onClick={row !== undefined ? (event) => click(event, row, item.index) : undefined}
               >
                 {shown.map((column) => (
-                  <div key={column.key} role="gridcell" className={`cell${column.end ? ' end' : ''}`}>
+                  <div
+                    key={column.key}
+                    role="gridcell"
+                    className={`cell${column.end ? ' end' : ''}${column.whole ? ' whole' : ''}`}
+                  >
                     {row !== undefined ? column.cell(row) : <span className="skeleton">……</span>}
                   </div>
                 ))}

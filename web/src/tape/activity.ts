@@ -1,4 +1,5 @@
-// How many sessions opened, ended and died, by step: the strip above the tape.
+// How many sessions opened, ended normally and died, by step: the strip above the tape. The latter two are all
+// that ended.
 import type {Closes, Fleet, TapeEntry} from '../api/types';
 import type {Series} from '../chart/series';
 
@@ -31,7 +32,7 @@ export function activity(
     times: Array.from({length}, (_, i) => first + i * step),
     series: [
       {label: 'opened', color: '--series-1', values: opened},
-      {label: 'ended', color: '--series-0', values: ended},
+      {label: 'ended normally', color: '--series-0', values: ended},
       {label: 'died', color: '--bad-mark', values: died},
     ],
   };

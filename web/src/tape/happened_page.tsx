@@ -100,6 +100,7 @@ export function HappenedPage() {
         width: 84,
         grow: 0.9,
         keep: 9,
+        whole: true,
         sortable: true,
         cell: (row) => (
           <>
@@ -128,16 +129,16 @@ export function HappenedPage() {
         width: 120,
         grow: 3,
         keep: 9,
+        whole: true,
         cell: (row) => {
           const href = sessionsHref(row.query);
           const title = titleOf(row);
-          const words = <span title={title}>{title}</span>;
           return href ? (
             <Link tabIndex={-1} href={href}>
-              {words}
+              {title}
             </Link>
           ) : (
-            words
+            title
           );
         },
       },
@@ -201,12 +202,12 @@ export function HappenedPage() {
       <div className="page-head">
         <h1>What happened</h1>
         <span className="about">
-          Sessions that opened, ended and died (ended abnormally), storms, drains and deploys, in one order.
+          Sessions that opened, ended normally and died (ended abnormally), storms, drains and deploys, in one order.
         </span>
       </div>
       <section className="card" aria-label="Activity over time">
         <TimeChart
-          title="Opened, ended and died"
+          title="Opened, ended normally and died"
           kind="bars"
           height={96}
           times={chart.times}

@@ -11,7 +11,7 @@ import {useQueryState} from '../route/location';
 import {count, duration, plural} from '../text/units';
 import {time} from '../time/format';
 import {AGAINST, againstText, changeText, cohortText, figureName, figureText} from './words';
-import {type Names, sessionsHref, windows} from './words';
+import {type Names, sessionsHref, unseenText, windows} from './words';
 
 export function WhatChanged({
   marks,
@@ -101,16 +101,23 @@ function Answer({a, b, against, names}: {a: number; b: number; against: string; 
     ) : (
       <Loading label="Comparing" />
     );
+  const unseen = unseenText(changes.missing_seconds, (to - from) / 1000);
   const figures = changes.figures.filter((one) => one.before !== null || one.after !== null);
   return (
     <div className="body changes">
       <div className="changes-deaths">
         <p className="changes-sum" role="status">
           <span className={changes.deaths ? 'bad strong' : 'strong'}>
-            {changes.deaths ? `${plural(changes.deaths, 'session')} died` : 'No session died'}
+            {changes.deaths
+              ? `${plural(changes.deaths, 'session')} died`
+              : unseen
+                ? 'No session is known to have died'
+                : 'No session died'}
           </span>{' '}
-          in the {duration((to - from) / 1000)} from {time(from)}; {count(changes.against_deaths)} in the{' '}
-          {duration((againstTo - againstFrom) / 1000)} from {time(againstFrom)}.
+          in the {duration((to - from) / 1000)} from {time(from)}
+          <span className="warn">{unseen}</span>; {count(changes.against_deaths)} in the{' '}
+          {duration((againstTo - againstFrom) / 1000)} from {time(againstFrom)}
+          <span className="warn">{unseenText(changes.against_missing_seconds, (againstTo - againstFrom) / 1000)}</span>.
         </p>
         {changes.cohorts.length > 0 ? (
           <ol className="cohorts">

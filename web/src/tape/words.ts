@@ -8,7 +8,7 @@ import {hourMinute} from '../time/format';
 /** What can be filtered by: one choice may stand for several kinds. */
 export const CHOICES: {key: string; label: string; kinds: TapeKind[]}[] = [
   {key: 'opens', label: 'Opens', kinds: ['opens']},
-  {key: 'ends', label: 'Ends', kinds: ['ends']},
+  {key: 'ends', label: 'Normal ends', kinds: ['ends']},
   {key: 'deaths', label: 'Deaths', kinds: ['death']},
   {key: 'storms', label: 'Storms', kinds: ['storm']},
   {key: 'drains', label: 'Drains', kinds: ['drain']},
@@ -19,7 +19,7 @@ export const CHOICES: {key: string; label: string; kinds: TapeKind[]}[] = [
 
 export const KINDS: Record<TapeKind, string> = {
   opens: 'opened',
-  ends: 'ended',
+  ends: 'normal ends',
   death: 'deaths',
   storm: 'storm',
   drain: 'drain',
@@ -77,9 +77,9 @@ export function titleOf(one: TapeEntry): string {
   if (typeof reason !== 'string' || (one.kind !== 'ends' && one.kind !== 'death')) return one.title;
   const code = Number(one.query?.close_code ?? 0);
   const name = code ? codeText(code, reason) : '';
-  const why =
-    one.kind === 'death' && reason === 'normal' ? name : [reasonLabel(reason), name].filter(Boolean).join(' ');
-  return `${plural(one.count, 'session')} ${one.kind === 'death' ? 'died' : 'ended'}: ${why}`;
+  const why = [reason === 'normal' ? '' : reasonLabel(reason), name].filter(Boolean).join(' ');
+  const what = `${plural(one.count, 'session')} ${one.kind === 'death' ? 'died' : 'ended normally'}`;
+  return why ? `${what}: ${why}` : what;
 }
 
 /** Identity of an entry: nothing else happens to the same thing at the same time. */
@@ -124,6 +124,13 @@ export function againstText(cohort: Cohort): string {
       : `before: ${count(cohort.against_count)} of ${count(cohort.against_of)}`;
   const usual = cohort.share.flatMap((one) => one.usual ?? []);
   return usual.length ? `${before}; of all sessions ${percent(Math.min(...usual), 1)}` : before;
+}
+
+/** How much of a window nobody saw: what is counted in it may be too little. '' when all was seen. */
+export function unseenText(missing_seconds: number, window_seconds: number): string {
+  if (!(missing_seconds > 0)) return '';
+  const text = duration(missing_seconds < 1 ? missing_seconds : Math.round(missing_seconds));
+  return ` (${missing_seconds >= window_seconds ? 'all' : text} of it unseen)`;
 }
 
 export function figureText(name: string, value: number | null): string {
