@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {it} from 'node:test';
+import {knownSeconds} from '../src/operations/known';
 import type {Group} from '../src/api/types';
 import {cutText} from '../src/control/cut';
 import {columnOf, densest, heatGrid, place, rowOf} from '../src/operations/buckets';
@@ -143,4 +144,12 @@ it('leads from the number of a group to the calls it counts', () => {
     '/traces?view=spans&route=chat',
   );
   assert.equal(callsOf(plain, readGrouping(plain), {...group, query: null}, {}), '');
+});
+
+it('takes rates over the time that is past and of which anything is known', () => {
+  const gap = {what: 'before' as const, instance: null, from_ms: 0, to_ms: 600_000, missing_seconds: 600};
+  const away = {...gap, what: 'console' as const, from_ms: 700_000, to_ms: 800_000, missing_seconds: 100};
+  assert.equal(knownSeconds(0, 3_600_000, 1_200_000, [gap, away]), 600); // spans of the gap came later
+  assert.equal(knownSeconds(900_000, 3_600_000, 1_200_000, []), 300);
+  assert.equal(knownSeconds(0, 500_000, 1_200_000, [{...gap, to_ms: 500_000}]), 0);
 });

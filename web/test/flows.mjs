@@ -334,6 +334,26 @@ await flow('the slowest of all calls is on top, whatever came lately, and the re
   await page.waitForURL(/\/traces\/[0-9a-f]{32}\?span=/);
 });
 
+await flow('the rate of an operation is of the time that is past and known', async (page) => {
+  const now = Date.now(),
+    rates = [];
+  // Two hours of an hour ago and of an hour to come; and six days of which nobody recorded more than five.
+  for (const [from, to, known] of [
+    [now - 3_600_000, now + 3_600_000, 3600],
+    [full.world.started - 6 * 86_400_000, full.world.started, 5 * 86_400],
+  ]) {
+    await page.goto(`${full.url}/operations?from=${from}&to=${to}`);
+    const row = page.getByRole('grid', {name: 'Operations'}).getByRole('row').nth(1);
+    await row.getByText(/^[\d.]+\/s$/).waitFor();
+    const number = async (at) => {
+      const text = (await row.getByRole('gridcell').nth(at).textContent()).replaceAll(',', '');
+      return parseFloat(text) * (/k$/.test(text) ? 1000 : 1);
+    };
+    rates.push((await number(2)) / ((await number(1)) / known));
+  }
+  for (const one of rates) assert.ok(one > 0.9 && one < 1.1, `${rates}`);
+});
+
 await flow('operations beyond one page are sorted, searched and summed by the console', async (page) => {
   await page.goto(`${full.url}/operations?range=3h`);
   await page.getByRole('status').filter({hasText: '200 of 1,210 operations'}).waitFor();

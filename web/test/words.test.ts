@@ -38,6 +38,7 @@ it('says numbers with three figures and a unit', () => {
   ]);
   assert.deepEqual([0, 0.5, 999, 1000, 1_240_000].map(bytes), ['0 B', '0.5 B', '999 B', '1 kB', '1.24 MB']);
   assert.deepEqual([0, 1234, 123_456, 2_000_000].map(count), ['0', '1,234', '123 k', '2 M']);
+  assert.deepEqual([rate(0), rate(0.0001), rate(0.0001, 'B')], ['0/s', '< 0.001/s', '< 0.001 B/s']);
   assert.deepEqual(
     [rate(0.25), rate(12_345), rate(4.2e6, 'B'), rate(null), duration(NaN), bytes(undefined)],
     ['0.25/s', '12.3 k/s', '4.2 MB/s', '–', '–', '–'],

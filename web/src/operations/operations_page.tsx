@@ -2,9 +2,9 @@
 // The console sorts, searches and sums, over however many there are.
 import {useCallback, useMemo, useState} from 'react';
 import './operations.css';
-import {parameters} from '../api/fetch';
+import {parameters, useAsk} from '../api/fetch';
 import {usePages} from '../api/pages';
-import type {Latency, LatencyRow} from '../api/types';
+import type {Fleet, Latency, LatencyRow} from '../api/types';
 import {Cut} from '../control/cut';
 import {Empty, Failed, Loading, NothingReceived, Renewing} from '../control/states';
 import {TextInput} from '../control/text_input';
@@ -14,7 +14,9 @@ import {useStatus} from '../api/status';
 import type {Column} from '../table/columns';
 import {Table} from '../table/table';
 import {count, duration, percent, plural, rate} from '../text/units';
+import {now} from '../time/clock';
 import {useRange} from '../time/range';
+import {knownSeconds} from './known';
 import {useMoment} from './moment';
 import {OperationDetail} from './operation_detail';
 
@@ -47,7 +49,12 @@ export function OperationsPage() {
   if (several !== found.pages.length > 1) setSeveral(found.pages.length > 1);
   const rows = useMemo(() => found.pages.flatMap((page) => page.rows), [found.pages]);
   const status = useStatus().data;
-  const seconds = (to - from) / 1000;
+  const fleet = useAsk<Fleet>(['known', from, to], () => {
+    const step_seconds = Math.max(10, Math.ceil((to - from) / 1000));
+    return `/fleet${parameters({from_ms: Math.round(from), to_ms: Math.round(to), step_seconds})}`;
+  });
+  const coverage = fleet.isPlaceholderData ? undefined : fleet.data?.coverage,
+    seconds = useMemo(() => coverage && knownSeconds(from, to, now(), coverage), [from, to, coverage]);
   const service = query.get('service') ?? '',
     operation = query.get('operation') ?? '',
     chosen = operation ? keyOf({service, operation}) : null;
@@ -132,7 +139,8 @@ export function OperationsPage() {
         width: 72,
         end: true,
         keep: 2,
-        cell: (row) => <span className="num soft">{rate(row.count / seconds)}</span>,
+        hint: 'spans a second, over the part of the time range that is not in the future and of which anything is known',
+        cell: (row) => <span className="num soft">{rate(seconds ? row.count / seconds : null)}</span>,
       },
       {
         key: 'errors',

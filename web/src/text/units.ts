@@ -38,6 +38,7 @@ export function bytes(value: number | null | undefined): string {
 
 export function rate(value: number | null | undefined, unit = ''): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
+  if (value > 0 && value < 0.0005) return `< 0.001${unit && ` ${unit}`}/s`; // not none
   return `${unit === 'B' ? bytes(value) : value < 1000 ? figures(value) : scaled(value, 1000, ['', 'k', 'M', 'G'])}/s`;
 }
 
