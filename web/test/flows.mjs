@@ -270,6 +270,22 @@ await flow('ends of a chosen proxy are its own: headline, table and list agree',
   );
   await card.getByRole('link', {name: 'Ended, by reason'}).click();
   await page.getByRole('status').getByText(`of ${its} sessions`).waitFor();
+  await page.goBack();
+  await page.getByRole('link', {name: 'all incidents'}).click();
+  const lost = page.getByRole('region', {name: 'Proxy lost'});
+  await lost.waitFor();
+  const counts = (await page.locator('.incident header .badge').allTextContents()).map(Number);
+  const died = full.world.ended.filter(
+    (one) => one.abnormal && one.instance === instance && one.ended_ms >= from && one.ended_ms < to,
+  ).length;
+  assert.equal(
+    counts.reduce((sum, one) => sum + one, 0),
+    died,
+  );
+  assert.deepEqual(
+    counts,
+    [...counts].sort((a, b) => b - a),
+  );
 });
 
 await flow('a lost live connection is said and comes back by itself', async (page) => {

@@ -3,6 +3,7 @@ import {it} from 'node:test';
 import type {RecordedMessage, Session, Span} from '../src/api/types';
 import {address} from '../src/route/address';
 import {closeLines, fleetLines} from '../src/fleet/aggregate';
+import {endGroups} from '../src/incidents/groups';
 import {isLive, liveWish, readFilter, sessionParameters} from '../src/sessions/filter';
 import {axisStep, clampView, firstView, timelineModel, zoomView} from '../src/sessions/timeline_model';
 import {
@@ -207,6 +208,40 @@ it('explains an end in plain words', () => {
   assert.deepEqual(
     [codeText(1000, 'normal'), codeText(1001, 'normal'), codeText(1002, 'protocol_error')],
     ['1000', '1001 going away', '1002'],
+  );
+});
+
+it('orders incidents by how many they are, then by how grave, and leaves none out', () => {
+  const one = (end_reason: Session['end_reason'], abnormal_why: string): Session => ({
+    ...base,
+    end_reason,
+    abnormal: true,
+    abnormal_why,
+  });
+  const loaded = [
+    one('normal', '4001 application error'),
+    one('normal', '1011 server error'),
+    one('normal', '1011 server error'),
+    one('reset', 'reset'),
+    one('heartbeat_timeout', 'heartbeat timeout'),
+  ];
+  const groups = endGroups(
+    loaded,
+    new Map([
+      ['lost', 7],
+      ['1011 server error', 3],
+      ['idle', 0],
+    ]),
+  );
+  assert.deepEqual(
+    groups.map(({kind, total, sessions}) => [kind, total, sessions.length]),
+    [
+      ['lost', 7, 0],
+      ['1011 server error', 3, 2],
+      ['heartbeat_timeout', 1, 1],
+      ['reset', 1, 1],
+      ['4001 application error', 1, 1],
+    ],
   );
 });
 

@@ -126,7 +126,7 @@ export function Attention({
         <header>
           <h2>Ended abnormally</h2>
           <span className="faint">in this time range</span>
-          <Link className="all" href={address('/incidents', sharedQuery(query))}>
+          <Link className="all" href={address('/incidents', {...sharedQuery(query), route, instance})}>
             all incidents
           </Link>
         </header>

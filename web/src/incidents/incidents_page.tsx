@@ -4,10 +4,12 @@ import './incidents.css';
 import {keepPreviousData, useInfiniteQuery} from '@tanstack/react-query';
 import {Button} from 'react-aria-components';
 import {ask, parameters, useAsk} from '../api/fetch';
-import type {Closes, EndReason, Session, SessionPage} from '../api/types';
+import type {Closes, Session, SessionPage} from '../api/types';
 import {TimeChart} from '../chart/time_chart';
+import {Choice} from '../control/choice';
 import {Empty, Failed, Loading} from '../control/states';
 import {closeLines} from '../fleet/aggregate';
+import {useNames} from '../fleet/names';
 import {kindColor} from '../fleet/reasons';
 import {Doubts} from '../live/doubts';
 import {useLive} from '../live/socket';
@@ -15,22 +17,30 @@ import {useCertainty} from '../live/use_certainty';
 import {Link} from '../route/link';
 import {address, sharedQuery, useQueryState} from '../route/location';
 import {sessionHref} from '../sessions/columns';
-import {endKind, endText, kindFilter, kindMeans, REASON_ORDER, reasonLabel} from '../sessions/words';
+import {endText, kindFilter, kindMeans, reasonLabel} from '../sessions/words';
 import {silence, troubles} from '../sessions/words';
 import {count, duration, plural, shortId} from '../text/units';
 import {useNow} from '../time/clock';
 import {bounds, stepFor, useBounds, useRange} from '../time/range';
 import {Stamp} from '../time/stamp';
+import {endGroups} from './groups';
 
 const EACH = 8;
 
 export function IncidentsPage() {
-  const [query] = useQueryState();
+  const [query, change] = useQueryState();
+  const route = query.get('route') ?? '',
+    instance = query.get('instance') ?? '';
   const {range, key, live, setFixed, setLast} = useRange();
+  const {routes, proxies} = useNames(range, key);
   const now = useNow(live);
-  const trouble = useLive('sessions', live ? {trouble: true, sort: 'misses', order: 'desc', limit: 50} : null);
+  const chosen = {...(route ? {route} : {}), ...(instance ? {instance} : {})};
+  const trouble = useLive(
+    'sessions',
+    live ? {trouble: true, sort: 'misses', order: 'desc', limit: 50, ...chosen} : null,
+  );
   const ended = useInfiniteQuery<SessionPage>({
-    queryKey: ['abnormal', key],
+    queryKey: ['abnormal', key, route, instance],
     initialPageParam: '',
     placeholderData: keepPreviousData,
     queryFn: ({pageParam, signal}) => {
@@ -39,7 +49,7 @@ export function IncidentsPage() {
         span = {from_ms: ends.ended_from_ms, to_ms: ends.ended_to_ms, ...ends},
         page = {limit: 500, cursor: String(pageParam)};
       return ask<SessionPage>(
-        `/sessions${parameters({state: 'ended', abnormal: true, sort: 'ended', ...span, ...page})}`,
+        `/sessions${parameters({state: 'ended', abnormal: true, sort: 'ended', ...chosen, ...span, ...page})}`,
         signal,
       );
     },
@@ -47,11 +57,11 @@ export function IncidentsPage() {
     refetchInterval: (state) => (live && (state.state.data?.pages.length ?? 0) <= 1 ? 10_000 : false),
   });
   const closes = useAsk<Closes>(
-    ['closes', key],
+    ['closes', key, route, instance],
     () => {
       const {from, to} = bounds(range);
       const step_seconds = stepFor(from, to);
-      return `/closes${parameters({from_ms: Math.round(from), to_ms: Math.round(to), step_seconds})}`;
+      return `/closes${parameters({from_ms: Math.round(from), to_ms: Math.round(to), step_seconds, ...chosen})}`;
     },
     {refreshMs: live ? 10_000 : false},
   );
@@ -70,27 +80,17 @@ export function IncidentsPage() {
       totals: new Map(all.kinds.map((one) => [one.kind, one.abnormal.reduce((sum, many) => sum + many, 0)])),
     };
   }, [closes.data, from, to]);
-  const groups = useMemo(() => {
-    const by = new Map<string, Session[]>();
-    for (const one of ended.data?.pages.flatMap((page) => page.sessions) ?? []) {
-      const kind = endKind(one),
-        list = by.get(kind);
-      if (list) list.push(one);
-      else by.set(kind, [one]);
-    }
-    const rank = (kind: string) => {
-      const at = REASON_ORDER.indexOf(kind as EndReason);
-      return at < 0 ? 99 : at;
-    };
-    return [...by].sort((a, b) => rank(a[0]) - rank(b[0]));
-  }, [ended.data]);
+  const groups = useMemo(
+    () => endGroups(ended.data?.pages.flatMap((page) => page.sessions) ?? [], lines.totals),
+    [ended.data, lines.totals],
+  );
   const certain = useCertainty(now, [{what: 'the sessions that ended', answer: ended, every_ms: 10_000}]);
   // What does not move needs no fresh answer.
   const sure = live ? certain : {waiting: ended.isPending, doubts: ended.error ? [ended.error.message] : []};
   const current = trouble?.sessions ?? [];
   const missing = current.filter((one) => (one.misses_now?.[0] ?? 0) + (one.misses_now?.[1] ?? 0) > 0),
     other = current.filter((one) => !missing.includes(one));
-  const total = groups.reduce((sum, [, list]) => sum + list.length, 0);
+  const total = groups.reduce((sum, group) => sum + group.total, 0);
 
   return (
     <div className="stack incidents">
@@ -98,8 +98,26 @@ export function IncidentsPage() {
         <h1>Incidents</h1>
         <span className="about">
           {live ? 'Open sessions that miss heartbeats or are held up, and sessions' : 'Sessions'} that ended abnormally
-          in this time range, by reason.
+          in this time range, by reason, the most frequent first.
         </span>
+        <div className="tools">
+          <Choice
+            label="Route"
+            hideLabel
+            any="All routes"
+            value={route}
+            options={routes}
+            onChange={(next) => change({route: next})}
+          />
+          <Choice
+            label="Proxy"
+            hideLabel
+            any="All proxies"
+            value={instance}
+            options={proxies}
+            onChange={(next) => change({instance: next})}
+          />
+        </div>
       </div>
       {lines.series.length > 0 && (
         <section className="card incidents-chart" aria-label="Abnormal ends over time">
@@ -124,7 +142,7 @@ export function IncidentsPage() {
           means="Open sessions with heartbeats left unanswered. The proxy closes them after as many as are configured."
           total={missing.length}
           sessions={missing}
-          all={address('/sessions', {trouble: 'true'})}
+          all={address('/sessions', {trouble: 'true', route, instance})}
           now={now}
         />
       )}
@@ -135,22 +153,24 @@ export function IncidentsPage() {
           means="Open sessions with bytes that a peer does not read."
           total={other.length}
           sessions={other}
-          all={address('/sessions', {trouble: 'true', sort: 'buffered'})}
+          all={address('/sessions', {trouble: 'true', sort: 'buffered', route, instance})}
           now={now}
         />
       )}
       {ended.error && !ended.data && <Failed error={ended.error} retry={() => void ended.refetch()} />}
-      {groups.map(([kind, list]) => (
+      {groups.map(({kind, total, sessions}) => (
         <Group
           key={kind}
           title={reasonLabel(kind)}
           level="bad"
           means={kindMeans(kind)}
-          total={Math.max(list.length, lines.totals.get(kind) ?? 0)}
-          sessions={list}
+          total={total}
+          sessions={sessions}
           now={now}
           all={address('/sessions', {
             ...sharedQuery(query),
+            route,
+            instance,
             state: 'ended',
             abnormal: 'true',
             ...kindFilter(kind),
@@ -265,7 +285,7 @@ function Group({
           );
         })}
       </ul>
-      {total > EACH && (
+      {total > Math.min(EACH, sessions.length) && (
         <div className="table-foot">
           <Link href={all}>All {count(total)} sessions</Link>
         </div>

@@ -139,7 +139,7 @@ export function OperationsPage() {
         width: 72,
         end: true,
         keep: 2,
-        hint: 'spans a second, over the part of the time range that is not in the future and of which anything is known',
+        hint: 'spans a second, over the part of the time range that is past and of which anything is known',
         cell: (row) => <span className="num soft">{rate(seconds ? row.count / seconds : null)}</span>,
       },
       {

@@ -2,8 +2,6 @@
 import {useMemo, useState} from 'react';
 import {Button} from 'react-aria-components';
 import './sessions.css';
-import {parameters, useAsk} from '../api/fetch';
-import type {Fleet} from '../api/types';
 import {Chip} from '../control/chip';
 import {CheckBox} from '../control/check_box';
 import {Choice} from '../control/choice';
@@ -12,12 +10,13 @@ import {Segmented} from '../control/segmented';
 import {Empty, Failed, Loading, NothingReceived} from '../control/states';
 import {TextInput} from '../control/text_input';
 import {AttributeFilter} from '../control/attribute_filter';
+import {useNames} from '../fleet/names';
 import {useQueryState} from '../route/location';
 import {useStatus} from '../api/status';
 import {Table} from '../table/table';
 import {count, plural} from '../text/units';
 import {useNow} from '../time/clock';
-import {bounds, useRange} from '../time/range';
+import {useRange} from '../time/range';
 import {liveColumns, pastColumns, sessionHref, sessionTone, whereText} from './columns';
 import {durationTrouble, EXACT, exactText, filtersOn, isLive, LIVE_SORTS, PAST_SORTS, readFilter} from './filter';
 import {useLiveRows, useStoredRows} from './sources';
@@ -200,29 +199,12 @@ function Filters() {
   const text = query.toString();
   const filter = useMemo(() => readFilter(new URLSearchParams(text)), [text]);
   const {range, key} = useRange();
-  const fleet = useAsk<Fleet>(['fleet-names', key], () => {
-    const {from, to} = bounds(range);
-    const step_seconds = Math.max(10, Math.ceil((to - from) / 1000));
-    return `/fleet${parameters({from_ms: Math.round(from), to_ms: Math.round(to), step_seconds})}`;
-  });
+  const {routes, proxies} = useNames(range, key);
   const past = filter.state !== 'open';
   return (
     <div className="filters" role="search" aria-label="Filters">
-      <Choice
-        label="Route"
-        value={filter.route}
-        options={(fleet.data?.routes ?? []).map((one) => ({key: one, label: one}))}
-        onChange={(route) => change({route})}
-      />
-      <Choice
-        label="Proxy"
-        value={filter.instance}
-        options={(fleet.data?.instances ?? []).map((one) => ({
-          key: one.instance,
-          label: `${one.service} · ${one.host}`,
-        }))}
-        onChange={(instance) => change({instance})}
-      />
+      <Choice label="Route" value={filter.route} options={routes} onChange={(route) => change({route})} />
+      <Choice label="Proxy" value={filter.instance} options={proxies} onChange={(instance) => change({instance})} />
       <TextInput
         label="Dialect"
         value={filter.dialect}

@@ -220,7 +220,12 @@ export function HappenedPage() {
           onReset={() => mark([])}
         />
       </section>
-      <WhatChanged marks={marks} onMark={mark} incidents={address('/incidents', sharedQuery(query))} names={names} />
+      <WhatChanged
+        marks={marks}
+        onMark={mark}
+        incidents={address('/incidents', {...sharedQuery(query), route, instance})}
+        names={names}
+      />
       <div>
         <div className="filters" role="search" aria-label="Filters">
           <div className="field tape-kinds">
