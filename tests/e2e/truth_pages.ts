@@ -322,7 +322,7 @@ export function pagesTell(run: Run): void {
           const rows = await tableOf('Calls');
           for (const row of rows) {
             const name = row.Call!.split(' ')[0]!;
-            assert.equal(row.Status, operations[name]!.manner, row.Call);
+            assert.equal(row.Outcome, operations[name]!.manner, row.Call);
             assert.equal(numberOf(row.Chunks), operations[name]!.gaps.length);
           }
           const alpha = (those: {member: string}[]): number => those.filter((one) => one.member === 'alpha').length;
@@ -436,7 +436,7 @@ export function pagesTell(run: Run): void {
         for (const [i, call] of its.entries()) {
           const row = rows[i]!,
             {gaps, manner} = operations[call.operation]!;
-          assert.deepEqual([row.Status, numberOf(row.Chunks)], [manner, gaps.length]);
+          assert.deepEqual([row.Outcome, numberOf(row.Chunks)], [manner, gaps.length]);
           const told = secondsOf(row['First chunk']) * 1e3;
           assert.ok(
             told >= (call.sent[0]! - call.got) * 0.995 - 0.1 && told <= (call.seen[0]! - call.asked) * 1.005 + 0.1,

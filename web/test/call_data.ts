@@ -115,8 +115,8 @@ function figure(call: Call, name: string): number | null {
 
 function label(call: Call, by: string): string | null {
   if (by.startsWith('attribute:')) {
-    const value = call.attributes[by.slice(10)];
-    return value === undefined ? null : String(value);
+    const value = by === 'attribute:websocket.invocation.status' ? call.status : call.attributes[by.slice(10)];
+    return value === undefined || value === null ? null : String(value);
   }
   const all: Record<string, string> = {
     service: call.service,
@@ -148,7 +148,7 @@ function filtered(w: World, query: URLSearchParams): Call[] {
     if (query.get('without') && label(call, query.get('without')!) !== null) return false;
     for (const pair of query.getAll('attribute')) {
       const [key, value] = [pair.slice(0, pair.indexOf(':')), pair.slice(pair.indexOf(':') + 1)];
-      if (String(call.attributes[key] ?? '') !== value) return false;
+      if ((label(call, `attribute:${key}`) ?? '') !== value) return false;
     }
     if (!query.has('min_seconds') && !query.has('max_seconds')) return true;
     const value = figure(call, measure);

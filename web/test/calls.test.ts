@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {it} from 'node:test';
 import {knownSeconds} from '../src/operations/known';
+import {askedOutcome, outcomeOf, outcomeTone, withOutcome} from '../src/traces/outcome';
 import type {Group} from '../src/api/types';
 import {cutText} from '../src/control/cut';
 import {columnOf, densest, heatGrid, place, rowOf} from '../src/operations/buckets';
@@ -144,6 +145,21 @@ it('leads from the number of a group to the calls it counts', () => {
     '/traces?view=spans&route=chat',
   );
   assert.equal(callsOf(plain, readGrouping(plain), {...group, query: null}, {}), '');
+});
+
+it('tells the outcome of a call from the status of its span', () => {
+  const span = (value?: string) => ({attributes: value ? [{key: 'websocket.invocation.status', value}] : []});
+  assert.deepEqual([outcomeOf(span('cancelled')), outcomeOf(span())], ['cancelled', null]);
+  assert.deepEqual(['ok', 'error', 'cancelled', 'incomplete', 'open'].map(outcomeTone), [
+    'soft',
+    'bad',
+    'warn',
+    'bad',
+    'good',
+  ]);
+  const asked = withOutcome(['a:b', 'websocket.invocation.status:ok'], 'error');
+  assert.deepEqual([asked, askedOutcome(asked)], [['a:b', 'websocket.invocation.status:error'], 'error']);
+  assert.deepEqual([withOutcome(asked, ''), askedOutcome(['a:b'])], [['a:b'], '']);
 });
 
 it('takes rates over the time that is past and of which anything is known', () => {

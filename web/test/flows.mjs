@@ -516,6 +516,35 @@ await flow(
   },
 );
 
+await flow('a call says its outcome, and a span its status, by the same words everywhere', async (page) => {
+  await page.goto(`${full.url}/traces?range=3h`);
+  await page.getByRole('row').nth(2).waitFor();
+  await page.getByRole('button', {name: /Outcome/}).click();
+  await page.getByRole('option', {name: 'ok', exact: true}).click();
+  await page.waitForURL(/attribute=websocket\.invocation\.status%3Aok/);
+  const calls = page.getByRole('grid', {name: 'Calls'});
+  await page.waitForFunction(() => {
+    const cells = [...document.querySelectorAll('[aria-label=Calls] .table-body [role=row] > :nth-child(2)')];
+    return cells.length > 5 && cells.every((one) => one.textContent === 'ok');
+  });
+  await calls.getByRole('columnheader', {name: 'Outcome'}).waitFor();
+  await calls.getByRole('row').nth(1).getByRole('link').first().click();
+  const details = page.getByRole('complementary', {name: /^Span /});
+  await details.getByText('Span status').waitFor();
+  const facts = await details
+    .locator('.facts')
+    .evaluate((list) =>
+      Object.fromEntries([...list.querySelectorAll('dt')].map((one) => [one.textContent, one.nextSibling.textContent])),
+    );
+  assert.deepEqual([facts.Outcome, facts['Span status']], ['ok', 'unset']);
+  await page.goto(`${full.url}/traces?range=3h&view=spans`);
+  const spans = page.getByRole('grid', {name: 'Spans'});
+  await spans.getByRole('columnheader', {name: 'Status'}).waitFor();
+  await page.getByRole('row').nth(2).waitFor();
+  assert.equal(await spans.getByText('ok', {exact: true}).count(), 0);
+  assert.ok((await spans.getByText('unset', {exact: true}).count()) > 5);
+});
+
 await flow('no string from outside becomes markup', async (page) => {
   await page.goto(`${full.url}/traces/${id('c3')}?span=0000000000000009`);
   await page.getByRole('row', {name: /<img src=x/}).waitFor();

@@ -8,12 +8,13 @@ import type {Column} from '../table/columns';
 import {Table} from '../table/table';
 import {count, duration, plural} from '../text/units';
 import {Stamp} from '../time/stamp';
+import {failed, outcomeOf, outcomeTone} from '../traces/outcome';
 import {streaming} from '../traces/streaming';
 
 interface Call {
   key: string;
   operation: string;
-  status: string;
+  outcome: string;
   message: string;
   start_ms: number;
   first: number | null;
@@ -45,7 +46,7 @@ export function SessionCalls({
       (one): Call => ({
         key: `open-${one.number}`,
         operation: one.operation,
-        status: 'open',
+        outcome: 'open',
         message: '',
         start_ms: one.opened_ms,
         first: one.first_chunk_ms === null ? null : (one.first_chunk_ms - one.opened_ms) / 1000,
@@ -60,12 +61,11 @@ export function SessionCalls({
     );
     const ended = invocations
       .map((span): Call => {
-        const its = streaming(span),
-          status = span.attributes.find((one) => one.key === 'websocket.invocation.status')?.value;
+        const its = streaming(span);
         return {
           key: span.span_id + span.start_unix_ns,
           operation: span.name,
-          status: typeof status === 'string' ? status : span.status,
+          outcome: outcomeOf(span) ?? '',
           message: span.status_message,
           start_ms: span.start_ms,
           first: its?.first ?? null,
@@ -100,24 +100,13 @@ export function SessionCalls({
           ),
       },
       {
-        key: 'status',
-        title: 'Status',
+        key: 'outcome',
+        title: 'Outcome',
         width: 92,
         keep: 8,
         cell: (row) => (
-          <span
-            className={
-              row.status === 'error' || row.status === 'incomplete'
-                ? 'bad'
-                : row.status === 'cancelled'
-                  ? 'warn'
-                  : row.open
-                    ? 'good'
-                    : 'soft'
-            }
-            title={row.message || undefined}
-          >
-            {row.status}
+          <span className={outcomeTone(row.outcome)} title={row.message || undefined}>
+            {row.outcome}
           </span>
         ),
       },
@@ -201,7 +190,7 @@ export function SessionCalls({
             {row.chunks !== null && row.chunks > 0 && <> · {plural(row.chunks, 'chunk')}</>}
           </>
         )}
-        tone={(row) => (row.status === 'error' || row.status === 'incomplete' || (row.quiet ?? 0) > 5 ? 'bad' : '')}
+        tone={(row) => (failed(row.outcome) || (row.quiet ?? 0) > 5 ? 'bad' : '')}
         empty={
           waiting ? (
             <Loading />

@@ -9,6 +9,7 @@ import {count} from '../text/units';
 import {Stamp} from '../time/stamp';
 import {beganColumn, FoundList, sessionColumn, timeColumn} from './found_list';
 import {nanoseconds} from './nanoseconds';
+import {failed, outcomeTone} from './outcome';
 import type {Dot} from './scatter';
 import {type Measure, MEASURE_NAMES, type TraceFilter} from './search_filter';
 
@@ -21,8 +22,7 @@ const rowsOf = (page: CallPage) => page.spans;
 function figure(row: CallSpan, measure: Measure): number | null {
   return measure === 'duration' ? seconds(row) : row.figures[`${measure}_seconds`];
 }
-const bad = (row: CallSpan) =>
-  row.status === 'error' || row.figures.call_status === 'error' || row.figures.call_status === 'incomplete';
+const bad = (row: CallSpan) => row.status === 'error' || failed(row.figures.call_status);
 
 export function CallsList({filter}: {filter: TraceFilter}) {
   const [query] = useQueryState();
@@ -118,17 +118,18 @@ function columnsOf(anySpan: boolean, longest: number, sort: string): Column<Call
     },
     {
       key: 'status',
-      title: 'Status',
+      title: anySpan ? 'Status' : 'Outcome',
+      hint: anySpan ? 'the span’s, as it was sent: unset, ok or error' : 'how the call went',
       width: 76,
       keep: 5,
       cell: (row) => {
-        const text = row.figures.call_status ?? row.status;
+        const outcome = row.figures.call_status ?? '';
         return (
           <span
-            className={bad(row) ? 'bad' : text === 'cancelled' ? 'warn' : 'soft'}
+            className={anySpan ? (row.status === 'error' ? 'bad' : 'soft') : outcomeTone(outcome)}
             title={row.status_message || undefined}
           >
-            {text}
+            {anySpan ? row.status : outcome}
           </span>
         );
       },

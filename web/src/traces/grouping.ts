@@ -2,6 +2,7 @@
 // back to its calls.
 import type {Group} from '../api/types';
 import {address} from '../route/address';
+import {OUTCOME} from './outcome';
 
 export const BY = [
   {key: 'route', label: 'Route'},
@@ -10,7 +11,8 @@ export const BY = [
   {key: 'target', label: 'Target'},
   {key: 'client', label: 'Client'},
   {key: 'dialect', label: 'Dialect'},
-  {key: 'status', label: 'Status'},
+  {key: 'status', label: 'Span status'},
+  {key: `attribute:${OUTCOME}`, label: 'Outcome'},
   {key: 'kind', label: 'Kind'},
   {key: 'attribute', label: 'Attribute …'},
 ];

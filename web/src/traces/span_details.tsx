@@ -10,6 +10,7 @@ import {preciseTime, utc} from '../time/format';
 import type {Stretch} from './critical_path';
 import type {Layout, Row} from './layout';
 import {nanoseconds} from './nanoseconds';
+import {outcomeOf, outcomeTone} from './outcome';
 import {streaming} from './streaming';
 import {chunkWords} from './waterfall_row';
 
@@ -33,7 +34,8 @@ export function SpanDetails({
 }) {
   const span = row.span!;
   const logs = trace.logs.filter((one) => one.span_id === span.span_id);
-  const its = streaming(span);
+  const its = streaming(span),
+    outcome = outcomeOf(span);
   const own = stretches?.reduce((sum, one) => sum + one.to - one.from, 0) ?? 0;
   const dropped = [
     ['attributes', span.dropped.attributes],
@@ -88,10 +90,16 @@ export function SpanDetails({
         <dl className="facts">
           <dt>Service</dt>
           <dd>{span.service || '–'}</dd>
-          <dt>Kind, status</dt>
-          <dd>
-            {span.kind}, {span.status}
-          </dd>
+          <dt>Kind</dt>
+          <dd>{span.kind}</dd>
+          {outcome !== null && (
+            <>
+              <dt>Outcome</dt>
+              <dd className={outcomeTone(outcome)}>{outcome}</dd>
+            </>
+          )}
+          <dt>Span status</dt>
+          <dd className={span.status === 'error' ? 'bad' : ''}>{span.status}</dd>
           <dt>Began</dt>
           <dd className="num" title={utc(span.start_ms)}>
             {preciseTime(span.start_ms)}{' '}

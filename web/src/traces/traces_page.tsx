@@ -16,6 +16,7 @@ import {useStatus} from '../api/status';
 import {shortId} from '../text/units';
 import {CallsList} from './calls_list';
 import {GroupsView} from './groups_view';
+import {askedOutcome, OUTCOMES, withOutcome} from './outcome';
 import {
   boundsText,
   CLEARED,
@@ -95,8 +96,16 @@ function Filters({filter}: {filter: TraceFilter}) {
         placeholder="part of its name"
         onChange={(name) => change({name})}
       />
+      {!filter.anySpan && (
+        <Choice
+          label="Outcome"
+          value={askedOutcome(filter.attributes)}
+          options={OUTCOMES.map((one) => ({key: one, label: one}))}
+          onChange={(next) => change({attribute: withOutcome(filter.attributes, next)})}
+        />
+      )}
       <Choice
-        label="Status"
+        label="Span status"
         value={filter.status}
         options={[
           {key: 'error', label: 'error'},
@@ -132,7 +141,13 @@ function Filters({filter}: {filter: TraceFilter}) {
           />
         </>
       )}
-      <AttributeFilter label="Attribute" values={filter.attributes} onChange={(attribute) => change({attribute})} />
+      <AttributeFilter
+        label="Attribute"
+        values={filter.anySpan ? filter.attributes : withOutcome(filter.attributes, '')}
+        onChange={(next) =>
+          change({attribute: filter.anySpan ? next : withOutcome(next, askedOutcome(filter.attributes))})
+        }
+      />
       {cell !== '' && <Chip text={cell} onRemove={() => change({low: null, high: null})} />}
       {SILENT.filter((key) => filter[key] !== '').map((key) => (
         <Chip key={key} text={chipText(key, filter[key])} onRemove={() => change({[key]: null})} />
