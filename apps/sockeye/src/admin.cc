@@ -40,13 +40,7 @@ Response metrics(const Admin& admin, const Request& request) {
   const auto append = [&](std::vector<model::MetricFamily> more) {
     families.insert(families.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
   };
-  if (const auto* proxy = admin.proxy.load()) {
-    const auto shards = proxy->metrics();
-    std::vector<signal::RouteCounters> routes;
-    routes.reserve(shards.size());
-    for (const auto& shard : shards) routes.push_back({shard.route, shard.workers});
-    append(signal::collect(routes));
-  }
+  if (const auto* proxy = admin.proxy.load()) append(signal::collect(proxy->metrics()));
   if (admin.pipeline != nullptr) append(admin.pipeline->families());
   families.push_back(build_info());
   append(process_families());

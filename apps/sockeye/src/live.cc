@@ -101,7 +101,7 @@ std::optional<std::uint64_t> percentile(std::vector<std::uint64_t>& values, doub
 }
 
 // Totals from the counters, the rest from the workers' walks.
-std::vector<live::Summary> summaries(const std::vector<proxy::RouteShard>& shards,
+std::vector<live::Summary> summaries(const std::vector<model::RouteCounters>& shards,
                                      const std::vector<proxy::WorkerPulse>& workers) {
   std::vector<live::Summary> out;
   for (const auto& shard : shards) {

@@ -85,7 +85,7 @@ TEST(Histograms, sum_what_they_observe) {
   DurationHistogram d;
   d.observe(1500ms);
   d.observe(250us);
-  EXPECT_DOUBLE_EQ(d.sum_seconds(), 1.50025);
+  EXPECT_DOUBLE_EQ(d.sum(), 1.50025);
   SizeHistogram s;
   s.observe(3);
   s.observe(70000);

@@ -61,7 +61,7 @@ TEST(Heartbeat, healthy_idle_session_pings_each_interval_and_stays_silent) {
     EXPECT_EQ(leg.rtt, std::optional<base::Duration>(5ms));
     EXPECT_EQ(leg.rtt_min, std::optional<base::Duration>(5ms));
     EXPECT_EQ(leg.missed_total, 0U);
-    EXPECT_DOUBLE_EQ(rig.metrics->ping_rtt[model::index(side)].sum_seconds(), 0.6);
+    EXPECT_DOUBLE_EQ(rig.metrics->ping_rtt[model::index(side)].sum(), 0.6);
   }
   EXPECT_EQ(rig.view().anomalies, 0U);
   EXPECT_EQ(rig.metrics->messages[0][3].value(), 0U);  // pongs to us are nobody's message

@@ -76,7 +76,7 @@ TEST(Connection, turns_gaps_and_recorder) {
   rig.feed(Side::server, frame(Side::server, Opcode::binary, "answer"));
   rig.wait(7s);
   rig.feed(Side::server, frame(Side::server, Opcode::binary, "more"));
-  EXPECT_DOUBLE_EQ(rig.metrics->message_duration.sum_seconds(), 2.0);
+  EXPECT_DOUBLE_EQ(rig.metrics->message_duration.sum(), 2.0);
   const auto view = rig.view();
   EXPECT_EQ(view.longest_gap[1], 7s);
   EXPECT_EQ(view.longest_gap[0], 0s);
@@ -247,7 +247,7 @@ TEST(Connection, spans_tell_the_session) {
   EXPECT_EQ(rig.metrics->connections_active.value(), 0);
   EXPECT_EQ(rig.metrics->connections_closed.value(), 1U);
   EXPECT_EQ(rig.metrics->closes[0].key.load() >> 16U, 1006U);
-  EXPECT_DOUBLE_EQ(rig.metrics->session_duration.sum_seconds(), 650);
+  EXPECT_DOUBLE_EQ(rig.metrics->session_duration.sum(), 650);
 }
 
 TEST(Connection, nothing_due_without_heartbeats_segments_and_timeouts) {

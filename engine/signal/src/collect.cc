@@ -50,11 +50,6 @@ void add(MetricFamily& family, Labels labels, double value) {
   family.samples.push_back(std::move(sample));
 }
 
-double sum_of(const model::DurationHistogram& h) { return h.sum_seconds(); }
-double sum_of(const model::LongDurationHistogram& h) { return h.sum_seconds(); }
-double sum_of(const model::SizeHistogram& h) { return h.sum(); }
-double sum_of(const model::TokenHistogram& h) { return h.sum(); }
-
 // The newest of each bucket. Read before its count: what it shows is then counted, because it was first.
 void add_exemplars(model::HistogramValue& out, const model::ExemplarHistogram& histogram) {
   out.exemplars.resize(model::ExemplarHistogram::buckets);
@@ -77,7 +72,7 @@ void add_histogram(MetricFamily& family, Labels labels, const std::vector<const 
     const H& histogram = pick(*part);
     if constexpr (std::is_same_v<H, model::ExemplarHistogram>) add_exemplars(out, histogram);
     for (std::size_t i = 0; i < H::buckets; ++i) out.counts[i] += histogram.count(i);
-    out.sum += sum_of(histogram);
+    out.sum += histogram.sum();
   }
   family.samples.push_back(std::move(sample));
 }
@@ -244,7 +239,7 @@ void collect_dialect(Collector& out) {
 }
 
 // Routes of one name share their samples: a label set must not appear twice.
-Routes merge(std::span<const RouteCounters> counters) {
+Routes merge(std::span<const model::RouteCounters> counters) {
   Routes routes;
   for (const auto& one : counters) {
     auto at = std::find_if(routes.begin(), routes.end(), [&](const Route& r) { return r.name == one.route; });
@@ -256,7 +251,7 @@ Routes merge(std::span<const RouteCounters> counters) {
 
 }  // namespace
 
-std::vector<MetricFamily> collect(std::span<const RouteCounters> counters) {
+std::vector<MetricFamily> collect(std::span<const model::RouteCounters> counters) {
   using enum MetricType;
   const Routes routes = merge(counters);
   Collector out(routes);

@@ -61,7 +61,7 @@ TEST(Accounts, OfAStreamedReply) {
   EXPECT_EQ(row.time_to_last_chunk.count(DurationHistogram::bucket(1500ms)), 1U);
   EXPECT_EQ(row.duration.count(DurationHistogram::bucket(2s)), 1U);
   EXPECT_EQ(total(row.chunk_interval), 2U);
-  EXPECT_DOUBLE_EQ(row.chunk_interval.sum_seconds(), 1.2);
+  EXPECT_DOUBLE_EQ(row.chunk_interval.sum(), 1.2);
   const auto first = row.time_to_first_chunk.exemplar(DurationHistogram::bucket(300ms));
   const auto last = row.time_to_last_chunk.exemplar(DurationHistogram::bucket(1500ms));
   EXPECT_EQ(first, (model::Exemplar{i.trace_id, i.span_id, 0.3, wall.unix_ns(at(2s))}));

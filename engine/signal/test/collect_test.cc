@@ -18,9 +18,7 @@ struct Fleet {
   std::unique_ptr<RouteMetrics> one = std::make_unique<RouteMetrics>(), two = std::make_unique<RouteMetrics>(),
                                 other = std::make_unique<RouteMetrics>();
   std::vector<MetricFamily> families() const {
-    const std::vector<const RouteMetrics*> calls{one.get(), two.get()};
-    const std::vector<const RouteMetrics*> chat{other.get()};
-    const std::vector<RouteCounters> routes{{"calls", calls}, {"chat", chat}};
+    const std::vector<model::RouteCounters> routes{{"calls", {one.get(), two.get()}}, {"chat", {other.get()}}};
     return collect(routes);
   }
 };
@@ -220,9 +218,7 @@ TEST(Collect, ARouteNamedTwiceIsOneRoute) {
   RouteMetrics b;
   a.reconnects[0].add(1);
   b.reconnects[0].add(2);
-  const std::array<const RouteMetrics*, 1> first{&a};
-  const std::array<const RouteMetrics*, 1> second{&b};
-  const std::vector<RouteCounters> routes{{"r", first}, {"r", second}};
+  const std::vector<model::RouteCounters> routes{{"r", {&a}}, {"r", {&b}}};
   const auto all = collect(routes);
   ASSERT_EQ(family(all, "websocket_reconnects_total").samples.size(), a.reconnects.size());
   EXPECT_EQ(sample(family(all, "websocket_reconnects_total"), "route=r,basis=guess").value, 3);

@@ -52,8 +52,7 @@ TEST(Documentation, ListsEveryMetricFamilyWithItsTypeAndLabels) {
   model::Invocation invocation;
   invocation.operation = "a";
   count_opened(metrics, invocation);
-  const std::array<const model::RouteMetrics*, 1> workers{&metrics};
-  const std::array<RouteCounters, 1> routes{RouteCounters{"r", workers}};
+  const std::vector<model::RouteCounters> routes{{"r", {&metrics}}};
   std::set<std::string> emitted;
   for (const auto& family : collect(routes)) {
     emitted.emplace(family.name);

@@ -180,7 +180,7 @@ class Running final : public Proxy {
     return out;
   }
 
-  [[nodiscard]] std::vector<RouteShard> metrics() const override { return commons_.accounts.all(); }
+  [[nodiscard]] std::vector<model::RouteCounters> metrics() const override { return commons_.accounts.all(); }
 
  private:
   struct Listening {

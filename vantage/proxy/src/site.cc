@@ -16,12 +16,12 @@ RouteAccount& Accounts::of(const std::string& route) {
   return *account;
 }
 
-std::vector<RouteShard> Accounts::all() const {
+std::vector<model::RouteCounters> Accounts::all() const {
   const std::lock_guard lock(mutex_);
-  std::vector<RouteShard> out;
+  std::vector<model::RouteCounters> out;
   out.reserve(accounts_.size());
   for (const auto& [name, account] : accounts_) {
-    RouteShard shard{name, {}};
+    model::RouteCounters shard{name, {}};
     for (const auto& metrics : account->shards) shard.workers.push_back(metrics.get());
     out.push_back(std::move(shard));
   }

@@ -32,7 +32,7 @@ class Accounts {
   explicit Accounts(unsigned workers) : workers_(workers) {}
   // Thread-safe; the same account for the same name.
   RouteAccount& of(const std::string& route);
-  [[nodiscard]] std::vector<RouteShard> all() const;
+  [[nodiscard]] std::vector<model::RouteCounters> all() const;
 
  private:
   unsigned workers_;

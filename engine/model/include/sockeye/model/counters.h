@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "sockeye/base/time.h"
 
@@ -32,82 +33,45 @@ class Gauge {
   std::atomic<std::int64_t> value_{0};
 };
 
-// Seconds, from 100 µs to 2^20 · 100 µs ≈ 105 s in powers of two, found with one bit_width, no search.
-class DurationHistogram {
+// Counts by buckets whose upper bounds are `first`, and each 2^step times the one before; the last is +Inf. A bucket is
+// found with one bit_width, no search. Of durations, `first` is in nanoseconds, bounds and sum are in seconds; negative
+// ones count as zero.
+template <class Value, std::uint64_t first, unsigned step, std::size_t size>
+class Histogram {
  public:
-  static constexpr std::size_t buckets = 22;  // the last is +Inf
-  static constexpr double first_bound = 1e-4;
-  [[nodiscard]] static std::size_t bucket(base::Duration d) {
-    const std::uint64_t ns = d.count() < 0 ? 0 : static_cast<std::uint64_t>(d.count());
-    const std::size_t at = static_cast<std::size_t>(std::bit_width(ns == 0 ? 0 : (ns - 1) / 100'000));
+  static constexpr std::size_t buckets = size;
+  [[nodiscard]] static std::size_t bucket(Value value) {
+    const std::uint64_t n = number(value);
+    const std::size_t at = (static_cast<std::size_t>(std::bit_width(n == 0 ? 0 : (n - 1) / first)) + step - 1) / step;
     return at < buckets - 1 ? at : buckets - 1;
   }
-  void observe(base::Duration d) {
-    counts_[bucket(d)].add();
-    sum_ns_.add(d.count() < 0 ? 0 : static_cast<std::uint64_t>(d.count()));
+  void observe(Value value) {
+    counts_[bucket(value)].add();
+    sum_.add(number(value));
   }
-  [[nodiscard]] static constexpr double bound(std::size_t i) { return first_bound * static_cast<double>(1ULL << i); }
+  [[nodiscard]] static constexpr double bound(std::size_t i) {
+    return static_cast<double>(first) / scale * static_cast<double>(1ULL << (step * i));
+  }
   [[nodiscard]] std::uint64_t count(std::size_t i) const { return counts_[i].value(); }
-  [[nodiscard]] double sum_seconds() const { return static_cast<double>(sum_ns_.value()) * 1e-9; }
+  [[nodiscard]] double sum() const { return static_cast<double>(sum_.value()) / scale; }
 
  private:
-  std::array<Counter, buckets> counts_;
-  Counter sum_ns_;
-};
-
-// For whole sessions: 1 s, 2 s, 4 s … 2^19 s ≈ 6 days.
-class LongDurationHistogram {
- public:
-  static constexpr std::size_t buckets = 21;
-  void observe(base::Duration d) {
-    const std::uint64_t ns = d.count() < 0 ? 0 : static_cast<std::uint64_t>(d.count());
-    const std::size_t at = static_cast<std::size_t>(std::bit_width(ns == 0 ? 0 : (ns - 1) / 1'000'000'000));
-    counts_[at < buckets - 1 ? at : buckets - 1].add();
-    sum_ns_.add(ns);
+  static constexpr bool of_time = std::is_same_v<Value, base::Duration>;
+  static constexpr double scale = of_time ? 1e9 : 1;
+  [[nodiscard]] static std::uint64_t number(Value value) {
+    if constexpr (of_time)
+      return value.count() < 0 ? 0 : static_cast<std::uint64_t>(value.count());
+    else
+      return value;
   }
-  [[nodiscard]] static constexpr double bound(std::size_t i) { return static_cast<double>(1ULL << i); }
-  [[nodiscard]] std::uint64_t count(std::size_t i) const { return counts_[i].value(); }
-  [[nodiscard]] double sum_seconds() const { return static_cast<double>(sum_ns_.value()) * 1e-9; }
 
- private:
-  std::array<Counter, buckets> counts_;
-  Counter sum_ns_;
-};
-
-// Message sizes: 16 B · 4^i up to 64 MiB, then +Inf.
-class SizeHistogram {
- public:
-  static constexpr std::size_t buckets = 13;
-  void observe(std::uint64_t bytes) {
-    const std::size_t at = (static_cast<std::size_t>(std::bit_width(bytes <= 1 ? 0 : (bytes - 1) >> 4U)) + 1) / 2;
-    counts_[at < buckets - 1 ? at : buckets - 1].add();
-    sum_.add(bytes);
-  }
-  [[nodiscard]] static constexpr double bound(std::size_t i) { return static_cast<double>(16ULL << (2 * i)); }
-  [[nodiscard]] std::uint64_t count(std::size_t i) const { return counts_[i].value(); }
-  [[nodiscard]] double sum() const { return static_cast<double>(sum_.value()); }
-
- private:
   std::array<Counter, buckets> counts_;
   Counter sum_;
 };
 
-// Tokens of one answer: 1, 4, 16 … 4^13 ≈ 67 million, the buckets OpenTelemetry asks for.
-class TokenHistogram {
- public:
-  static constexpr std::size_t buckets = 15;
-  void observe(std::uint64_t tokens) {
-    const std::size_t at = (static_cast<std::size_t>(std::bit_width(tokens <= 1 ? 0 : tokens - 1)) + 1) / 2;
-    counts_[at < buckets - 1 ? at : buckets - 1].add();
-    sum_.add(tokens);
-  }
-  [[nodiscard]] static constexpr double bound(std::size_t i) { return static_cast<double>(1ULL << (2 * i)); }
-  [[nodiscard]] std::uint64_t count(std::size_t i) const { return counts_[i].value(); }
-  [[nodiscard]] double sum() const { return static_cast<double>(sum_.value()); }
-
- private:
-  std::array<Counter, buckets> counts_;
-  Counter sum_;
-};
+using DurationHistogram = Histogram<base::Duration, 100'000, 1, 22>;            // 100 µs · 2^i, to 105 s
+using LongDurationHistogram = Histogram<base::Duration, 1'000'000'000, 1, 21>;  // whole sessions: to 2^19 s ≈ 6 days
+using SizeHistogram = Histogram<std::uint64_t, 16, 2, 13>;                      // of messages: 16 B · 4^i, to 64 MiB
+using TokenHistogram = Histogram<std::uint64_t, 1, 2, 15>;  // of one answer: 4^i, to 67 million, as OpenTelemetry asks
 
 }  // namespace sockeye::model

@@ -4,7 +4,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "sockeye/model/anomaly.h"
 #include "sockeye/model/counters.h"
@@ -57,6 +59,12 @@ struct RouteMetrics {
   std::array<TokenHistogram, 2> tokens;                // of one invocation: input, output
 
   void count_close(std::uint16_t code, Initiator, EndReason);
+};
+
+// The counters of a route, one shard a worker, borrowed from whoever counts; label `route`.
+struct RouteCounters {
+  std::string route;
+  std::vector<const RouteMetrics*> workers;
 };
 
 }  // namespace sockeye::model

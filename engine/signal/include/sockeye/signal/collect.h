@@ -2,7 +2,6 @@
 #pragma once
 
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "sockeye/model/metric_family.h"
@@ -10,14 +9,8 @@
 
 namespace sockeye::signal {
 
-// The counters of one route, one shard a worker. Borrowed during the call. Routes of the same name are added up.
-struct RouteCounters {
-  std::string_view route;
-  std::span<const model::RouteMetrics* const> workers;
-};
-
-// Every family that RouteMetrics can feed, in a fixed order, present even when nothing has happened yet: an alert on a
-// rate needs the zero before the one.
-[[nodiscard]] std::vector<model::MetricFamily> collect(std::span<const RouteCounters>);
+// Every family that RouteMetrics can feed, routes of the same name added up; in a fixed order, present even when
+// nothing has happened yet: an alert on a rate needs the zero before the one.
+[[nodiscard]] std::vector<model::MetricFamily> collect(std::span<const model::RouteCounters>);
 
 }  // namespace sockeye::signal

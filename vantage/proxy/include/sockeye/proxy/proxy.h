@@ -25,12 +25,6 @@ struct SessionRow {
   std::uint64_t opened_unix_ms = 0;
 };
 
-// The counters of a route, one per worker; label `route`.
-struct RouteShard {
-  std::string route;
-  std::vector<const model::RouteMetrics*> workers;
-};
-
 // One log line of the proxy: called from any worker. Levels as spdlog's: 0 trace … 2 info, 3 warn, 4 error.
 using Log = std::function<void(int level, const std::string& line)>;
 
@@ -71,7 +65,7 @@ class Proxy {
   [[nodiscard]] virtual Pulse pulse(const PulseRequest&) = 0;
 
   // Shards live as long as the proxy, routes removed by a reload included (counters never go back).
-  [[nodiscard]] virtual std::vector<RouteShard> metrics() const = 0;
+  [[nodiscard]] virtual std::vector<model::RouteCounters> metrics() const = 0;
 };
 
 }  // namespace sockeye::proxy
