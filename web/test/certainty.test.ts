@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import {it} from 'node:test';
 import {missingNotes, fleetLines} from '../src/fleet/aggregate';
 import {routeRows} from '../src/fleet/routes';
-import {certainty, unheardText, type Evidence} from '../src/live/certainty';
+import {certainty, staleSince, unheardText, type Evidence} from '../src/live/certainty';
 import {explainEnd, knownUntil, silence, troubles} from '../src/sessions/words';
 import {time} from '../src/time/format';
 import {closes, fleet, liveRoutes, unheard, world} from './fleet_data';
@@ -43,6 +43,14 @@ it('says "all clear" only when all was asked, has answered, and is fresh', () =>
     unheardText({sessions: 1, of: 1, since_ms: noon}),
     `The only open session has not been heard from since ${time(noon)}`,
   );
+});
+
+it('calls present only what the stream said lately', () => {
+  assert.equal(staleSince('open', noon - 4900, noon), null);
+  assert.equal(staleSince('open', noon - 5100, noon), noon - 5100); // it hangs
+  assert.equal(staleSince('lost', noon - 1900, noon), null); // may be back in a moment
+  assert.equal(staleSince('lost', noon - 2100, noon), noon - 2100);
+  assert.equal(staleSince('connecting', null, noon), null); // nothing was said that could be old
 });
 
 it('stops the clock of a session whose proxy is away', () => {

@@ -27,6 +27,8 @@ export interface Fixture {
   dropLive: () => void;
   refuseLive: (refuse: boolean) => void;
   fail: (path: string | null) => void;
+  /** Connections stay, and nothing is said any more. */
+  hang: (hang: boolean) => void;
   asked: string[];
   alone: string; // a trace of one span
   close: () => Promise<void>;
@@ -47,6 +49,7 @@ export async function start({
     found = summaries(w),
     asked: string[] = [];
   let refusing = false,
+    hanging = false,
     failing: string | null = null;
 
   const session = (id: string) => [...w.open, ...w.ended].find((one) => one.id === id);
@@ -232,6 +235,7 @@ export async function start({
       return void json(response, 401, {error: {code: 'unauthorized', message: 'This is not the token.'}});
     }
     if (url.pathname.startsWith('/api/v1/')) {
+      if (hanging) return;
       const path = url.pathname.slice(7);
       asked.push(path + url.search);
       if (!allowed(request))
@@ -268,6 +272,7 @@ export async function start({
     let wish: Subscribe = {};
     const send = (message: LiveMessage) => peer.send(JSON.stringify(message));
     const answer = () => {
+      if (hanging) return;
       const now_ms = Date.now();
       if (wish.fleet)
         send({
@@ -336,6 +341,7 @@ export async function start({
     alone: callRecords(w).find((one) => one.operation === 'realtime_inference')?.trace_id ?? '',
     dropLive: () => sockets.clients.forEach((one) => one.terminate()),
     refuseLive: (refuse) => void (refusing = refuse),
+    hang: (hang) => void (hanging = hang),
     fail: (path) => void (failing = path),
     close: async () => {
       terminate();

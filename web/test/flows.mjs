@@ -299,6 +299,51 @@ await flow('a lost live connection is said and comes back by itself', async (pag
   await page.getByText('No live connection.').waitFor({state: 'detached'});
 });
 
+await flow('while the console is away or hangs nothing of then is shown as of now', async (page) => {
+  const away = await start({root});
+  const past = /\d+ sessions were open at .*, when the console was last heard from; how many are now is not known/;
+  const present = [/sessions? open now/, 'Proxies now', 'as of now', 'Needs attention now', 'connected since'];
+  const ways = [
+    [() => away.hang(true), () => away.hang(false), /The console has been silent since/],
+    [() => (away.refuseLive(true), away.dropLive()), () => away.refuseLive(false), 'No live connection.'],
+  ];
+  for (const [go, back, banner] of ways) {
+    await page.goto(away.url);
+    await page.getByText(/\d+ sessions open now/).waitFor();
+    await page.getByRole('heading', {name: 'Proxies now'}).waitFor();
+    const frozen = page.getByRole('listitem').filter({hasText: 'client missed 2 heartbeats'}).locator('.when');
+    await frozen.getByText(/silent for/).waitFor();
+    go();
+    await page.getByText(past).waitFor();
+    await page.getByText(banner).waitFor();
+    await page.getByRole('heading', {name: /^Proxies at \d\d:/}).waitFor();
+    await page.getByText(/then; how they are now is not known/).waitFor();
+    await page.getByText(/open, rates and buffers as of \d\d:/).waitFor();
+    for (const words of present) {
+      const shown = page.locator('main').getByText(words, {exact: typeof words === 'string'});
+      assert.equal(await shown.count(), 0, `${words}`);
+    }
+    assert.equal(await page.locator('.dot.good').count(), 0);
+    // No figure of then without its time, and no clock that goes on.
+    for (const value of await page.locator('.fleet-value').all()) assert.match(await value.textContent(), / at \d\d:/);
+    const silent = await frozen.textContent();
+    await page.waitForTimeout(2500); // a clock that went on would have by then
+    assert.equal(await frozen.textContent(), silent);
+    await page
+      .getByText(/The console has not been heard from since/)
+      .first()
+      .waitFor();
+    back();
+    await page
+      .getByRole('button', {name: 'Try now'})
+      .click({timeout: 3000})
+      .catch(() => undefined);
+    await page.getByText(/\d+ sessions open now/).waitFor();
+    await page.getByRole('heading', {name: 'Proxies now'}).waitFor();
+  }
+  await away.close();
+});
+
 await flow('a search that fails says so and can be tried again', async (page) => {
   full.fail('/spans');
   await page.goto(`${full.url}/traces`);

@@ -7,11 +7,13 @@ import type {LiveMessage, Session, SessionPage} from '../api/types';
 import {Doubts, Verdict} from '../live/doubts';
 import {useLive} from '../live/socket';
 import {useCertainty} from '../live/use_certainty';
+import {useSeen} from '../live/use_stale';
 import {Link} from '../route/link';
 import {address, sharedQuery, useQueryState} from '../route/location';
 import {endText, explainEnd, silence, troubles} from '../sessions/words';
 import {count, duration, plural, shortId} from '../text/units';
 import {useNow} from '../time/clock';
+import {time} from '../time/format';
 import {bounds, useRange} from '../time/range';
 import {Stamp} from '../time/stamp';
 
@@ -28,7 +30,8 @@ export function Attention({
   current: Extract<LiveMessage, {type: 'fleet'}> | undefined;
 }) {
   const {range, key, live, setLive} = useRange();
-  const now = useNow(live);
+  const clock = useNow(live),
+    {now, stale} = useSeen(live);
   const [query] = useQueryState();
   const trouble = useLive(
     'sessions',
@@ -67,14 +70,14 @@ export function Attention({
     )
       known.set(one.id, one);
   const dead = [...known.values()].sort((a, b) => (b.ended_ms ?? 0) - (a.ended_ms ?? 0));
-  const sure = useCertainty(now, [{what: 'the sessions that ended', answer: stored, every_ms: EVERY}]);
+  const sure = useCertainty(clock, [{what: 'the sessions that ended', answer: stored, every_ms: EVERY}]);
   const past = live ? sure : {waiting: stored.isPending, doubts: stored.error ? [stored.error.message] : []};
   const wider = address('/sessions', {...sharedQuery(query), route, instance, trouble: 'true'});
   return (
     <section className="card attention" aria-label="Needs attention">
       <div className="attention-half">
         <header>
-          <h2>Needs attention now</h2>
+          <h2>{stale === null ? 'Needs attention now' : `Needed attention at ${time(stale)}`}</h2>
           {trouble && trouble.matched > 0 && <span className="badge bad num">{count(trouble.matched)}</span>}
           {(trouble?.matched ?? 0) > SHOWN && (
             <Link className="all" href={wider}>

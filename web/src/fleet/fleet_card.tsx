@@ -12,6 +12,7 @@ export function FleetCard({
   tone = '',
   href,
   loading,
+  stale = '',
   series,
   ...chart
 }: {
@@ -21,6 +22,8 @@ export function FleetCard({
   tone?: 'bad' | 'warn' | '';
   href?: string;
   loading: boolean;
+  /** When the value was last known, where it is no longer of now. */
+  stale?: string;
   times: number[];
   partial?: ReadonlySet<number>;
   gaps?: readonly Stretch[];
@@ -39,7 +42,7 @@ export function FleetCard({
         <h2 id={id}>{href ? <Link href={href}>{title}</Link> : title}</h2>
         <div className={`fleet-value num ${tone}`}>
           {value}
-          {note && <span className="unit"> {note}</span>}
+          {stale ? <span className="unit warn"> {stale}</span> : note && <span className="unit"> {note}</span>}
         </div>
       </div>
       <TimeChart title={title} series={series} height={112} {...chart} />

@@ -20,6 +20,7 @@ import {routeRows} from './routes';
 import {RoutesTable} from './routes_table';
 import {latest, total} from '../chart/series';
 import {unheardText} from '../live/certainty';
+import {useSeen} from '../live/use_stale';
 import {kindColor} from './reasons';
 import {reasonLabel} from '../sessions/words';
 import {address, sharedQuery} from '../route/location';
@@ -50,7 +51,8 @@ export function FleetPage() {
     () => `/closes${parameters({...ends(), route, instance})}`,
     {refreshMs},
   );
-  const current = useLive('fleet', live);
+  const current = useLive('fleet', live || null);
+  const {stale} = useSeen(live);
 
   const {from, to} = useBounds(range, fleet.dataUpdatedAt);
   const step = fleet.data?.step_seconds ?? stepFor(from, to);
@@ -118,6 +120,7 @@ export function FleetPage() {
     onSelect: setFixed,
     onReset: () => setLast('1h'),
     loading: !fleet.data,
+    stale: stale === null ? '' : `at ${time(stale)}`,
   };
   const known = fleet.data;
   const missing = missingNotes(
@@ -133,7 +136,7 @@ export function FleetPage() {
       <div className="page-head">
         <h1>Fleet</h1>
         <span className="about">
-          {openText(now, unheard, live)}
+          {openText(now, unheard, live, stale)}
           {unheard && <span className="warn"> {unheardText(unheard)}.</span>}
         </span>
         <div className="tools">
@@ -317,14 +320,19 @@ export function FleetPage() {
           ]}
         />
       </div>
-      <RoutesTable rows={rows} live={live} sessions={ofRoute} />
-      <Proxies proxies={proxies} chosen={instance} onChoose={(next) => change({instance: next})} />
+      <RoutesTable rows={rows} live={live} stale={stale} sessions={ofRoute} />
+      <Proxies proxies={proxies} stale={stale} chosen={instance} onChoose={(next) => change({instance: next})} />
     </>
   );
 }
 
-function openText(now: FleetNow | null, unheard: Unheard | null, live: boolean): string {
+function openText(now: FleetNow | null, unheard: Unheard | null, live: boolean, stale: number | null): string {
   if (!live) return 'A fixed time range: nothing here is live.';
+  if (now && stale !== null)
+    return (
+      `${plural(now.active, 'session')} ${now.active === 1 ? 'was' : 'were'} open at ${time(stale)}, when the ` +
+      'console was last heard from; how many are now is not known.'
+    );
   // Where nothing is heard, none is known to be open: that is no number to begin with.
   return now && (now.active > 0 || !unheard) ? `${plural(now.active, 'session')} open now.` : '';
 }

@@ -2,6 +2,7 @@ import type {Proxy} from '../api/types';
 import {Button} from 'react-aria-components';
 import {Card} from '../control/card';
 import {plural} from '../text/units';
+import {time} from '../time/format';
 import {Stamp} from '../time/stamp';
 
 const STATES: Record<Proxy['state'], {order: number; dot: string; word: string; tone: string; means: string}> = {
@@ -33,10 +34,13 @@ export function proxyCounts(proxies: readonly Proxy[]): string {
 
 export function Proxies({
   proxies,
+  stale,
   chosen,
   onChoose,
 }: {
   proxies: readonly Proxy[];
+  /** When the console was last heard from, if that is a while ago. */
+  stale: number | null;
   chosen: string;
   onChoose: (instance: string) => void;
 }) {
@@ -48,7 +52,14 @@ export function Proxies({
   );
   return (
     <div id="proxies" className="fleet-proxies">
-      <Card title="Proxies now" tools={<span className="faint num">{proxyCounts(ordered)}</span>}>
+      <Card
+        title={stale === null ? 'Proxies now' : `Proxies at ${time(stale)}`}
+        tools={
+          <span className={`num ${stale === null ? 'faint' : 'warn'}`}>
+            {stale === null ? proxyCounts(ordered) : `${proxyCounts(ordered)} then; how they are now is not known`}
+          </span>
+        }
+      >
         {ordered.length === 0 ? (
           <p className="body soft">
             None reports here. Start one with <code>--console {window.location.origin}</code> to see its sessions live.
@@ -59,17 +70,17 @@ export function Proxies({
               const state = STATES[one.state];
               return (
                 <li key={one.instance} className={one.state === 'connected' ? '' : 'lost'}>
-                  <span className={`dot ${state.dot}`} />
+                  <span className={`dot ${stale === null ? state.dot : state.dot && 'warn'}`} />
                   <span className="strong clip" title={one.instance}>
                     {one.service} <span className="faint">{one.host}</span>
                   </span>
-                  <span className={state.tone} title={state.means}>
-                    {state.word}{' '}
+                  <span className={stale === null ? state.tone : 'soft'} title={state.means}>
+                    {stale !== null && one.state === 'connected' ? 'was connected since' : state.word}{' '}
                     <Stamp ms={one.state === 'lost' || one.state === 'unheard' ? one.heard_ms : one.since_ms} />
                   </span>
                   <span className="num soft">
                     {plural(one.sessions, 'session')}
-                    {one.state === 'unheard' ? ' then' : ''}
+                    {one.state === 'unheard' || (stale !== null && one.state === 'connected') ? ' then' : ''}
                   </span>
                   <span className="faint num">{one.version}</span>
                   <Button

@@ -5,16 +5,20 @@ import {Link} from '../route/link';
 import type {Column} from '../table/columns';
 import {Table} from '../table/table';
 import {bytes, count, duration, plural, rate} from '../text/units';
+import {time} from '../time/format';
 import type {RouteRow} from './routes';
 
 /** Every number leads to the sessions it counts. */
 export function RoutesTable({
   rows,
   live,
+  stale,
   sessions,
 }: {
   rows: readonly RouteRow[];
   live: boolean;
+  /** When the console was last heard from, if that is a while ago. */
+  stale: number | null;
   sessions: (route: string, extra: Record<string, string>) => string;
 }) {
   const columns = useMemo<Column<RouteRow>[]>(() => {
@@ -123,7 +127,14 @@ export function RoutesTable({
         title="Routes"
         tools={
           <span className="faint num">
-            {plural(rows.length, 'route')}; {live ? 'open, rates and buffers as of now' : 'as of the end of the range'}
+            {plural(rows.length, 'route')};{' '}
+            {stale !== null ? (
+              <span className="warn">open, rates and buffers as of {time(stale)}</span>
+            ) : live ? (
+              'open, rates and buffers as of now'
+            ) : (
+              'as of the end of the range'
+            )}
           </span>
         }
       >

@@ -14,6 +14,7 @@ import {kindColor} from '../fleet/reasons';
 import {Doubts} from '../live/doubts';
 import {useLive} from '../live/socket';
 import {useCertainty} from '../live/use_certainty';
+import {useSeen} from '../live/use_stale';
 import {Link} from '../route/link';
 import {address, sharedQuery, useQueryState} from '../route/location';
 import {sessionHref} from '../sessions/columns';
@@ -21,6 +22,7 @@ import {endText, kindFilter, kindMeans, reasonLabel} from '../sessions/words';
 import {silence, troubles} from '../sessions/words';
 import {count, duration, plural, shortId} from '../text/units';
 import {useNow} from '../time/clock';
+import {time} from '../time/format';
 import {bounds, stepFor, useBounds, useRange} from '../time/range';
 import {Stamp} from '../time/stamp';
 import {endGroups} from './groups';
@@ -33,7 +35,9 @@ export function IncidentsPage() {
     instance = query.get('instance') ?? '';
   const {range, key, live, setFixed, setLast} = useRange();
   const {routes, proxies} = useNames(range, key);
-  const now = useNow(live);
+  const clock = useNow(live),
+    {now, stale} = useSeen(live),
+    when = stale === null ? 'now' : `at ${time(stale)}`;
   const chosen = {...(route ? {route} : {}), ...(instance ? {instance} : {})};
   const trouble = useLive(
     'sessions',
@@ -84,7 +88,7 @@ export function IncidentsPage() {
     () => endGroups(ended.data?.pages.flatMap((page) => page.sessions) ?? [], lines.totals),
     [ended.data, lines.totals],
   );
-  const certain = useCertainty(now, [{what: 'the sessions that ended', answer: ended, every_ms: 10_000}]);
+  const certain = useCertainty(clock, [{what: 'the sessions that ended', answer: ended, every_ms: 10_000}]);
   // What does not move needs no fresh answer.
   const sure = live ? certain : {waiting: ended.isPending, doubts: ended.error ? [ended.error.message] : []};
   const current = trouble?.sessions ?? [];
@@ -137,7 +141,7 @@ export function IncidentsPage() {
       )}
       {missing.length > 0 && (
         <Group
-          title="Not answering now"
+          title={`Not answering ${when}`}
           level="bad"
           means="Open sessions with heartbeats left unanswered. The proxy closes them after as many as are configured."
           total={missing.length}
@@ -148,7 +152,7 @@ export function IncidentsPage() {
       )}
       {other.length > 0 && (
         <Group
-          title="Held up now"
+          title={`Held up ${when}`}
           level="warn"
           means="Open sessions with bytes that a peer does not read."
           total={other.length}

@@ -30,9 +30,16 @@ export interface Certainty {
   doubts: string[];
 }
 
-/** The stream speaks each second. */
-const STREAM_STALE_MS = 5000;
+/** The stream speaks each second; one that is lost may be back in a moment. */
+const STREAM_STALE_MS = 5000,
+  LOST_STALE_MS = 2000;
 const GRACE_MS = 10_000;
+
+/** When the stream was last heard from, once that is too long ago for what it said to be called present; else null. */
+export function staleSince(state: LiveState, heard_ms: number | null, now_ms: number): number | null {
+  if (heard_ms === null) return null;
+  return now_ms - heard_ms > (state === 'lost' ? LOST_STALE_MS : STREAM_STALE_MS) ? heard_ms : null;
+}
 
 export function certainty(evidence: Evidence, now_ms: number): Certainty {
   const doubts: string[] = [];

@@ -6,11 +6,11 @@ import type {SessionDetail, SessionPoints, SpanPage} from '../api/types';
 import {Card} from '../control/card';
 import {Empty, Failed, Loading} from '../control/states';
 import {useLive} from '../live/socket';
+import {useSeen} from '../live/use_stale';
 import {Link} from '../route/link';
 import {address, sharedQuery, useQueryState} from '../route/location';
 import {shortId} from '../text/units';
 import {time} from '../time/format';
-import {useNow} from '../time/clock';
 import {SessionCalls} from './session_calls';
 import {SessionCharts} from './session_charts';
 import {SessionFacts} from './session_facts';
@@ -34,7 +34,7 @@ export function SessionPage({id}: {id: string}) {
   const session = current?.session ?? detail.data?.session;
   const ended = session?.state === 'ended';
   if (ended && open && detail.data?.session.state === 'ended') setOpen(false);
-  const second = useNow(!ended);
+  const {now: second, stale} = useSeen(!ended);
   const recorder = current?.recorder.length ? current.recorder : (detail.data?.recorder ?? NONE);
   const points = useAsk<SessionPoints>(['points', id], () => `/sessions/${encodeURIComponent(id)}/points`, {
     refreshMs: open ? REFRESH : false,
@@ -70,7 +70,15 @@ export function SessionPage({id}: {id: string}) {
     return <Loading label="Looking for the session" />;
   }
 
-  const end = explainEnd(session, recorder, second);
+  const said = explainEnd(session, recorder, second);
+  const end =
+    stale === null
+      ? said
+      : {
+          ...said,
+          level: said.level === 'good' ? ('warn' as const) : said.level,
+          headline: `As of ${time(stale)}, when the console was last heard from: ${said.headline}`,
+        };
   const from = Number(query.get('a') ?? NaN),
     to = Number(query.get('b') ?? NaN);
   const view: View | null = Number.isFinite(from) && Number.isFinite(to) && to > from ? {from, to} : null;
@@ -92,16 +100,18 @@ export function SessionPage({id}: {id: string}) {
             Session <span className="mono">{shortId(session.id)}</span>
           </h1>
           <span className={`badge ${end.level === 'good' ? (ended ? '' : 'live') : end.level}`}>
-            <span className={`dot ${end.level} ${!ended && session.live ? 'pulse' : ''}`} />
+            <span className={`dot ${end.level} ${!ended && session.live && stale === null ? 'pulse' : ''}`} />
             {ended
               ? reasonLabel(endKind(session))
               : session.state === 'closing'
                 ? 'Closing'
-                : session.last_heard
-                  ? `Open when last heard from, ${time(session.heard_ms)}`
-                  : end.level === 'good'
-                    ? 'Open, live'
-                    : 'Open, in trouble'}
+                : stale !== null
+                  ? `Open at ${time(stale)}`
+                  : session.last_heard
+                    ? `Open when last heard from, ${time(session.heard_ms)}`
+                    : end.level === 'good'
+                      ? 'Open, live'
+                      : 'Open, in trouble'}
           </span>
           <span className="about clip">
             <bdi>{session.route}</bdi> · <bdi>{session.client}</bdi> → <bdi>{session.target}</bdi>

@@ -11,11 +11,12 @@ import {Empty, Failed, Loading, NothingReceived} from '../control/states';
 import {TextInput} from '../control/text_input';
 import {AttributeFilter} from '../control/attribute_filter';
 import {useNames} from '../fleet/names';
+import {useSeen} from '../live/use_stale';
 import {useQueryState} from '../route/location';
 import {useStatus} from '../api/status';
 import {Table} from '../table/table';
 import {count, plural} from '../text/units';
-import {useNow} from '../time/clock';
+import {time} from '../time/format';
 import {useRange} from '../time/range';
 import {liveColumns, pastColumns, sessionHref, sessionTone, whereText} from './columns';
 import {durationTrouble, EXACT, exactText, filtersOn, isLive, LIVE_SORTS, PAST_SORTS, readFilter} from './filter';
@@ -32,7 +33,7 @@ export function SessionsPage() {
   const streamed = useLiveRows(fromStream ? filter : null);
   const stored = useStoredRows(fromStream ? null : filter, range);
   const rows = fromStream ? streamed : stored;
-  const now = useNow(range.live);
+  const {now, stale} = useSeen(range.live);
   const past = filter.state !== 'open' || fixed;
   const columns = useMemo(() => (past ? pastColumns(now) : liveColumns(now)), [past, now]);
   const sortable = useMemo(() => {
@@ -182,6 +183,9 @@ export function SessionsPage() {
             </span>
             {!rows.complete && (
               <span className="warn">The search was cut short by its time limit; scrolling goes on with it.</span>
+            )}
+            {fromStream && stale !== null && (
+              <span className="warn">As of {time(stale)}, when the console was last heard from.</span>
             )}
             {filter.state === 'open' && !fromStream && (
               <span>{fixed ? 'As they were at the end of the time range.' : 'Not live.'}</span>

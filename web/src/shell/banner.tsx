@@ -3,7 +3,9 @@ import {useEffect, useState} from 'react';
 import {Button} from 'react-aria-components';
 import type {Status} from '../api/types';
 import {live, useLiveState} from '../live/socket';
+import {useStale} from '../live/use_stale';
 import {useNow} from '../time/clock';
+import {time} from '../time/format';
 
 const PATIENCE = 1500; // a reconnect that quick needs no words
 
@@ -18,13 +20,25 @@ export function Banner({status}: {status: Status | undefined}) {
     const timer = setTimeout(() => setShown(true), PATIENCE);
     return () => clearTimeout(timer);
   }, [state]);
-  useNow(shown);
+  const stale = useStale(useNow());
+  if (stale !== null && !shown)
+    return (
+      <div className="banner" role="status">
+        <span>
+          <span className="strong">The console has been silent since {time(stale)}.</span> What you see is of then.
+        </span>
+        <Button className="button small" onPress={() => live.reconnect()}>
+          Try now
+        </Button>
+      </div>
+    );
   if (shown) {
     const wait = Math.max(0, Math.ceil((live.retryAt() - Date.now()) / 1000));
     return (
       <div className="banner" role="status">
         <span>
-          <span className="strong">No live connection.</span> What you see may be old; trying again
+          <span className="strong">No live connection.</span>{' '}
+          {stale === null ? 'What you see may be old' : `What you see is of ${time(stale)}`}; trying again
           {wait > 0 ? ` in ${wait} s` : ' now'}.
         </span>
         <Button className="button small" onPress={() => live.reconnect()}>

@@ -8,7 +8,8 @@ import {useHeard, useLiveState} from '../live/socket';
 import {Link} from '../route/link';
 import {address, sharedQuery, useLocation} from '../route/location';
 import {SearchBox} from '../search/search_box';
-import {setClock} from '../time/clock';
+import {useStale} from '../live/use_stale';
+import {setClock, useNow} from '../time/clock';
 import {RangePicker} from '../time/range_picker';
 import {Banner} from './banner';
 import {useGlobalKeys, useHelp} from './keys';
@@ -89,7 +90,8 @@ export function Shell({title, children}: {title: string; children: ReactNode}) {
 function Proxies({status}: {status: Status | undefined}) {
   // The stream tells within a second, where a page listens to it; the status is asked for now and then.
   const proxies = useHeard('fleet')?.proxies ?? status?.proxies,
-    lostSight = useLiveState() === 'lost';
+    silent = useStale(useNow()) !== null,
+    lostSight = useLiveState() === 'lost' || silent;
   if (!proxies) return <span className="proxies" />;
   const lost = proxies.filter((one) => one.state === 'unheard' || one.state === 'lost').length,
     connected = proxies.filter((one) => one.state === 'connected').length;

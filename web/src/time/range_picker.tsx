@@ -3,6 +3,8 @@ import {useState} from 'react';
 import {Button, Dialog, DialogTrigger, Popover, ToggleButton} from 'react-aria-components';
 import {Icon} from '../control/icon';
 import {useLiveState} from '../live/socket';
+import {useStale} from '../live/use_stale';
+import {useNow} from './clock';
 import {bounds, CHOICES, useRange} from './range';
 import {time, utc} from './format';
 
@@ -13,7 +15,8 @@ function local(ms: number): string {
 
 export function RangePicker() {
   const {range, live, setLast, setFixed, setLive} = useRange();
-  const lost = useLiveState() === 'lost';
+  const silent = useStale(useNow(live)) !== null,
+    lost = useLiveState() === 'lost' || silent;
   const choice = CHOICES.find((one) => one.seconds === range.last);
   const label = choice ? choice.label : `${time(range.from)} – ${time(range.to)}`;
   return (
