@@ -18,40 +18,6 @@ std::uint64_t unix_now() {
           .count());
 }
 
-live::Opened opened(proxy::SessionFacts&& facts) {
-  live::Opened out;
-  out.id = facts.id;
-  out.route = std::move(facts.route);
-  out.client = std::move(facts.client);
-  out.target = std::move(facts.target);
-  out.host = std::move(facts.host);
-  out.subprotocol = std::move(facts.subprotocol);
-  out.extensions = std::move(facts.extensions);
-  out.server = std::move(facts.server);
-  out.trace_id = base::parse_trace_id(facts.trace_id).value_or(base::TraceId{});
-  out.opened_unix_ns = facts.opened_unix_ns;
-  out.reconnect_of = facts.reconnect_of;
-  return out;
-}
-
-live::Changed changed(const proxy::SessionFigures& figures, const std::string& dialect) {
-  live::Changed out;
-  out.id = figures.id;
-  out.state = static_cast<std::uint8_t>(figures.state);
-  out.dialect = dialect;
-  out.messages = figures.messages;
-  out.bytes = figures.bytes;
-  for (std::size_t i = 0; i < 2; ++i)
-    if (figures.rtt[i]) out.rtt_ns[i] = static_cast<std::uint64_t>(figures.rtt[i]->count());
-  out.buffered_bytes = figures.buffered;
-  out.misses = figures.misses;
-  out.missed_total = figures.missed_total;
-  out.anomalies = figures.anomalies;
-  out.invocations_open = figures.invocations_open;
-  out.last_message_unix_ns = figures.last_message_unix_ns;
-  return out;
-}
-
 std::vector<live::Recorded> recorder(const std::vector<model::RecordedMessage>& messages, base::WallOffset wall) {
   std::vector<live::Recorded> out;
   out.reserve(messages.size());
@@ -62,16 +28,9 @@ std::vector<live::Recorded> recorder(const std::vector<model::RecordedMessage>& 
   return out;
 }
 
-live::Ended ended(const proxy::SessionEnd& end) {
-  live::Ended out;
-  out.last = changed(end.last, end.dialect);
-  out.ended_unix_ns = end.ended_unix_ns;
-  out.code = end.close.code;
-  out.why = model::name(end.close.why);
-  out.initiator = model::name(end.close.initiator);
-  out.reason = end.close.reason;
-  out.recorder = recorder(end.recorder, end.wall);
-  return out;
+template <class T>
+void move_to(std::vector<T>& to, std::vector<T>& from) {
+  to.insert(to.end(), std::move_iterator(from.begin()), std::move_iterator(from.end()));
 }
 
 live::Detail detail(const proxy::WatchedSession& watched) {
@@ -170,12 +129,12 @@ live::Report LiveSource::collect(bool anew, const live::Ask& ask) {
   report.summaries = summaries(proxy_.metrics(), pulse.workers);
   std::uint64_t lost = 0;
   for (auto& worker : pulse.workers) {
-    for (auto& facts : worker.opened) report.opened.push_back(opened(std::move(facts)));
-    for (const auto& figures : worker.changed)
-      report.changed.push_back(changed(figures, worker.dialects[figures.dialect]));
-    for (auto& end : worker.ended) {
-      report.ended.push_back(ended(end));
-      report.opened.push_back(opened(std::move(end.facts)));
+    move_to(report.opened, worker.opened);
+    move_to(report.changed, worker.changed);
+    for (auto& each : worker.ended) {
+      report.ended.push_back(
+          {{each.facts.id, std::move(each.last)}, std::move(each.end), recorder(each.recorder, each.wall)});
+      report.opened.push_back(std::move(each.facts));
     }
     for (const auto& watched : worker.watched) report.details.push_back(detail(watched));
     lost += worker.ended_lost;

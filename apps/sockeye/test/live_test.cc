@@ -158,8 +158,8 @@ class Console {
 
 // What a console would know after these reports.
 struct Known {
-  std::map<base::SessionId, live::Opened> opened;
-  std::map<base::SessionId, live::Changed> figures;
+  std::map<base::SessionId, model::SessionFacts> opened;
+  std::map<base::SessionId, model::SessionFigures> figures;
   std::map<base::SessionId, live::Ended> ended;
   std::map<base::SessionId, live::Detail> details;
   std::vector<live::Hello> hellos;
@@ -174,7 +174,7 @@ Known know(const std::vector<live::Report>& reports) {
     for (const auto& each : report.opened) out.opened[each.id] = each;
     for (const auto& each : report.changed) {
       EXPECT_TRUE(out.opened.contains(each.id));
-      out.figures[each.id] = each;
+      out.figures[each.id] = each.figures;
     }
     for (const auto& each : report.ended) {
       EXPECT_TRUE(out.opened.contains(each.last.id));
@@ -250,10 +250,10 @@ TEST(Live, AConsoleKnowsExactlyWhatHappened) {
   EXPECT_EQ(known.opened.size(), 6U);
   EXPECT_EQ(known.hellos[1].instance, known.hellos[0].instance);
   ASSERT_TRUE(known.ended.contains(talker));
-  EXPECT_EQ(known.ended[talker].last.messages[0], 3U);
+  EXPECT_EQ(known.ended[talker].last.figures.messages[0], 3U);
   EXPECT_GE(known.ended[talker].recorder.size(), 3U);
-  EXPECT_EQ(known.ended[talker].why, "reset");
-  EXPECT_EQ(known.ended[talker].initiator, "client");
+  EXPECT_EQ(known.ended[talker].end.why, "reset");
+  EXPECT_EQ(known.ended[talker].end.initiator, "client");
 
   // The end: a first signal drains, a second one closes the sessions now; every one of them is told.
   program.send(SIGTERM);
@@ -271,8 +271,8 @@ TEST(Live, AConsoleKnowsExactlyWhatHappened) {
   EXPECT_EQ(known.ended.size(), 6U);
   std::uint64_t messages = 0, drained = 0;
   for (const auto& [id, each] : known.ended) {
-    messages += each.last.messages[0];
-    drained += each.why == "drain" && each.code == 1001 ? 1 : 0;
+    messages += each.last.figures.messages[0];
+    drained += each.end.why == "drain" && each.end.code == 1001 ? 1 : 0;
   }
   EXPECT_EQ(messages, 4U);
   EXPECT_EQ(drained, 4U);

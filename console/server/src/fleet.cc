@@ -55,13 +55,12 @@ base::Result<void> Fleet::apply(Link link, live::Report&& report, std::uint64_t 
       slot->changed_ns = now_ns;
       slot->since.time_ns = slot->lately.time_ns = std::min(now_ns, std::max(before, opened.opened_unix_ns));
     }
-    slot->now.id = opened.id;
     slot->facts = std::move(opened);
     slot->proxy = &proxy;
     slot->told = proxy.generation;
     slot->dirty = true;
   }
-  for (auto& changed : report.changed) change(proxy, std::move(changed), before, now_ns);
+  for (auto& update : report.changed) change(proxy, std::move(update), before, now_ns);
   for (auto& ended : report.ended) end(proxy, std::move(ended), before, now_ns);
   for (auto& summary : report.summaries) summarise(proxy, std::move(summary), report.time_unix_ns, now_ns);
   proxy.summarised = proxy.summarised || !proxy.routes.empty();
@@ -126,10 +125,11 @@ void Fleet::lost(Link link, std::uint64_t now_ns, bool goodbye) {
   }
 }
 
-void Fleet::change(Proxy& proxy, live::Changed&& changed, std::uint64_t before_ns, std::uint64_t now_ns) {
-  const auto found = sessions_.find(changed.id);
+void Fleet::change(Proxy& proxy, model::SessionUpdate&& update, std::uint64_t before_ns, std::uint64_t now_ns) {
+  const auto found = sessions_.find(update.id);
   if (found == sessions_.end() || found->second->proxy != &proxy) return;
   Live& session = *found->second;
+  auto& changed = update.figures;
   // After a pause, what it did it did since the proxy's last report: a session that did nothing is not in it.
   if (proxy.telling || now_ns > session.changed_ns + quiet_ns) {
     const auto& counts = proxy.telling ? changed : session.now;
@@ -138,10 +138,8 @@ void Fleet::change(Proxy& proxy, live::Changed&& changed, std::uint64_t before_n
     session.since = session.lately;
     session.lately = {now_ns, changed.messages, changed.bytes};
   }
-  if (!changed.dialect.empty() && changed.dialect != session.dialect) {
-    session.dialect = changed.dialect;
-    session.dirty = true;
-  }
+  if (changed.dialect.empty()) changed.dialect = session.now.dialect;
+  if (changed.dialect != session.now.dialect) session.dirty = true;
   session.now = std::move(changed);
   session.changed_ns = now_ns;
   if (session.now.buffered_bytes[0] + session.now.buffered_bytes[1] == 0)
@@ -155,11 +153,11 @@ void Fleet::end(Proxy& proxy, live::Ended&& ended, std::uint64_t before_ns, std:
   if (found == sessions_.end() || found->second->proxy != &proxy) return;
   change(proxy, std::move(ended.last), before_ns, now_ns);
   store::Session row = facts(*found->second);
-  row.ended_unix_ns = ended.ended_unix_ns;
-  row.close_code = ended.code;
-  row.end_reason = std::move(ended.why);
-  row.initiator = std::move(ended.initiator);
-  row.close_reason = std::move(ended.reason);
+  row.ended_unix_ns = ended.end.unix_ns;
+  row.close_code = ended.end.code;
+  row.end_reason = std::move(ended.end.why);
+  row.initiator = std::move(ended.end.initiator);
+  row.close_reason = std::move(ended.end.reason);
   row.recorder = live::encode(ended.recorder);
   if (const auto watched = watched_.find(row.id); watched != watched_.end()) {
     watched->second.detail.id = row.id;
@@ -201,7 +199,7 @@ store::Session Fleet::facts(const Live& session) const {
   out.instance = session.proxy->hello.instance;
   out.service = session.proxy->hello.service;
   out.route = f.route;
-  out.dialect = session.dialect;
+  out.dialect = session.now.dialect;
   out.client = f.client;
   out.target = f.target;
   out.host = f.host;
@@ -224,7 +222,7 @@ LiveFigures Fleet::figures(const Live& session, std::uint64_t now_ns) const {
   const auto& now = session.now;
   const bool quiet = now_ns > session.changed_ns + quiet_ns;
   const std::uint64_t elapsed = now_ns - std::min(now_ns, session.since.time_ns);
-  out.closing = now.state != 0;
+  out.closing = now.state != model::SessionState::open;
   for (std::size_t i = 0; i < 2; ++i) {
     out.messages_per_second[i] = quiet ? 0 : per_second(now.messages[i], session.since.messages[i], elapsed);
     out.bytes_per_second[i] = quiet ? 0 : per_second(now.bytes[i], session.since.bytes[i], elapsed);

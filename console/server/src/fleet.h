@@ -137,9 +137,8 @@ class Fleet {
  private:
   struct Proxy;
   struct Live {
-    live::Opened facts;
-    live::Changed now;
-    std::string dialect;
+    model::SessionFacts facts;
+    model::SessionFigures now;
     Proxy* proxy = nullptr;
     std::uint64_t told = 0;         // generation of the proxy's last telling
     std::uint64_t heard_ns = 0;     // of an earlier one: when the proxy was heard at last
@@ -204,7 +203,7 @@ class Fleet {
   void mourn(const live::Hello& hello, std::uint64_t heard_ns);
   Proxy& known_before(const std::string& instance);
   [[nodiscard]] Route* find(const store::RouteTotals& totals);
-  void change(Proxy& proxy, live::Changed&& changed, std::uint64_t report_ns, std::uint64_t now_ns);
+  void change(Proxy& proxy, model::SessionUpdate&& update, std::uint64_t report_ns, std::uint64_t now_ns);
   void end(Proxy& proxy, live::Ended&& ended, std::uint64_t before_ns, std::uint64_t now_ns);
   void forget(Sessions::iterator at, const char* why, const char* initiator);  // its end was not told
   void summarise(Proxy& proxy, live::Summary&& summary, std::uint64_t report_ns, std::uint64_t now_ns);

@@ -71,10 +71,10 @@ void Fleet::resume(std::vector<Presence> presences, std::vector<store::RouteTota
     auto session = std::make_unique<Live>();
     session->proxy = &proxy;
     session->dirty = false;
-    session->dialect = each.dialect;
+    session->now.dialect = each.dialect;
     session->stored_ns = session->changed_ns = each.seen_unix_ns;
     auto& facts = session->facts;
-    facts.id = session->now.id = each.id;
+    facts.id = each.id;
     facts.route = each.route;
     facts.client = each.client;
     facts.target = each.target;

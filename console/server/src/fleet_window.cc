@@ -54,7 +54,7 @@ Window Fleet::window(const Subscription::Sessions& ask, std::uint64_t now_ns,
     const auto& n = session->now;
     if (!ask.route.empty() && f.route != ask.route) continue;
     if (!ask.instance.empty() && session->proxy->hello.instance != ask.instance) continue;
-    if (!ask.dialect.empty() && session->dialect != ask.dialect) continue;
+    if (!ask.dialect.empty() && session->now.dialect != ask.dialect) continue;
     if (!client.fits(f.client)) continue;
     if (!ask.text.empty() && !contains(f.target, ask.text) && !contains(f.host, ask.text) &&
         !contains(f.subprotocol, ask.text))

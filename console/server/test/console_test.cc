@@ -619,9 +619,9 @@ TEST_F(ConsoleTest, a_proxy_reports_and_a_page_sees_it) {
   live::Report last;
   last.ended.resize(1);
   last.ended[0].last.id = report.opened[0].id;
-  last.ended[0].ended_unix_ns = 1'700'000'001'000'000'000;
-  last.ended[0].code = 1000;
-  last.ended[0].why = "normal";
+  last.ended[0].end.unix_ns = 1'700'000'001'000'000'000;
+  last.ended[0].end.code = 1000;
+  last.ended[0].end.why = "normal";
   proxy.frame(2, live::encode(last));
   EXPECT_TRUE(eventually([&] { return store_.sessions_kept().back().ended_unix_ns.has_value(); }));
   EXPECT_TRUE(
@@ -643,9 +643,9 @@ TEST_F(ConsoleTest, a_ping_behind_an_end_is_answered_when_the_end_is_stored) {
     report.opened[0].opened_unix_ns = 1'700'000'000'000'000'000;
     report.ended.resize(1);
     report.ended[0].last.id = report.opened[0].id;
-    report.ended[0].ended_unix_ns = 1'700'000'001'000'000'000;
-    report.ended[0].code = 1000;
-    report.ended[0].why = "normal";
+    report.ended[0].end.unix_ns = 1'700'000'001'000'000'000;
+    report.ended[0].end.code = 1000;
+    report.ended[0].end.why = "normal";
     proxy.frame(2, live::encode(report));
     report = {};
   };

@@ -29,8 +29,8 @@ live::Hello hello(const std::string& instance = "i-1", std::uint64_t started = s
   return out;
 }
 
-live::Opened opened(std::uint64_t n, std::uint64_t at = start) {
-  live::Opened out;
+model::SessionFacts opened(std::uint64_t n, std::uint64_t at = start) {
+  model::SessionFacts out;
   out.id = id(n);
   out.route = "r";
   out.client = "192.0.2." + std::to_string(n % 250) + ":1";
@@ -40,21 +40,21 @@ live::Opened opened(std::uint64_t n, std::uint64_t at = start) {
   return out;
 }
 
-live::Changed changed(std::uint64_t n, std::uint64_t messages = 0, std::uint64_t bytes = 0) {
-  live::Changed out;
+model::SessionUpdate changed(std::uint64_t n, std::uint64_t messages = 0, std::uint64_t bytes = 0) {
+  model::SessionUpdate out;
   out.id = id(n);
-  out.messages = {messages, 0};
-  out.bytes = {bytes, 0};
+  out.figures.messages = {messages, 0};
+  out.figures.bytes = {bytes, 0};
   return out;
 }
 
 live::Ended ended(std::uint64_t n, std::string why = "normal", std::uint64_t at = start + second) {
   live::Ended out;
   out.last = changed(n, 3, 30);
-  out.ended_unix_ns = at;
-  out.code = why == "normal" ? 1000 : 1006;
-  out.why = std::move(why);
-  out.initiator = "client";
+  out.end.unix_ns = at;
+  out.end.code = why == "normal" ? 1000 : 1006;
+  out.end.why = std::move(why);
+  out.end.initiator = "client";
   return out;
 }
 
@@ -79,7 +79,7 @@ void open(Fleet& fleet, Fleet::Link link, std::initializer_list<std::uint64_t> s
   }
   tell(fleet, link, std::move(report), now);
 }
-void change(Fleet& fleet, Fleet::Link link, live::Changed what, std::uint64_t now) {
+void change(Fleet& fleet, Fleet::Link link, model::SessionUpdate what, std::uint64_t now) {
   live::Report report;
   report.changed.push_back(std::move(what));
   tell(fleet, link, std::move(report), now);
@@ -137,9 +137,9 @@ TEST(Fleet, a_session_opens_changes_and_ends) {
   tell(fleet, 1, greeting(), start);
   open(fleet, 1, {1}, start + second);
   auto now = changed(1, 20, 1000);
-  now.dialect = "graphql";
-  now.rtt_ns[1] = 5'000'000;
-  now.state = 1;
+  now.figures.dialect = "graphql";
+  now.figures.rtt_ns[1] = 5'000'000;
+  now.figures.state = model::SessionState::closing;
   change(fleet, 1, now, start + 3 * second);
 
   const auto session = fleet.session(id(1), start + 3 * second);
@@ -238,13 +238,13 @@ TEST(Fleet, a_peer_that_does_not_answer_has_no_round_trip) {
   tell(fleet, 1, greeting(), start);
   open(fleet, 1, {1}, start);
   auto now = changed(1, 1);
-  now.rtt_ns[0] = 5'000'000;
+  now.figures.rtt_ns[0] = 5'000'000;
   change(fleet, 1, now, start + second);
   EXPECT_EQ(fleet.figures(id(1), start + second)->rtt_seconds[0], 0.005);
-  now.misses[0] = 1;
+  now.figures.misses[0] = 1;
   change(fleet, 1, now, start + 2 * second);
   EXPECT_FALSE(fleet.figures(id(1), start + 2 * second)->rtt_seconds[0]);
-  now.misses[0] = 0;
+  now.figures.misses[0] = 0;
   change(fleet, 1, now, start + 3 * second);
   EXPECT_TRUE(fleet.figures(id(1), start + 3 * second)->rtt_seconds[0]);
 }
@@ -371,7 +371,7 @@ TEST(Fleet, a_goodbye_is_a_drain_and_no_loss) {
   open(fleet, 1, {1, 2}, start);
   live::Report last;
   last.ended = {ended(1, "drain", start + 2 * second)};
-  last.ended[0].code = 1001;
+  last.ended[0].end.code = 1001;
   tell(fleet, 1, last, start + 2 * second);
   fleet.lost(1, start + 3 * second, true);
   EXPECT_EQ(fleet.proxies(start + 3 * second)[0].state, State::drained);
@@ -739,10 +739,10 @@ TEST(Window, sorts_and_pages) {
   for (std::uint64_t n = 1; n <= 5; ++n) {
     report.opened.push_back(opened(n, start + n * second));
     auto now = changed(n, 10 * (n % 3), 100 - n);
-    now.rtt_ns[n % 2] = n * 1000;
-    now.missed_total = n == 4 ? 7 : 0;
-    now.buffered_bytes[1] = n == 2 ? 1 : 0;
-    now.last_message_unix_ns[0] = start + (10 - n) * second;
+    now.figures.rtt_ns[n % 2] = n * 1000;
+    now.figures.missed_total = n == 4 ? 7 : 0;
+    now.figures.buffered_bytes[1] = n == 2 ? 1 : 0;
+    now.figures.last_message_unix_ns[0] = start + (10 - n) * second;
     report.changed.push_back(now);
   }
   tell(fleet, 1, report, start + 10 * second);
@@ -781,7 +781,7 @@ TEST(Window, filters) {
   report.opened[0].route = "other";
   report.opened[0].subprotocol = "graphql-ws";
   report.changed = {changed(3)};
-  report.changed[0].dialect = "graphql";
+  report.changed[0].figures.dialect = "graphql";
   tell(fleet, 2, report, start);
   const auto window = [&](auto&& set) {
     Subscription::Sessions ask;
@@ -836,12 +836,12 @@ TEST(Window, trouble_is_a_missed_heartbeat_or_bytes_that_wait_for_five_seconds) 
   tell(fleet, 1, greeting(), start);
   open(fleet, 1, {1, 2, 3}, start);
   auto waits = changed(1);
-  waits.buffered_bytes[0] = 10;
+  waits.figures.buffered_bytes[0] = 10;
   auto misses = changed(2);
-  misses.misses[1] = 1;
-  misses.missed_total = 1;
+  misses.figures.misses[1] = 1;
+  misses.figures.missed_total = 1;
   auto missed = changed(3);
-  missed.missed_total = 4;  // but answers again
+  missed.figures.missed_total = 4;  // but answers again
   live::Report report;
   report.changed = {waits, misses, missed};
   tell(fleet, 1, report, start + second);
@@ -856,13 +856,13 @@ TEST(Window, trouble_is_a_missed_heartbeat_or_bytes_that_wait_for_five_seconds) 
   EXPECT_EQ(at(6), (Numbers{1, 2}));
   tell(fleet, 1, nothing, start + 6 * second);
   EXPECT_EQ(fleet.figures(id(1), start + 6 * second)->buffered_since_unix_ns, start + second);
-  waits.buffered_bytes[0] = 20;
+  waits.figures.buffered_bytes[0] = 20;
   change(fleet, 1, waits, start + 7 * second);
   EXPECT_EQ(at(7), (Numbers{1, 2})) << "other bytes, but without a pause";
-  waits.buffered_bytes[0] = 0;
+  waits.figures.buffered_bytes[0] = 0;
   change(fleet, 1, waits, start + 8 * second);
   EXPECT_EQ(at(8), Numbers{2});
-  waits.buffered_bytes[0] = 20;
+  waits.figures.buffered_bytes[0] = 20;
   change(fleet, 1, waits, start + 9 * second);
   EXPECT_EQ(at(9), Numbers{2});
 }

@@ -112,7 +112,7 @@ Hello read_hello(pbf_reader from) {
   return out;
 }
 
-void read(pbf_reader from, Opened& out) {
+void read(pbf_reader from, model::SessionFacts& out) {
   using namespace opened_field;
   while (from.next()) {
     switch (from.tag()) {
@@ -156,8 +156,9 @@ void read(pbf_reader from, Opened& out) {
   expect(!out.id.is_zero(), "opened.id");
 }
 
-void read(pbf_reader from, Changed& out) {
+void read(pbf_reader from, model::SessionUpdate& out) {
   using namespace changed_field;
+  auto& figures = out.figures;
   while (from.next()) {
     const Tag tag = from.tag();
     switch (tag) {
@@ -165,43 +166,44 @@ void read(pbf_reader from, Changed& out) {
         out.id = id_of<base::SessionId>(from, "changed.id");
         break;
       case state:
-        out.state = count<std::uint8_t>(from, "changed.state", static_cast<std::uint8_t>(model::SessionState::closed));
+        figures.state = static_cast<model::SessionState>(
+            count<std::uint8_t>(from, "changed.state", static_cast<std::uint8_t>(model::SessionState::closed)));
         break;
       case dialect:
-        out.dialect = text(from, "changed.dialect");
+        figures.dialect = text(from, "changed.dialect");
         break;
       case messages:
       case messages + 1:
-        out.messages[tag - messages] = count(from, "changed.messages");
+        figures.messages[tag - messages] = count(from, "changed.messages");
         break;
       case bytes:
       case bytes + 1:
-        out.bytes[tag - bytes] = count(from, "changed.bytes");
+        figures.bytes[tag - bytes] = count(from, "changed.bytes");
         break;
       case rtt_ns:
       case rtt_ns + 1:
-        out.rtt_ns[tag - rtt_ns] = count(from, "changed.rtt_ns");
+        figures.rtt_ns[tag - rtt_ns] = count(from, "changed.rtt_ns");
         break;
       case buffered_bytes:
       case buffered_bytes + 1:
-        out.buffered_bytes[tag - buffered_bytes] = count(from, "changed.buffered_bytes");
+        figures.buffered_bytes[tag - buffered_bytes] = count(from, "changed.buffered_bytes");
         break;
       case misses:
       case misses + 1:
-        out.misses[tag - misses] = count<std::uint32_t>(from, "changed.misses");
+        figures.misses[tag - misses] = count<std::uint32_t>(from, "changed.misses");
         break;
       case missed_total:
-        out.missed_total = count(from, "changed.missed_total");
+        figures.missed_total = count(from, "changed.missed_total");
         break;
       case anomalies:
-        out.anomalies = count(from, "changed.anomalies");
+        figures.anomalies = count(from, "changed.anomalies");
         break;
       case invocations_open:
-        out.invocations_open = count<std::uint32_t>(from, "changed.invocations_open");
+        figures.invocations_open = count<std::uint32_t>(from, "changed.invocations_open");
         break;
       case last_message_unix_ns:
       case last_message_unix_ns + 1:
-        out.last_message_unix_ns[tag - last_message_unix_ns] = time(from, "changed.last_message_unix_ns");
+        figures.last_message_unix_ns[tag - last_message_unix_ns] = time(from, "changed.last_message_unix_ns");
         break;
       default:
         from.skip();
@@ -250,19 +252,19 @@ void read(pbf_reader from, Ended& out) {
         read(message(from, "ended.last"), out.last);
         break;
       case ended_unix_ns:
-        out.ended_unix_ns = time(from, "ended.ended_unix_ns");
+        out.end.unix_ns = time(from, "ended.ended_unix_ns");
         break;
       case code:
-        out.code = count<std::uint16_t>(from, "ended.code");
+        out.end.code = count<std::uint16_t>(from, "ended.code");
         break;
       case why:
-        out.why = text(from, "ended.why");
+        out.end.why = text(from, "ended.why");
         break;
       case initiator:
-        out.initiator = text(from, "ended.initiator");
+        out.end.initiator = text(from, "ended.initiator");
         break;
       case reason:
-        out.reason = text(from, "ended.reason");
+        out.end.reason = text(from, "ended.reason");
         break;
       case recorder:
         read(message(from, "ended.recorder"), more(out.recorder, most_recorded, "ended.recorder"));

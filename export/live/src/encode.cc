@@ -62,7 +62,7 @@ void write(pbf_writer& to, const Hello& hello) {
   add_count(to, open_sessions, hello.open_sessions);
 }
 
-void write(pbf_writer& to, const Opened& session) {
+void write(pbf_writer& to, const model::SessionFacts& session) {
   using namespace opened_field;
   add_id(to, id, session.id);
   add_text(to, route, session.route);
@@ -77,21 +77,22 @@ void write(pbf_writer& to, const Opened& session) {
   if (session.reconnect_of) add_id(to, reconnect_of, *session.reconnect_of);
 }
 
-void write(pbf_writer& to, const Changed& session) {
+void write(pbf_writer& to, const model::SessionUpdate& session) {
   using namespace changed_field;
+  const auto& figures = session.figures;
   add_id(to, id, session.id);
-  add_count(to, state, session.state);
-  add_text(to, dialect, session.dialect);
-  add_counts(to, messages, session.messages);
-  add_counts(to, bytes, session.bytes);
-  add_optionals(to, rtt_ns, session.rtt_ns);
-  add_counts(to, buffered_bytes, session.buffered_bytes);
-  add_counts(to, misses, session.misses);
-  add_count(to, missed_total, session.missed_total);
-  add_count(to, anomalies, session.anomalies);
-  add_count(to, invocations_open, session.invocations_open);
-  add_time(to, last_message_unix_ns, session.last_message_unix_ns[0]);
-  add_time(to, last_message_unix_ns + 1, session.last_message_unix_ns[1]);
+  add_count(to, state, static_cast<std::uint64_t>(figures.state));
+  add_text(to, dialect, figures.dialect);
+  add_counts(to, messages, figures.messages);
+  add_counts(to, bytes, figures.bytes);
+  add_optionals(to, rtt_ns, figures.rtt_ns);
+  add_counts(to, buffered_bytes, figures.buffered_bytes);
+  add_counts(to, misses, figures.misses);
+  add_count(to, missed_total, figures.missed_total);
+  add_count(to, anomalies, figures.anomalies);
+  add_count(to, invocations_open, figures.invocations_open);
+  add_time(to, last_message_unix_ns, figures.last_message_unix_ns[0]);
+  add_time(to, last_message_unix_ns + 1, figures.last_message_unix_ns[1]);
 }
 
 void write(pbf_writer& to, const Recorded& message) {
@@ -119,11 +120,11 @@ void write(pbf_writer& to, const Ended& session) {
     pbf_writer figures(to, last);
     write(figures, session.last);
   }
-  add_time(to, ended_unix_ns, session.ended_unix_ns);
-  add_count(to, code, session.code);
-  add_text(to, why, session.why);
-  add_text(to, initiator, session.initiator);
-  add_text(to, reason, session.reason);
+  add_time(to, ended_unix_ns, session.end.unix_ns);
+  add_count(to, code, session.end.code);
+  add_text(to, why, session.end.why);
+  add_text(to, initiator, session.end.initiator);
+  add_text(to, reason, session.end.reason);
   write(to, recorder, session.recorder);
 }
 

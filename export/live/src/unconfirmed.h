@@ -19,7 +19,7 @@ class Unconfirmed {
   // What `report` tells of ended sessions. `round` only grows.
   void keep(const Report& report, std::uint64_t round) {
     if (report.ended.empty()) return;
-    std::map<base::SessionId, const Opened*> facts;
+    std::map<base::SessionId, const model::SessionFacts*> facts;
     for (const auto& each : report.opened) facts.emplace(each.id, &each);
     for (const auto& each : report.ended) {
       if (kept_.size() >= most_) {
@@ -28,7 +28,7 @@ class Unconfirmed {
         kept_.pop_front();
       }
       const auto found = facts.find(each.last.id);
-      kept_.push_back({round, found == facts.end() ? Opened{} : *found->second, each});
+      kept_.push_back({round, found == facts.end() ? model::SessionFacts{} : *found->second, each});
     }
   }
   // Everything of this round and before has arrived.
@@ -37,7 +37,7 @@ class Unconfirmed {
   }
   // Puts what is kept before what `report` tells, in its order.
   void add_to(Report& report) const {
-    std::vector<Opened> opened;
+    std::vector<model::SessionFacts> opened;
     std::vector<Ended> ended;
     for (const auto& each : kept_) {
       if (!each.opened.id.is_zero()) opened.push_back(each.opened);
@@ -53,7 +53,7 @@ class Unconfirmed {
  private:
   struct Kept {
     std::uint64_t round;
-    Opened opened;
+    model::SessionFacts opened;
     Ended ended;
   };
   std::size_t most_;

@@ -101,8 +101,8 @@ TEST(LiveMessages, LongTextsAreCutAndBrokenOnesRepaired) {
 TEST(LiveMessages, PartsHoldEverythingInOrderWithinTheLimit) {
   Report sent = test::report();
   for (int i = 0; i < 40'000; ++i) {
-    Changed each = test::changed(1);
-    each.anomalies = static_cast<std::uint64_t>(i);
+    model::SessionUpdate each = test::changed(1);
+    each.figures.anomalies = static_cast<std::uint64_t>(i);
     sent.changed.push_back(each);
   }
   for (int i = 0; i < 60; ++i) {

@@ -39,13 +39,13 @@ class Sessions final : public Source {
     for (auto& [id, told] : open_) {
       if (!anew && told) continue;
       told = true;
-      Opened opened = test::opened(1);
+      model::SessionFacts opened = test::opened(1);
       opened.id = id;
       opened.target = std::string(target_size_, 't');
       out.opened.push_back(std::move(opened));
     }
     for (const auto& id : ended_) {
-      Opened opened = test::opened(1);
+      model::SessionFacts opened = test::opened(1);
       opened.id = id;
       out.opened.push_back(opened);
       Ended ended = test::ended(1);
@@ -135,7 +135,7 @@ struct Rig {
   }
 };
 
-std::set<base::SessionId> ids(const std::vector<Opened>& list) {
+std::set<base::SessionId> ids(const std::vector<model::SessionFacts>& list) {
   std::set<base::SessionId> out;
   for (const auto& each : list) out.insert(each.id);
   return out;

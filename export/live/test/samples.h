@@ -21,8 +21,8 @@ inline base::TraceId trace(std::uint8_t number) {
   return id;
 }
 
-inline Opened opened(std::uint8_t number) {
-  Opened out;
+inline model::SessionFacts opened(std::uint8_t number) {
+  model::SessionFacts out;
   out.id = session(number);
   out.route = "chat";
   out.client = "192.0.2.7";
@@ -37,20 +37,20 @@ inline Opened opened(std::uint8_t number) {
   return out;
 }
 
-inline Changed changed(std::uint8_t number) {
-  Changed out;
+inline model::SessionUpdate changed(std::uint8_t number) {
+  model::SessionUpdate out;
   out.id = session(number);
-  out.state = 1;
-  out.dialect = "json-rpc";
-  out.messages = {1, 300};
-  out.bytes = {70'000, UINT64_MAX};
-  out.rtt_ns = {0, 12'345'678};
-  out.buffered_bytes = {4096, 1};
-  out.misses = {1, UINT32_MAX};
-  out.missed_total = 5;
-  out.anomalies = 6;
-  out.invocations_open = 7;
-  out.last_message_unix_ns = {1'700'000'000'000'000'002, 1'700'000'000'000'000'003};
+  out.figures.state = model::SessionState::closing;
+  out.figures.dialect = "json-rpc";
+  out.figures.messages = {1, 300};
+  out.figures.bytes = {70'000, UINT64_MAX};
+  out.figures.rtt_ns = {0, 12'345'678};
+  out.figures.buffered_bytes = {4096, 1};
+  out.figures.misses = {1, UINT32_MAX};
+  out.figures.missed_total = 5;
+  out.figures.anomalies = 6;
+  out.figures.invocations_open = 7;
+  out.figures.last_message_unix_ns = {1'700'000'000'000'000'002, 1'700'000'000'000'000'003};
   return out;
 }
 
@@ -59,7 +59,7 @@ inline std::vector<Recorded> recorder() {
 }
 
 inline Ended ended(std::uint8_t number) {
-  return {changed(number), 1'700'000'000'000'000'005, 65'535, "heartbeat_timeout", "proxy", "gone", recorder()};
+  return {changed(number), {1'700'000'000'000'000'005, 65'535, "heartbeat_timeout", "proxy", "gone"}, recorder()};
 }
 
 inline Summary summary() {

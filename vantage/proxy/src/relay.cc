@@ -417,9 +417,9 @@ SessionRow Relay::row() const {
 
 // --- for a pulse ---
 
-SessionFacts Relay::facts() const {
+model::SessionFacts Relay::facts() const {
   auto view = connection_->view(worker_.now());
-  SessionFacts out;
+  model::SessionFacts out;
   out.id = view.id;
   out.route = std::move(view.route);
   out.client = std::move(view.client_address);
@@ -428,32 +428,32 @@ SessionFacts Relay::facts() const {
   out.subprotocol = std::move(view.subprotocol);
   out.extensions = std::move(view.extensions);
   out.server = route().upstream.text();
-  out.trace_id = std::move(view.trace_id);
+  out.trace_id = base::parse_trace_id(view.trace_id).value_or(base::TraceId{});
   out.opened_unix_ns = worker_.environment().wall.unix_ns(view.opened);
   out.reconnect_of = view.reconnect_of;
   return out;
 }
 
-SessionFigures Relay::figures(const observer::Glance& glance) const {
-  SessionFigures out;
-  out.id = connection_->id();
+model::SessionFigures Relay::figures(const observer::Glance& glance) const {
+  model::SessionFigures out;
   out.state = glance.state;
   out.messages = glance.messages;
   out.bytes = glance.bytes;
   // Asking the kernel costs more than all the rest: only where something was sent lately.
-  if (wrote_ || sampled_ > 0) out.buffered = {buffered(Side::client), buffered(Side::server)};
-  out.rtt = glance.rtt;
+  if (wrote_ || sampled_ > 0) out.buffered_bytes = {buffered(Side::client), buffered(Side::server)};
   out.misses = glance.misses;
   out.missed_total = glance.missed_total;
   out.anomalies = glance.anomalies;
   out.invocations_open = glance.invocations_open;
-  for (std::size_t i = 0; i < 2; ++i)
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (glance.rtt[i]) out.rtt_ns[i] = static_cast<std::uint64_t>(glance.rtt[i]->count());
     if (glance.messages[i] > 0)
       out.last_message_unix_ns[i] = worker_.environment().wall.unix_ns(glance.last_message[i]);
+  }
   return out;
 }
 
-bool Relay::tell(const SessionFigures& figures, std::string_view dialect, std::uint32_t epoch) {
+bool Relay::tell(const model::SessionFigures& figures, std::string_view dialect, std::uint32_t epoch) {
   // Without the times: they move with the wall clock's offset, and change only with the counts anyway.
   std::uint64_t hash = 0x9e3779b97f4a7c15ULL;
   const auto mix = [&hash](std::uint64_t value) {
@@ -465,8 +465,8 @@ bool Relay::tell(const SessionFigures& figures, std::string_view dialect, std::u
   for (std::size_t i = 0; i < 2; ++i) {
     mix(figures.messages[i]);
     mix(figures.bytes[i]);
-    mix(figures.buffered[i]);
-    mix(figures.rtt[i] ? static_cast<std::uint64_t>(figures.rtt[i]->count()) + 1 : 0);
+    mix(figures.buffered_bytes[i]);
+    mix(figures.rtt_ns[i] ? *figures.rtt_ns[i] + 1 : 0);
     mix(figures.misses[i]);
   }
   mix(figures.missed_total);

@@ -46,10 +46,10 @@ class Relay final : public Mortal, public LegOwner, public Timer, public observe
   void sample();
   [[nodiscard]] SessionRow row() const;
   // For a pulse: its facts, its figures, and whether these differ from those told last (which they then are).
-  [[nodiscard]] SessionFacts facts() const;
-  [[nodiscard]] SessionFigures figures(const observer::Glance&) const;
+  [[nodiscard]] model::SessionFacts facts() const;
+  [[nodiscard]] model::SessionFigures figures(const observer::Glance&) const;  // but for the dialect, which is a text
   [[nodiscard]] bool told_in(std::uint32_t epoch) const { return told_epoch_ == epoch; }
-  bool tell(const SessionFigures&, std::string_view dialect, std::uint32_t epoch);
+  bool tell(const model::SessionFigures&, std::string_view dialect, std::uint32_t epoch);
   [[nodiscard]] const model::RouteMetrics& account() const { return metrics(); }
   [[nodiscard]] const std::string& route_name() const { return route().name; }
   // Fetches what figures() will look at.

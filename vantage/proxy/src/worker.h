@@ -162,7 +162,7 @@ class Worker final : public Timer {
   std::deque<SessionRow> ended_;
 
   std::size_t pulse_kept_ = 0;  // 0: nobody follows
-  std::deque<SessionEnd> pulse_ended_;
+  std::deque<EndedSession> pulse_ended_;
   std::uint64_t pulse_lost_ = 0;
 
   // The periodic work: `slices` a second, each looking at its share of the sessions.

@@ -24,13 +24,6 @@ base::Duration used() {
   return std::chrono::seconds(ts.tv_sec) + std::chrono::nanoseconds(ts.tv_nsec);
 }
 
-std::uint16_t index_of(std::vector<std::string>& names, std::string_view name) {
-  const auto found = std::find(names.begin(), names.end(), name);
-  const auto at = static_cast<std::uint16_t>(found - names.begin());
-  if (found == names.end()) names.emplace_back(name);
-  return at;
-}
-
 RoutePulse& route_of(WorkerPulse& pulse, const std::string& name) {
   for (auto& each : pulse.routes)
     if (each.route == name) return each;
@@ -55,10 +48,11 @@ void Worker::keep_for_pulse(const Relay& relay, base::Time now) {
   auto& kept = pulse_ended_.emplace_back();
   kept.facts = relay.facts();
   kept.last = relay.figures(glance);
-  kept.dialect = glance.dialect;
+  kept.last.dialect = glance.dialect;
   kept.wall = environment_.wall;
-  kept.ended_unix_ns = kept.wall.unix_ns(now);
-  kept.close = relay.connection().close_info().value_or(model::CloseInfo{});
+  const auto close = relay.connection().close_info().value_or(model::CloseInfo{});
+  kept.end = {kept.wall.unix_ns(now), close.code, std::string(model::name(close.why)),
+              std::string(model::name(close.initiator)), close.reason};
   kept.recorder = relay.connection().recorder();
 }
 
@@ -97,24 +91,26 @@ void Worker::pulse(const std::shared_ptr<PulseWalk>& walk) {
 void Worker::look(Relay& relay, PulseWalk& walk) {
   auto& out = walk.pulse;
   const auto& request = walk.request;
+  const auto& id = relay.connection().id();
   const auto glance = relay.connection().glance();
   auto figures = relay.figures(glance);
-  figures.dialect = index_of(out.dialects, glance.dialect);
   auto& route = route_of(out, relay.route_name());
   ++route.open;
   route.missing += figures.misses[0] + figures.misses[1] > 0 ? 1 : 0;
   route.invocations_open += figures.invocations_open;
   for (std::size_t i = 0; i < 2; ++i)
-    if (figures.rtt[i]) route.rtt_ns[i].push_back(static_cast<std::uint64_t>(figures.rtt[i]->count()));
+    if (figures.rtt_ns[i]) route.rtt_ns[i].push_back(*figures.rtt_ns[i]);
 
   const bool known = relay.told_in(walk.epoch);
   if (!known && out.opened.size() >= request.opened_most) {
     walk.all = false;
   } else {
     if (!known) out.opened.push_back(relay.facts());
-    if (relay.tell(figures, glance.dialect, walk.epoch)) out.changed.push_back(figures);
+    if (relay.tell(figures, glance.dialect, walk.epoch)) {
+      figures.dialect = glance.dialect;
+      out.changed.push_back({id, std::move(figures)});
+    }
   }
-  const auto& id = relay.connection().id();
   if (!request.watch.empty() && std::find(request.watch.begin(), request.watch.end(), id) != request.watch.end())
     out.watched.push_back(
         {id, environment_.wall, relay.connection().recorder(), relay.connection().view(now()).invocations});

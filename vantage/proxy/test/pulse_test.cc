@@ -12,10 +12,9 @@ namespace {
 
 // What a console would know after every pulse so far.
 struct Known {
-  std::map<base::SessionId, SessionFacts> opened;
-  std::map<base::SessionId, SessionFigures> figures;
-  std::map<base::SessionId, std::string> dialects;
-  std::map<base::SessionId, SessionEnd> ended;
+  std::map<base::SessionId, model::SessionFacts> opened;
+  std::map<base::SessionId, model::SessionFigures> figures;
+  std::map<base::SessionId, EndedSession> ended;
   std::uint64_t lost = 0, changes = 0;
   bool all_told = false;
   std::map<std::string, RoutePulse> routes;  // of the last pulse
@@ -32,8 +31,7 @@ struct Known {
       }
       for (const auto& each : worker.changed) {
         EXPECT_TRUE(opened.contains(each.id)) << "figures of a session that was not told";
-        figures[each.id] = each;
-        dialects[each.id] = worker.dialects.at(each.dialect);
+        figures[each.id] = each.figures;
         ++changes;
       }
       for (auto& each : worker.ended) ended[each.facts.id] = std::move(each);
@@ -70,7 +68,7 @@ TEST(Pulse, TellsWhatIsNewWhatChangedAndWhatEnded) {
     EXPECT_EQ(facts.client, "127.0.0.1");
     EXPECT_EQ(facts.server, backend.address().text());
     EXPECT_EQ(facts.route, "default");
-    EXPECT_EQ(facts.trace_id, row.view.trace_id);
+    EXPECT_EQ(facts.trace_id, base::parse_trace_id(row.view.trace_id).value_or(base::TraceId{}));
     EXPECT_EQ(facts.opened_unix_ns / 1'000'000, row.opened_unix_ms);
   }
 
@@ -103,16 +101,14 @@ TEST(Pulse, TellsWhatIsNewWhatChangedAndWhatEnded) {
     return known.ended.size() == 2;
   }));
   const auto& end = known.ended.at(busy_id);
-  EXPECT_EQ(end.close.code, 4001);
-  EXPECT_EQ(end.close.why, model::EndReason::normal);
-  EXPECT_EQ(end.close.initiator, model::Initiator::client);
-  EXPECT_EQ(end.close.reason, "bye");
+  EXPECT_EQ(end.end, (model::SessionEnd{end.end.unix_ns, 4001, "normal", "client", "bye"}));
   EXPECT_EQ(end.last.messages, (std::array<std::uint64_t, 2>{3, 3}));
   EXPECT_EQ(end.last.state, model::SessionState::closed);
+  EXPECT_EQ(end.last.dialect, "none");
   EXPECT_EQ(end.facts.target, "/busy");
   ASSERT_EQ(end.recorder.size(), 8U) << "six messages and two Closes";
   EXPECT_EQ(end.recorder[0].length, 5U);
-  EXPECT_GT(end.ended_unix_ns, end.facts.opened_unix_ns);
+  EXPECT_GT(end.end.unix_ns, end.facts.opened_unix_ns);
   for (const auto& [id, ended] : known.ended)
     EXPECT_EQ(ended.last.messages[0], id == busy_id ? 3U : 1U) << "the brief one, whole";
   EXPECT_EQ(known.lost, 0U);
@@ -192,16 +188,16 @@ TEST(Pulse, ShowsWatchedSessionsAndWhatWaitsAndRoundTrips) {
     return known.routes.contains("default") && known.routes["default"].rtt_ns[1].size() == 1;
   }));
   const auto id = known.opened.begin()->first;
-  EXPECT_TRUE(known.figures.at(id).rtt[1]);
-  EXPECT_FALSE(known.figures.at(id).rtt[0]);
+  EXPECT_TRUE(known.figures.at(id).rtt_ns[1]);
+  EXPECT_FALSE(known.figures.at(id).rtt_ns[0]);
   ASSERT_TRUE(client.send(client_frame(text, "more")));
   ASSERT_TRUE(eventually([&] {
     PulseRequest request;
     request.watch = {id};
     known.take(proxy->pulse(request));
-    return known.figures.at(id).buffered[0] > 100'000;
+    return known.figures.at(id).buffered_bytes[0] > 100'000;
   }));
-  EXPECT_EQ(known.figures.at(id).buffered[1], 0U);
+  EXPECT_EQ(known.figures.at(id).buffered_bytes[1], 0U);
   ASSERT_EQ(known.watched.size(), 1U);
   EXPECT_EQ(known.watched[0].id, id);
   EXPECT_FALSE(known.watched[0].recorder.empty());

@@ -14,6 +14,7 @@
 #include "sockeye/base/bytes.h"
 #include "sockeye/base/ids.h"
 #include "sockeye/base/result.h"
+#include "sockeye/model/session_record.h"
 
 namespace sockeye::live {
 
@@ -31,31 +32,6 @@ struct Hello {
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 
-// What does not change while a session lives, but for its dialect. Times in Unix nanoseconds.
-struct Opened {
-  base::SessionId id;
-  std::string route, client, target, host, subprotocol, extensions, server;  // redacted
-  base::TraceId trace_id;                                                    // zero: not sampled
-  std::uint64_t opened_unix_ns = 0;
-  std::optional<base::SessionId> reconnect_of;
-  friend bool operator==(const Opened&, const Opened&) = default;
-};
-
-// What does. Sent when anything of it changed; absolute figures, so that a lost report is made good by the next.
-struct Changed {
-  base::SessionId id;
-  std::uint8_t state = 0;                              // model::SessionState
-  std::string dialect;                                 // "" = as before
-  std::array<std::uint64_t, 2> messages{}, bytes{};    // by sender: client, server; since the session opened
-  std::array<std::optional<std::uint64_t>, 2> rtt_ns;  // by leg: client, upstream
-  std::array<std::uint64_t, 2> buffered_bytes{};       // waiting to reach that leg
-  std::array<std::uint32_t, 2> misses{};               // heartbeats missed in a row now, by leg
-  std::uint64_t missed_total = 0, anomalies = 0;
-  std::uint32_t invocations_open = 0;
-  std::array<std::uint64_t, 2> last_message_unix_ns{};  // by sender; 0: none yet
-  friend bool operator==(const Changed&, const Changed&) = default;
-};
-
 struct Recorded {
   std::uint64_t time_unix_ns = 0, length = 0;
   std::uint8_t side = 0, opcode = 0;                            // model::Side of the sender; RFC 6455 §11.8
@@ -64,11 +40,9 @@ struct Recorded {
 };
 
 struct Ended {
-  Changed last;
-  std::uint64_t ended_unix_ns = 0;
-  std::uint16_t code = 0;
-  std::string why, initiator, reason;  // signals.md's words
-  std::vector<Recorded> recorder;      // oldest first; empty: not kept
+  model::SessionUpdate last;
+  model::SessionEnd end;
+  std::vector<Recorded> recorder;  // oldest first; empty: not kept
   friend bool operator==(const Ended&, const Ended&) = default;
 };
 
@@ -104,8 +78,8 @@ struct Detail {
 struct Report {
   std::uint64_t time_unix_ns = 0;
   std::optional<Hello> hello;
-  std::vector<Opened> opened;
-  std::vector<Changed> changed;
+  std::vector<model::SessionFacts> opened;
+  std::vector<model::SessionUpdate> changed;  // absolute figures: a lost report is made good by the next
   std::vector<Ended> ended;
   std::vector<Summary> summaries;
   std::vector<Detail> details;

@@ -11,39 +11,15 @@
 
 #include "sockeye/base/ids.h"
 #include "sockeye/base/time.h"
-#include "sockeye/model/session.h"
+#include "sockeye/model/session_record.h"
 #include "sockeye/observer/connection.h"
 
 namespace sockeye::proxy {
 
-struct SessionFacts {
-  base::SessionId id;
-  std::string route, client, target, host, subprotocol, extensions;  // redacted
-  std::string server;                                                // upstream as configured
-  std::string trace_id;                                              // hex; "" when not sampled
-  std::uint64_t opened_unix_ns = 0;
-  std::optional<base::SessionId> reconnect_of;
-};
-
-// Absolute. By sender: messages, bytes, last_message; by leg: the rest.
-struct SessionFigures {
-  base::SessionId id;
-  model::SessionState state = model::SessionState::open;
-  std::uint16_t dialect = 0;  // index into WorkerPulse::dialects
-  std::array<std::uint64_t, 2> messages{}, bytes{}, buffered{};
-  std::array<std::optional<base::Duration>, 2> rtt;
-  std::array<std::uint32_t, 2> misses{};
-  std::uint64_t missed_total = 0, anomalies = 0;
-  std::uint32_t invocations_open = 0;
-  std::array<std::uint64_t, 2> last_message_unix_ns{};  // 0: none yet
-};
-
-struct SessionEnd {
-  SessionFacts facts;
-  SessionFigures last;
-  std::string dialect;
-  std::uint64_t ended_unix_ns = 0;
-  model::CloseInfo close;
+struct EndedSession {
+  model::SessionFacts facts;
+  model::SessionFigures last;
+  model::SessionEnd end;
   base::WallOffset wall;  // for the recorder's times
   std::vector<model::RecordedMessage> recorder;
 };
@@ -65,10 +41,9 @@ struct WatchedSession {
 };
 
 struct WorkerPulse {
-  std::vector<SessionFacts> opened;
-  std::vector<SessionFigures> changed;
-  std::vector<std::string> dialects;
-  std::vector<SessionEnd> ended;
+  std::vector<model::SessionFacts> opened;
+  std::vector<model::SessionUpdate> changed;
+  std::vector<EndedSession> ended;
   std::uint64_t ended_lost = 0;  // since the last pulse: more ended than are kept
   std::vector<RoutePulse> routes;
   std::vector<WatchedSession> watched;

@@ -1,0 +1,56 @@
+// The one record of a session: facts, which do not change while it lives; figures, which do; its end. Whoever tells of
+// a session carries these, from the worker that knows it to the console's page, so that a new figure is a field here.
+//
+// Times are Unix nanoseconds, 0 = not yet, or not known. Pairs are by sender (messages, bytes, last messages) or by
+// leg: the client's first, then the server's. Texts are redacted.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "sockeye/base/ids.h"
+#include "sockeye/model/session.h"
+
+namespace sockeye::model {
+
+struct SessionFacts {
+  base::SessionId id;
+  std::string route, client, target, host, subprotocol, extensions;  // client: address
+  std::string server;                                                // upstream as configured
+  base::TraceId trace_id;                                            // of its connection span; zero: not sampled
+  std::uint64_t opened_unix_ns = 0;
+  std::optional<base::SessionId> reconnect_of;
+  friend bool operator==(const SessionFacts&, const SessionFacts&) = default;
+};
+
+// Absolute, since the session opened.
+struct SessionFigures {
+  SessionState state = SessionState::open;
+  std::string dialect;                                 // what its messages are read as; "" in a report: as before
+  std::array<std::uint64_t, 2> messages{}, bytes{};    // of data messages, by sender; bytes: payload on the wire
+  std::array<std::optional<std::uint64_t>, 2> rtt_ns;  // last pong to a ping of the proxy's, by leg
+  std::array<std::uint64_t, 2> buffered_bytes{};       // waiting to reach that leg
+  std::array<std::uint32_t, 2> misses{};               // heartbeats missed in a row now, by leg
+  std::uint64_t missed_total = 0, anomalies = 0;       // both legs
+  std::uint32_t invocations_open = 0;
+  std::array<std::uint64_t, 2> last_message_unix_ns{};  // by sender
+  friend bool operator==(const SessionFigures&, const SessionFigures&) = default;
+};
+
+struct SessionEnd {
+  std::uint64_t unix_ns = 0;
+  std::uint16_t code = 0;              // RFC 6455 §7.4.1; 1005, 1006 as CloseInfo has them
+  std::string why, initiator, reason;  // the words of EndReason and Initiator, or a later version's; reason as sent
+  friend bool operator==(const SessionEnd&, const SessionEnd&) = default;
+};
+
+// The figures of one session, where its facts are known already.
+struct SessionUpdate {
+  base::SessionId id;
+  SessionFigures figures;
+  friend bool operator==(const SessionUpdate&, const SessionUpdate&) = default;
+};
+
+}  // namespace sockeye::model
