@@ -104,6 +104,9 @@ it('leaves a gap where nothing was seen, says how much is missing, and marks wha
     note(whole + 600, whole + 11_400),
     `missing 10 s: the console was away ${time(whole + 1000)} – ${time(whole + 11_000)}`,
   );
+  // A step that has just begun is none of which nothing is known.
+  const begun = fleetLines({step_seconds: 60, points: [], coverage: []}, from, noon + 1, '', '');
+  assert.deepEqual([...begun.partial], [begun.times.length - 1]);
   // Counts that were made good after a gap tell nothing of how many there were during it.
   const good = {...answer.points[0]!, active: null, covered_seconds: 0};
   const later = fleetLines({step_seconds: 60, points: [good], coverage: []}, from, noon, '', '');

@@ -114,6 +114,9 @@ export function fleetLines(
   }
   for (let i = 0; i < length; i++)
     if (lines.opened[i] !== null && covered[i]! < step - WHOLE_SECONDS) lines.partial.add(i);
+  // One that has just begun has no figures yet.
+  const now = length - 1;
+  if (now >= 0 && lines.opened[now] === null && lines.times[now]! + step_ms > to) lines.partial.add(now);
   return lines;
 }
 

@@ -3,7 +3,6 @@
 // Page, Home and End move it, Enter opens. A click anywhere in a row opens it too; its first cell holds a real link.
 import {useWindowVirtualizer} from '@tanstack/react-virtual';
 import {
-  useCallback,
   useEffect,
   useLayoutEffect,
   useMemo,
@@ -12,9 +11,9 @@ import {
   type KeyboardEvent,
   type MouseEvent,
   type ReactNode,
-  type RefObject,
 } from 'react';
 import {Button} from 'react-aria-components';
+import {useOffset} from '../control/use_offset';
 import {useWidth} from '../control/use_width';
 import {navigate} from '../route/location';
 import {count} from '../text/units';
@@ -221,22 +220,6 @@ export function Table<T>({
       )}
     </div>
   );
-}
-
-/** Where an element begins in the document, in px; it moves when anything above it grows. */
-function useOffset(of: RefObject<HTMLElement>): number {
-  const [offset, setOffset] = useState(0);
-  const look = useCallback(() => {
-    const top = of.current?.getBoundingClientRect().top;
-    if (top !== undefined) setOffset(Math.round(top + window.scrollY));
-  }, [of]);
-  useLayoutEffect(look);
-  useEffect(() => {
-    const observer = new ResizeObserver(look);
-    observer.observe(document.body);
-    return () => observer.disconnect();
-  }, [look]);
-  return offset;
 }
 
 function HeadCell({

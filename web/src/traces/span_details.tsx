@@ -59,11 +59,10 @@ export function SpanDetails({
           </Button>
         )}
       </header>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keys must reach what scrolls. */}
-      <div className="details-body" tabIndex={0} role="region" aria-label="Details of the span">
+      <div className="details-body">
         {span.status === 'error' && (
           <p className="details-error break">
-            <span className="strong">Error.</span> {span.status_message}
+            <span className="strong">Error.</span> {span.status_message && <Value value={span.status_message} />}
           </p>
         )}
         {row.note && <p className="details-note">{NOTES[row.note]}</p>}

@@ -1,12 +1,13 @@
-// The waterfall. Rows in sight only (a 10,000-span trace keeps some 40 in the document); positions are per cent of the
-// time in view, so zooming touches styles, not layout of the page. All state that a colleague should see (chosen span,
-// time in view, folded rows, search) is in the address.
-import {useVirtualizer} from '@tanstack/react-virtual';
+// The waterfall. It scrolls with the page, and only rows in sight are in it (of a 10,000-span trace some 40); positions
+// are per cent of the time in view, so zooming touches styles, not layout of the page. All state that a colleague
+// should see (chosen span, time in view, folded rows, search) is in the address.
+import {useWindowVirtualizer} from '@tanstack/react-virtual';
 import {useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent} from 'react';
 import {Button, ToggleButton} from 'react-aria-components';
 import type {Trace} from '../api/types';
 import {Icon} from '../control/icon';
 import {TextInput} from '../control/text_input';
+import {useOffset} from '../control/use_offset';
 import {useWidth} from '../control/use_width';
 import {useQueryState} from '../route/location';
 import {count, duration} from '../text/units';
@@ -14,6 +15,7 @@ import {criticalPath} from './critical_path';
 import {visibleRows, type Layout} from './layout';
 import {matches} from './match';
 import {Minimap} from './minimap';
+import {usePlace} from './place';
 import {serviceColors} from './service_color';
 import {SpanDetails} from './span_details';
 import {streaming} from './streaming';
@@ -22,6 +24,7 @@ import {Scale} from './scale';
 
 export const ROW_HEIGHT = 26;
 const ALONE_HEIGHT = 64;
+const BAR = 46; // the page's own
 const MOST_FOLDED = 80; // in the address
 
 export interface Window {
@@ -95,12 +98,19 @@ export function Waterfall({trace, layout}: {trace: Trace; layout: Layout}) {
   const [active, setActive] = useState(chosen ?? 0); // row with the keyboard focus
   const wantFocus = useRef(false);
 
-  const virtual = useVirtualizer({
+  const body = useRef<HTMLDivElement>(null),
+    head = useRef<HTMLDivElement>(null);
+  const margin = useOffset(body);
+  const stuck = () => BAR + (head.current?.offsetHeight ?? 0); // what sticks to the top of the window
+  const virtual = useWindowVirtualizer({
     count: seen.length,
-    getScrollElement: () => box.current,
     estimateSize: () => (alone ? ALONE_HEIGHT : ROW_HEIGHT),
     overscan: 10,
+    scrollMargin: margin,
+    scrollPaddingStart: stuck(),
+    scrollPaddingEnd: ROW_HEIGHT,
   });
+  const [panel, place, follow] = usePlace(chosen);
   const position = useMemo(() => {
     const map = new Map<number, number>();
     for (const [at, row] of seen.entries()) map.set(row, at);
@@ -122,11 +132,11 @@ export function Waterfall({trace, layout}: {trace: Trace; layout: Layout}) {
   );
   const pending = useRef<number | null>(chosen);
   useEffect(() => {
-    if (pending.current !== null && position.has(pending.current)) {
-      virtual.scrollToIndex(position.get(pending.current)!, {align: 'center'});
-      pending.current = null;
-    }
-  }, [position, virtual]);
+    if (pending.current === null || !position.has(pending.current) || margin === 0) return;
+    virtual.scrollToIndex(position.get(pending.current)!, {align: 'center'});
+    pending.current = null;
+    follow();
+  }, [position, virtual, margin, follow]);
 
   const choose = useCallback(
     (row: number | null) => change({span: row === null ? null : (rows[row]!.span?.span_id ?? null)}, {replace: true}),
@@ -165,7 +175,7 @@ export function Waterfall({trace, layout}: {trace: Trace; layout: Layout}) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const at = position.get(active) ?? 0,
       row = rows[active],
-      page = Math.max(1, Math.floor((box.current?.clientHeight ?? 400) / ROW_HEIGHT) - 3);
+      page = Math.max(1, Math.floor((window.innerHeight - stuck()) / ROW_HEIGHT) - 3);
     const to = (index: number) => go(seen[Math.max(0, Math.min(seen.length - 1, index))]!);
     const act: Record<string, () => void> = {
       ArrowDown: () => to(at + 1),
@@ -212,87 +222,87 @@ export function Waterfall({trace, layout}: {trace: Trace; layout: Layout}) {
     run();
   }
 
-  const scaleWidth = query.get('span') ? 'with-details' : '';
   return (
     <div className={`waterfall ${alone ? 'alone' : chosen !== null ? 'with-details' : ''}`}>
-      <div className="card waterfall-main">
-        {!alone && (
-          <>
-            <div className="waterfall-tools">
-              <TextInput
-                search
-                hideLabel
-                className="grow"
-                label="Search in this trace"
-                placeholder="Name, service, attribute …"
-                value={search}
-                onChange={(q) => change({q}, {replace: true})}
-              />
-              {found && (
-                <span className="num faint" role="status">
-                  {count(found.list.length)} {found.list.length === 1 ? 'match' : 'matches'}
-                </span>
-              )}
-              {found && found.list.length > 0 && (
-                <Button className="button small" onPress={() => jump(found.list, 1)}>
-                  Next
-                </Button>
-              )}
-              {errors.length > 0 && (
-                <Button className="button small" onPress={() => jump(errors, 1)}>
-                  <span className="dot bad" />
-                  Next error
-                </Button>
-              )}
-              <ToggleButton
-                className="button small"
-                isSelected={critical}
-                onChange={(on) => change({critical: on ? null : '0'}, {replace: true})}
-              >
-                Critical path
-              </ToggleButton>
-              <Button
-                className="button small"
-                onPress={() =>
-                  fold(
-                    hidden.size
-                      ? new Set()
-                      : new Set(rows.flatMap((row, i) => (row.children > 0 && row.depth >= 1 ? [i] : []))),
-                  )
-                }
-              >
-                {hidden.size ? 'Unfold all' : 'Fold'}
-              </Button>
-              <span className="row waterfall-zoom">
-                <Button className="button small icon" aria-label="Zoom in" onPress={() => zoom(0.5)}>
-                  <Icon name="plus" size={12} />
-                </Button>
-                <Button className="button small icon" aria-label="Zoom out" onPress={() => zoom(2)}>
-                  <Icon name="minus" size={12} />
-                </Button>
-                <Button
-                  className="button small icon"
-                  aria-label="Show the whole trace"
-                  isDisabled={size >= total}
-                  onPress={() => setWindow(null)}
+      <div className="card waterfall-main" ref={box}>
+        <div className="waterfall-head" ref={head}>
+          {!alone && (
+            <>
+              <div className="waterfall-tools">
+                <TextInput
+                  search
+                  hideLabel
+                  className="grow"
+                  label="Search in this trace"
+                  placeholder="Name, service, attribute …"
+                  value={search}
+                  onChange={(q) => change({q}, {replace: true})}
+                />
+                {found && (
+                  <span className="num faint" role="status">
+                    {count(found.list.length)} {found.list.length === 1 ? 'match' : 'matches'}
+                  </span>
+                )}
+                {found && found.list.length > 0 && (
+                  <Button className="button small" onPress={() => jump(found.list, 1)}>
+                    Next
+                  </Button>
+                )}
+                {errors.length > 0 && (
+                  <Button className="button small" onPress={() => jump(errors, 1)}>
+                    <span className="dot bad" />
+                    Next error
+                  </Button>
+                )}
+                <ToggleButton
+                  className="button small"
+                  isSelected={critical}
+                  onChange={(on) => change({critical: on ? null : '0'}, {replace: true})}
                 >
-                  <Icon name="fit" size={12} />
+                  Critical path
+                </ToggleButton>
+                <Button
+                  className="button small"
+                  onPress={() =>
+                    fold(
+                      hidden.size
+                        ? new Set()
+                        : new Set(rows.flatMap((row, i) => (row.children > 0 && row.depth >= 1 ? [i] : []))),
+                    )
+                  }
+                >
+                  {hidden.size ? 'Unfold all' : 'Fold'}
                 </Button>
-              </span>
-            </div>
-            <Minimap layout={layout} colors={colors} view={window_} onView={setWindow} />
-          </>
-        )}
+                <span className="row waterfall-zoom">
+                  <Button className="button small icon" aria-label="Zoom in" onPress={() => zoom(0.5)}>
+                    <Icon name="plus" size={12} />
+                  </Button>
+                  <Button className="button small icon" aria-label="Zoom out" onPress={() => zoom(2)}>
+                    <Icon name="minus" size={12} />
+                  </Button>
+                  <Button
+                    className="button small icon"
+                    aria-label="Show the whole trace"
+                    isDisabled={size >= total}
+                    onPress={() => setWindow(null)}
+                  >
+                    <Icon name="fit" size={12} />
+                  </Button>
+                </span>
+              </div>
+              <Minimap layout={layout} colors={colors} view={window_} onView={setWindow} />
+            </>
+          )}
+          <Scale from={window_.from - layout.from} to={window_.to - layout.from} />
+        </div>
         <div
-          className="waterfall-scroll"
-          ref={box}
+          className="waterfall-grid"
           role="treegrid"
           aria-label={`Waterfall of ${count(rows.length)} rows over ${duration(total / 1000)}`}
           aria-rowcount={seen.length}
           onKeyDown={key}
         >
-          <Scale from={window_.from - layout.from} to={window_.to - layout.from} />
-          <div className={`waterfall-rows ${scaleWidth}`} role="rowgroup" style={{height: virtual.getTotalSize()}}>
+          <div className="waterfall-rows" role="rowgroup" ref={body} style={{height: virtual.getTotalSize()}}>
             {virtual.getVirtualItems().map((item) => {
               const index = seen[item.index]!;
               return (
@@ -301,7 +311,7 @@ export function Waterfall({trace, layout}: {trace: Trace; layout: Layout}) {
                   row={rows[index]!}
                   index={index}
                   position={item.index}
-                  top={item.start}
+                  top={item.start - margin}
                   from={window_.from}
                   to={window_.to}
                   color={colors.get(rows[index]!.span?.service ?? '') ?? '--series-7'}
@@ -329,19 +339,21 @@ export function Waterfall({trace, layout}: {trace: Trace; layout: Layout}) {
         )}
       </div>
       {chosen !== null && rows[chosen]!.span && (
-        <SpanDetails
-          key={spanId}
-          row={rows[chosen]!}
-          trace={trace}
-          layout={layout}
-          color={colors.get(rows[chosen]!.span!.service) ?? '--series-7'}
-          stretches={alone ? undefined : path.get(chosen)}
-          onClose={alone ? null : () => choose(null)}
-          onGo={(row) => {
-            go(row);
-            choose(row);
-          }}
-        />
+        <div className="details-place" ref={panel} style={place}>
+          <SpanDetails
+            key={spanId}
+            row={rows[chosen]!}
+            trace={trace}
+            layout={layout}
+            color={colors.get(rows[chosen]!.span!.service) ?? '--series-7'}
+            stretches={alone ? undefined : path.get(chosen)}
+            onClose={alone ? null : () => choose(null)}
+            onGo={(row) => {
+              go(row);
+              choose(row);
+            }}
+          />
+        </div>
       )}
     </div>
   );
