@@ -12,23 +12,21 @@ export const patience = 20_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const screenshots = join(repository, 'build/screenshots');
 
+export const executable = process.env.CHROMIUM ?? '/usr/bin/chromium';
+export const flags = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-dev-shm-usage',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--disable-default-apps',
+  '--no-first-run',
+  '--metrics-recording-only',
+];
+
 export async function browser(...more: string[]): Promise<Browser> {
-  const one = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    headless: true,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-dev-shm-usage',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--disable-default-apps',
-      '--no-first-run',
-      '--metrics-recording-only',
-      ...more,
-    ],
-  });
+  const one = await chromium.launch({executablePath: executable, headless: true, args: [...flags, ...more]});
   cleanup(() => one.close());
   return one;
 }

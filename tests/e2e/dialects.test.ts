@@ -21,6 +21,7 @@ import {Authority} from '../lib/certs.js';
 import {temporaryFolder} from '../lib/process.js';
 import {eventually, withDeadline} from '../lib/wait.js';
 import {type Call, calls, readAs, stage} from './calls.js';
+import {executable, flags} from './chromium.js';
 import {type Event, play} from './realtime.js';
 import {backend, child, cleanup, connected, metrics, quiet, shut} from './support.js';
 
@@ -499,15 +500,9 @@ describe('calls of', {concurrency: 4}, () => {
 
   it('Chromium: DevTools commands to the browser and to a page', async () => {
     const folder = temporaryFolder();
-    const browser = child('chromium', process.env.CHROMIUM ?? '/usr/bin/chromium', [
+    const browser = child('chromium', executable, [
       '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-dev-shm-usage',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--no-first-run',
+      ...flags,
       '--remote-debugging-port=0',
       `--user-data-dir=${folder}`,
       'about:blank',

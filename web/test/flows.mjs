@@ -2,19 +2,15 @@
 // and how fast the 10,000-span waterfall is. Prints what it measured. -- WORDS: only the flows with them in their name.
 import assert from 'node:assert/strict';
 import {join} from 'node:path';
-import {chromium} from 'playwright-core';
 import {bundle, web} from './bundle.mjs';
+import {launch} from './chromium.mjs';
 
 const [file] = await bundle('test/fixture_server.ts');
 const {start} = await import(file);
 const root = join(web, 'dist'),
   full = await start({root}),
   locked = await start({root, token: 'secret'});
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  headless: true,
-  args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
-});
+const browser = await launch();
 const only = process.argv.slice(2).join(' ');
 const context = await browser.newContext({viewport: {width: 1440, height: 900}});
 const id = (pair) => pair.repeat(16);

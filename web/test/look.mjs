@@ -5,8 +5,8 @@
 import {mkdir, readFile} from 'node:fs/promises';
 import {createRequire} from 'node:module';
 import {dirname, join} from 'node:path';
-import {chromium} from 'playwright-core';
 import {bundle, web} from './bundle.mjs';
+import {launch} from './chromium.mjs';
 
 const [file] = await bundle('test/fixture_server.ts');
 const {start} = await import(file);
@@ -72,17 +72,7 @@ async function search(page, text) {
   await page.locator('[role=option], .search-state:has-text("Nothing")').first().waitFor();
 }
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  headless: true,
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-dev-shm-usage',
-    '--disable-background-networking',
-    '--no-first-run',
-  ],
-});
+const browser = await launch();
 let wrong = 0;
 const say = (...words) => {
   wrong++;
