@@ -363,7 +363,7 @@ export function fleet(w: World, from: number, to: number, step: number): Fleet {
             active * route.rate[1] * seconds * route.size[1] * random.between(0.7, 1.2),
           ] as Pair,
           misses: incident ? random.whole(1, 6) : random.next() < 0.03 ? 1 : 0,
-          stuck: incident
+          missing_pongs: incident
             ? 2
             : time > w.started - 70_000 && route.name === 'calls' && proxy.host === 'bridge-a'
               ? 1
@@ -378,7 +378,7 @@ export function fleet(w: World, from: number, to: number, step: number): Fleet {
           ...point,
           active_min: Math.round(active * 0.94),
           active_max: Math.round(active * 1.06),
-          stuck_max: point.stuck,
+          missing_pongs_max: point.missing_pongs,
           buffered_bytes_max: point.buffered_bytes * 1.5,
           rtt_max_seconds: [point.rtt_p99_seconds[0] * 1.3, point.rtt_p99_seconds[1] * 1.2],
           covered_seconds: seen,
@@ -412,7 +412,7 @@ export function fleet(w: World, from: number, to: number, step: number): Fleet {
 }
 
 const UNMEASURED = {
-  ...{active: null, active_min: null, active_max: null, stuck: null, stuck_max: null},
+  ...{active: null, active_min: null, active_max: null, missing_pongs: null, missing_pongs_max: null},
   ...{buffered_sessions: null, buffered_bytes: null, buffered_bytes_max: null, invocations_open: null},
   rtt_p50_seconds: [null, null] as MaybePair,
   rtt_p99_seconds: [null, null] as MaybePair,
@@ -483,7 +483,7 @@ export function liveRoutes(w: World): LiveRoute[] {
           ended_per_second: active / 250,
           misses: 12,
           reconnects: 3,
-          stuck: route.name === 'calls' && proxy.host === 'bridge-a' ? 1 : 0,
+          missing_pongs: route.name === 'calls' && proxy.host === 'bridge-a' ? 1 : 0,
           buffered_sessions: route.name === 'calls' ? 1 : 0,
           buffered_bytes: route.name === 'calls' ? 664_000 : 0,
           invocations_open: route.name === 'realtime' ? 21 : 0,

@@ -23,14 +23,14 @@ it('adds counts that came as text, and leaves all other text alone', () => {
 it('has no rate that a gap inflates', () => {
   const point = {
     ...{instance: 'a', route: 'r', opened: 0, ended: 0, reconnects: 0, refused: 0, misses: 0},
-    ...{active: 5, active_min: 5, active_max: 5, stuck: 0, stuck_max: 0, buffered_sessions: 0},
+    ...{active: 5, active_min: 5, active_max: 5, missing_pongs: 0, missing_pongs_max: 0, buffered_sessions: 0},
     ...{buffered_bytes: 0, buffered_bytes_max: 0, invocations_open: 0},
     rtt_p50_seconds: [null, null] as [null, null],
     rtt_p99_seconds: [null, null] as [null, null],
     rtt_max_seconds: [null, null] as [null, null],
   };
   const gauges = {
-    ...{active: null, active_min: null, active_max: null, stuck: null, stuck_max: null},
+    ...{active: null, active_min: null, active_max: null, missing_pongs: null, missing_pongs_max: null},
     ...{buffered_sessions: null, buffered_bytes: null, buffered_bytes_max: null, invocations_open: null},
   };
   const gap = {from_ms: 5000, to_ms: 25_000, what: 'console' as const, instance: null, missing_seconds: 20};

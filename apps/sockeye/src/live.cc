@@ -90,7 +90,7 @@ std::vector<live::Summary> summaries(const std::vector<model::RouteCounters>& sh
     for (const auto& worker : workers) {
       for (const auto& route : worker.routes) {
         if (route.route != shard.route) continue;
-        to.stuck += route.missing;
+        to.missing_pongs += route.missing_pongs;
         to.invocations_open += route.invocations_open;
         for (std::size_t i = 0; i < 2; ++i)
           rtts[i].insert(rtts[i].end(), route.rtt_ns[i].begin(), route.rtt_ns[i].end());

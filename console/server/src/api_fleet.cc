@@ -42,7 +42,7 @@ void write_point(base::Json& json, const store::FleetPoint& p) {
   pair(json, "messages", p.messages);
   pair(json, "bytes", p.bytes);
   json.key("misses").number(p.misses);
-  measured("stuck", p.stuck);
+  measured("missing_pongs", p.missing_pongs);
   measured("buffered_sessions", p.buffered_sessions);
   measured("buffered_bytes", p.buffered_bytes);
   measured("invocations_open", p.invocations_open);
@@ -50,7 +50,7 @@ void write_point(base::Json& json, const store::FleetPoint& p) {
   pair(json, "rtt_p99_seconds", p.rtt_p99_seconds);
   measured("active_min", p.active_min);
   measured("active_max", p.active_max);
-  measured("stuck_max", p.stuck_max);
+  measured("missing_pongs_max", p.missing_pongs_max);
   measured("buffered_bytes_max", p.buffered_bytes_max);
   pair(json, "rtt_max_seconds", p.rtt_max_seconds);
   seconds(json, "covered_seconds", static_cast<double>(p.covered_ms) / 1e3);

@@ -276,7 +276,7 @@ void Fleet::fleet_points(store::Batch& batch, std::uint64_t end_ns) {
       point.route = name;
       point.covered_ms = static_cast<std::uint32_t>(std::min(covered, interval_ns) / 1'000'000);
       point.active = now.active;
-      point.stuck = now.stuck;
+      point.missing_pongs = now.missing_pongs;
       point.buffered_sessions = now.buffered_sessions;
       point.buffered_bytes = now.buffered_bytes;
       point.invocations_open = now.invocations_open;

@@ -314,7 +314,8 @@ void write_route(Json& json, const RouteNow& route) {
   pair(json, "messages_per_second", [&](std::size_t i) { json.number(route.messages_per_second[i]); });
   pair(json, "bytes_per_second", [&](std::size_t i) { json.number(route.bytes_per_second[i]); });
   json.key("opened_per_second").number(route.opened_per_second).key("ended_per_second").number(route.ended_per_second);
-  json.key("misses").number(s.missed_total).key("reconnects").number(s.reconnects_total).key("stuck").number(s.stuck);
+  json.key("misses").number(s.missed_total).key("reconnects").number(s.reconnects_total);
+  json.key("missing_pongs").number(s.missing_pongs);
   json.key("buffered_sessions").number(s.buffered_sessions).key("buffered_bytes").number(s.buffered_bytes);
   json.key("invocations_open").number(s.invocations_open);
   pair(json, "rtt_p50_seconds", rtt(s.rtt_p50_ns));

@@ -310,8 +310,8 @@ void read(pbf_reader from, Summary& out) {
       case bytes_total + 1:
         out.bytes_total[tag - bytes_total] = count(from, "summary.bytes_total");
         break;
-      case stuck:
-        out.stuck = count(from, "summary.stuck");
+      case missing_pongs:
+        out.missing_pongs = count(from, "summary.missing_pongs");
         break;
       case buffered_sessions:
         out.buffered_sessions = count(from, "summary.buffered_sessions");

@@ -139,7 +139,7 @@ void write(pbf_writer& to, const Summary& summary) {
   add_count(to, missed_total, summary.missed_total);
   add_counts(to, messages_total, summary.messages_total);
   add_counts(to, bytes_total, summary.bytes_total);
-  add_count(to, stuck, summary.stuck);
+  add_count(to, missing_pongs, summary.missing_pongs);
   add_count(to, buffered_sessions, summary.buffered_sessions);
   add_count(to, buffered_bytes, summary.buffered_bytes);
   add_count(to, invocations_open, summary.invocations_open);

@@ -90,7 +90,7 @@ enum : Tag {
   missed_total = 7,
   messages_total = 8,
   bytes_total = 10,
-  stuck = 12,
+  missing_pongs = 12,
   buffered_sessions = 13,
   buffered_bytes = 14,
   invocations_open = 15,

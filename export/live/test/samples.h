@@ -73,7 +73,7 @@ inline Summary summary() {
   out.missed_total = 6;
   out.messages_total = {7, 8};
   out.bytes_total = {9, 10};
-  out.stuck = 11;
+  out.missing_pongs = 11;
   out.buffered_sessions = 12;
   out.buffered_bytes = 13;
   out.invocations_open = 14;

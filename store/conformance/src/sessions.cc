@@ -541,7 +541,7 @@ void the_fleet_over_time(World& world) {
       point.opened = 1;
       point.bytes[1] = 100;
       point.rtt_p50_seconds[0] = i % 2 == 0 ? 0.25F : none;
-      point.stuck = i == 2 ? 3 : 0;
+      point.missing_pongs = i == 2 ? 3 : 0;
       point.buffered_bytes = i == 4 ? 5000 : 10;
       point.rtt_p99_seconds[0] = i == 3 ? 2.5F : i == 0 ? none : 0.5F;
       point.rtt_p99_seconds[1] = none;
@@ -576,8 +576,8 @@ void the_fleet_over_time(World& world) {
   // An average hides a peak; the peak is told beside it.
   EXPECT_EQ(one.active_min, 10U);
   EXPECT_EQ(one.active_max, 15U);
-  EXPECT_EQ(one.stuck, 1U);
-  EXPECT_EQ(one.stuck_max, 3U);
+  EXPECT_EQ(one.missing_pongs, 1U);
+  EXPECT_EQ(one.missing_pongs_max, 3U);
   EXPECT_EQ(one.buffered_bytes_max, 5000U);
   EXPECT_FLOAT_EQ(one.rtt_max_seconds[0], 2.5F);
   EXPECT_TRUE(std::isnan(one.rtt_max_seconds[1]));

@@ -71,7 +71,7 @@ struct Merged {
     if (p.covered_ms == 0) return;  // only its counts are known
     ++points;
     for (const auto field :
-         {&store::FleetPoint::active, &store::FleetPoint::stuck, &store::FleetPoint::buffered_sessions,
+         {&store::FleetPoint::active, &store::FleetPoint::missing_pongs, &store::FleetPoint::buffered_sessions,
           &store::FleetPoint::buffered_bytes, &store::FleetPoint::invocations_open})
       sum.*field += p.*field;
     for (int i = 0; i < 2; ++i) {
@@ -80,7 +80,7 @@ struct Merged {
     }
     sum.active_min = points == 1 ? p.active : std::min(sum.active_min, p.active);
     sum.active_max = std::max(sum.active_max, p.active);
-    sum.stuck_max = std::max(sum.stuck_max, p.stuck);
+    sum.missing_pongs_max = std::max(sum.missing_pongs_max, p.missing_pongs);
     sum.buffered_bytes_max = std::max(sum.buffered_bytes_max, p.buffered_bytes);
     for (int i = 0; i < 2; ++i)  // fmax: of a number and a NaN, the number
       sum.rtt_max_seconds[i] =
@@ -98,7 +98,7 @@ struct Merged {
   [[nodiscard]] store::FleetPoint point() const {
     store::FleetPoint out = sum;
     for (const auto field :
-         {&store::FleetPoint::active, &store::FleetPoint::stuck, &store::FleetPoint::buffered_sessions,
+         {&store::FleetPoint::active, &store::FleetPoint::missing_pongs, &store::FleetPoint::buffered_sessions,
           &store::FleetPoint::buffered_bytes, &store::FleetPoint::invocations_open})
       out.*field = points == 0 ? 0 : (sum.*field + points / 2) / points;
     for (int i = 0; i < 2; ++i) {

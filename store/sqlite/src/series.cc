@@ -34,7 +34,7 @@ void each_fleet_field(Fleet& f, Each each) {
   for (int i = 0; i < 2; ++i) each(f.messages[i]);
   for (int i = 0; i < 2; ++i) each(f.bytes[i]);
   each(f.misses);
-  each(f.stuck);
+  each(f.missing_pongs);
   each(f.buffered_sessions);
   each(f.buffered_bytes);
   each(f.invocations_open);

@@ -96,7 +96,7 @@ void Worker::look(Relay& relay, PulseWalk& walk) {
   auto figures = relay.figures(glance);
   auto& route = route_of(out, relay.route_name());
   ++route.open;
-  route.missing += figures.misses[0] + figures.misses[1] > 0 ? 1 : 0;
+  route.missing_pongs += figures.misses[0] + figures.misses[1] > 0 ? 1 : 0;
   route.invocations_open += figures.invocations_open;
   for (std::size_t i = 0; i < 2; ++i)
     if (figures.rtt_ns[i]) route.rtt_ns[i].push_back(*figures.rtt_ns[i]);

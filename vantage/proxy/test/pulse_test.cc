@@ -39,7 +39,7 @@ struct Known {
       for (auto& each : worker.routes) {
         auto& to = routes[each.route];
         to.open += each.open;
-        to.missing += each.missing;
+        to.missing_pongs += each.missing_pongs;
         for (std::size_t i = 0; i < 2; ++i)
           to.rtt_ns[i].insert(to.rtt_ns[i].end(), each.rtt_ns[i].begin(), each.rtt_ns[i].end());
       }

@@ -6,8 +6,8 @@ const COUNTS = new Set(
     'active active_max active_min against_count against_deaths against_of anomalies buffered_bytes ' +
     'buffered_bytes_max buffered_sessions bytes bytes_per_second cancelled chunks count counted deaths ' +
     'duplicate_spans ended errors expired_spans invocations_open length logs matched measured messages ' +
-    'messages_per_second misses misses_now number of opened queued_bytes reconnects refused refused_batches ' +
-    'sessions spans stuck stuck_max total total_groups written_spans'
+    'messages_per_second misses misses_now missing_pongs missing_pongs_max number of opened queued_bytes ' +
+    'reconnects refused refused_batches sessions spans total total_groups written_spans'
   ).split(' '),
 );
 /** What is in them is exact and, in part, other people's text. */

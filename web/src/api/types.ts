@@ -77,7 +77,7 @@ export interface FleetPoint {
   messages: Pair;
   bytes: Pair;
   misses: number;
-  stuck: number | null;
+  missing_pongs: number | null;
   buffered_sessions: number | null;
   buffered_bytes: number | null;
   invocations_open: number | null;
@@ -85,7 +85,7 @@ export interface FleetPoint {
   rtt_p99_seconds: MaybePair;
   active_min: number | null; // peaks within the step, where the figures above are means over it
   active_max: number | null;
-  stuck_max: number | null;
+  missing_pongs_max: number | null;
   buffered_bytes_max: number | null;
   rtt_max_seconds: MaybePair; // highest rtt_p99_seconds
   covered_seconds: number; // of the step: how long figures were reported
@@ -560,7 +560,7 @@ export interface LiveRoute {
   ended_per_second: number;
   misses: number; // since the proxy started
   reconnects: number;
-  stuck: number;
+  missing_pongs: number;
   buffered_sessions: number;
   buffered_bytes: number;
   invocations_open: number;

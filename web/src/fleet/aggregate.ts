@@ -18,10 +18,10 @@ export interface FleetLines {
   messages: [(number | null)[], (number | null)[]]; // per second
   bytes: [(number | null)[], (number | null)[]]; // per second
   misses: (number | null)[];
-  stuck: (number | null)[];
+  missing_pongs: (number | null)[];
   buffered_sessions: (number | null)[];
   buffered_bytes: (number | null)[];
-  stuck_max: (number | null)[];
+  missing_pongs_max: (number | null)[];
   buffered_bytes_max: (number | null)[];
   rtt_p50: [(number | null)[], (number | null)[]];
   rtt_p99: [(number | null)[], (number | null)[]];
@@ -56,10 +56,10 @@ export function fleetLines(
     messages: [line(), line()],
     bytes: [line(), line()],
     misses: line(),
-    stuck: line(),
+    missing_pongs: line(),
     buffered_sessions: line(),
     buffered_bytes: line(),
-    stuck_max: line(),
+    missing_pongs_max: line(),
     buffered_bytes_max: line(),
     rtt_p50: [line(), line()],
     rtt_p99: [line(), line()],
@@ -82,8 +82,8 @@ export function fleetLines(
     add(lines.active, point.active);
     add(lines.active_min, point.active_min);
     add(lines.active_max, point.active_max);
-    add(lines.stuck, point.stuck);
-    add(lines.stuck_max, point.stuck_max);
+    add(lines.missing_pongs, point.missing_pongs);
+    add(lines.missing_pongs_max, point.missing_pongs_max);
     add(lines.buffered_sessions, point.buffered_sessions);
     add(lines.buffered_bytes, point.buffered_bytes);
     add(lines.buffered_bytes_max, point.buffered_bytes_max);
@@ -237,7 +237,7 @@ export interface FleetNow {
   bytes: [number, number];
   opened: number;
   ended: number;
-  stuck: number;
+  missing_pongs: number;
   buffered_sessions: number;
   buffered_bytes: number;
   invocations_open: number;
@@ -252,7 +252,7 @@ export function fleetNow(routes: readonly LiveRoute[], route: string, instance: 
     bytes: [0, 0],
     opened: 0,
     ended: 0,
-    stuck: 0,
+    missing_pongs: 0,
     buffered_sessions: 0,
     buffered_bytes: 0,
     invocations_open: 0,
@@ -265,7 +265,7 @@ export function fleetNow(routes: readonly LiveRoute[], route: string, instance: 
     sum.active += one.active;
     sum.opened += one.opened_per_second;
     sum.ended += one.ended_per_second;
-    sum.stuck += one.stuck;
+    sum.missing_pongs += one.missing_pongs;
     sum.buffered_sessions += one.buffered_sessions;
     sum.buffered_bytes += one.buffered_bytes;
     sum.invocations_open += one.invocations_open;

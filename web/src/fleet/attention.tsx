@@ -96,7 +96,7 @@ export function Attention({
                     session={one}
                     level={worst?.level ?? 'warn'}
                     title={worst?.text ?? ''}
-                    what={worst?.short ?? 'a call is stuck'}
+                    what={worst?.short ?? 'held up'}
                     when={silenceText(one, now)}
                   />
                 );

@@ -276,23 +276,23 @@ export function FleetPage() {
         />
         <FleetCard
           {...shared}
-          title="Stuck or held up"
+          title="Missing pongs or held up"
           value={
             <>
-              {count(now?.stuck ?? last(lines.stuck))} <span className="unit">stuck</span>{' '}
+              {count(now?.missing_pongs ?? last(lines.missing_pongs))} <span className="unit">missing pongs</span>{' '}
               {count(now?.buffered_sessions ?? last(lines.buffered_sessions))} <span className="unit">held up</span>
             </>
           }
-          tone={(now?.stuck ?? 0) > 0 ? 'bad' : ''}
+          tone={(now?.missing_pongs ?? 0) > 0 ? 'bad' : ''}
           format={count}
           href={sessionsOf({trouble: 'true', sort: 'buffered'})}
           series={[
             {
-              label: 'stuck',
+              label: 'missing pongs',
               color: '--bad-mark',
-              values: lines.stuck,
-              band: {low: lines.stuck, high: lines.stuck_max},
-              ...whole(now?.stuck),
+              values: lines.missing_pongs,
+              band: {low: lines.missing_pongs, high: lines.missing_pongs_max},
+              ...whole(now?.missing_pongs),
             },
             {
               label: 'held up: bytes wait',

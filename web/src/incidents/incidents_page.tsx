@@ -268,7 +268,7 @@ function Group({
                     ? endText(one) +
                       (one.close_reason ? ` “${one.close_reason}”` : '') +
                       (one.misses ? `, ${plural(one.misses, 'heartbeat')} missed` : '')
-                    : (worst?.short ?? 'a call is stuck')}
+                    : (worst?.short ?? 'held up')}
                 </span>
                 <span className="num soft incident-time">
                   {one.state === 'ended' ? (

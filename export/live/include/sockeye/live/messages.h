@@ -52,7 +52,7 @@ struct Summary {
   std::uint64_t active = 0;
   std::uint64_t accepted_total = 0, rejected_total = 0, closed_total = 0, reconnects_total = 0, missed_total = 0;
   std::array<std::uint64_t, 2> messages_total{}, bytes_total{};  // since the proxy started
-  std::uint64_t stuck = 0, buffered_sessions = 0, buffered_bytes = 0, invocations_open = 0;
+  std::uint64_t missing_pongs = 0, buffered_sessions = 0, buffered_bytes = 0, invocations_open = 0;
   std::array<std::optional<std::uint64_t>, 2> rtt_p50_ns, rtt_p99_ns;  // by leg, over open sessions' last pongs
   friend bool operator==(const Summary&, const Summary&) = default;
 };

@@ -148,15 +148,15 @@ struct FleetPoint {
   std::uint64_t time_unix_ns = 0;  // its beginning
   std::uint32_t interval_ms = 10'000;
   std::uint32_t covered_ms = 10'000;  // of it: how long the proxy was heard. 0: counts were made good later, and what
-                                      // is measured (active, stuck to rtt) is not known
+                                      // is measured (active, missing_pongs to rtt) is not known
   std::string instance, route;
   std::uint64_t active = 0;                                          // at its end
   std::uint64_t opened = 0, ended = 0, reconnects = 0, refused = 0;  // in it
   std::uint64_t messages[2] = {}, bytes[2] = {};                     // by sender, in it
-  std::uint64_t misses = 0, stuck = 0, buffered_sessions = 0, buffered_bytes = 0, invocations_open = 0;
+  std::uint64_t misses = 0, missing_pongs = 0, buffered_sessions = 0, buffered_bytes = 0, invocations_open = 0;
   float rtt_p50_seconds[2] = {}, rtt_p99_seconds[2] = {};  // by leg; NaN: no sample
   // Of an answer alone, which puts points together over a step: what averages hide.
-  std::uint64_t active_min = 0, active_max = 0, stuck_max = 0, buffered_bytes_max = 0;
+  std::uint64_t active_min = 0, active_max = 0, missing_pongs_max = 0, buffered_bytes_max = 0;
   float rtt_max_seconds[2] = {};  // highest rtt_p99_seconds
 };
 

@@ -28,7 +28,7 @@ struct EndedSession {
 struct RoutePulse {
   std::string route;
   std::uint64_t open = 0;
-  std::uint64_t missing = 0;  // sessions that have missed heartbeats in a row now
+  std::uint64_t missing_pongs = 0;  // sessions that have missed heartbeats in a row now
   std::uint64_t invocations_open = 0;
   std::array<std::vector<std::uint64_t>, 2> rtt_ns;  // by leg: each session's last pong
 };
