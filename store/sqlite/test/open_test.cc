@@ -342,7 +342,7 @@ TEST(Schema, FiguresOfBeforeTellThatSomebodyWasThere) {
       "''), (5000, 'a', 'r', ''), "
       "(9000, 'a', 'r', ''); INSERT INTO presence VALUES(0, '', 8000, 9500, 8000, 0, '', '', '')");
   {
-    const auto store = open({.directory = folder.path()});
+    const auto store = open({.directory = folder.path(), .keep_for = std::chrono::seconds(0)});
     ASSERT_TRUE(store) << store.error().message;
     const auto there = (*store)->presences({}, std::chrono::steady_clock::now() + std::chrono::minutes(1));
     ASSERT_TRUE(there);
