@@ -3,7 +3,6 @@ import {useCallback, useMemo} from 'react';
 import './fleet.css';
 import {parameters, useAsk} from '../api/fetch';
 import type {Closes, Fleet, Status, Unheard} from '../api/types';
-import {Choice} from '../control/choice';
 import {Failed, NothingReceived, Renewing} from '../control/states';
 import {useLive} from '../live/socket';
 import {useQueryState} from '../route/location';
@@ -17,6 +16,8 @@ import {sumOf, useExact} from './exact';
 import {FleetCard} from './fleet_card';
 import {Proxies} from './proxies';
 import {routeRows} from './routes';
+import {namesOf} from './names';
+import {RouteAndProxy} from './route_and_proxy';
 import {RoutesTable} from './routes_table';
 import {latest, total} from '../chart/series';
 import {unheardText} from '../live/certainty';
@@ -139,27 +140,7 @@ export function FleetPage() {
           {openText(now, unheard, live, stale)}
           {unheard && <span className="warn"> {unheardText(unheard)}.</span>}
         </span>
-        <div className="tools">
-          <Choice
-            label="Route"
-            hideLabel
-            any="All routes"
-            value={route}
-            options={(known?.routes ?? []).map((one) => ({key: one, label: one}))}
-            onChange={(next) => change({route: next})}
-          />
-          <Choice
-            label="Proxy"
-            hideLabel
-            any="All proxies"
-            value={instance}
-            options={(known?.instances ?? []).map((one) => ({
-              key: one.instance,
-              label: `${one.service} · ${one.host}`,
-            }))}
-            onChange={(next) => change({instance: next})}
-          />
-        </div>
+        <RouteAndProxy names={namesOf(known)} route={route} instance={instance} onChange={change} />
       </div>
       <Attention route={route} instance={instance} current={current} />
       {missing.length > 0 && (

@@ -6,11 +6,11 @@ import {Button} from 'react-aria-components';
 import {ask, parameters, useAsk} from '../api/fetch';
 import type {Closes, Session, SessionPage} from '../api/types';
 import {TimeChart} from '../chart/time_chart';
-import {Choice} from '../control/choice';
 import {Empty, Failed, Loading} from '../control/states';
 import {closeLines} from '../fleet/aggregate';
 import {useNames} from '../fleet/names';
 import {kindColor} from '../fleet/reasons';
+import {RouteAndProxy} from '../fleet/route_and_proxy';
 import {Doubts} from '../live/doubts';
 import {useLive} from '../live/socket';
 import {useCertainty} from '../live/use_certainty';
@@ -34,7 +34,7 @@ export function IncidentsPage() {
   const route = query.get('route') ?? '',
     instance = query.get('instance') ?? '';
   const {range, key, live, setFixed, setLast} = useRange();
-  const {routes, proxies} = useNames(range, key);
+  const names = useNames(range, key);
   const clock = useNow(live),
     {now, stale} = useSeen(live),
     when = stale === null ? 'now' : `at ${time(stale)}`;
@@ -104,24 +104,7 @@ export function IncidentsPage() {
           {live ? 'Open sessions that miss heartbeats or are held up, and sessions' : 'Sessions'} that ended abnormally
           in this time range, by reason, the most frequent first.
         </span>
-        <div className="tools">
-          <Choice
-            label="Route"
-            hideLabel
-            any="All routes"
-            value={route}
-            options={routes}
-            onChange={(next) => change({route: next})}
-          />
-          <Choice
-            label="Proxy"
-            hideLabel
-            any="All proxies"
-            value={instance}
-            options={proxies}
-            onChange={(next) => change({instance: next})}
-          />
-        </div>
+        <RouteAndProxy names={names} route={route} instance={instance} onChange={change} />
       </div>
       {lines.series.length > 0 && (
         <section className="card incidents-chart" aria-label="Abnormal ends over time">
