@@ -1,5 +1,6 @@
 #include "sockeye/store/batch.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "sockeye/model/abnormal_end.h"
@@ -13,6 +14,8 @@ template <class T>
 std::size_t room(const std::vector<T>& list) {
   return list.capacity() * sizeof(T);
 }
+
+bool inside(Range range, std::size_t size) { return range.first <= size && range.count <= size - range.first; }
 
 }  // namespace
 
@@ -41,6 +44,21 @@ std::size_t Batch::footprint() const {
                     room(sessions) + room(points) + room(fleet) + room(totals) + room(presences);
   for (const auto& session : sessions) out += session.recorder.size() + 256;
   return out;
+}
+
+bool sound(const Batch& b) {
+  const std::size_t attributes = b.attributes.size();
+  const auto fits = [&](const auto& each) { return inside(each.attributes, attributes); };
+  return std::all_of(b.origins.begin(), b.origins.end(),
+                     [&](const auto& o) { return inside(o.resource, attributes) && inside(o.scope, attributes); }) &&
+         std::all_of(b.events.begin(), b.events.end(), fits) && std::all_of(b.links.begin(), b.links.end(), fits) &&
+         std::all_of(b.spans.begin(), b.spans.end(),
+                     [&](const auto& s) {
+                       return fits(s) && inside(s.events, b.events.size()) && inside(s.links, b.links.size()) &&
+                              s.origin < b.origins.size() && !s.trace_id.is_zero() && !s.span_id.is_zero();
+                     }) &&
+         std::all_of(b.logs.begin(), b.logs.end(),
+                     [&](const auto& l) { return fits(l) && l.origin < b.origins.size(); });
 }
 
 std::string abnormal(const Session& session) {

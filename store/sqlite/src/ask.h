@@ -9,12 +9,12 @@
 #include "database.h"
 #include "sockeye/base/result.h"
 #include "sockeye/store/batch.h"
+#include "sockeye/store/match.h"
 #include "sockeye/store/query.h"
 
 namespace sockeye::sqlite::ask {
 
 constexpr std::size_t most_answers = 10'000;  // of one question, whatever its limit says
-constexpr std::size_t most_attributes = 62;   // of a search
 
 base::Result<store::Batch> trace(Database& db, const base::TraceId& id, std::size_t limit);
 base::Result<store::SpanPage> spans(Database& db, const store::SpanQuery& query);

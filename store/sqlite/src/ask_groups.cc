@@ -127,7 +127,7 @@ base::Result<store::GroupPage> groups(Database& db, const GroupsQuery& query) {
     Query top(db, "SELECT ifnull(max(id), 0) FROM span");
     if (top.next()) from.top = top.integer(0);
   }
-  if (spans.attributes.size() > most_attributes) return base::fail("a search has at most 62 attributes");
+  if (spans.attributes.size() > store::most_wanted) return base::fail("a search has at most 62 attributes");
   Matcher matcher(db, spans);
   ScanFor what;
   if (static_cast<std::size_t>(query.by) < store::attribute_dimensions || query.by == Dimension::attribute)

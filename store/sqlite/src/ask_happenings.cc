@@ -1,8 +1,9 @@
 // Opens and ends of sessions, counted by step.
-#include <map>
-#include <tuple>
+#include <algorithm>
+#include <utility>
 
 #include "ask.h"
+#include "sockeye/store/summaries.h"
 
 namespace sockeye::sqlite::ask {
 namespace {
@@ -10,15 +11,6 @@ namespace {
 using store::Happening;
 
 constexpr std::size_t most_happenings = 100'000;
-using Key = std::tuple<std::uint64_t, bool, std::string, std::string, std::string, std::string, std::uint16_t>;
-
-void add(std::map<Key, Happening>& to, Key key, std::uint64_t time, Query& row, bool reconnect) {
-  Happening& one = to[std::move(key)];
-  if (one.count++ == 0) one.first_unix_ns = time;
-  one.last_unix_ns = time;
-  one.reconnects += reconnect ? 1 : 0;
-  if (one.sessions.size() < store::happening_samples) one.sessions.push_back(row.id<base::SessionId>(1));
-}
 
 // Both ends belong to it.
 std::pair<std::int64_t, std::int64_t> columns_of(const store::TimeRange& time) {
@@ -55,8 +47,7 @@ base::Result<store::Page<Happening>> happenings(Database& db, const store::Happe
   if (query.step_ns == 0) return base::fail("a step has a length");
   if (query.time.from_unix_ns >= query.time.to_unix_ns) return out;
   const auto [first, last] = columns_of(query.time);
-  std::map<Key, Happening> found;
-  const auto step = [&](std::uint64_t time) { return time / query.step_ns * query.step_ns; };
+  store::HappeningSteps found(query.step_ns);
   {
     Query rows(db,
                "SELECT opened, id, route, instance, reconnect_of IS NOT NULL FROM session INDEXED BY session_opened "
@@ -64,8 +55,7 @@ base::Result<store::Page<Happening>> happenings(Database& db, const store::Happe
                "ORDER BY opened, number",
                first, last, std::string_view(query.route), std::string_view(query.instance));
     while (found.size() <= most_happenings && rows.next())
-      add(found, {step(rows.number(0)), false, std::string(rows.text(2)), std::string(rows.text(3)), "", "", 0},
-          rows.number(0), rows, rows.integer(4) != 0);
+      found.opened(rows.number(0), rows.id<base::SessionId>(1), rows.text(2), rows.text(3), rows.integer(4) != 0);
   }
   {
     // Open sessions have the end of time in this column.
@@ -75,18 +65,13 @@ base::Result<store::Page<Happening>> happenings(Database& db, const store::Happe
                "AND (?4 = '' OR instance = ?4) ORDER BY ended, number",
                first, last, std::string_view(query.route), std::string_view(query.instance));
     while (found.size() <= most_happenings && rows.next())
-      add(found,
-          {step(rows.number(0)), true, std::string(rows.text(2)), std::string(rows.text(3)), std::string(rows.text(4)),
-           std::string(rows.text(5)), static_cast<std::uint16_t>(rows.integer(6))},
-          rows.number(0), rows, false);
+      found.ended(rows.number(0), rows.id<base::SessionId>(1), rows.text(2), rows.text(3), rows.text(4), rows.text(5),
+                  static_cast<std::uint16_t>(rows.integer(6)));
   }
   if (found.size() > most_happenings)
     return base::fail("so much happened that it is too much for one answer: ask for less time");
   out.complete = !db.late();
-  for (auto& [key, one] : found) {
-    std::tie(one.time_unix_ns, one.end, one.route, one.instance, one.end_reason, one.initiator, one.close_code) = key;
-    out.items.push_back(std::move(one));
-  }
+  out.items = std::move(found).all();
   return out;
 }
 

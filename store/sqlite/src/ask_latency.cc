@@ -9,10 +9,10 @@
 #include <unordered_map>
 
 #include "ask.h"
-#include "fold.h"
 #include "rollup.h"
 #include "scan.h"
 #include "search.h"
+#include "sockeye/store/value_text.h"
 
 namespace sockeye::sqlite::ask {
 namespace {
@@ -159,7 +159,7 @@ class Latencies {
     const auto service = row.text(0), name = row.text(1);
     sum.fits = (query_.service.empty() || service == query_.service) &&
                (query_.operation.empty() || name == query_.operation) &&
-               (holds_folded(name, query_.search) || holds_folded(service, query_.search));
+               (store::holds_folded(name, query_.search) || store::holds_folded(service, query_.search));
     if (sum.fits) sum.name = {std::string(service), std::string(name)};
     return sum;
   }

@@ -1,25 +1,14 @@
 // Names of services and operations, and who calls whom.
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <map>
 #include <unordered_map>
 
 #include "ask.h"
 #include "filter.h"
+#include "sockeye/store/value_text.h"
 
 namespace sockeye::sqlite::ask {
-namespace {
-
-bool has_part(std::string_view text, std::string_view part) {
-  const auto same = [](char a, char b) {
-    return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
-  };
-  return std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
-}
-
-}  // namespace
-
 base::Result<std::vector<std::string>> services(Database& db) {
   std::vector<std::string> out;
   // From one to the next by the index, past all operations of each.
@@ -56,7 +45,7 @@ base::Result<store::Page<store::OperationName>> operations(Database& db, const s
   while (rows.next()) {
     if (!query.service.empty() && rows.text(1) != query.service) break;
     const auto kinds = static_cast<std::uint8_t>(rows.integer(3));
-    const bool fits = (query.contains.empty() || has_part(rows.text(2), query.contains)) &&
+    const bool fits = (store::holds_folded(rows.text(2), query.contains)) &&
                       (!query.kind || kinds == 0 || (kinds >> *query.kind & 1U) != 0);
     if (fits && out.items.size() == limit) {
       char digits[16];

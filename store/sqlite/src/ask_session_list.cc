@@ -9,10 +9,10 @@
 #include <unordered_set>
 
 #include "ask.h"
-#include "fold.h"
 #include "matcher.h"
 #include "search.h"
 #include "sessions.h"
+#include "sockeye/store/session.h"
 
 namespace sockeye::sqlite::ask {
 namespace {
@@ -26,40 +26,9 @@ struct Range {
   std::int64_t first = 0, last = 0;  // ended at `first` or later, opened at `last` or before
 };
 
-bool fits(const Session& s, const SessionQuery& q) {
-  const auto same = [](const std::string& wanted, const std::string& is) { return wanted.empty() || wanted == is; };
-  if (!same(q.instance, s.instance) || !same(q.route, s.route) || !same(q.dialect, s.dialect) ||
-      !same(q.end_reason, s.end_reason) || !same(q.target, s.target) || !same(q.host, s.host) ||
-      !same(q.close_reason, s.close_reason) || !store::ClientFilter(q.client).fits(s.client))
-    return false;
-  if (!store::opened_and_ended_within(s, q) || (q.reconnects && !s.reconnect_of)) return false;
-  if (q.close_code && *q.close_code != s.close_code) return false;
-  if (q.abnormal && store::abnormal(s).empty()) return false;
-  const std::uint64_t until = s.ended_unix_ns.value_or(s.seen_unix_ns);
-  const std::uint64_t duration = until > s.opened_unix_ns ? until - s.opened_unix_ns : 0;
-  if (duration < q.min_duration_ns || duration > q.max_duration_ns) return false;
-  const auto has = [&](const std::string& text) { return holds_folded(text, q.text); };
-  return has(s.target) || has(s.host) || has(s.subprotocol) || has(s.close_reason);
-}
-
-// What is newer of it, if it is open; what comes after `as_of` is not seen yet.
-std::optional<store::Latest> latest_of(const SessionQuery& q, const base::SessionId& id, std::uint64_t as_of) {
-  auto out = q.latest ? q.latest(id) : std::nullopt;
-  if (out) out->seen_unix_ns = std::min(out->seen_unix_ns, as_of);
-  return out;
-}
-
 void read_latest(Query& row, const SessionQuery& q, std::uint64_t as_of, Session& to) {
   read_session(row, to);
-  if (to.ended_unix_ns) return;
-  const auto latest = latest_of(q, to.id, as_of);
-  if (!latest) return;
-  to.seen_unix_ns = latest->seen_unix_ns;
-  to.misses = latest->misses;
-  for (int i = 0; i < 2; ++i) {
-    to.messages[i] = latest->messages[i];
-    to.bytes[i] = latest->bytes[i];
-  }
+  store::take_latest(to, q, as_of);
 }
 
 constexpr char list_mark = 'c';
@@ -100,7 +69,7 @@ store::Page<Session> walk(Database& db, const SessionQuery& query, const Range& 
     const bool open = rows.integer(3) == still_open;
     const bool wanted = query.state == SessionQuery::State::any || (query.state == SessionQuery::State::open) == open;
     if (wanted) read_latest(rows, query, query.now_unix_ns, session);
-    if (wanted && fits(session, query)) {
+    if (wanted && store::fits(session, query)) {
       if (out.items.size() == limit) {
         out.cursor = to_text({place, 0}, list_mark, order_of(query));
         return out;
@@ -196,7 +165,7 @@ class Ranked {
       }
       Query row(db_, "SELECT " SOCKEYE_SESSION_COLUMNS " FROM session WHERE number = ?1", next.id);
       if (row.next()) read_latest(row, query_, as_of_, session);
-      if (!db_.late() && fits(session, query_) && (!ask_each_ || has_span(session.id)) && !db_.late())
+      if (!db_.late() && store::fits(session, query_) && (!ask_each_ || has_span(session.id)) && !db_.late())
         out.items.push_back(session);
       if (db_.late()) {
         if (reached) out.cursor = cursor_at(*reached);
@@ -267,7 +236,7 @@ class Ranked {
 
   // By what is known of it now. False: it does not last as long as is asked for.
   bool rank_open(Query& row, Place& place) {
-    const auto latest = latest_of(query_, row.id<base::SessionId>(4), as_of_);
+    const auto latest = store::latest_of(query_, row.id<base::SessionId>(4), as_of_);
     const std::uint64_t opened = row.number(3);
     std::uint64_t duration = row.number(5);
     if (latest) duration = latest->seen_unix_ns > opened ? latest->seen_unix_ns - opened : 0;
@@ -312,7 +281,7 @@ base::Result<store::Page<Session>> sessions(Database& db, const SessionQuery& qu
     from = cursor->after;
     if (cursor->top > 0) as_of = std::min(as_of, static_cast<std::uint64_t>(cursor->top));
   }
-  if (query.attributes.size() > most_attributes) return base::fail("a search has at most 62 attributes");
+  if (query.attributes.size() > store::most_wanted) return base::fail("a search has at most 62 attributes");
   if (query.time.to_unix_ns < query.time.from_unix_ns) return store::Page<Session>{};
   Range range{column_time(query.time.from_unix_ns), column_time(query.time.to_unix_ns)};
   if (query.time.to_unix_ns != query.time.from_unix_ns && range.last != INT64_MAX) --range.last;

@@ -24,7 +24,7 @@ bool walks(const store::SpanQuery& query) {
 }
 
 base::Result<Cursor> start_of(Database& db, const store::SpanQuery& query, char list) {
-  if (query.attributes.size() > most_attributes) return base::fail("a search has at most 62 attributes");
+  if (query.attributes.size() > store::most_wanted) return base::fail("a search has at most 62 attributes");
   if (!query.cursor.empty()) {
     if (const auto cursor = parse_cursor(query.cursor, list, order_of(query))) return *cursor;
     return base::fail(std::string(store::bad_cursor));

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "body.h"
+#include "sockeye/store/match.h"
+#include "sockeye/store/value_text.h"
 
 namespace sockeye::sqlite {
 namespace {
@@ -20,12 +22,12 @@ bool Block::ready() const {
 }
 
 void Block::add_attributes(std::span<const store::Attribute> attributes) {
-  ValueText scratch;
+  store::ValueText scratch;
   std::string_view text;
   for (const auto& each : attributes) {
     const Term key = key_term(each.key);
     terms_.add(key);
-    if (value_text(each.value, scratch, text)) terms_.add(value_term(key, text));
+    if (store::value_text(each.value, scratch, text)) terms_.add(value_term(key, text));
   }
 }
 
@@ -37,10 +39,10 @@ void Block::add_text(std::string_view key, std::string_view value) {
 
 // What a search with `fields` looks at besides (store::SpanQuery).
 void Block::add_fields(const store::Batch& batch, const store::Span& span) {
-  add_text(field_key::status_description, span.status_message);
-  add_text(field_key::trace_state, span.trace_state);
+  add_text(store::field_key::status_description, span.status_message);
+  add_text(store::field_key::trace_state, span.trace_state);
   for (const auto& event : batch.events_of(span)) {
-    add_text(field_key::event, event.name);
+    add_text(store::field_key::event, event.name);
     add_attributes(batch.of(event.attributes));
   }
 }
@@ -67,8 +69,8 @@ void Block::add(const store::Batch& batch, const store::Span& span, const store:
   if (origins_.add(static_cast<Term>(origin) + 1)) {
     add_attributes(batch.of(from.resource));
     add_attributes(batch.of(from.scope));
-    add_text(field_key::scope_name, from.scope_name);
-    add_text(field_key::scope_version, from.scope_version);
+    add_text(store::field_key::scope_name, from.scope_name);
+    add_text(store::field_key::scope_version, from.scope_version);
   }
   const unsigned power = duration_power(span.duration_ns());
   const Term shape = (static_cast<Term>(operation) << 16U) | (Term{power} << 8U) | (Term{span.kind} << 4U) |

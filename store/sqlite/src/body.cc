@@ -1,7 +1,6 @@
 #include "body.h"
 
 #include <algorithm>
-#include <charconv>
 #include <protozero/pbf_reader.hpp>
 #include <protozero/pbf_writer.hpp>
 
@@ -411,29 +410,6 @@ std::uint64_t exact_start(std::string_view span_body, std::int64_t column) {
   return out;
 }
 
-bool value_text(const Value& value, ValueText& scratch, std::string_view& out) {
-  const auto digits = [&](auto number) {
-    const auto end = std::to_chars(std::begin(scratch.digits), std::end(scratch.digits), number).ptr;
-    out = {scratch.digits, static_cast<std::size_t>(end - scratch.digits)};
-    return true;
-  };
-  switch (value.type) {
-    case Value::Type::text:
-    case Value::Type::bytes:
-      out = value.text;
-      return true;
-    case Value::Type::boolean:
-      out = value.boolean ? "true" : "false";
-      return true;
-    case Value::Type::integer:
-      return digits(value.integer);
-    case Value::Type::real:
-      return digits(value.real);
-    default:
-      return false;
-  }
-}
-
 namespace {
 // Calls `each` for the attributes whose key `wanted` takes: most are not asked for, and their values need not be read.
 // `each` returns whether to go on.
@@ -450,31 +426,7 @@ void each_attribute(std::string_view span_body, Wanted wanted, Each each) {
   });
 }
 
-std::uint64_t matched(const Attribute& each, const std::vector<std::pair<std::string, std::string>>& wanted) {
-  std::uint64_t out = 0;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (each.key != wanted[i].first) continue;
-    ValueText scratch;
-    std::string_view text;
-    if (wanted[i].second.empty() || (value_text(each.value, scratch, text) && text == wanted[i].second))
-      out |= 1ULL << i;
-  }
-  return out;
-}
-}  // namespace
-
-std::uint64_t text_matched(std::string_view key, std::string_view value,
-                           const std::vector<std::pair<std::string, std::string>>& wanted) {
-  std::uint64_t out = 0;
-  for (std::size_t i = 0; i < wanted.size(); ++i)
-    if (!value.empty() && wanted[i].first == key && (wanted[i].second.empty() || wanted[i].second == value))
-      out |= 1ULL << i;
-  return out;
-}
-
-namespace {
-
-std::uint64_t list_matched(pbf_reader from, Tag tag, const std::vector<std::pair<std::string, std::string>>& wanted) {
+std::uint64_t list_matched(pbf_reader from, Tag tag, const store::Wanted& wanted) {
   std::uint64_t out = 0;
   while (from.next(tag)) {
     const pbf_reader attribute = from.get_message();
@@ -482,24 +434,24 @@ std::uint64_t list_matched(pbf_reader from, Tag tag, const std::vector<std::pair
     if (!head.next(key_value::key)) continue;
     const std::string_view key = view(head);
     if (std::any_of(wanted.begin(), wanted.end(), [&](const auto& each) { return each.first == key; }))
-      out |= matched(get_attribute(attribute), wanted);
+      out |= store::matched(get_attribute(attribute), wanted);
   }
   return out;
 }
 
-std::uint64_t fields_matched(pbf_reader from, const std::vector<std::pair<std::string, std::string>>& wanted) {
+std::uint64_t fields_matched(pbf_reader from, const store::Wanted& wanted) {
   std::uint64_t out = 0;
   while (from.next()) {
     if (from.tag() == span_field::trace_state) {
-      out |= text_matched(field_key::trace_state, view(from), wanted);
+      out |= store::field_matched(store::field_key::trace_state, view(from), wanted);
     } else if (from.tag() == span_field::status) {
       pbf_reader status = from.get_message();
-      while (status.next(2)) out |= text_matched(field_key::status_description, view(status), wanted);
+      while (status.next(2)) out |= store::field_matched(store::field_key::status_description, view(status), wanted);
     } else if (from.tag() == span_field::events) {
       const pbf_reader event = from.get_message();
       out |= list_matched(event, event_field::attributes, wanted);
       pbf_reader named = event;
-      while (named.next(event_field::name)) out |= text_matched(field_key::event, view(named), wanted);
+      while (named.next(event_field::name)) out |= store::field_matched(store::field_key::event, view(named), wanted);
     } else {
       from.skip();
     }
@@ -509,21 +461,13 @@ std::uint64_t fields_matched(pbf_reader from, const std::vector<std::pair<std::s
 
 }  // namespace
 
-std::uint64_t attributes_matched(std::string_view span_body,
-                                 const std::vector<std::pair<std::string, std::string>>& wanted, bool fields) {
+std::uint64_t body_matched(std::string_view span_body, const store::Wanted& wanted, bool fields) {
   std::uint64_t out = 0;
   guarded([&] {
     const pbf_reader from(span_body.data(), span_body.size());
     out = list_matched(from, span_field::attributes, wanted);
     if (fields) out |= fields_matched(from, wanted);
   });
-  return out;
-}
-
-std::uint64_t attributes_matched(std::span<const Attribute> attributes,
-                                 const std::vector<std::pair<std::string, std::string>>& wanted) {
-  std::uint64_t out = 0;
-  for (const auto& each : attributes) out |= matched(each, wanted);
   return out;
 }
 

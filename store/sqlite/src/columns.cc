@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "body.h"
 #include "database.h"
+#include "sockeye/store/value_text.h"
 #include "varint.h"
 
 namespace sockeye::sqlite {
@@ -23,17 +23,6 @@ void put_part(std::string_view part, std::string& out) {
 std::uint64_t shifted(std::uint64_t value) { return value + 1; }
 
 }  // namespace
-
-std::optional<std::string_view> attribute_text(const store::Batch& batch, const store::Span& span, std::string_view key,
-                                               ValueText& scratch) {
-  const store::Origin& origin = batch.origins[span.origin];
-  std::string_view text;
-  for (const auto& where : {span.attributes, origin.resource, origin.scope}) {
-    const store::Value* value = store::find(batch.of(where), key);
-    if (value != nullptr && value_text(*value, scratch, text)) return text;
-  }
-  return std::nullopt;
-}
 
 void ColumnsWriter::add_text(Dictionary& to, std::optional<std::string_view> text) {
   if (to.dropped) return;
@@ -66,9 +55,10 @@ void ColumnsWriter::add(const store::Batch& batch, const store::Span& span, cons
     if (facts.figures.values[i] != store::Figures::unknown)
       largest_[i] = std::max(largest_[i], facts.figures.values[i]);
   rows_.push_back(facts);
-  ValueText scratch;
+  store::ValueText scratch;
   for (std::size_t i = 0; i < texts_.size(); ++i)
-    add_text(texts_[i], attribute_text(batch, span, store::attribute_of(static_cast<store::Dimension>(i)), scratch));
+    add_text(texts_[i],
+             store::attribute_text(batch, span, store::attribute_of(static_cast<store::Dimension>(i)), scratch));
 }
 
 void ColumnsWriter::clear() {

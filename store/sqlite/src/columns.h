@@ -15,8 +15,6 @@
 
 namespace sockeye::sqlite {
 
-struct ValueText;
-
 // Finds a std::string by a view of it.
 struct TextHash : std::hash<std::string_view> {
   using is_transparent = void;
@@ -52,11 +50,6 @@ class ColumnsWriter {
   std::array<Dictionary, store::attribute_dimensions> texts_;
   std::array<std::uint64_t, store::measures> largest_{};
 };
-
-// The value of a dimension that is an attribute; none where the span has none, nor its resource or scope.
-// `scratch` holds a number's digits.
-[[nodiscard]] std::optional<std::string_view> attribute_text(const store::Batch&, const store::Span&,
-                                                             std::string_view key, ValueText& scratch);
 
 class Columns {
  public:

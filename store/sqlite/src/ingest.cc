@@ -1,30 +1,9 @@
 #include "ingest.h"
 
-#include <algorithm>
-
 #include "body.h"
+#include "sockeye/store/session.h"
 
 namespace sockeye::sqlite {
-namespace {
-
-bool within(store::Range range, std::size_t size) { return range.first <= size && range.count <= size - range.first; }
-
-}  // namespace
-
-bool sound(const store::Batch& b) {
-  const std::size_t attributes = b.attributes.size();
-  const auto fits = [&](const auto& each) { return within(each.attributes, attributes); };
-  return std::all_of(b.origins.begin(), b.origins.end(),
-                     [&](const auto& o) { return within(o.resource, attributes) && within(o.scope, attributes); }) &&
-         std::all_of(b.events.begin(), b.events.end(), fits) && std::all_of(b.links.begin(), b.links.end(), fits) &&
-         std::all_of(b.spans.begin(), b.spans.end(),
-                     [&](const auto& s) {
-                       return fits(s) && within(s.events, b.events.size()) && within(s.links, b.links.size()) &&
-                              s.origin < b.origins.size() && !s.trace_id.is_zero() && !s.span_id.is_zero();
-                     }) &&
-         std::all_of(b.logs.begin(), b.logs.end(),
-                     [&](const auto& l) { return fits(l) && l.origin < b.origins.size(); });
-}
 
 Ingest::Ingest(Database& db, std::int64_t touch_ms, std::int64_t now_ms)
     : db_(db), dictionary_(db), block_(db), rollup_(db), sessions_(db, touch_ms), series_(db) {
@@ -88,7 +67,7 @@ void Ingest::add_span(const store::Batch& batch, const store::Span& span, std::i
   block_.add(batch, span, figures, id, operation, from, body_.size(), now_ms);
   if (block_.ready()) block_.finish(now_ms);
   rollup_.add({operation, span.start_unix_ns, span.status == 2, figures});
-  if (const auto known = session_of(batch, span)) counted.sessions += sessions_.write(*known, now_ms) ? 1 : 0;
+  if (const auto known = store::session_of(batch, span)) counted.sessions += sessions_.write(*known, now_ms) ? 1 : 0;
 }
 
 void Ingest::add_log(const store::Batch& batch, const store::Log& log, std::int64_t now_ms) {

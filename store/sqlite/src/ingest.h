@@ -50,7 +50,4 @@ class Ingest {
   std::string body_;
 };
 
-// Whether everything in it that points somewhere points into it.
-[[nodiscard]] bool sound(const store::Batch&);
-
 }  // namespace sockeye::sqlite

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "body.h"
-#include "fold.h"
+#include "sockeye/store/value_text.h"
 
 namespace sockeye::sqlite {
 namespace {
@@ -14,11 +14,9 @@ Matcher::Matcher(Database& db, const store::SpanQuery& query) : db_(db), query_(
   from_ = column_time(query.time.from_unix_ns);
   if (query.time.to_unix_ns <= static_cast<std::uint64_t>(INT64_MAX))
     until_ = static_cast<std::int64_t>(query.time.to_unix_ns) - 1;
-  attributes_ = query.attributes;
-  if (!query.route.empty()) attributes_.emplace_back(store::attribute_of(store::Dimension::route), query.route);
-  if (query.calls) attributes_.emplace_back(store::call_attribute, "");
+  attributes_ = store::wanted_attributes(query);
   if (!query.without.empty()) without_ = {{query.without, ""}};
-  if (!attributes_.empty()) all_attributes_ = ~std::uint64_t{0} >> (64 - attributes_.size());
+  all_attributes_ = store::all_of(attributes_);
   possible_ = from_ <= until_ && query.min_duration_ns <= query.max_duration_ns &&
               (!query.measure || query.least_measure < query.below_measure);
   choose_terms();
@@ -66,7 +64,7 @@ bool Matcher::operation_fits(std::int64_t id) {
   Query row(db_, "SELECT service, name FROM operation WHERE id = ?1", id);
   const bool fits = row.next() && (query_.service.empty() || row.text(0) == query_.service) &&
                     (query_.operation.empty() || row.text(1) == query_.operation) &&
-                    holds_folded(row.text(1), query_.operation_contains);
+                    store::holds_folded(row.text(1), query_.operation_contains);
   operations_.emplace(id, fits);
   return fits;
 }
@@ -82,10 +80,7 @@ std::uint64_t Matcher::origin_has(std::int64_t id, const Wanted& wanted,
     store::Batch batch;
     store::Origin origin;
     decode_origin(row.bytes(0), batch, origin);
-    has = attributes_matched(batch.of(origin.resource), wanted) | attributes_matched(batch.of(origin.scope), wanted);
-    if (query_.fields)
-      has |= text_matched(field_key::scope_name, origin.scope_name, wanted) |
-             text_matched(field_key::scope_version, origin.scope_version, wanted);
+    has = store::origin_matched(batch, origin, wanted, query_.fields);
   }
   remembered.emplace(id, has);
   return has;
@@ -100,25 +95,17 @@ bool Matcher::row(Query& row) {
   if (query_.not_error && row.integer(4) == 2) return false;
   if (names_asked() && !operation_fits(row.integer(5))) return false;
   if (query_.session && row.id<base::SessionId>(7) != *query_.session) return false;
-  if ((query_.measure || query_.sort) && !figures_fit(facts_of(row).figures)) return false;
-  if (!without_.empty() && (attributes_matched(row.bytes(8), without_, false) != 0 ||
-                            origin_has(row.integer(6), without_, origins_without_) != 0))
+  if ((query_.measure || query_.sort) && !store::figures_fit(query_, facts_of(row).figures)) return false;
+  if (!without_.empty() &&
+      (body_matched(row.bytes(8), without_, false) != 0 || origin_has(row.integer(6), without_, origins_without_) != 0))
     return false;
   if (all_attributes_ == 0) return true;
   const std::uint64_t has = origin_has(row.integer(6), attributes_, origins_);
-  return has == all_attributes_ ||
-         (has | attributes_matched(row.bytes(8), attributes_, query_.fields)) == all_attributes_;
+  return has == all_attributes_ || (has | body_matched(row.bytes(8), attributes_, query_.fields)) == all_attributes_;
 }
 
 bool Matcher::names_asked() const {
   return !query_.service.empty() || !query_.operation.empty() || !query_.operation_contains.empty();
-}
-
-bool Matcher::figures_fit(const store::Figures& figures) const {
-  if (query_.sort && figures.of(*query_.sort) == store::Figures::unknown) return false;
-  if (!query_.measure) return true;
-  const std::uint64_t value = figures.of(*query_.measure);
-  return value != store::Figures::unknown && value >= query_.least_measure && value < query_.below_measure;
 }
 
 bool Matcher::facts(const Facts& f) {
@@ -128,7 +115,7 @@ bool Matcher::facts(const Facts& f) {
   if (query_.status && f.status != *query_.status) return false;
   if (query_.not_error && f.status == 2) return false;
   if (query_.calls && f.figures.status == store::CallStatus::none) return false;
-  if (!figures_fit(f.figures)) return false;
+  if (!store::figures_fit(query_, f.figures)) return false;
   if (!names_asked()) return true;
   return operation_ != 0 && query_.operation_contains.empty() ? f.operation == operation_ : operation_fits(f.operation);
 }

@@ -10,6 +10,8 @@
 #include "columns.h"
 #include "database.h"
 #include "filter.h"
+#include "sockeye/store/cursor.h"
+#include "sockeye/store/match.h"
 #include "sockeye/store/query.h"
 
 namespace sockeye::sqlite {
@@ -17,15 +19,7 @@ namespace sockeye::sqlite {
 // The columns Matcher::row() expects, in its order.
 #define SOCKEYE_MATCH_COLUMNS "id, start, duration, kind, status, operation, origin, session, body, trace_id"
 
-// Where a span lies in the order of answers: latest start first, then latest arrival. Where answers are in another
-// order, `start` stands for what they are sorted by, such that more of it comes first.
-struct Place {
-  std::int64_t start = INT64_MAX, id = INT64_MAX;
-  [[nodiscard]] bool later_than(const Place& other) const {
-    return start != other.start ? start > other.start : id > other.id;
-  }
-  friend bool operator==(const Place&, const Place&) = default;
-};
+using store::Place;
 
 class Matcher {
  public:
@@ -58,8 +52,7 @@ class Matcher {
 
  private:
   [[nodiscard]] bool operation_fits(std::int64_t id);
-  [[nodiscard]] bool figures_fit(const store::Figures& figures) const;
-  using Wanted = std::vector<std::pair<std::string, std::string>>;
+  using Wanted = store::Wanted;
   [[nodiscard]] std::uint64_t origin_has(std::int64_t id, const Wanted& wanted,
                                          std::unordered_map<std::int64_t, std::uint64_t>& remembered);
   [[nodiscard]] bool names_asked() const;

@@ -1,9 +1,9 @@
 #include "scan.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "body.h"
+#include "sockeye/store/value_text.h"
 
 namespace sockeye::sqlite {
 namespace {
@@ -13,21 +13,6 @@ constexpr std::size_t most_origins = 4096;
 std::string key_of(const ScanFor& what) {
   if (!what.text || *what.text == store::Dimension::attribute) return what.text_key;
   return std::string(store::attribute_of(*what.text));
-}
-
-// A number as Sketches count it: millionths.
-std::uint64_t millionths_of(const std::optional<store::Value>& value) {
-  if (!value) return store::Figures::unknown;
-  double number = 0;
-  if (value->type == store::Value::Type::integer) {
-    number = static_cast<double>(value->integer);
-  } else if (value->type == store::Value::Type::real) {
-    number = value->real;
-  } else {
-    return store::Figures::unknown;
-  }
-  if (!std::isfinite(number) || number < 0) return store::Figures::unknown;
-  return static_cast<std::uint64_t>(std::llround(std::min(number * 1e6, 9.2e18)));
 }
 
 }  // namespace
@@ -51,9 +36,9 @@ Place Scan::best_of(const Candidates::Block& block) const {
 
 std::optional<std::string> Scan::text_of(Query& row) {
   if (!for_.text) return std::nullopt;
-  ValueText scratch;
+  store::ValueText scratch;
   std::string_view text;
-  if (const auto own = span_attribute(row.bytes(8), for_.text_key); own && value_text(*own, scratch, text))
+  if (const auto own = span_attribute(row.bytes(8), for_.text_key); own && store::value_text(*own, scratch, text))
     return std::string(text);
   const std::int64_t id = row.integer(6);
   const auto known = origins_.find(id);
@@ -65,7 +50,7 @@ std::optional<std::string> Scan::text_of(Query& row) {
     store::Batch batch;
     store::Span none;
     decode_origin(origin.bytes(0), batch, batch.origins.emplace_back());
-    out = attribute_text(batch, none, for_.text_key, scratch);
+    out = store::attribute_text(batch, none, for_.text_key, scratch);
   }
   origins_.emplace(id, out);
   return out;
@@ -76,9 +61,9 @@ void Scan::take_row(Query& row, Sink& to) {
   const Facts facts = matcher_.facts_of(row);
   if (for_.in_order && to.enough(matcher_.place(facts))) return;
   const auto text = text_of(row);
-  to.take(
-      facts, text ? std::optional<std::string_view>(*text) : std::nullopt,
-      for_.number_key.empty() ? store::Figures::unknown : millionths_of(span_attribute(row.bytes(8), for_.number_key)));
+  const auto number = for_.number_key.empty() ? std::nullopt : span_attribute(row.bytes(8), for_.number_key);
+  to.take(facts, text ? std::optional<std::string_view>(*text) : std::nullopt,
+          store::millionths_of(number ? &*number : nullptr));
 }
 
 void Scan::read_rows(std::int64_t first, std::int64_t last, Sink& to) {

@@ -11,25 +11,18 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "candidates.h"
 #include "database.h"
 #include "matcher.h"
+#include "sockeye/store/cursor.h"
 
 namespace sockeye::sqlite {
 
-// Opaque to who asks. `after`: the last place that was answered; `top`: the highest id that counts.
-struct Cursor {
-  Place after;
-  std::int64_t top = 0;
-};
-// Which list it is of and in which order, told by a text of any length: a cursor of another one is none.
-[[nodiscard]] std::string to_text(const Cursor&, char list, std::string_view order);
-[[nodiscard]] std::optional<Cursor> parse_cursor(std::string_view, char list, std::string_view order);
+using store::Cursor;
+using store::parse_cursor;
+using store::to_text;
 
 // Takes what is found, in any order, each once.
 class Collector {

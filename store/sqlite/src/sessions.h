@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "database.h"
 #include "sockeye/store/batch.h"
@@ -19,13 +18,6 @@ inline constexpr std::int64_t still_open = INT64_MAX;  // in column `ended`
 
 // Replaces `to`, texts included: their memory is used again.
 void read_session(Query& row, store::Session& to);
-
-// What a websocket.connection span says of its session; none: it is no such span.
-[[nodiscard]] std::optional<store::Session> session_of(const store::Batch&, const store::Span&);
-
-// The session as it is after `later` came. Reports: the later one, except that what ended stays ended. Spans (no
-// instance): they fill what no report said, and tell how a session ended that was only given up as lost.
-[[nodiscard]] store::Session merged(const store::Session& before, const store::Session& later);
 
 class Sessions {
  public:

@@ -77,7 +77,7 @@ void Writer::write(store::Batch&& batch, store::Done done) {
   store::Written answer;
   const std::size_t bytes = batch.footprint();
   if (batch.empty()) {
-  } else if (!sound(batch)) {
+  } else if (!store::sound(batch)) {
     answer = {store::Refusal::broken, "the batch refers to what is not in it", 0};
   } else {
     std::unique_lock lock(mutex_);

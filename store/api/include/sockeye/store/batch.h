@@ -228,6 +228,9 @@ struct Batch {
   std::size_t held_ = 0;  // in chunks and buffers
 };
 
+// Whether everything in it that points somewhere points into it, and no span has a zero id.
+[[nodiscard]] bool sound(const Batch&);
+
 // The value of `key` among `attributes`; null when it is not there.
 [[nodiscard]] const Value* find(std::span<const Attribute> attributes, std::string_view key);
 

@@ -203,9 +203,6 @@ struct SessionQuery {
   std::string cursor;
 };
 
-// `opened` and `ended` of the query.
-[[nodiscard]] bool opened_and_ended_within(const Session& session, const SessionQuery& query);
-
 struct ClosesQuery {
   TimeRange time = {};                    // of the ends
   std::string route = {}, instance = {};  // "" = any

@@ -1,0 +1,181 @@
+#include "sockeye/store/session.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "sockeye/store/match.h"
+#include "sockeye/store/value_text.h"
+
+namespace sockeye::store {
+namespace {
+
+std::string_view text_of(std::span<const Attribute> attributes, std::string_view key) {
+  const Value* value = find(attributes, key);
+  return value != nullptr && value->type == Value::Type::text ? value->text : std::string_view();
+}
+
+std::uint64_t count_of(std::span<const Attribute> attributes, std::string_view key) {
+  const Value* value = find(attributes, key);
+  if (value == nullptr || value->type != Value::Type::integer || value->integer < 0) return 0;
+  return static_cast<std::uint64_t>(value->integer);
+}
+
+// How much is known of its end: nothing, that its reporter went away with it, or what was seen.
+int end_known(const Session& s) { return !s.ended_unix_ns ? 0 : s.end_reason == "lost" ? 1 : 2; }
+bool reported(const Session& s) { return !s.instance.empty(); }
+
+void fill(std::string& to, const std::string& from) {
+  if (to.empty()) to = from;
+}
+
+// What `to` does not say, as `from` says it.
+void fill_facts(Session& to, const Session& from) {
+  for (std::string Session::*const field :
+       {&Session::instance, &Session::service, &Session::route, &Session::dialect, &Session::client, &Session::target,
+        &Session::host, &Session::subprotocol, &Session::recorder})
+    fill(to.*field, from.*field);
+  if (to.trace_id.is_zero()) to.trace_id = from.trace_id;
+  if (to.opened_unix_ns == 0) to.opened_unix_ns = from.opened_unix_ns;
+  if (!to.reconnect_of) to.reconnect_of = from.reconnect_of;
+}
+
+void take_higher(Session& to, const Session& from) {
+  for (int i = 0; i < 2; ++i) {
+    to.messages[i] = std::max(to.messages[i], from.messages[i]);
+    to.bytes[i] = std::max(to.bytes[i], from.bytes[i]);
+  }
+  to.misses = std::max(to.misses, from.misses);
+  to.anomalies = std::max(to.anomalies, from.anomalies);
+}
+
+void take_end(Session& to, const Session& from, const Session& beside) {
+  const Session end = from;
+  to.ended_unix_ns = end.ended_unix_ns;
+  to.close_code = end.close_code;
+  to.end_reason = end.end_reason;
+  to.initiator = end.initiator;
+  to.close_reason = end.close_reason;
+  if (end_known(end) != end_known(beside)) return;
+  if (to.close_code == 0) to.close_code = beside.close_code;
+  fill(to.end_reason, beside.end_reason);
+  fill(to.initiator, beside.initiator);
+  fill(to.close_reason, beside.close_reason);
+}
+
+}  // namespace
+
+std::optional<Session> session_of(const Batch& batch, const Span& span) {
+  if (!span.session || span.name != "websocket.connection") return std::nullopt;
+  const auto attributes = batch.of(span.attributes);
+  if (text_of(attributes, "sockeye.vantage") == "console") return std::nullopt;  // whoever looks is none of the fleet
+  Session out;
+  out.id = *span.session;
+  out.service = batch.origins[span.origin].service;
+  out.route = text_of(attributes, "sockeye.route");
+  out.dialect = text_of(attributes, "sockeye.dialect");
+  out.client = text_of(attributes, "client.address");
+  out.target = text_of(attributes, "url.path");
+  out.host = text_of(attributes, "server.address");
+  out.subprotocol = text_of(attributes, "websocket.subprotocol");
+  out.trace_id = span.trace_id;
+  out.opened_unix_ns = span.start_unix_ns;
+  out.ended_unix_ns = out.seen_unix_ns = span.end_unix_ns;
+  out.close_code =
+      static_cast<std::uint16_t>(std::min<std::uint64_t>(count_of(attributes, "websocket.close.code"), UINT16_MAX));
+  out.end_reason = text_of(attributes, "websocket.end_reason");
+  out.initiator = text_of(attributes, "websocket.close.initiator");
+  out.close_reason = text_of(attributes, "websocket.close.reason");
+  // The service's view: what it received, the client sent.
+  out.messages[0] = count_of(attributes, "websocket.messages.received");
+  out.messages[1] = count_of(attributes, "websocket.messages.sent");
+  out.bytes[0] = count_of(attributes, "websocket.bytes.received");
+  out.bytes[1] = count_of(attributes, "websocket.bytes.sent");
+  out.misses =
+      count_of(attributes, "websocket.ping.client.missed") + count_of(attributes, "websocket.ping.upstream.missed");
+  out.anomalies = count_of(attributes, "websocket.anomalies");
+  out.reconnect_of = base::parse_session_id(text_of(attributes, "websocket.reconnect_of"));
+  return out;
+}
+
+Session merged(const Session& one, const Session& other) {
+  const auto facts = [](const Session& s) { return std::tuple(reported(s), s.seen_unix_ns); };
+  const auto end = [](const Session& s) { return std::tuple(end_known(s), s.ended_unix_ns, reported(s)); };
+  const bool facts_of_other = facts(other) >= facts(one), end_of_other = end(other) >= end(one);
+  Session out = facts_of_other ? other : one;
+  const Session& rest = facts_of_other ? one : other;
+  fill_facts(out, rest);
+  take_higher(out, rest);
+  if (end_of_other)
+    take_end(out, other, one);
+  else
+    take_end(out, one, other);
+  out.seen_unix_ns = std::max(one.seen_unix_ns, other.seen_unix_ns);
+  return out;
+}
+
+bool open_within(const Session& session, const TimeRange& time) {
+  if (time.to_unix_ns < time.from_unix_ns) return false;
+  const bool moment = time.to_unix_ns == time.from_unix_ns || time.to_unix_ns == UINT64_MAX;
+  const std::uint64_t last = moment ? time.to_unix_ns : time.to_unix_ns - 1;
+  return session.opened_unix_ns <= last && session.ended_unix_ns.value_or(UINT64_MAX) >= time.from_unix_ns;
+}
+
+bool fits(const Session& s, const SessionQuery& q) {
+  const auto same = [](const std::string& wanted, const std::string& is) { return wanted.empty() || wanted == is; };
+  if (!same(q.instance, s.instance) || !same(q.route, s.route) || !same(q.dialect, s.dialect) ||
+      !same(q.end_reason, s.end_reason) || !same(q.target, s.target) || !same(q.host, s.host) ||
+      !same(q.close_reason, s.close_reason) || !ClientFilter(q.client).fits(s.client))
+    return false;
+  if (!within(s.opened_unix_ns, q.opened) || (q.reconnects && !s.reconnect_of)) return false;
+  const bool any_end = q.ended.from_unix_ns == 0 && q.ended.to_unix_ns == UINT64_MAX;
+  if (!any_end && (!s.ended_unix_ns || !within(*s.ended_unix_ns, q.ended))) return false;
+  if (q.close_code && *q.close_code != s.close_code) return false;
+  if (q.abnormal && abnormal(s).empty()) return false;
+  if (duration_ns(s) < q.min_duration_ns || duration_ns(s) > q.max_duration_ns) return false;
+  return holds_folded(s.target, q.text) || holds_folded(s.host, q.text) || holds_folded(s.subprotocol, q.text) ||
+         holds_folded(s.close_reason, q.text);
+}
+
+std::uint64_t duration_ns(const Session& s) {
+  const std::uint64_t until = s.ended_unix_ns.value_or(s.seen_unix_ns);
+  return until > s.opened_unix_ns ? until - s.opened_unix_ns : 0;
+}
+
+std::optional<Latest> latest_of(const SessionQuery& q, const SessionId& id, std::uint64_t as_of_unix_ns) {
+  auto out = q.latest ? q.latest(id) : std::nullopt;
+  if (out) out->seen_unix_ns = std::min(out->seen_unix_ns, as_of_unix_ns);
+  return out;
+}
+
+void take_latest(Session& to, const SessionQuery& q, std::uint64_t as_of_unix_ns) {
+  if (to.ended_unix_ns) return;
+  const auto latest = latest_of(q, to.id, as_of_unix_ns);
+  if (!latest) return;
+  to.seen_unix_ns = latest->seen_unix_ns;
+  to.misses = latest->misses;
+  for (int i = 0; i < 2; ++i) {
+    to.messages[i] = latest->messages[i];
+    to.bytes[i] = latest->bytes[i];
+  }
+}
+
+std::uint64_t rank_of(const Session& s, SessionQuery::Sort sort) {
+  using Sort = SessionQuery::Sort;
+  switch (sort) {
+    case Sort::opened:
+      return s.opened_unix_ns;
+    case Sort::ended:
+      return s.ended_unix_ns.value_or(UINT64_MAX);
+    case Sort::duration:
+      return duration_ns(s);
+    case Sort::messages:
+      return s.messages[0] + s.messages[1];
+    case Sort::bytes:
+      return s.bytes[0] + s.bytes[1];
+    case Sort::misses:
+      return s.misses;
+  }
+  return 0;
+}
+
+}  // namespace sockeye::store
