@@ -1,14 +1,13 @@
 #include "guard.h"
 
 #include <arpa/inet.h>
-#include <openssl/crypto.h>
-#include <openssl/sha.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 
 #include "read_json.h"
+#include "sockeye/net/secret.h"
 #include "target.h"
 
 namespace sockeye::console {
@@ -29,25 +28,6 @@ bool is_address(const std::string& name) {
   std::array<unsigned char, 16> bytes{};
   return ::inet_pton(AF_INET, name.c_str(), bytes.data()) == 1 ||
          ::inet_pton(AF_INET6, name.c_str(), bytes.data()) == 1;
-}
-
-std::string hex_digest(std::string_view text) {
-  constexpr std::string_view hex = "0123456789abcdef";
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  ::SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  std::string out;
-  for (const auto byte : digest) {
-    out += hex[byte >> 4U];
-    out += hex[byte & 15U];
-  }
-  return out;
-}
-
-// Over digests: neither the content nor the length of what was offered shows in the time this takes.
-bool same(std::string_view a, std::string_view b) {
-  const auto x = hex_digest(a);
-  const auto y = hex_digest(b);
-  return ::CRYPTO_memcmp(x.data(), y.data(), x.size()) == 0;
 }
 
 std::string_view cookie(const Request& request) {
@@ -106,14 +86,15 @@ std::optional<Response> Guard::origin(const Request& request) const {
   return error_response(403, "a page of another site may not do this");
 }
 
-bool Guard::right_token(std::string_view offered) const { return open() || same(offered, options_.token); }
+bool Guard::right_token(std::string_view offered) const { return open() || net::same_secret(offered, options_.token); }
 
 std::optional<Response> Guard::token(const Request& request) const {
   if (open()) return std::nullopt;
   const std::string_view authorization = request.field("authorization");
   if (lower(authorization.substr(0, 7)) == "bearer ") {
-    if (same(authorization.substr(7), options_.token)) return std::nullopt;
-  } else if (const auto given = cookie(request); !given.empty() && same(given, hex_digest(options_.token))) {
+    if (net::same_secret(authorization.substr(7), options_.token)) return std::nullopt;
+  } else if (const auto given = cookie(request);
+             !given.empty() && net::same_secret(given, net::hex_digest(options_.token))) {
     return std::nullopt;
   }
   Response out = error_response(401, "a token is needed: Authorization: Bearer TOKEN");
@@ -150,7 +131,7 @@ Response Guard::login(const Request& request) {
   Response out;
   out.status = 204;
   // The digest, so that a stolen cookie file does not hold what opens the OTLP port.
-  out.fields.emplace_back("Set-Cookie", set_cookie(request, hex_digest(options_.token), "2592000"));
+  out.fields.emplace_back("Set-Cookie", set_cookie(request, net::hex_digest(options_.token), "2592000"));
   return out;
 }
 

@@ -43,6 +43,7 @@
 #include "progress.h"
 #include "sockeye/base/random.h"
 #include "sockeye/live/stream.h"
+#include "sockeye/net/secret.h"
 #include "target.h"
 #include "unconfirmed.h"
 
@@ -93,7 +94,7 @@ class Life : public std::enable_shared_from_this<Life> {
 
   base::Result<void> prepare() {
     if (!options_.token_file.empty())
-      if (auto token = read_token(options_.token_file); !token) return tl::unexpected(token.error());
+      if (auto token = net::read_token(options_.token_file); !token) return tl::unexpected(token.error());
     if (!target_.tls) return {};
     error_code error;
     if (options_.ca.empty())
@@ -208,7 +209,7 @@ class Life : public std::enable_shared_from_this<Life> {
   Awaitable<bool> upgrade(Socket& stream) {
     std::string token;
     if (!options_.token_file.empty()) {
-      auto read = read_token(options_.token_file);
+      auto read = net::read_token(options_.token_file);
       if (!read) co_return away(read.error().message);
       token = *std::move(read);
     }

@@ -18,7 +18,4 @@ struct Target {
 // "http(s)://host[:port][/prefix]".
 [[nodiscard]] base::Result<Target> parse_target(std::string_view endpoint);
 
-// The first line of the file, without surrounding white space; printable ASCII, at most 4 KiB. Errors never quote it.
-[[nodiscard]] base::Result<std::string> read_token(const std::string& file);
-
 }  // namespace sockeye::live

@@ -19,7 +19,7 @@
 
 #include "answer.h"
 #include "encode.h"
-#include "gzip.h"
+#include "sockeye/net/gzip.h"
 
 namespace sockeye::otlp {
 namespace {
@@ -31,6 +31,7 @@ using pipeline::Outcome;
 
 constexpr std::uint8_t encoding_plain = 0;  // Batch::encoding, and so part of the spool's content
 constexpr std::uint8_t encoding_gzip = 1;
+constexpr int gzip_level = 4;
 constexpr std::size_t largest_answer = 64U << 10U;
 constexpr int poll_ms = 1000;
 
@@ -162,7 +163,7 @@ class CurlTransport final : public pipeline::Transport {
   const Options options_;
   const Target target_;
   std::string resource_;
-  Gzip gzip_;
+  net::Gzip gzip_{gzip_level};
   List plain_headers_;
   List gzip_headers_;
   std::unique_ptr<CURLM, MultiDeleter> multi_;

@@ -16,6 +16,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "sockeye/base/address.h"
 #include "sockeye/model/http_head.h"
 
 namespace sockeye::proxy {
@@ -25,14 +26,6 @@ constexpr std::size_t max_unix_path = sizeof(sockaddr_un::sun_path) - 1;
 constexpr int backlog = 4096;  // the kernel cuts it at net.core.somaxconn
 
 std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
-
-std::optional<std::uint16_t> parse_port(std::string_view text) {
-  std::uint16_t port = 0;
-  const auto* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, port);
-  if (error != std::errc{} || stop != end) return std::nullopt;
-  return port;
-}
 
 std::optional<SocketAddress> ip_address(const std::string& host, std::uint16_t port) {
   sockaddr_in v4{};
@@ -50,15 +43,6 @@ std::optional<SocketAddress> ip_address(const std::string& host, std::uint16_t p
   return std::nullopt;
 }
 
-// A host as it may stand before ":port": a name or an IPv4 literal. Names are checked by whoever resolves them; here
-// only what would turn up in a header or a log line is kept out.
-bool plausible_host(std::string_view host) {
-  return !host.empty() && host.size() <= 253 && std::all_of(host.begin(), host.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_';
-  });
-}
-
 base::Result<Address> parse_unix(std::string_view text, std::string_view path) {
   if (path.empty()) return base::fail(quoted(text) + ": no path after unix:");
   if (path.size() > max_unix_path)
@@ -72,34 +56,11 @@ base::Result<Address> parse_unix(std::string_view text, std::string_view path) {
 // `default_port`: none = required.
 base::Result<Address> parse_authority(std::string_view text, std::string_view authority,
                                       std::optional<std::uint16_t> default_port) {
-  constexpr std::string_view forms = "; write host:port, [v6]:port, :port or unix:/path";
+  auto parsed = base::parse_host_port(authority, default_port, "host:port, [v6]:port, :port or unix:/path");
+  if (!parsed) return base::fail(quoted(text) + ": " + parsed.error().message);
   Address out;
-  std::string_view rest;
-  if (authority.starts_with('[')) {
-    const auto close = authority.find(']');
-    if (close == authority.npos) return base::fail(quoted(text) + ": no ] after the IPv6 address");
-    out.host = authority.substr(1, close - 1);
-    in6_addr probe{};
-    if (::inet_pton(AF_INET6, out.host.c_str(), &probe) != 1)
-      return base::fail(quoted(text) + ": not an IPv6 address in the brackets");
-    rest = authority.substr(close + 1);
-  } else {
-    const auto colon = authority.rfind(':');
-    if (colon != authority.npos && authority.find(':') != colon)
-      return base::fail(quoted(text) + ": an IPv6 address goes in brackets" + std::string(forms));
-    out.host = authority.substr(0, colon);
-    rest = colon == authority.npos ? std::string_view{} : authority.substr(colon);
-    if (!out.host.empty() && !plausible_host(out.host)) return base::fail(quoted(text) + ": not a host name");
-  }
-  if (rest.empty()) {
-    if (!default_port) return base::fail(quoted(text) + ": no port" + std::string(forms));
-    out.port = *default_port;
-    return out;
-  }
-  if (rest.front() != ':') return base::fail(quoted(text) + ": text after the ]" + std::string(forms));
-  const auto port = parse_port(rest.substr(1));
-  if (!port) return base::fail(quoted(text) + ": the port is not a number from 0 to 65535");
-  out.port = *port;
+  out.host = std::move(parsed->host);
+  out.port = parsed->port;
   return out;
 }
 
@@ -190,8 +151,7 @@ std::string errno_text(int error) {
 
 std::string Address::text() const {
   if (!unix_path.empty()) return "unix:" + unix_path;
-  const bool v6 = host.find(':') != host.npos;
-  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  return base::HostPort{host, port}.text();
 }
 
 base::Result<Address> parse_address(std::string_view text) {

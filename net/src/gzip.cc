@@ -1,14 +1,13 @@
-#include "gzip.h"
+#include "sockeye/net/gzip.h"
 
 #define ZLIB_CONST
 #include <zlib.h>
 
 #include <limits>
 
-namespace sockeye::otlp {
+namespace sockeye::net {
 namespace {
 
-constexpr int level = 4;
 constexpr int window_bits = 15 + 16;  // + 16: gzip framing
 constexpr int memory_level = 8;
 
@@ -19,14 +18,13 @@ struct Gzip::State {
   bool good = false;
 };
 
-Gzip::Gzip() : state_(new State) {
+Gzip::Gzip(int level) : state_(std::make_unique<State>()) {
   state_->good =
       deflateInit2(&state_->stream, level, Z_DEFLATED, window_bits, memory_level, Z_DEFAULT_STRATEGY) == Z_OK;
 }
 
 Gzip::~Gzip() {
   if (state_->good) deflateEnd(&state_->stream);
-  delete state_;
 }
 
 bool Gzip::compress(std::string_view in, std::string& out) {
@@ -42,4 +40,4 @@ bool Gzip::compress(std::string_view in, std::string& out) {
   return true;
 }
 
-}  // namespace sockeye::otlp
+}  // namespace sockeye::net
