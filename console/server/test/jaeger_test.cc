@@ -5,8 +5,8 @@
 #include "api.h"
 #include "has.h"
 #include "jaeger.h"
-#include "memory_store.h"
 #include "sockeye/intake/decode.h"
+#include "store_double.h"
 
 namespace sockeye::console {
 namespace {
@@ -50,7 +50,7 @@ class JaegerTest : public testing::Test {
   }
 
   const Options options_{};
-  test::MemoryStore store_;
+  test::StoreDouble store_;
   Fleet fleet_;
   Api api_{options_, store_, fleet_, "", "", 1};
 };
@@ -133,15 +133,26 @@ TEST_F(JaegerTest, operations_by_kind) {
 }
 
 TEST_F(JaegerTest, dependencies_of_the_time_asked) {
+  store::Batch batch;
+  for (const char* service : {"gate", "shop"}) batch.origins.push_back({service, {}, "", "", {}});
+  for (std::uint8_t i = 0; i <= 7; ++i) {  // the first is the parent of the others
+    auto& span = batch.spans.emplace_back();
+    span.trace_id.bytes[0] = 1;
+    span.span_id.bytes[0] = static_cast<std::uint8_t>(i + 1);
+    span.parent_id.bytes[0] = i == 0 ? 0 : 1;
+    span.origin = i == 0 ? 0 : 1;
+    span.start_unix_ns = 1;
+  }
+  store_.write(std::move(batch), [](const store::Written&) {});
   auto out = get("/api/dependencies", "endTs=2&lookback=2");
   EXPECT_TRUE(has(out.body, R"("data":[{"parent":"gate","child":"shop","callCount":7}],"total":1)")) << out.body;
-  EXPECT_EQ(store_.asked_dependencies().from_unix_ns, 0U);
-  EXPECT_EQ(store_.asked_dependencies().to_unix_ns, 2'000'000U);
+  EXPECT_EQ(store_.asked_dependencies.from_unix_ns, 0U);
+  EXPECT_EQ(store_.asked_dependencies.to_unix_ns, 2'000'000U);
   EXPECT_TRUE(has(get("/api/dependencies", "endTs=2&lookback=2&service=other").body, R"("data":[],"total":0)"));
   get("/api/dependencies", "endTs=100000000&lookback=1000");
-  EXPECT_EQ(store_.asked_dependencies().from_unix_ns, 99'999'000'000'000U);
+  EXPECT_EQ(store_.asked_dependencies.from_unix_ns, 99'999'000'000'000U);
   get("/api/dependencies", "endTs=100000000");
-  EXPECT_EQ(store_.asked_dependencies().from_unix_ns, 13'600'000'000'000U) << "a day";
+  EXPECT_EQ(store_.asked_dependencies.from_unix_ns, 13'600'000'000'000U) << "a day";
   EXPECT_EQ(get("/api/dependencies", "endTs=x").status, 400);
   EXPECT_EQ(get("/api/dependencies", "endTs=-1").status, 400);
 }

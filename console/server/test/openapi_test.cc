@@ -8,7 +8,7 @@
 #include <string>
 
 #include "api.h"
-#include "memory_store.h"
+#include "store_double.h"
 
 namespace sockeye::console {
 namespace {
@@ -66,7 +66,7 @@ TEST(OpenApi, documents_the_paths_that_are_there) {
 
 TEST(OpenApi, documents_parameters_that_are_taken) {
   const Options options;
-  test::MemoryStore store;
+  test::StoreDouble store;
   Fleet fleet;
   Api api{options, store, fleet, "", "", 1};
   std::size_t asked = 0;

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "sockeye/model/abnormal_end.h"
+
 namespace sockeye::store {
 namespace {
 
@@ -133,6 +135,23 @@ std::vector<Happening> HappeningSteps::all() && {
   for (auto& [key, one] : steps_) {
     std::tie(one.time_unix_ns, one.end, one.route, one.instance, one.end_reason, one.initiator, one.close_code) = key;
     out.push_back(std::move(one));
+  }
+  return out;
+}
+
+void CloseSteps::add(std::uint64_t ended_unix_ns, std::string_view route, std::string_view end_reason,
+                     std::string_view initiator, std::uint16_t code) {
+  ++counts_[{step_ns_ == 0 ? from_ns_ : step_of(ended_unix_ns, step_ns_), std::string(route), std::string(end_reason),
+             std::string(initiator), code}];
+}
+
+std::vector<CloseCount> CloseSteps::counts() const {
+  std::vector<CloseCount> out;
+  for (const auto& [key, count] : counts_) {
+    auto& to = out.emplace_back();
+    std::tie(to.time_unix_ns, to.route, to.end_reason, to.initiator, to.code) = key;
+    to.count = count;
+    to.abnormal = model::abnormal_end(to.end_reason, to.code);
   }
   return out;
 }

@@ -8,6 +8,7 @@ namespace sockeye::conformance {
 namespace {
 
 void all_of_it_is_there_after_opening_again(World& world) {
+  if (!world.can().durable) GTEST_SKIP() << "it keeps nothing";
   // Over several of whatever a backend groups spans by.
   for (std::uint64_t first = 1; first <= 5000; first += 250) {
     Batch batch;
@@ -17,23 +18,22 @@ void all_of_it_is_there_after_opening_again(World& world) {
                   .start = noon + i * second,
                   .attributes = {{"n", integer(static_cast<std::int64_t>(i))}}});
     world.must_write(std::move(batch));
-    if (first % 1000 == 1) {
-      world.close();
-      world.open();
-    }
+    if (first % 1000 == 1) world.reopen();
   }
   const auto before = world.all_spans({.limit = 999});
   ASSERT_EQ(before.size(), 5000U);
-  world.close();
-  world.open();
+  world.reopen();
   EXPECT_EQ(world.all_spans({.limit = 999}), before);
-  EXPECT_EQ(world.store().stats().spans, 5000U);
+  if (world.can().counts_duplicates) {
+    EXPECT_EQ(world.store().stats().spans, 5000U);
+  }
   for (const std::uint64_t i : {1U, 1024U, 1025U, 2500U, 4999U, 5000U}) {
     EXPECT_EQ(world.all_spans({.attributes = {{"n", std::to_string(i)}}}), std::vector{span_id(i)});
     EXPECT_EQ(world.trace(i).spans.size(), 1U);
   }
   // Still known as there.
-  EXPECT_EQ(world.write(batch_of({{.trace = 77, .id = 77}})).duplicates, 1U);
+  world.must_write(batch_of({{.trace = 77, .id = 77}}));
+  EXPECT_EQ(world.trace(77).spans.size(), 1U);
 }
 
 void what_is_queued_is_written_before_it_closes(World& world) {
@@ -42,13 +42,17 @@ void what_is_queued_is_written_before_it_closes(World& world) {
     world.store().write(batch_of({{.trace = 1, .id = i}}), [&](const store::Written& written) {
       if (written.refusal == store::Refusal::none) ++answers;
     });
+  const bool durable = world.can().durable;
   world.close();
   EXPECT_EQ(answers, 200);
   world.open();
-  EXPECT_EQ(world.trace(1).spans.size(), 200U);
+  if (durable) {
+    EXPECT_EQ(world.trace(1).spans.size(), 200U);
+  }
 }
 
 void a_full_queue_refuses_and_recovers(World& world) {
+  if (!world.can().queues) GTEST_SKIP() << "it has no queue";
   std::atomic<int> taken = 0, refused = 0;
   constexpr int count = 3000;
   for (std::uint64_t i = 1; i <= count; ++i)

@@ -27,7 +27,7 @@ void pages_neither_skip_nor_repeat_while_spans_come(World& world) {
   std::atomic<bool> stop = false;
   std::atomic<std::uint64_t> next = before + 1;
   std::thread writing([&] {
-    while (!stop && next < 40'000) {
+    while (!stop && next < 6'000) {
       fill(world, next, 50, 500);
       next += 50;
     }
@@ -169,7 +169,9 @@ void writers_at_once(World& world) {
   for (auto& each : writers) each.join();
   EXPECT_EQ(world.trace(1).spans.size(), 400U);
   EXPECT_EQ(world.trace(2).spans.size(), 100U);
-  EXPECT_EQ(world.store().stats().duplicate_spans, 300U);
+  if (world.can().counts_duplicates) {
+    EXPECT_EQ(world.store().stats().duplicate_spans, 300U);
+  }
 }
 
 }  // namespace

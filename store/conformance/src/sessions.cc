@@ -126,8 +126,7 @@ void a_session_lives_and_ends_once(World& world) {
   EXPECT_EQ(is.recorder, "flight");
   EXPECT_EQ(world.store().stats().sessions, 1U);
   // Found again at the next start.
-  world.close();
-  world.open();
+  world.reopen();
   EXPECT_EQ(get(world, 1).end_reason, "normal");
   EXPECT_EQ(world.store().stats().sessions, 1U);
 }
@@ -689,8 +688,7 @@ void presences_and_totals(World& world) {
   batch = Batch();
   batch.totals = {{"i-1", "chat", at(10), {}}};
   world.must_write(std::move(batch));
-  world.close();
-  world.open();
+  world.reopen();
   const auto all = world.store().presences({}, soon());
   ASSERT_TRUE(all);
   ASSERT_EQ(all->size(), 3U);

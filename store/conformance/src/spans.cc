@@ -1,6 +1,8 @@
 // What is written comes back as it was, once.
+#include <atomic>
 #include <cmath>
 #include <limits>
+#include <thread>
 
 #include "world.h"
 
@@ -211,21 +213,15 @@ void strings_that_mean_something_elsewhere(World& world) {
 }
 
 void a_span_twice_is_there_once(World& world) {
-  Batch both = batch_of({{.name = "first"}, {.name = "second"}});
-  const auto within = world.write(std::move(both));
-  EXPECT_EQ(within.refusal, store::Refusal::none);
-  EXPECT_EQ(within.duplicates, 1U);
-  Batch again = batch_of({{.name = "third", .status = 2}, {.id = 2, .name = "new"}});
-  EXPECT_EQ(world.write(std::move(again)).duplicates, 1U);
+  world.must_write(batch_of({{.name = "first"}, {.name = "second"}}));
+  world.must_write(batch_of({{.name = "third", .status = 2}, {.id = 2, .name = "new"}}));
   // The same span id in another trace is another span.
-  EXPECT_EQ(world.write(batch_of({{.trace = 2}})).duplicates, 0U);
+  world.must_write(batch_of({{.trace = 2}}));
   const Batch is = world.trace(1);
   ASSERT_EQ(is.spans.size(), 2U);
   EXPECT_EQ(is.spans[0].name, "first");
-  const auto stats = world.store().stats();
-  EXPECT_EQ(stats.spans, 3U);
-  EXPECT_EQ(stats.written_spans, 3U);
-  EXPECT_EQ(stats.duplicate_spans, 2U);
+  EXPECT_EQ(world.all_spans({.status = std::uint8_t{2}}).size(), 0U);
+  EXPECT_EQ(world.all_traces({}).size(), 2U);
   // A duplicate counts nowhere.
   const auto latency = world.store().latency({}, soon());
   ASSERT_TRUE(latency);
@@ -236,6 +232,39 @@ void a_span_twice_is_there_once(World& world) {
   }
   EXPECT_EQ(count, 3U);
   EXPECT_EQ(errors, 0U);
+}
+
+void duplicates_are_counted(World& world) {
+  if (!world.can().counts_duplicates) GTEST_SKIP() << "it does not count duplicates";
+  EXPECT_EQ(world.write(batch_of({{.name = "first"}, {.name = "second"}})).duplicates, 1U);
+  EXPECT_EQ(world.write(batch_of({{.name = "third"}, {.id = 2, .name = "new"}})).duplicates, 1U);
+  EXPECT_EQ(world.write(batch_of({{.trace = 2}})).duplicates, 0U);
+  const auto stats = world.store().stats();
+  EXPECT_EQ(stats.spans, 3U);
+  EXPECT_EQ(stats.written_spans, 3U);
+  EXPECT_EQ(stats.duplicate_spans, 2U);
+}
+
+void a_batch_is_seen_whole_or_not_at_all(World& world) {
+  if (!world.can().atomic_batches) GTEST_SKIP() << "parts of a batch may be seen";
+  constexpr std::uint64_t batches = 60, spans = 40;
+  std::atomic<bool> stop = false;
+  std::thread reading([&] {
+    while (!stop) {
+      const auto found = world.store().spans({.limit = 10'000}, soon());
+      ASSERT_TRUE(found);
+      EXPECT_EQ(found->spans.spans.size() % spans, 0U);
+    }
+  });
+  for (std::uint64_t i = 0; i < batches; ++i) {
+    Batch batch;  // over days, that a backend may keep apart
+    for (std::uint64_t k = 1; k <= spans; ++k)
+      add(batch, {.trace = i + 1, .id = k, .start = noon + k * 86'400 * second});
+    world.must_write(std::move(batch));
+  }
+  stop = true;
+  reading.join();
+  EXPECT_EQ(world.all_spans({.limit = 10'000}).size(), batches * spans);
 }
 
 void parents_missing_and_in_circles(World& world) {
@@ -331,6 +360,8 @@ std::vector<Case> span_cases() {
           {"TimesAtTheirExtremes", times_at_their_extremes},
           {"StringsThatMeanSomethingElsewhere", strings_that_mean_something_elsewhere},
           {"ASpanTwiceIsThereOnce", a_span_twice_is_there_once},
+          {"DuplicatesAreCounted", duplicates_are_counted},
+          {"ABatchIsSeenWholeOrNotAtAll", a_batch_is_seen_whole_or_not_at_all},
           {"ParentsMissingAndInCircles", parents_missing_and_in_circles},
           {"ATraceByStartAndAtMostSoMany", a_trace_by_start_and_at_most_so_many},
           {"LogsWithTheirTrace", logs_with_their_trace},

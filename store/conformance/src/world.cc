@@ -110,6 +110,12 @@ void World::open() {
   store_ = std::move(*opened);
 }
 
+void World::reopen() {
+  if (!can().durable) return;
+  close();
+  open();
+}
+
 store::Written World::write(Batch&& batch) {
   auto promise = std::make_shared<std::promise<store::Written>>();
   auto future = promise->get_future();

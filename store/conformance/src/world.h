@@ -57,6 +57,9 @@ class World {
 
   void open();
   void close() { store_.reset(); }
+  // Closed and opened again, where that keeps what was written.
+  void reopen();
+  [[nodiscard]] store::Capabilities can() const { return store_->capabilities(); }
   [[nodiscard]] store::Store& store() { return *store_; }
   [[nodiscard]] Settings& settings() { return settings_; }
 

@@ -1,13 +1,10 @@
 #include <algorithm>
 #include <cstring>
-#include <map>
-#include <tuple>
 
 #include "ask.h"
 #include "search.h"
 #include "series.h"
 #include "sessions.h"
-#include "sockeye/model/abnormal_end.h"
 #include "sockeye/store/summaries.h"
 
 namespace sockeye::sqlite::ask {
@@ -63,27 +60,17 @@ base::Result<std::vector<store::FleetPoint>> fleet(Database& db, const store::Fl
 
 base::Result<std::vector<store::CloseCount>> closes(Database& db, const store::ClosesQuery& query) {
   constexpr std::size_t most = 200'000;
-  std::map<std::tuple<std::uint64_t, std::string, std::string, std::string, std::uint16_t>, std::uint64_t> counts;
+  store::CloseSteps steps(query);
   Query rows(db,
              "SELECT ended, route, end_reason, initiator, close_code FROM session INDEXED BY session_ended "
              "WHERE ended >= ?1 AND ended < ?2 AND (?3 = '' OR route = ?3) AND (?4 = '' OR instance = ?4)",
              column_time(query.time.from_unix_ns), column_time(query.time.to_unix_ns), std::string_view(query.route),
              std::string_view(query.instance));
   while (rows.next()) {
-    const std::uint64_t at =
-        query.step_ns == 0 ? query.time.from_unix_ns : store::step_of(rows.number(0), query.step_ns);
-    ++counts[{at, std::string(rows.text(1)), std::string(rows.text(2)), std::string(rows.text(3)),
-              static_cast<std::uint16_t>(rows.integer(4))}];
-    if (counts.size() > most) return base::fail("so many closes are too much for one answer: ask for longer steps");
+    steps.add(rows.number(0), rows.text(1), rows.text(2), rows.text(3), static_cast<std::uint16_t>(rows.integer(4)));
+    if (steps.size() > most) return base::fail("so many closes are too much for one answer: ask for longer steps");
   }
-  std::vector<store::CloseCount> out;
-  for (const auto& [key, count] : counts) {
-    auto& to = out.emplace_back();
-    std::tie(to.time_unix_ns, to.route, to.end_reason, to.initiator, to.code) = key;
-    to.count = count;
-    to.abnormal = model::abnormal_end(to.end_reason, to.code);
-  }
-  return out;
+  return steps.counts();
 }
 
 }  // namespace sockeye::sqlite::ask

@@ -88,6 +88,7 @@ class SqliteStore final : public store::Store {
     readers_.reset();  // the connection that may write goes last, and tidies up
   }
 
+  [[nodiscard]] store::Capabilities capabilities() const override { return {}; }  // all of them
   void write(store::Batch&& batch, store::Done done) override { writer_.write(std::move(batch), std::move(done)); }
 
   base::Result<store::Batch> trace(const base::TraceId& id, std::size_t limit, Deadline deadline) override {

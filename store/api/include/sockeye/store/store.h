@@ -23,6 +23,15 @@ struct Written {
   std::string message;           // of a refusal, one line
   std::uint64_t duplicates = 0;  // spans that were there already (same trace and span id): the first stays
 };
+// What a backend does, where not every backend can, or not cheaply. Who depends on it asks; the conformance suite
+// passes over what rests on one of these, and over nothing else.
+struct Capabilities {
+  bool durable = true;            // what was acknowledged is there when the store is opened again, after kill -9 too
+  bool atomic_batches = true;     // nobody ever sees a part of a batch
+  bool counts_duplicates = true;  // Written::duplicates and the counts of StoreStats are exact
+  bool queues = true;             // it refuses with Refusal::busy where more comes than it can write
+};
+
 // Called once for each write, from the store's own thread or from within write().
 using Done = std::function<void(const Written&)>;
 
@@ -33,8 +42,11 @@ class Store {
  public:
   virtual ~Store() = default;  // writes what is queued first
 
+  [[nodiscard]] virtual Capabilities capabilities() const = 0;
+
   // Takes a batch. `done` with Refusal::none means: on the disk, a crash or a power cut at any later moment loses
-  // nothing of it. A batch is written whole or not at all. Never blocks on the disk; safe from any thread.
+  // nothing of it (Capabilities::durable). A batch is written whole or not at all. Writing the same again changes
+  // nothing. Never blocks on the disk; safe from any thread.
   virtual void write(Batch&& batch, Done done) = 0;
 
   // Questions: blocking, safe from any thread, see everything acknowledged before they were asked.

@@ -63,6 +63,20 @@ class HappeningSteps {
   std::map<Key, Happening> steps_;
 };
 
+// Ends of sessions, counted by step and by how they were.
+class CloseSteps {
+ public:
+  explicit CloseSteps(const ClosesQuery& query) : from_ns_(query.time.from_unix_ns), step_ns_(query.step_ns) {}
+  void add(std::uint64_t ended_unix_ns, std::string_view route, std::string_view end_reason, std::string_view initiator,
+           std::uint16_t code);
+  [[nodiscard]] std::size_t size() const { return counts_.size(); }
+  [[nodiscard]] std::vector<CloseCount> counts() const;
+
+ private:
+  const std::uint64_t from_ns_, step_ns_;
+  std::map<std::tuple<std::uint64_t, std::string, std::string, std::string, std::uint16_t>, std::uint64_t> counts_;
+};
+
 // What a session is looked up by.
 struct LookupTexts {
   std::string_view client, target, close_reason, end_reason, route, instance;
