@@ -45,7 +45,7 @@ struct Ip {
   std::uint8_t protocol = 6;
   std::uint16_t id = 1;
   bool more = false;
-  std::size_t offset = 0;               // bytes
+  std::size_t offset = 0;                 // bytes
   std::optional<std::uint16_t> length{};  // what the header says, when it is not the truth
 };
 
