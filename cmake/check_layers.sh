@@ -26,13 +26,21 @@ if check "$scratch/bad.o" >/dev/null; then echo "the symbol check accepts a cloc
 
 status=0
 count=0
-for module in base model wire session dialect signal observer; do
+for module in base model wire session dialect signal observer relay; do
   archive=$build/engine/$module/libsockeye_$module.a
   if [ ! -f "$archive" ]; then continue; fi
   count=$((count + 1))
   check "$archive" || status=1
 done
 [ "$count" -ge 6 ] || { echo "only $count engine archives under $build: build it first"; exit 1; }
+
+# What the observation is told of is policy of whoever carries the bytes: it may neither decide nor write.
+policy='\b(conformance|strict|verdict|outlet|close_timeout|idle_timeout|frame_writer|deflate\.h|lifecycle\.h|heartbeat\.h|rate\.h|forward|rewriter)\b'
+words() { grep -rniwE "$policy" "$@" | grep -v '^[^:]*:[0-9]*: *//' || true; }
+printf 'bool strict() const;\n' >"$scratch/policy.h"
+[ -n "$(words "$scratch/policy.h")" ] || { echo "the policy check finds no policy: it is broken"; exit 1; }
+found=$(words engine/observer/include engine/observer/src)
+if [ -n "$found" ]; then printf 'engine/observer speaks of policy:\n%s\n' "$found"; status=1; fi
 
 # A forbidden arrow must stop the configure step.
 mkdir "$scratch/arrow" && cat >"$scratch/arrow/CMakeLists.txt" <<EOF
@@ -46,5 +54,5 @@ if cmake -S "$scratch/arrow" -B "$scratch/arrow/build" >"$scratch/log" 2>&1 || !
   echo "wire → session was not refused: the layer table is not enforced"
   exit 1
 fi
-[ "$status" = 0 ] && echo "layers: $count engine archives free of sockets, clocks, threads, files and stdio; arrows enforced"
+[ "$status" = 0 ] && echo "layers: $count engine archives free of sockets, clocks, threads, files and stdio; the observer free of policy; arrows enforced"
 exit "$status"

@@ -9,8 +9,8 @@
 #include <string>
 
 #include "build_frame.h"
-#include "opening.h"
-#include "sockeye/observer/connection.h"
+#include "rig.h"
+#include "sockeye/relay/connection.h"
 #include "sockeye/wire/frame_parser.h"
 #include "sockeye/wire/utf8.h"
 
@@ -20,29 +20,27 @@ using namespace sockeye;
 using model::Opcode;
 using model::Side;
 
-struct Sink final : observer::Outlet {
+struct Sink final : relay::Outlet {
   std::size_t bytes = 0;
   void forward(Side, base::Bytes b) override { bytes += b.size(); }
   void inject(Side, base::Bytes) override {}
-  void finish(Side, observer::Finish) override {}
+  void finish(Side, relay::Finish) override {}
   bool advancing(Side) override { return false; }
 };
 
 struct Session {
-  observer::RouteOptions options;
+  relay::Options options;
+  observer::Options observe;
   std::unique_ptr<model::RouteMetrics> metrics = std::make_unique<model::RouteMetrics>();
-  observer::Environment environment;
+  observer::Workspace workspace;
   Sink sink;
   base::Time now = base::Time{} + std::chrono::seconds(1);
-  std::unique_ptr<observer::Connection> connection;
+  std::unique_ptr<relay::Connection> connection;
   Session() {
-    observer::Opening opening;
-    opening.options = &options;
-    opening.metrics = metrics.get();
-    opening.environment = &environment;
-    opening.texts = observer::SessionTexts({"/", "host", "", "", "", "", ""});
-    connection = observer::make_connection(std::move(opening), sink, now);
+    connection = relay::carry(relay::test::observe(observe, {}, {.target = "/", .host = "host", .subprotocol = {}, .tracestate = {}}, nullptr, call()),
+                              options, sink, 0, call());
   }
+  [[nodiscard]] relay::Call call() { return {workspace, *metrics, now}; }
 };
 
 std::string read_of(Side side, Opcode opcode, std::size_t payload, std::size_t total) {
@@ -59,7 +57,7 @@ void feed(benchmark::State& state, Side side, Opcode opcode) {
   Session session;
   for (auto _ : state) {
     session.now += std::chrono::microseconds(10);
-    session.connection->feed(side, base::as_bytes(bytes), session.now);
+    session.connection->feed(side, base::as_bytes(bytes), session.call());
     benchmark::DoNotOptimize(session.connection->next_deadline());
   }
   const auto frames = static_cast<std::int64_t>(bytes.size() / one.size());

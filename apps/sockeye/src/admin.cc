@@ -40,7 +40,7 @@ Response metrics(const Admin& admin, const Request& request) {
   const auto append = [&](std::vector<model::MetricFamily> more) {
     families.insert(families.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
   };
-  if (const auto* proxy = admin.proxy.load()) append(signal::collect(proxy->metrics()));
+  if (const auto* source = admin.sessions.load()) append(signal::collect(source->metrics()));
   if (admin.pipeline != nullptr) append(admin.pipeline->families());
   families.push_back(build_info());
   append(process_families());
@@ -48,9 +48,9 @@ Response metrics(const Admin& admin, const Request& request) {
 }
 
 Response ready(const Admin& admin) {
-  const auto* proxy = admin.proxy.load();
-  if (proxy == nullptr) return {503, "text/plain; charset=utf-8", "starting\n"};
-  if (proxy->draining()) return {503, "text/plain; charset=utf-8", "draining\n"};
+  const auto* source = admin.sessions.load();
+  if (source == nullptr) return {503, "text/plain; charset=utf-8", "starting\n"};
+  if (source->draining()) return {503, "text/plain; charset=utf-8", "draining\n"};
   return {200, "text/plain; charset=utf-8", "ready\n"};
 }
 
@@ -72,20 +72,20 @@ bool host_is_ours(std::string_view host) {
 Response sessions(const Admin& admin, const Request& request) {
   const auto query = parse_session_query(request.query);
   if (!query) return json_error(400, query.error().message);
-  const auto* proxy = admin.proxy.load();
-  if (proxy == nullptr) return json_error(503, "starting");
-  return json_response(sessions_json(proxy->sessions(), proxy->ended(), *query, now_unix_ms()));
+  const auto* source = admin.sessions.load();
+  if (source == nullptr) return json_error(503, "starting");
+  return json_response(sessions_json(source->sessions(), source->ended(), *query, now_unix_ms()));
 }
 
 Response session(const Admin& admin, const Request& request) {
   const auto id = base::parse_session_id(request.rest);
   if (!id) return json_error(400, "expected /sessions/ID, with an id as /sessions shows them");
-  const auto* proxy = admin.proxy.load();
-  if (proxy == nullptr) return json_error(503, "starting");
-  if (const auto found = proxy->session(*id))
+  const auto* source = admin.sessions.load();
+  if (source == nullptr) return json_error(503, "starting");
+  if (const auto found = source->session(*id))
     return json_response(session_json(found->row, &found->recorder, now_unix_ms()));
-  for (const auto& row : proxy->ended())
-    if (row.view.id == *id) return json_response(session_json(row, nullptr, now_unix_ms()));
+  for (const auto& row : source->ended())
+    if (row.record.facts.id == *id) return json_response(session_json(row, nullptr, now_unix_ms()));
   return json_error(404, "no session with this id is live or ended lately");
 }
 

@@ -6,16 +6,16 @@
 #include <string>
 
 #include "sockeye/base/result.h"
+#include "sockeye/model/session_source.h"
 #include "sockeye/pipeline/pipeline.h"
 #include "sockeye/prometheus/endpoint.h"
-#include "sockeye/proxy/proxy.h"
 
 namespace sockeye::app {
 
 // What the handlers look at; outlives the endpoint.
 struct Admin {
-  std::atomic<proxy::Proxy*> proxy{nullptr};  // null: not listening yet
-  pipeline::Pipeline* pipeline = nullptr;     // null: no export
+  std::atomic<model::SessionSource*> sessions{nullptr};  // null: not listening yet
+  pipeline::Pipeline* pipeline = nullptr;                // null: no export
 };
 
 [[nodiscard]] base::Result<std::unique_ptr<prometheus::Endpoint>> start_admin(const Admin& admin,

@@ -33,7 +33,7 @@ void move_to(std::vector<T>& to, std::vector<T>& from) {
   to.insert(to.end(), std::move_iterator(from.begin()), std::move_iterator(from.end()));
 }
 
-live::Detail detail(const proxy::WatchedSession& watched) {
+live::Detail detail(const model::WatchedSession& watched) {
   live::Detail out;
   out.id = watched.id;
   out.recorder = recorder(watched.recorder, watched.wall);
@@ -61,7 +61,7 @@ std::optional<std::uint64_t> percentile(std::vector<std::uint64_t>& values, doub
 
 // Totals from the counters, the rest from the workers' walks.
 std::vector<live::Summary> summaries(const std::vector<model::RouteCounters>& shards,
-                                     const std::vector<proxy::WorkerPulse>& workers) {
+                                     const std::vector<model::SessionDelta>& workers) {
   std::vector<live::Summary> out;
   for (const auto& shard : shards) {
     auto& to = out.emplace_back();
@@ -106,35 +106,37 @@ std::vector<live::Summary> summaries(const std::vector<model::RouteCounters>& sh
 
 }  // namespace
 
-LiveSource::LiveSource(proxy::Proxy& proxy, live::Hello hello) : proxy_(proxy), hello_(std::move(hello)) {
-  proxy_.follow(ended_kept);
+LiveSource::LiveSource(model::SessionSource& sessions, live::Hello hello)
+    : sessions_(sessions), hello_(std::move(hello)) {
+  sessions_.follow(ended_kept);
 }
 
 live::Hello LiveSource::hello() {
   std::int64_t open = 0;
-  for (const auto& shard : proxy_.metrics())
+  for (const auto& shard : sessions_.metrics())
     for (const auto* metrics : shard.workers) open += metrics->connections_active.value();
   hello_.open_sessions = static_cast<std::uint64_t>(std::max<std::int64_t>(open, 0));
   return hello_;
 }
 
 live::Report LiveSource::collect(bool anew, const live::Ask& ask) {
-  proxy::PulseRequest request;
-  request.anew = anew;
+  model::DeltaRequest request;
+  request.resync = anew;
   request.watch = ask.watch;
-  auto pulse = proxy_.pulse(request);
+  auto deltas = sessions_.changes(request);
   live::Report report;
   report.time_unix_ns = unix_now();
-  report.all_told = pulse.all_told;
-  report.summaries = summaries(proxy_.metrics(), pulse.workers);
+  report.all_told = deltas.complete;
+  report.summaries = summaries(sessions_.metrics(), deltas.workers);
   std::uint64_t lost = 0;
-  for (auto& worker : pulse.workers) {
+  for (auto& worker : deltas.workers) {
     move_to(report.opened, worker.opened);
     move_to(report.changed, worker.changed);
     for (auto& each : worker.ended) {
-      report.ended.push_back(
-          {{each.facts.id, std::move(each.last)}, std::move(each.end), recorder(each.recorder, each.wall)});
-      report.opened.push_back(std::move(each.facts));
+      report.ended.push_back({{each.record.facts.id, std::move(each.record.figures)},
+                              std::move(each.record.end).value_or(model::SessionEnd{}),
+                              recorder(each.recorder, each.wall)});
+      report.opened.push_back(std::move(each.record.facts));
     }
     for (const auto& watched : worker.watched) report.details.push_back(detail(watched));
     lost += worker.ended_lost;

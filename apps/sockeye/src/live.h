@@ -1,5 +1,5 @@
-// What `sockeye proxy` tells a console of its sessions: live::Source over the proxy, in the words of the live stream
-// (docs/formats/live.md).
+// What `sockeye proxy` tells a console of its sessions: live::Source over a model::SessionSource, in the words of the
+// live stream (docs/formats/live.md).
 #pragma once
 
 #include <memory>
@@ -7,8 +7,8 @@
 #include "sockeye/base/result.h"
 #include "sockeye/config/settings.h"
 #include "sockeye/live/reporter.h"
+#include "sockeye/model/session_source.h"
 #include "sockeye/model/span.h"
-#include "sockeye/proxy/proxy.h"
 
 namespace sockeye::app {
 
@@ -17,13 +17,13 @@ inline constexpr std::size_t ended_kept = 10'000;
 
 class LiveSource final : public live::Source {
  public:
-  // `proxy` is borrowed. `hello` says who we are; open_sessions is filled in.
-  LiveSource(proxy::Proxy& proxy, live::Hello hello);
+  // `sessions` is borrowed. `hello` says who we are; open_sessions is filled in.
+  LiveSource(model::SessionSource& sessions, live::Hello hello);
   [[nodiscard]] live::Hello hello() override;
   [[nodiscard]] live::Report collect(bool anew, const live::Ask& ask) override;
 
  private:
-  proxy::Proxy& proxy_;
+  model::SessionSource& sessions_;
   live::Hello hello_;
 };
 

@@ -236,7 +236,7 @@ int serve(Settings settings, const std::function<config::Reading()>& again) {
     return 1;
   }
   const std::unique_ptr<proxy::Proxy> proxy = *std::move(started);
-  admin.proxy = proxy.get();
+  admin.sessions = proxy.get();
   auto console = start_console(settings, identity, *proxy);
   if (!console) {
     log_error("export.console: " + console.error().message);
@@ -253,7 +253,7 @@ int serve(Settings settings, const std::function<config::Reading()>& again) {
   if (console->reporter) console->reporter->stop(patient ? console_time : impatient_flush);
   if (spans) spans->stop(patient ? flush_time : impatient_flush);
   (*endpoint)->stop(patient ? 1s : 0s);
-  admin.proxy = nullptr;
+  admin.sessions = nullptr;
   log_info("stopped");
   // Sessions that would not end hold the proxy's threads: leave without waiting for them.
   if (drained == Drained::not_all) std::_Exit(0);

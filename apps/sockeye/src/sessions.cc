@@ -19,7 +19,7 @@ namespace {
 using base::fail;
 using base::iso8601;
 using base::Json;
-using proxy::SessionRow;
+using model::SessionRow;
 
 constexpr std::array<std::string_view, 2> directions = {"c2s", "s2c"};
 constexpr std::array<std::string_view, 2> legs = {"client", "upstream"};
@@ -57,7 +57,7 @@ void by_direction(Json& json, std::string_view key, Value value) {
   json.close('}');
 }
 
-void leg(Json& json, const observer::LegView& view, std::uint64_t buffered, base::Time now) {
+void leg(Json& json, const model::PingFigures& view, base::Time last_received, std::uint64_t buffered, base::Time now) {
   json.open('{');
   json.key("heartbeat").boolean(view.heartbeat);
   seconds(json, "rtt_seconds", view.rtt);
@@ -66,77 +66,41 @@ void leg(Json& json, const observer::LegView& view, std::uint64_t buffered, base
   json.key("silent").boolean(view.silent);
   json.key("missed_total").number(view.missed_total);
   json.key("late_total").number(view.late_total);
-  seconds(json, "peer_ping_interval_seconds", view.peer_ping_interval);
-  seconds(json, "last_received_seconds", now - view.last_received);
+  seconds(json, "peer_ping_interval_seconds", view.peer_interval);
+  seconds(json, "last_received_seconds", now - last_received);
   json.key("buffered_bytes").number(buffered);
   json.close('}');
 }
 
 // Nothing until the first data message of that sender.
 std::optional<base::Duration> since_last_message(const SessionRow& row, std::size_t side) {
-  if (row.view.counts[side].data_messages() == 0) return std::nullopt;
-  return row.now - row.view.last_message[side];
+  if (row.record.figures.messages[side] == 0) return std::nullopt;
+  return row.now - row.detail.last_message[side];
 }
 
-void fields(Json& json, const SessionRow& row) {
-  const auto& view = row.view;
-  json.key("id").text(base::to_uuid(view.id));
-  json.key("route").text(view.route);
-  json.key("state").text(model::name(view.state));
-  json.key("client").text(view.client_address);
-  json.key("target").text(view.method_target);
-  json.key("host").text(view.host);
-  text_or_null(json, "subprotocol", view.subprotocol);
-  text_or_null(json, "extensions", view.extensions);
-  json.key("opened").text(iso8601(row.opened_unix_ms));
-  json.key("age_seconds").number(static_cast<double>(row.age_ms) / 1e3);
-  by_direction(json, "messages", [&](std::size_t i) { json.number(view.counts[i].data_messages()); });
-  by_direction(json, "messages_by_type", [&](std::size_t i) {
-    json.open('{');
-    for (std::size_t t = 0; t < types.size(); ++t) json.key(types[t]).number(view.counts[i].messages[t]);
-    json.close('}');
-  });
-  by_direction(json, "bytes", [&](std::size_t i) { json.number(view.counts[i].bytes); });
-  by_direction(json, "wire_bytes", [&](std::size_t i) { json.number(view.counts[i].wire_bytes); });
-  json.key("last_message_seconds").open('{');
-  for (std::size_t i = 0; i < 2; ++i) seconds(json, directions[i], since_last_message(row, i));
-  json.close('}');
-  json.key("longest_gap_seconds").open('{');
-  for (std::size_t i = 0; i < 2; ++i) seconds(json, directions[i], view.longest_gap[i]);
-  json.close('}');
-  json.key("buffered_bytes").number(row.buffered[0] + row.buffered[1]);
-  json.key("legs").open('{');
-  for (std::size_t i = 0; i < 2; ++i) {
-    json.key(legs[i]);
-    leg(json, view.legs[i], row.buffered[i], row.now);
-  }
-  json.close('}');
-  json.key("dialect").text(view.dialect);
-  text_or_null(json, "dialect_basis", view.dialect_basis);
-  json.key("invocations_open").number(std::uint64_t{view.invocations.size()});
-  json.key("anomalies").number(view.anomalies);
-  json.key("reconnect_of");
-  if (view.reconnect_of)
-    json.text(base::to_uuid(*view.reconnect_of));
-  else
-    json.null();
-  text_or_null(json, "reconnect_basis", view.reconnect_of ? model::name(view.reconnect_basis) : std::string_view());
-  text_or_null(json, "trace_id", view.trace_id);
+std::uint64_t age_ms(const SessionRow& row) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(row.now - row.detail.opened).count());
+}
+
+std::uint64_t unix_ms(const SessionRow& row, base::Time at) { return row.wall.unix_ns(at) / 1'000'000; }
+
+void close(Json& json, const SessionRow& row) {
   json.key("close");
-  if (!view.close) {
+  if (!row.detail.close) {
     json.null();
     return;
   }
+  const model::CloseInfo& close = *row.detail.close;
   json.open('{');
-  json.key("code").number(std::uint64_t{view.close->code});
-  json.key("initiator").text(model::name(view.close->initiator));
-  json.key("why").text(model::name(view.close->why));
-  json.key("reason").text(view.close->reason);
+  json.key("code").number(std::uint64_t{close.code});
+  json.key("initiator").text(model::name(close.initiator));
+  json.key("why").text(model::name(close.why));
+  json.key("reason").text(close.reason);
   json.key("silent");
-  if (const auto& close = *view.close; close.silent) {
-    const auto after = std::chrono::duration_cast<std::chrono::milliseconds>(close.silent_since - view.opened).count();
+  if (close.silent) {
     json.open('{').key("leg").text(model::leg_name(*close.silent));
-    json.key("since").text(iso8601(row.opened_unix_ms + static_cast<std::uint64_t>(std::max<std::int64_t>(after, 0))));
+    json.key("since").text(iso8601(unix_ms(row, close.silent_since)));
     json.close('}');
   } else {
     json.null();
@@ -144,24 +108,85 @@ void fields(Json& json, const SessionRow& row) {
   json.close('}');
 }
 
+void facts(Json& json, const SessionRow& row) {
+  const auto& facts = row.record.facts;
+  json.key("id").text(base::to_uuid(facts.id));
+  json.key("route").text(facts.route);
+  json.key("state").text(model::name(row.record.figures.state));
+  json.key("client").text(facts.client);
+  json.key("target").text(facts.target);
+  json.key("host").text(facts.host);
+  text_or_null(json, "subprotocol", facts.subprotocol);
+  text_or_null(json, "extensions", facts.extensions);
+  json.key("opened").text(iso8601(facts.opened_unix_ns / 1'000'000));
+  json.key("age_seconds").number(static_cast<double>(age_ms(row)) / 1e3);
+}
+
+void traffic(Json& json, const SessionRow& row) {
+  const auto& figures = row.record.figures;
+  const auto& counts = row.detail.counts;
+  by_direction(json, "messages", [&](std::size_t i) { json.number(figures.messages[i]); });
+  by_direction(json, "messages_by_type", [&](std::size_t i) {
+    json.open('{');
+    for (std::size_t t = 0; t < types.size(); ++t) json.key(types[t]).number(counts[i].messages[t]);
+    json.close('}');
+  });
+  by_direction(json, "bytes", [&](std::size_t i) { json.number(figures.bytes[i]); });
+  by_direction(json, "wire_bytes", [&](std::size_t i) { json.number(counts[i].wire_bytes); });
+  json.key("last_message_seconds").open('{');
+  for (std::size_t i = 0; i < 2; ++i) seconds(json, directions[i], since_last_message(row, i));
+  json.close('}');
+  json.key("longest_gap_seconds").open('{');
+  for (std::size_t i = 0; i < 2; ++i) seconds(json, directions[i], row.detail.longest_gap[i]);
+  json.close('}');
+  json.key("buffered_bytes").number(figures.buffered_bytes[0] + figures.buffered_bytes[1]);
+  json.key("legs").open('{');
+  for (std::size_t i = 0; i < 2; ++i) {
+    json.key(legs[i]);
+    leg(json, row.detail.pings[i], row.detail.last_received[i], figures.buffered_bytes[i], row.now);
+  }
+  json.close('}');
+}
+
+void fields(Json& json, const SessionRow& row) {
+  facts(json, row);
+  traffic(json, row);
+  const auto& figures = row.record.figures;
+  const auto& facts = row.record.facts;
+  json.key("dialect").text(figures.dialect);
+  text_or_null(json, "dialect_basis", row.detail.dialect_basis);
+  json.key("invocations_open").number(std::uint64_t{figures.invocations_open});
+  json.key("anomalies").number(figures.anomalies);
+  json.key("reconnect_of");
+  if (facts.reconnect_of)
+    json.text(base::to_uuid(*facts.reconnect_of));
+  else
+    json.null();
+  text_or_null(json, "reconnect_basis",
+               facts.reconnect_of ? model::name(row.detail.reconnect_basis) : std::string_view());
+  text_or_null(json, "trace_id", facts.trace_id.is_zero() ? "" : base::to_hex(facts.trace_id));
+  close(json, row);
+}
+
 double rank(const SessionRow& row, SessionSort sort) {
-  const auto& view = row.view;
+  const auto& figures = row.record.figures;
+  const auto& pings = row.detail.pings;
   switch (sort) {
     case SessionSort::age:
-      return static_cast<double>(row.age_ms);
+      return static_cast<double>(age_ms(row));
     case SessionSort::messages:
-      return static_cast<double>(view.counts[0].data_messages() + view.counts[1].data_messages());
+      return static_cast<double>(figures.messages[0] + figures.messages[1]);
     case SessionSort::bytes:
-      return static_cast<double>(view.counts[0].bytes + view.counts[1].bytes);
+      return static_cast<double>(figures.bytes[0] + figures.bytes[1]);
     case SessionSort::rtt:
-      return std::max(base::seconds(view.legs[0].rtt.value_or(base::Duration{-1})),
-                      base::seconds(view.legs[1].rtt.value_or(base::Duration{-1})));
+      return std::max(base::seconds(pings[0].rtt.value_or(base::Duration{-1})),
+                      base::seconds(pings[1].rtt.value_or(base::Duration{-1})));
     case SessionSort::misses:
-      return static_cast<double>(view.legs[0].missed_total + view.legs[1].missed_total);
+      return static_cast<double>(figures.missed_total);
     case SessionSort::buffered:
-      return static_cast<double>(row.buffered[0] + row.buffered[1]);
+      return static_cast<double>(figures.buffered_bytes[0] + figures.buffered_bytes[1]);
     case SessionSort::silence:
-      return base::seconds(row.now - std::max(view.last_message[0], view.last_message[1]));
+      return base::seconds(row.now - std::max(row.detail.last_message[0], row.detail.last_message[1]));
   }
   return 0;
 }
@@ -183,7 +208,7 @@ std::string percent_decoded(std::string_view text) {
 // Requests without their whole reply, oldest first.
 void open_invocations(Json& json, const SessionRow& row) {
   json.key("invocations").open('[');
-  for (const observer::OpenInvocation& each : row.view.invocations) {
+  for (const model::OpenInvocation& each : row.detail.invocations) {
     const auto ago = [&](std::optional<base::Time> at) {
       return at ? std::optional(row.now - *at) : std::optional<base::Duration>();
     };
@@ -199,9 +224,9 @@ void open_invocations(Json& json, const SessionRow& row) {
   }
   json.close(']');
   json.key("application_heartbeat").open('{');
-  seconds(json, "rtt_seconds", row.view.application_rtt);
+  seconds(json, "rtt_seconds", row.detail.application_rtt);
   seconds(json, "last_ago_seconds",
-          row.view.last_application_beat ? std::optional(row.now - *row.view.last_application_beat)
+          row.detail.last_application_beat ? std::optional(row.now - *row.detail.last_application_beat)
                                          : std::optional<base::Duration>());
   json.close('}');
 }
@@ -251,7 +276,7 @@ std::string sessions_json(std::vector<SessionRow> live, std::vector<SessionRow> 
                           std::uint64_t now_unix_ms) {
   const std::size_t total = live.size();
   if (!query.route.empty()) {
-    const auto other = [&](const SessionRow& row) { return row.view.route != query.route; };
+    const auto other = [&](const SessionRow& row) { return row.record.facts.route != query.route; };
     std::erase_if(live, other);
     std::erase_if(ended, other);
   }
@@ -259,7 +284,8 @@ std::string sessions_json(std::vector<SessionRow> live, std::vector<SessionRow> 
   std::sort(live.begin(), live.end(), [&](const SessionRow& a, const SessionRow& b) {
     const double x = rank(a, query.sort);
     const double y = rank(b, query.sort);
-    return std::tuple(query.ascending ? x : y, a.view.id) < std::tuple(query.ascending ? y : x, b.view.id);
+    return std::tuple(query.ascending ? x : y, a.record.facts.id) <
+           std::tuple(query.ascending ? y : x, b.record.facts.id);
   });
   const std::size_t begin = std::min(query.offset, live.size());
   const std::size_t count = std::min(query.limit, live.size() - begin);
@@ -290,9 +316,8 @@ std::string session_json(const SessionRow& row, const std::vector<model::Recorde
   } else {
     json.open('[');
     for (const auto& message : *recorder) {
-      const auto after = std::chrono::duration_cast<std::chrono::milliseconds>(message.at - row.view.opened).count();
       json.open('{');
-      json.key("at").text(iso8601(row.opened_unix_ms + static_cast<std::uint64_t>(std::max<std::int64_t>(after, 0))));
+      json.key("at").text(iso8601(unix_ms(row, message.at)));
       seconds(json, "ago_seconds", row.now - message.at);
       json.key("direction").text(directions[message.side]);
       json.key("type").text(model::name(static_cast<model::Opcode>(message.opcode)));

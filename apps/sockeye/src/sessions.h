@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "sockeye/base/result.h"
-#include "sockeye/proxy/proxy.h"
+#include "sockeye/model/session_source.h"
 
 namespace sockeye::app {
 
@@ -25,11 +25,11 @@ struct SessionQuery {
 // "limit=50&offset=100&sort=bytes&order=asc&route=calls". An error names the parameter and what it may be.
 [[nodiscard]] base::Result<SessionQuery> parse_session_query(std::string_view query);
 
-[[nodiscard]] std::string sessions_json(std::vector<proxy::SessionRow> live, std::vector<proxy::SessionRow> ended,
+[[nodiscard]] std::string sessions_json(std::vector<model::SessionRow> live, std::vector<model::SessionRow> ended,
                                         const SessionQuery&, std::uint64_t now_unix_ms);
 
 // One session, live or lately ended. `recorder` is oldest first; null when it is gone with the session.
-[[nodiscard]] std::string session_json(const proxy::SessionRow&, const std::vector<model::RecordedMessage>* recorder,
+[[nodiscard]] std::string session_json(const model::SessionRow&, const std::vector<model::RecordedMessage>* recorder,
                                        std::uint64_t now_unix_ms);
 
 }  // namespace sockeye::app

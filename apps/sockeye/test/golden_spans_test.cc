@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "sockeye/dialect/registry.h"
-#include "sockeye/observer/connection.h"
+#include "sockeye/observer/handshake.h"
 
 namespace sockeye::app::testing::spans_test {
 namespace {
@@ -29,13 +29,6 @@ struct Spans final : model::SpanSink {
   void offer(model::Span&& span) override { all.push_back(std::move(span)); }
   std::vector<model::Span> all;
 };
-struct Nowhere final : observer::Outlet {
-  void forward(Side, base::Bytes) override {}
-  void inject(Side, base::Bytes) override {}
-  void finish(Side, observer::Finish) override {}
-  bool advancing(Side) override { return false; }
-};
-
 std::string unbase64(std::string_view text) {
   constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
@@ -150,18 +143,17 @@ class Peer {
 
 std::vector<model::Span> spans_of(const Exchange& exchange, std::string_view dialect, const Way& way,
                                   double sampling_ratio = 1.0) {
-  observer::RouteOptions options;
+  observer::Options options;
   options.sampling.ratio = sampling_ratio;
-  options.heartbeat.client = options.heartbeat.upstream = false;
   using Mode = observer::DialectOptions::Mode;
   options.dialect = {dialect == "auto" ? Mode::automatic : Mode::fixed, dialect::find(dialect::built_in(), dialect),
                      nullptr};
   const auto metrics = std::make_unique<model::RouteMetrics>();
   Spans spans;
-  observer::Environment environment{
-      .spans = &spans, .random = base::Random(7), .wall = {.ns = 1'700'000'000'000'000'000}};
-  Nowhere nowhere;
+  observer::Workspace workspace{.spans = &spans, .random = base::Random(7), .wall = {.ns = 1'700'000'000'000'000'000}};
   const base::Time begin = base::Time{} + std::chrono::seconds(1000);
+  base::Time now = begin;
+  const auto call = [&] { return observer::Call{workspace, *metrics, now}; };
 
   model::HttpHead request;
   request.method = "GET";
@@ -173,22 +165,21 @@ std::vector<model::Span> spans_of(const Exchange& exchange, std::string_view dia
   constexpr std::string_view extension = "permessage-deflate";
   if (way.deflate)
     for (model::HttpHead* head : {&request, &response}) head->fields.push_back({"Sec-WebSocket-Extensions", extension});
-  observer::Handshake handshake(options, *metrics, environment, {}, begin);
-  handshake.request(request, begin);
-  const auto connection = handshake.accepted(request, response, nowhere, begin);
+  observer::Handshake handshake(options, {}, begin, call());
+  handshake.request(request, call());
+  const auto observation = handshake.accepted(request, response, nullptr, call());
 
   Peer client;
   Peer server;
-  base::Time now = begin;
   for (const Sample& sample : exchange.samples) {
     now = begin + std::chrono::nanoseconds(static_cast<std::int64_t>(sample.at * 1e9));
-    connection->tick(now);
+    observation->tick(call());
     const std::string bytes = (sample.from == Side::client ? client : server).write(sample, way);
     for (std::size_t at = 0; at < bytes.size(); at += way.read)
-      connection->feed(sample.from, base::as_bytes(std::string_view(bytes).substr(at, way.read)), now);
+      observation->bytes(sample.from, base::as_bytes(std::string_view(bytes).substr(at, way.read)), call());
   }
-  connection->reset(Side::client, now);
-  connection->finish(now);
+  observation->end(Side::client, observer::StreamEnd::reset, call());
+  observation->finish(call());
   return std::move(spans.all);
 }
 

@@ -15,31 +15,35 @@ constexpr std::uint64_t now_ms = 1772368496789;  // 2026-03-01T12:34:56.789Z
 
 class Sessions : public ::testing::Test {
  protected:
-  static proxy::SessionRow row(std::uint8_t n) {
-    proxy::SessionRow row;
-    row.view.id.bytes = {1, 2, 3, 4, 5, 6, 0x70, 8, 0x80, 0, 0, 0, 0, 0, 0, n};
-    row.view.route = "calls";
-    row.view.client_address = "192.0.2.7";
-    row.view.method_target = "/media?token=REDACTED";
-    row.view.host = "example.com";
-    row.view.trace_id = "0af7651916cd43dd8448eb211c80319c";
-    row.view.opened = base::Time{} + 100s;
+  static model::SessionRow row(std::uint8_t n) {
+    model::SessionRow row;
+    row.record.facts.id.bytes = {1, 2, 3, 4, 5, 6, 0x70, 8, 0x80, 0, 0, 0, 0, 0, 0, n};
+    row.record.facts.route = "calls";
+    row.record.facts.client = "192.0.2.7";
+    row.record.facts.target = "/media?token=REDACTED";
+    row.record.facts.host = "example.com";
+    row.record.facts.trace_id = *base::parse_trace_id("0af7651916cd43dd8448eb211c80319c");
+    row.detail.opened = base::Time{} + 100s;
     row.now = base::Time{} + 190500ms;
-    row.view.last_message = {base::Time{} + 190s, base::Time{} + 100s};
-    for (auto& leg : row.view.legs) leg.last_received = base::Time{} + 189s;
-    row.view.counts[0].messages = {3, 4, 1, 2, 0};
-    row.view.counts[0].bytes = 1000;
-    row.view.counts[0].wire_bytes = 1100;
-    row.view.longest_gap = {2s, 0s};
-    row.view.legs[0].heartbeat = true;
-    row.view.legs[0].rtt = 1234567ns;
-    row.view.legs[0].rtt_min = 1ms;
-    row.view.legs[0].misses = 1;
-    row.view.legs[0].missed_total = 2;
-    row.view.legs[0].late_total = 1;
-    row.buffered = {10, 32};
-    row.age_ms = 90500;
-    row.opened_unix_ms = now_ms - 90500;
+    row.detail.last_message = {base::Time{} + 190s, base::Time{} + 100s};
+    row.detail.last_received = {base::Time{} + 189s, base::Time{} + 189s};
+    row.detail.counts[0].messages = {3, 4, 1, 2, 0};
+    row.detail.counts[0].bytes = 1000;
+    row.detail.counts[0].wire_bytes = 1100;
+    row.detail.longest_gap = {2s, 0s};
+    row.detail.pings[0].heartbeat = true;
+    row.detail.pings[0].rtt = 1234567ns;
+    row.detail.pings[0].rtt_min = 1ms;
+    row.detail.pings[0].misses = 1;
+    row.detail.pings[0].missed_total = 2;
+    row.detail.pings[0].late_total = 1;
+    row.record.figures.buffered_bytes = {10, 32};
+    row.wall.ns = static_cast<std::int64_t>(now_ms) * 1'000'000 - row.now.time_since_epoch().count();
+    row.record.facts.opened_unix_ns = row.wall.unix_ns(row.detail.opened);
+    row.record.figures.messages = {7, 0};
+    row.record.figures.bytes = {1000, 0};
+    row.record.figures.missed_total = 2;
+    row.record.figures.dialect = "none";
     return row;
   }
   element parse(const std::string& text) {
@@ -65,8 +69,8 @@ class Sessions : public ::testing::Test {
 
 TEST_F(Sessions, TellsAllOfARow) {
   auto one = row(1);
-  one.view.subprotocol = "audio.v1";
-  one.view.reconnect_of = row(9).view.id;
+  one.record.facts.subprotocol = "audio.v1";
+  one.record.facts.reconnect_of = row(9).record.facts.id;
   const auto document = parse(sessions_json({one}, {}, {}, now_ms));
   EXPECT_EQ(std::string_view(document["now"]), "2026-03-01T12:34:56.789Z");
   EXPECT_EQ(std::uint64_t(document["total"]), 1U);
@@ -111,10 +115,10 @@ TEST_F(Sessions, TellsAllOfARow) {
 
 TEST_F(Sessions, EndedOnesSayHow) {
   auto gone = row(2);
-  gone.view.state = model::SessionState::closed;
-  gone.view.close = model::CloseInfo{1001, model::Initiator::proxy, model::EndReason::heartbeat_timeout, "no pong"};
-  gone.view.close->silent = model::Side::server;
-  gone.view.close->silent_since = gone.view.opened + 1500ms;
+  gone.record.figures.state = model::SessionState::closed;
+  gone.detail.close = model::CloseInfo{1001, model::Initiator::proxy, model::EndReason::heartbeat_timeout, "no pong"};
+  gone.detail.close->silent = model::Side::server;
+  gone.detail.close->silent_since = gone.detail.opened + 1500ms;
   const auto document = parse(sessions_json({}, {gone}, {}, now_ms));
   const auto close = document["ended"].at(0)["close"];
   EXPECT_EQ(std::uint64_t(close["code"]), 1001U);
@@ -122,14 +126,15 @@ TEST_F(Sessions, EndedOnesSayHow) {
   EXPECT_EQ(std::string_view(close["why"]), "heartbeat_timeout");
   EXPECT_EQ(std::string_view(close["reason"]), "no pong");
   EXPECT_EQ(std::string_view(close["silent"]["leg"]), "upstream");
-  EXPECT_EQ(std::string_view(close["silent"]["since"]), base::iso8601(gone.opened_unix_ms + 1500));
+  EXPECT_EQ(std::string_view(close["silent"]["since"]),
+            base::iso8601(gone.record.facts.opened_unix_ns / 1'000'000 + 1500));
 }
 
 TEST_F(Sessions, WhatPeersSendCannotBreakTheJson) {
   auto one = row(1);
-  one.view.method_target = std::string("/\"\\\n\x01\x7f") + '\0' + "\xff\xc3(\xed\xa0\x80</script>";
-  one.view.subprotocol = "\xe2\x82";
-  one.view.close = model::CloseInfo{1000, model::Initiator::client, model::EndReason::normal, "\"},{\"x\":\"\u00fc"};
+  one.record.facts.target = std::string("/\"\\\n\x01\x7f") + '\0' + "\xff\xc3(\xed\xa0\x80</script>";
+  one.record.facts.subprotocol = "\xe2\x82";
+  one.detail.close = model::CloseInfo{1000, model::Initiator::client, model::EndReason::normal, "\"},{\"x\":\"\u00fc"};
   const auto text = sessions_json({one}, {}, {}, now_ms);
   const auto s = parse(text)["sessions"].at(0);
   EXPECT_TRUE(std::string_view(s["target"]).starts_with("/\"\\\n"));
@@ -138,17 +143,17 @@ TEST_F(Sessions, WhatPeersSendCannotBreakTheJson) {
 }
 
 TEST_F(Sessions, PagesSortsAndFilters) {
-  std::vector<proxy::SessionRow> rows;
+  std::vector<model::SessionRow> rows;
   for (std::uint8_t i = 0; i < 10; ++i) {
     rows.push_back(row(i));
-    rows.back().age_ms = 1000U * (i < 5 ? i : 20U - i);  // 0..4, 15..11
-    rows.back().view.route = i % 2 == 0 ? "even" : "odd";
-    rows.back().buffered = {i, 0};
-    rows.back().view.legs[1].rtt = std::chrono::milliseconds(100 - i);
-    rows.back().view.legs[0].missed_total = i == 4 ? 9 : 0;
-    rows.back().view.counts[1].bytes = i == 3 ? 5000 : 0;
-    rows.back().view.counts[1].messages[0] = i == 6 ? 100 : 0;
-    rows.back().view.last_message[1] = base::Time{} + 190s + std::chrono::milliseconds(i);
+    rows.back().detail.opened = rows.back().now - std::chrono::seconds(i < 5 ? i : 20U - i);  // 0..4, 15..11
+    rows.back().record.facts.route = i % 2 == 0 ? "even" : "odd";
+    rows.back().record.figures.buffered_bytes = {i, 0};
+    rows.back().detail.pings[1].rtt = std::chrono::milliseconds(100 - i);
+    rows.back().record.figures.missed_total = i == 4 ? 9 : 0;
+    rows.back().record.figures.bytes[1] = i == 3 ? 5000 : 0;
+    rows.back().record.figures.messages[1] = i == 6 ? 100 : 0;
+    rows.back().detail.last_message[1] = base::Time{} + 190s + std::chrono::milliseconds(i);
   }
   const auto ask = [&](std::string_view text) { return parse(sessions_json(rows, rows, query(text), now_ms)); };
   EXPECT_EQ(ids(ask("")["sessions"]),

@@ -33,6 +33,11 @@ Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 
+void Session::lend(Workspace& workspace, Listener& listener) {
+  state_->parts = &workspace.parts();
+  state_->listener = &listener;
+}
+
 bool Session::wants(Side from, Opcode opcode) const {
   const State& s = *state_;
   if (s.intake.decodes(opcode)) return true;
@@ -49,7 +54,7 @@ void Session::message(Side from, Opcode opcode, const Payload& payload, Time now
 }
 
 void Session::unread(Side from, Opcode opcode, std::uint64_t, Time now) {
-  if (wants(from, opcode)) state_->listener.odd(Oddity::too_large, from, 1, now);
+  if (wants(from, opcode)) state_->listener->odd(Oddity::too_large, from, 1, now);
 }
 
 bool Session::inserts(Side from, Opcode opcode, bool tolerated) const {

@@ -1,4 +1,4 @@
-// What rules do, once they match: verbs act on the table of open invocations and tell the listener.
+// What rules do, once they match: verbs act on the table of open invocations and tell the listener->
 #include <algorithm>
 #include <charconv>
 
@@ -44,10 +44,10 @@ void Session::State::run(const Reading& r, const Rule& rule) {
   const auto each = [&](std::string_view element, std::size_t) {
     if (++count > most_batch) return false;
     // Elements of a document are small: copying one costs less than knowing what lies behind it.
-    if (parts.element.read(program->elements, element, 0, nullptr) == Harvest::Outcome::done) run_verbs(one, rule);
+    if (parts->element.read(program->elements, element, 0, nullptr) == Harvest::Outcome::done) run_verbs(one, rule);
     return true;
   };
-  if (!parts.document.elements(array.text, 0, each)) listener.odd(Oddity::invalid, r.from, 1, r.now);
+  if (!parts->document.elements(array.text, 0, each)) listener->odd(Oddity::invalid, r.from, 1, r.now);
 }
 
 void Session::State::run_verbs(const Reading& r, const Rule& rule) {
@@ -101,7 +101,7 @@ void Session::State::act(const Reading& r, const Rule& rule, const Verb& verb) {
   for (const Selector& selector : verb.to) {
     const std::uint32_t found = select(r, selector);
     if (found == Table::none) continue;
-    if (verb.effect == Effect::end && selector.by_key() && is_owed(r, verb, found)) return listener.late();
+    if (verb.effect == Effect::end && selector.by_key() && is_owed(r, verb, found)) return listener->late();
     if (!selector.all || verb.effect == Effect::accept) return act_on(r, rule, verb, found);
     std::vector<std::uint32_t> every;  // first: acting on one may end it
     table.for_each([&](std::uint32_t i) {
@@ -114,12 +114,12 @@ void Session::State::act(const Reading& r, const Rule& rule, const Verb& verb) {
     return;
   }
   if (verb.effect == Effect::accept) return create(r, rule, verb);
-  if (is_late(r, verb)) return listener.late();
-  if (!verb.optional) listener.odd(Oddity::orphan, r.from, 1, r.now);
+  if (is_late(r, verb)) return listener->late();
+  if (!verb.optional) listener->odd(Oddity::orphan, r.from, 1, r.now);
 }
 
 void Session::State::create(const Reading& r, const Rule& rule, const Verb& verb) {
-  if (lacks_key(r, verb)) return listener.odd(Oddity::invalid, r.from, 1, r.now);
+  if (lacks_key(r, verb)) return listener->odd(Oddity::invalid, r.from, 1, r.now);
   act_on(r, rule, verb, Table::none);
 }
 
@@ -147,7 +147,7 @@ bool Session::State::is_late(const Reading& r, const Verb& verb) const {
 }
 
 void Session::State::act_on(const Reading& r, const Rule& rule, const Verb& verb, std::uint32_t slot) {
-  listener.effect(verb.effect);
+  listener->effect(verb.effect);
   switch (verb.effect) {
     case Effect::open:
       begin(r, rule, verb);
@@ -181,20 +181,20 @@ void Session::State::act_on(const Reading& r, const Rule& rule, const Verb& verb
       break;
     case Effect::event:
       set_anchor(verb.anchor, r.now);
-      listener.event(verb.name, r.from, r.now);
+      listener->event(verb.name, r.from, r.now);
       break;
     case Effect::session:
       remember(r, verb);
       break;
     case Effect::media:
-      listener.media(r.from, verb.name, r.bytes, r.now);
+      listener->media(r.from, verb.name, r.bytes, r.now);
       break;
     case Effect::beat:
       beat(r, verb);
       break;
     case Effect::error: {
       const Value type = value(r, verb.status);
-      listener.error(r.from, type.scalar() ? kept_text(type.text) : std::string_view(), r.now);
+      listener->error(r.from, type.scalar() ? kept_text(type.text) : std::string_view(), r.now);
       break;
     }
     case Effect::ignore:
@@ -205,7 +205,7 @@ void Session::State::act_on(const Reading& r, const Rule& rule, const Verb& verb
 void Session::State::begin(const Reading& r, const Rule& rule, const Verb& verb) {
   if (table.full()) {
     const std::uint32_t oldest = table.oldest();
-    listener.odd(Oddity::evicted, r.from, 1, r.now);
+    listener->odd(Oddity::evicted, r.from, 1, r.now);
     end(oldest, model::InvocationEnd::evicted, r.now);
   }
   const std::uint32_t parent = select(r, verb.parent);
@@ -240,7 +240,7 @@ void Session::State::begin(const Reading& r, const Rule& rule, const Verb& verb)
   table[slot].settle = verb.settle;
   table[slot].may_stay_unanswered = verb.may_stay_unanswered;
   if (table[slot].timeout > base::Duration::zero()) expect(slot, r.now + table[slot].timeout);
-  listener.opened(table[slot].invocation);
+  listener->opened(table[slot].invocation);
 }
 
 // A message answers to what asked for it: from here on it goes by the peer's name for it, too.
@@ -262,7 +262,7 @@ void Session::State::bind_keys(const Reading& r, std::uint32_t slot, const Verb&
         table[slot].owed = table[before].cancelled + limits.cancel_grace;
         give_up(before);
       } else {
-        listener.odd(Oddity::duplicate, r.from, 1, r.now);
+        listener->odd(Oddity::duplicate, r.from, 1, r.now);
         if (fresh) end(before, model::InvocationEnd::evicted, r.now);
       }
     }
@@ -284,7 +284,7 @@ void Session::State::add_chunk(const Reading& r, std::uint32_t slot, const Verb&
   }
   attach(r, invocation, verb.attributes);
   touch(slot, r.now);
-  listener.chunk(invocation, since);
+  listener->chunk(invocation, since);
 }
 
 void Session::State::add_note(Invocation& invocation, std::string_view what, Time now) {
@@ -348,7 +348,7 @@ void Session::State::end(std::uint32_t slot, model::InvocationEnd how, Time now,
   } else if (how != reply) {
     ended.status = model::InvocationStatus::incomplete;
   }
-  listener.ended(std::move(ended));
+  listener->ended(std::move(ended));
 }
 
 void Session::State::give_up(std::uint32_t slot) {
@@ -373,10 +373,10 @@ void Session::State::read_trace(const Reading& r, Invocation& invocation) const 
   if (!r.document) return;
   for (const TracePlace& place : program->places) {
     if (place.from && *place.from != r.from) continue;
-    const Value& parent = parts.document[place.traceparent];
+    const Value& parent = parts->document[place.traceparent];
     if (parent.kind != Value::Kind::string) continue;
     const auto text = [&](std::uint16_t slot, std::size_t most) {
-      const Value& v = parts.document[slot];
+      const Value& v = parts->document[slot];
       // Longer than its bound it would be dropped, not cut: half a list is another list.
       return v.kind == Value::Kind::string && v.text.size() <= most ? v.text : std::string_view();
     };
@@ -414,7 +414,7 @@ void Session::State::remember(const Reading& r, const Verb& verb) {
     const Value v = value(r, rule.value);
     if (!v.scalar()) continue;
     model::AttributeValue kept = attribute_value(v);
-    listener.session_attribute(rule.key, kept);
+    listener->session_attribute(rule.key, kept);
     put(attributes, most_session_attributes, rule.key, std::move(kept));
   }
 }
@@ -444,7 +444,7 @@ void Session::State::beat(const Reading& r, const Verb& verb) {
   } else {
     pinged[model::index(r.from)] = r.now;
   }
-  listener.beat(r.from, verb.name, rtt, r.now);
+  listener->beat(r.from, verb.name, rtt, r.now);
 }
 
 }  // namespace sockeye::dialect

@@ -38,7 +38,7 @@ bool is_last(const Value& index, const Value& count) {
 void Session::State::message(Side from, Opcode opcode, const Payload& payload, Time now) {
   const Program::Plans& plans = program->plans[model::index(from)];
   const Reading r{.from = from, .now = now, .bytes = payload.on_wire, .binary = opcode == Opcode::binary};
-  parts.scratch.clear();
+  parts->scratch.clear();
   opened_by_message = 0;
   last_read = r;
   if (Decoder* const decoder = intake.of(from, opcode, payload.bytes)) return decoded(r, *decoder, opcode, payload);
@@ -51,28 +51,28 @@ void Session::State::message(Side from, Opcode opcode, const Payload& payload, T
 }
 
 void Session::State::decoded(Reading r, Decoder& decoder, Opcode opcode, const Payload& payload) {
-  Documents& documents = parts.documents;
+  Documents& documents = parts->documents;
   documents.clear();
   const bool good = decoder.decode(r.from, opcode, payload.bytes, documents);
-  if (!good) listener.odd(Oddity::invalid, r.from, 1, r.now);
-  if (documents.dropped() != 0) listener.odd(Oddity::too_large, r.from, documents.dropped(), r.now);
+  if (!good) listener->odd(Oddity::invalid, r.from, 1, r.now);
+  if (documents.dropped() != 0) listener->odd(Oddity::too_large, r.from, documents.dropped(), r.now);
   switch (documents.said()) {
     case Documents::Wrapping::none:
-      if (good && documents.documents().empty() && documents.dropped() == 0) listener.partial();
+      if (good && documents.documents().empty() && documents.dropped() == 0) listener->partial();
       break;
     case Documents::Wrapping::open:
-      listener.matched("SockJS open");
-      listener.effect(Effect::ignore);
+      listener->matched("SockJS open");
+      listener->effect(Effect::ignore);
       break;
     case Documents::Wrapping::heartbeat:
-      listener.matched("SockJS heartbeat");
-      listener.effect(Effect::beat);
-      listener.beat(r.from, "heartbeat", std::nullopt, r.now);
+      listener->matched("SockJS heartbeat");
+      listener->effect(Effect::beat);
+      listener->beat(r.from, "heartbeat", std::nullopt, r.now);
       break;
     case Documents::Wrapping::close:
-      listener.matched("SockJS close");
-      listener.effect(Effect::event);
-      listener.event("close", r.from, r.now);
+      listener->matched("SockJS close");
+      listener->effect(Effect::event);
+      listener->event("close", r.from, r.now);
       break;
   }
   // All documents lie in one buffer: what is behind one is readable, and the last is followed by padding.
@@ -81,7 +81,7 @@ void Session::State::decoded(Reading r, Decoder& decoder, Opcode opcode, const P
   const std::size_t end = text.size() + padding;
   for (const Documents::Document& each : documents.documents()) {
     r.bytes = each.wire_bytes;
-    parts.scratch.clear();
+    parts->scratch.clear();
     text_message(r, documents[each], end - each.begin);
   }
 }
@@ -95,12 +95,12 @@ void Session::State::text_message(const Reading& r, std::string_view text, std::
       const auto each = [&](std::string_view element, std::size_t more) {
         if (++count > most_batch) return false;
         one.bytes = element.size();
-        parts.scratch.clear();
+        parts->scratch.clear();
         document(one, element, more);
         return true;
       };
-      if (!parts.splitter.elements(text, readable, each)) listener.odd(Oddity::invalid, r.from, 1, r.now);
-      if (count > most_batch) listener.odd(Oddity::too_large, r.from, 1, r.now);
+      if (!parts->splitter.elements(text, readable, each)) listener->odd(Oddity::invalid, r.from, 1, r.now);
+      if (count > most_batch) listener->odd(Oddity::too_large, r.from, 1, r.now);
       return;
     }
   }
@@ -109,8 +109,8 @@ void Session::State::text_message(const Reading& r, std::string_view text, std::
 
 void Session::State::document(Reading r, std::string_view text, std::size_t readable) {
   const Choice choice(*program, r.from);
-  if (parts.document.read(program->tree, text, readable, &choice) == Harvest::Outcome::invalid)
-    return listener.odd(Oddity::invalid, r.from, 1, r.now);
+  if (parts->document.read(program->tree, text, readable, &choice) == Harvest::Outcome::invalid)
+    return listener->odd(Oddity::invalid, r.from, 1, r.now);
   r.document = true;
   if (!program->sequences.empty()) check_sequences(r);
   follow(r, choice.plan(value(r, program->type)).rules);
@@ -125,20 +125,20 @@ void Session::State::beginning(Side from, Opcode opcode, const Payload& payload,
                   .binary = opcode == Opcode::binary,
                   .document = true,
                   .cut = true};
-  parts.scratch.clear();
+  parts->scratch.clear();
   opened_by_message = 0;
   const Choice choice(*program, from);
-  static_cast<void>(parts.document.peek(program->tree, text, &choice));  // what it found before it gave up is there
+  static_cast<void>(parts->document.peek(program->tree, text, &choice));  // what it found before it gave up is there
   follow(r, choice.plan(value(r, program->type)).rules);
 }
 
 void Session::State::read_again(std::string_view document) {
   const Choice choice(*program, last_read.from);
-  if (parts.document.read(program->tree, document, document.size(), &choice) != Harvest::Outcome::done) return;
+  if (parts->document.read(program->tree, document, document.size(), &choice) != Harvest::Outcome::done) return;
   if (!table[opened_slot].live) return;
   Reading r = last_read;
   r.document = true;
-  parts.scratch.clear();
+  parts->scratch.clear();
   bind_keys(r, opened_slot, *opened_with, false);
 }
 
@@ -153,9 +153,9 @@ void Session::State::check_sequences(const Reading& r) {
     std::optional<std::int64_t>& last = last_sequence[i];
     const bool anew = number == 0 || number == 1;  // as after a login
     if (last && !anew && *last < std::numeric_limits<std::int64_t>::max() && number != *last + 1)
-      listener.odd(Oddity::gap, r.from,
-                   number > *last ? static_cast<std::uint64_t>(number) - static_cast<std::uint64_t>(*last) - 1 : 1,
-                   r.now);
+      listener->odd(Oddity::gap, r.from,
+                    number > *last ? static_cast<std::uint64_t>(number) - static_cast<std::uint64_t>(*last) - 1 : 1,
+                    r.now);
     last = number;
   }
 }
@@ -166,11 +166,11 @@ void Session::State::follow(const Reading& r, const std::vector<std::uint16_t>& 
     const Rule& rule = program->rules[index];
     if (!matches(r, rule)) continue;
     matched = true;
-    listener.matched(rule.label);
+    listener->matched(rule.label);
     run(r, rule);
     if (!rule.also) return;
   }
-  if (!matched && !r.cut) listener.odd(Oddity::unmatched, r.from, 1, r.now);
+  if (!matched && !r.cut) listener->odd(Oddity::unmatched, r.from, 1, r.now);
 }
 
 bool Session::State::matches(const Reading& r, const Rule& rule) const {
@@ -188,9 +188,9 @@ Value Session::State::value(const Reading& r, const Extractor& e, const Invocati
     case none:
       return {};
     case slot:
-      return r.document ? parts.document[e.index] : Value{};
+      return r.document ? parts->document[e.index] : Value{};
     case element:
-      return r.element ? parts.element[e.index] : Value{};
+      return r.element ? parts->element[e.index] : Value{};
     case constant:
       return {Value::Kind::string, e.text};
     case direction:
@@ -241,7 +241,7 @@ Value Session::State::joined(const Reading& r, const Extractor& e, const Invocat
     texts[count++] = v.text;
   }
   if (count == 0) return {};
-  char* const room = parts.scratch.take(size);
+  char* const room = parts->scratch.take(size);
   if (room == nullptr) return {};
   char* at = room;
   for (std::size_t i = 0; i < count; ++i) {
@@ -257,7 +257,7 @@ Value Session::State::remembered(const model::Attributes& from, std::string_view
     if (const auto* const text = std::get_if<std::string>(&kept)) return {Value::Kind::string, *text};
     if (const auto* const flag = std::get_if<bool>(&kept)) return {Value::Kind::boolean, *flag ? "true" : "false"};
     constexpr std::size_t room = 32;
-    char* const at = parts.scratch.take(room);
+    char* const at = parts->scratch.take(room);
     if (at == nullptr) return {};
     const auto written = std::holds_alternative<double>(kept)
                              ? std::to_chars(at, at + room, std::get<double>(kept))

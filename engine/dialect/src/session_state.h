@@ -28,8 +28,8 @@ struct Session::State {
   State(ProgramRef p, const Facts& facts, const Limits& l, Workspace& w, Listener& heard, std::uint64_t seed)
       : program(std::move(p)),
         limits(l),
-        parts(w.parts()),
-        listener(heard),
+        parts(&w.parts()),
+        listener(&heard),
         table(l.open, seed),
         intake(program->decode),
         asked_for(read_handshake(*program, facts)),
@@ -131,8 +131,8 @@ struct Session::State {
 
   ProgramRef program;
   Limits limits;
-  Workspace::Parts& parts;
-  Listener& listener;
+  Workspace::Parts* parts;  // lent
+  Listener* listener;       // likewise
   Table table;
   Intake intake;
   HandshakeValues asked_for;

@@ -6,6 +6,7 @@
 
 #include "sockeye/model/abnormal_end.h"
 #include "sockeye/model/anomaly.h"
+#include "sockeye/model/condition.h"
 #include "sockeye/model/frame.h"
 #include "sockeye/model/invocation.h"
 #include "sockeye/model/metrics.h"
@@ -95,6 +96,9 @@ constexpr std::array<std::string_view, 7> oddities = {"invalid", "unmatched", "o
                                                       "evicted", "gap",       "too_large"};
 static_assert(oddities.size() == static_cast<std::size_t>(MessageOddity::count_));
 
+constexpr std::array<std::string_view, static_cast<std::size_t>(ConditionKind::count_)> conditions{"missed_pong",
+                                                                                                   "silent"};
+
 }  // namespace
 
 std::string_view name(Anomaly a) { return row(a).name; }
@@ -106,6 +110,7 @@ std::string_view name(MessageOddity o) { return oddities[static_cast<std::size_t
 std::string_view name(SessionState s) { return states[static_cast<std::size_t>(s)]; }
 std::string_view name(Initiator i) { return initiators[static_cast<std::size_t>(i)]; }
 std::string_view name(ReconnectBasis b) { return reconnect_bases[static_cast<std::size_t>(b)]; }
+std::string_view name(ConditionKind k) { return conditions[static_cast<std::size_t>(k)]; }
 std::string_view name(EndReason r) { return reasons[static_cast<std::size_t>(r)]; }
 
 std::string abnormal_end(std::string_view end_reason, std::uint16_t close_code) {

@@ -5,9 +5,11 @@
 #include <cassert>
 #include <utility>
 
-#include "meaning.h"
+#include "live_observation.h"
 #include "opening.h"
+#include "reading.h"
 #include "sockeye/base/utf8.h"
+#include "sockeye/observer/handshake.h"
 #include "sockeye/signal/propagation.h"
 #include "sockeye/signal/redact.h"
 #include "sockeye/signal/sampling.h"
@@ -35,28 +37,28 @@ std::string joined(const model::HttpHead& head, std::string_view name) {
 }  // namespace
 
 struct Handshake::State {
-  Opening opening;  // the connection's part, filled as it becomes known; texts at the end
+  Opening opening;  // the observation's part, filled as it becomes known; texts at the end
   base::SpanId parent;
   bool parent_is_remote = false;
   bool placed = false;  // in a trace
   bool ended = false;
   std::string trace_state, target, host, method, user_agent, client_address, upstream_address;
-  signal::Fields injected;
+  signal::Fields propagated;
+  bool names_upstream = false;  // the first of them is our traceparent
   std::string bare_target, answered_subprotocol;
   bool removes_context = false;
 
-  [[nodiscard]] model::RouteMetrics& metrics() const { return *opening.metrics; }
-  [[nodiscard]] const RouteOptions& options() const { return *opening.options; }
+  [[nodiscard]] const Options& options() const { return *opening.options; }
 
-  void count(Anomaly kind) const {
-    if (kind != Anomaly::none) metrics().anomalies[static_cast<std::size_t>(kind)].add();
+  static void count(Anomaly kind, const Call& call) {
+    if (kind != Anomaly::none) call.metrics.anomalies[static_cast<std::size_t>(kind)].add();
   }
 
   // Joins the caller's trace or begins one.
-  void place(signal::Extracted found) {
+  void place(signal::Extracted found, const Call& call) {
     if (placed) return;
     placed = true;
-    Environment& environment = *opening.environment;
+    base::Random& random = call.workspace.random;
     opening.asked = found.sampled;
     if (found.parent) {
       opening.trace_id = found.parent->trace_id;
@@ -65,16 +67,16 @@ struct Handshake::State {
       opening.remote_span = parent;
       trace_state = std::move(found.parent->trace_state);
     } else {
-      opening.trace_id = base::make_trace_id(environment.random);
+      opening.trace_id = base::make_trace_id(random);
     }
-    opening.handshake_span = base::make_span_id(environment.random);
-    opening.connection_span = base::make_span_id(environment.random);
+    opening.handshake_span = base::make_span_id(random);
+    opening.connection_span = base::make_span_id(random);
     const bool sampled =
         signal::sample({.ratio = options().sampling.ratio, .parent_based = options().sampling.parent_based},
                        opening.trace_id, found.sampled);
     // The random flag (level 2) speaks of the trace id: it travels with it, and ours are random in all their bits.
-    const unsigned random = found.parent ? found.parent->flags & 2U : 0U;
-    opening.trace_flags = static_cast<std::uint8_t>(random | (sampled ? 1U : 0U));
+    const unsigned random_flag = found.parent ? found.parent->flags & 2U : 0U;
+    opening.trace_flags = static_cast<std::uint8_t>(random_flag | (sampled ? 1U : 0U));
   }
 
   // Kept from the upstream: it may not know what to make of it.
@@ -84,7 +86,7 @@ struct Handshake::State {
     if (item.empty()) return;
     std::string others = signal::without_context_items(head);
     if (others.empty()) answered_subprotocol = item;
-    injected.emplace_back("Sec-WebSocket-Protocol", std::move(others));
+    propagated.emplace_back("Sec-WebSocket-Protocol", std::move(others));
   }
 
   void keep_texts(std::string_view subprotocol, std::string_view extensions) {
@@ -99,11 +101,11 @@ struct Handshake::State {
     opening.texts = SessionTexts(views);
   }
 
-  void finish(signal::HandshakeOutcome outcome, Time now) {
+  void finish(signal::HandshakeOutcome outcome, const Call& call) {
     ended = true;
-    metrics().handshake_duration.observe(now - opening.first_byte);
-    if (!opening.traced()) return;
-    const base::WallOffset wall = opening.environment->wall;
+    call.metrics.handshake_duration.observe(call.now - opening.first_byte);
+    if (!opening.traced(call)) return;
+    const base::WallOffset wall = call.workspace.wall;
     outcome.method = method;
     outcome.user_agent = user_agent;
     const signal::TracePlace at{.trace_id = opening.trace_id,
@@ -112,19 +114,18 @@ struct Handshake::State {
                                 .flags = opening.trace_flags,
                                 .parent_is_remote = parent_is_remote,
                                 .trace_state = trace_state};
-    opening.environment->spans->offer(signal::handshake_span(
-        opening.facts(), at, {.start_ns = wall.unix_ns(opening.first_byte), .end_ns = wall.unix_ns(now)}, outcome));
+    call.workspace.spans->offer(signal::handshake_span(
+        opening.facts(), at, {.start_ns = wall.unix_ns(opening.first_byte), .end_ns = wall.unix_ns(call.now)},
+        outcome));
   }
 };
 
-Handshake::Handshake(const RouteOptions& options, model::RouteMetrics& metrics, Environment& environment,
-                     Endpoints endpoints, Time first_byte)
+Handshake::Handshake(const Options& options, Endpoints endpoints, Time first_byte, const Call& call)
     : state_(std::make_unique<State>()) {
+  Workspace& workspace = call.workspace;
   Opening& opening = state_->opening;
   opening.options = &options;
-  opening.metrics = &metrics;
-  opening.environment = &environment;
-  opening.id = base::make_session_id(environment.random, environment.wall.unix_ns(first_byte) / 1'000'000);
+  opening.id = base::make_session_id(workspace.random, workspace.wall.unix_ns(first_byte) / 1'000'000);
   opening.tls = endpoints.tls;
   opening.client_port = endpoints.client_port;
   opening.upstream_port = endpoints.server_port;
@@ -137,9 +138,9 @@ Handshake::~Handshake() = default;
 Handshake::Handshake(Handshake&&) noexcept = default;
 Handshake& Handshake::operator=(Handshake&&) noexcept = default;
 
-void Handshake::request(const model::HttpHead& head, Time) {
+void Handshake::request(const model::HttpHead& head, const Call& call) {
   State& s = *state_;
-  const RouteOptions& options = s.options();
+  const Options& options = s.options();
   s.method = head.method;
   const std::string target = wire::origin_form(head.target);
   s.target = signal::printable(signal::redact_target(target, options.redact));
@@ -154,19 +155,22 @@ void Handshake::request(const model::HttpHead& head, Time) {
                                 .b3_inject = propagation.b3_inject,
                                 .browser = propagation.browser != PropagationOptions::Browser::off};
   signal::Extracted found = signal::extract(head, formats);
-  if (found.invalid) s.count(Anomaly::trace_context_invalid);
-  s.place(std::move(found));
+  if (found.invalid) State::count(Anomaly::trace_context_invalid, call);
+  s.place(std::move(found), call);
   // Without a sink no span of ours will exist: what the client sent must pass as it is, or the trace would break here.
-  if (s.opening.environment->spans != nullptr)
-    s.injected = signal::inject(head, formats, s.opening.trace_id, s.opening.handshake_span, s.parent,
-                                s.opening.trace_flags, s.trace_state);
-  s.opening.named_upstream = s.opening.environment->spans != nullptr && formats.tracecontext;
+  if (call.workspace.spans != nullptr)
+    s.propagated = signal::inject(head, formats, s.opening.trace_id, s.opening.handshake_span, s.parent,
+                                  s.opening.trace_flags, s.trace_state);
+  s.names_upstream = call.workspace.spans != nullptr && formats.tracecontext;
   s.bare_target = formats.browser ? signal::without_context(target) : target;
   if (propagation.browser == PropagationOptions::Browser::remove) s.remove_context(head);
-  if (!propagation.baggage && head.find("baggage") != nullptr) s.injected.emplace_back("baggage", "");
+  if (!propagation.baggage && head.find("baggage") != nullptr) s.propagated.emplace_back("baggage", "");
 }
 
-const std::vector<std::pair<std::string, std::string>>& Handshake::injected() const { return state_->injected; }
+const std::vector<std::pair<std::string, std::string>>& Handshake::propagated() {
+  state_->opening.named_upstream = state_->names_upstream;
+  return state_->propagated;
+}
 std::string_view Handshake::bare_target() const { return state_->bare_target; }
 std::string_view Handshake::upstream_target() const {
   return state_->removes_context ? std::string_view(state_->bare_target) : std::string_view();
@@ -178,47 +182,79 @@ void Handshake::reconnect_of(const base::SessionId& before, model::ReconnectBasi
 }
 const base::SessionId& Handshake::id() const { return state_->opening.id; }
 
-void Handshake::passed_on(Anomaly kind) {
-  state_->count(kind);
+void Handshake::passed_on(Anomaly kind, const Call& call) {
+  State::count(kind, call);
   ++state_->opening.anomalies;
 }
 
-void Handshake::refused(int status, Anomaly kind, std::string_view why, Time now) {
+void Handshake::refused(int status, Anomaly kind, std::string_view why, const Call& call) {
   State& s = *state_;
   assert(!s.ended);
   if (s.ended) return;
-  s.place({});
-  s.metrics().connections_rejected.add();
-  s.count(kind);
+  s.place({}, call);
+  call.metrics.connections_rejected.add();
+  State::count(kind, call);
   s.keep_texts("", "");
-  s.finish({.status = status, .kind = kind, .why = why}, now);
+  s.finish({.status = status, .kind = kind, .why = why}, call);
 }
 
-std::unique_ptr<Connection> Handshake::accepted(const model::HttpHead& request, const model::HttpHead& response,
-                                                Outlet& outlet, Time now) {
+std::unique_ptr<Observation> Handshake::accepted(const model::HttpHead& request, const model::HttpHead& response,
+                                                 Listener* listener, const Call& call) {
   State& s = *state_;
   assert(!s.ended);
-  s.place({});
-  s.metrics().connections_accepted.add();
-  s.metrics().connections_active.add(1);
+  s.place({}, call);
+  call.metrics.connections_accepted.add();
+  call.metrics.connections_active.add(1);
   if (!s.opening.reconnect_of.is_zero())
-    s.metrics().reconnects[static_cast<std::size_t>(s.opening.reconnect_basis)].add();
+    call.metrics.reconnects[static_cast<std::size_t>(s.opening.reconnect_basis)].add();
   s.opening.extensions = wire::negotiated(request, response).extensions;
-  s.opening.opened = now;
+  s.opening.opened = call.now;
   const std::string asked = wire::origin_form(request.target);
   const std::string_view target = asked;
   const std::size_t question = std::min(target.find('?'), target.size());
-  auto meaning = Meaning::of(s.options(), *s.opening.environment,
+  auto reading = Reading::of(s.options(),
                              {.path = target.substr(0, question),
                               .query = target.substr(std::min(question + 1, target.size())),
                               .subprotocol = response.value("Sec-WebSocket-Protocol"),
-                              .head = &request});
-  if (meaning) s.opening.dialect = meaning->dialect();
+                              .head = &request},
+                             call);
+  if (reading) s.opening.dialect = reading->dialect();
   s.keep_texts(
       signal::printable(signal::redact_subprotocol(response.value("Sec-WebSocket-Protocol"), s.options().redact)),
       signal::printable(joined(response, "Sec-WebSocket-Extensions")));
-  s.finish({}, now);
-  return make_connection(std::move(s.opening), outlet, now, std::move(meaning));
+  s.finish({}, call);
+  return std::make_unique<LiveObservation>(std::move(s.opening), std::move(reading), listener, call);
+}
+
+std::unique_ptr<Observation> attach(const Options& options, const Endpoints& endpoints, Listener* listener,
+                                    const Call& call) {
+  Workspace& workspace = call.workspace;
+  Opening opening;
+  opening.options = &options;
+  opening.attached = true;
+  opening.id = base::make_session_id(workspace.random, workspace.wall.unix_ns(call.now) / 1'000'000);
+  opening.trace_id = base::make_trace_id(workspace.random);
+  opening.connection_span = base::make_span_id(workspace.random);
+  opening.trace_flags = signal::sample({.ratio = options.sampling.ratio, .parent_based = options.sampling.parent_based},
+                                       opening.trace_id, std::nullopt)
+                            ? 1
+                            : 0;
+  opening.tls = endpoints.tls;
+  opening.client_port = endpoints.client_port;
+  opening.upstream_port = endpoints.server_port;
+  opening.first_byte = opening.opened = call.now;
+  opening.extensions = {.deflate = true, .other = false, .certain = false, .parameters = {}};
+  const std::string client = signal::printable(endpoints.client_address);
+  SessionTexts::Views views;
+  views[SessionTexts::client_address] = client;
+  views[SessionTexts::upstream_address] = endpoints.server_address;
+  opening.texts = SessionTexts(views);
+  call.metrics.connections_active.add(1);
+  auto reading = Reading::of(options, {}, call);
+  if (reading) opening.dialect = reading->dialect();
+  auto observation = std::make_unique<LiveObservation>(std::move(opening), std::move(reading), listener, call);
+  for (const model::Side side : {model::Side::client, model::Side::server}) observation->gap(side, std::nullopt, call);
+  return observation;
 }
 
 }  // namespace sockeye::observer

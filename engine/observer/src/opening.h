@@ -1,11 +1,11 @@
-// What a Handshake hands to the Connection it becomes: everything about the session that is fixed at the 101.
+// What a Handshake hands to the Observation it becomes: everything about the session that is fixed at the 101.
 //
 // An idle session must be small (tens of thousands are held open), so the texts share one heap block
 // cut to their bounds instead of seven std::strings, and what never changes per route stays behind a pointer.
 //
 // Who counts what. Handshake: connections_accepted, connections_rejected, handshake_duration, reconnects, handshake
-// anomalies, and connections_active +1. Connection::finish(): connections_active -1, connections_closed, count_close(),
-// session_duration, and everything that happens in between.
+// anomalies, and connections_active +1. Observation::finish(): connections_active -1, connections_closed,
+// count_close(), session_duration, and everything that happens in between.
 #pragma once
 
 #include <array>
@@ -16,8 +16,8 @@
 
 #include "sockeye/base/ids.h"
 #include "sockeye/base/time.h"
-#include "sockeye/model/metrics.h"
-#include "sockeye/observer/connection.h"
+#include "sockeye/model/session.h"
+#include "sockeye/observer/call.h"
 #include "sockeye/observer/options.h"
 #include "sockeye/signal/spans.h"
 #include "sockeye/wire/extensions.h"
@@ -49,10 +49,7 @@ class SessionTexts {
 };
 
 struct Opening {
-  // Borrowed; outlive the Connection.
-  const RouteOptions* options = nullptr;
-  model::RouteMetrics* metrics = nullptr;
-  Environment* environment = nullptr;
+  const Options* options = nullptr;  // borrowed; outlives the Observation
 
   base::SessionId id;
   base::SessionId reconnect_of;  // zero: none
@@ -76,20 +73,16 @@ struct Opening {
 
   SessionTexts texts;
   std::string_view dialect = "none";  // what is known of it; outlives this
+  bool attached = false;              // to a session that was open: there was no handshake to see
 
   // True when spans are to be built: sampled, and there is a sink.
-  [[nodiscard]] bool traced() const { return (trace_flags & 1U) != 0 && environment->spans != nullptr; }
+  [[nodiscard]] bool traced(const Call& call) const {
+    return (trace_flags & 1U) != 0 && call.workspace.spans != nullptr;
+  }
   // Views into this; valid while it is.
   [[nodiscard]] signal::SessionFacts facts() const;
   [[nodiscard]] signal::TracePlace connection_place() const;
 };
 static_assert(sizeof(Opening) <= 224);
-
-// The session begins: `outlet` is borrowed for the Connection's life, `now` is the moment of the 101. Never null.
-// `meaning`: null where no message is read.
-class Meaning;
-[[nodiscard]] std::unique_ptr<Connection> make_connection(Opening&& opening, Outlet& outlet, base::Time now,
-                                                          std::unique_ptr<Meaning> meaning);
-[[nodiscard]] std::unique_ptr<Connection> make_connection(Opening&& opening, Outlet& outlet, base::Time now);
 
 }  // namespace sockeye::observer

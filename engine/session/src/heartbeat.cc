@@ -97,18 +97,7 @@ Heartbeat::Pong Heartbeat::pong(base::Bytes payload, base::Time now) {
     }
     return result;
   }
-  // One pong may answer several pings (RFC 6455 §5.5.3); one that answers none is the peer's own heartbeat.
-  if (passed_unanswered_) {
-    passed_unanswered_ = false;
-  } else {
-    beat(now);
-  }
   return {};
-}
-
-void Heartbeat::beat(base::Time now) {
-  if (last_beat_ != base::never) peer_interval_ = now - last_beat_;
-  last_beat_ = now;
 }
 
 void Heartbeat::reading(bool paused, base::Time now) {
@@ -132,9 +121,6 @@ void Heartbeat::stop() {
 std::optional<base::Duration> Heartbeat::rtt() const { return rtt_ == none ? std::nullopt : std::optional(rtt_); }
 std::optional<base::Duration> Heartbeat::rtt_min() const {
   return rtt_min_ == none ? std::nullopt : std::optional(rtt_min_);
-}
-std::optional<base::Duration> Heartbeat::peer_interval() const {
-  return peer_interval_ == none ? std::nullopt : std::optional(peer_interval_);
 }
 
 }  // namespace sockeye::session

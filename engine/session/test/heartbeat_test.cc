@@ -232,25 +232,6 @@ TEST(Heartbeat, timeout_longer_than_the_interval_never_has_two_outstanding) {
   EXPECT_EQ(hb.due(first + 4s), Due::ping);
 }
 
-TEST(Heartbeat, the_peers_own_heartbeat_is_timed) {
-  Heartbeat hb = make();
-  hb.peer_ping(opened + 1s);
-  EXPECT_FALSE(hb.peer_interval());
-  hb.peer_ping(opened + 26s);
-  EXPECT_EQ(hb.peer_interval(), std::optional<base::Duration>(25s));
-  // unsolicited pongs are a heartbeat, pongs that answer the other side's ping are not
-  Heartbeat other = make();
-  other.ping_passed();
-  other.pong({}, opened + 1s);
-  other.pong({}, opened + 2s);
-  EXPECT_FALSE(other.peer_interval());
-  other.ping_passed();
-  other.ping_passed();
-  other.pong({}, opened + 3s);  // answers both
-  other.pong({}, opened + 22s);
-  EXPECT_EQ(other.peer_interval(), std::optional<base::Duration>(20s));
-}
-
 TEST(Heartbeat, off_is_off) {
   Heartbeat off(timing, false, 1, opened, 0.5);
   EXPECT_EQ(off.deadline(), base::never);

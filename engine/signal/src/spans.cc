@@ -56,11 +56,13 @@ Span handshake_span(const SessionFacts& facts, const TracePlace& place, Interval
                     const HandshakeOutcome& outcome) {
   Span span = begin_span("websocket.handshake", model::SpanKind::server, facts, place, when);
   if (!outcome.method.empty()) put(span, "http.request.method", method_name(outcome.method));
-  put(span, "http.response.status_code", std::int64_t{outcome.status});
+  if (outcome.status != 0) put(span, "http.response.status_code", std::int64_t{outcome.status});
   put_text(span, "user_agent.original", outcome.user_agent);
   if (outcome.status != 101)
     fail(span,
-         outcome.kind != model::Anomaly::none ? std::string(model::name(outcome.kind)) : std::to_string(outcome.status),
+         outcome.kind != model::Anomaly::none ? std::string(model::name(outcome.kind))
+         : outcome.status != 0                ? std::to_string(outcome.status)
+                                              : "_OTHER",  // OpenTelemetry's word for what has none
          outcome.why);
   return span;
 }

@@ -27,7 +27,9 @@ Anomaly FrameParser::begin_odd() {
   note(!minimal_, Anomaly::length_not_minimal);
   note(control && header_.length > 125, Anomaly::control_too_long);
   note(control && !header_.fin, Anomaly::control_fragmented);
-  note(goes_on && !open_, Anomaly::orphan_continuation);
+  // Nothing has begun since resume(): it continues what was not seen.
+  const bool foreign = resumed_ && goes_on && !open_ && message_opcode_ == Opcode::continuation;
+  note(goes_on && !open_ && !foreign, Anomaly::orphan_continuation);
   note(starts && open_, Anomaly::interleaved_message);
   note(header_.length > rules_.frame, Anomaly::frame_too_large);
 
@@ -36,9 +38,14 @@ Anomaly FrameParser::begin_odd() {
     return found;
   }
   if (is_short_control()) return found;  // leaves the message it may interrupt alone
-  belongs_ = starts || (goes_on && open_);
+  if (foreign) {
+    foreign_ = true;
+    open_ = !header_.fin;
+  }
+  belongs_ = starts || (goes_on && open_ && !foreign_);
   if (!belongs_) return found;
   if (starts) {  // one that interrupts an unfinished message replaces it
+    foreign_ = false;
     message_opcode_ = header_.opcode;
     compressed_ = rules_.deflate && (header_.rsv & 4U) != 0;
     message_length_ = 0;
@@ -61,6 +68,18 @@ Anomaly FrameParser::past_limit() const {
   if (fragments_ > rules_.fragments && fragments_ - 1 == rules_.fragments && !only_ends)
     return Anomaly::too_many_fragments;
   return Anomaly::none;
+}
+
+bool FrameParser::skip(std::uint64_t bytes, Piece& piece) {
+  if (bytes == 0 || held_size_ != 0 || left_ < bytes) return false;
+  piece = {};
+  piece.kind = Piece::Kind::data;
+  if (opaque()) return true;
+  piece.offset = header_.length - left_;
+  left_ -= bytes;
+  piece.frame_done = left_ == 0;
+  piece.message_done = piece.frame_done && header_.fin && belongs_;
+  return true;
 }
 
 FrameParser::Piece FrameParser::hold(base::Bytes in) {

@@ -96,6 +96,14 @@ bool BodyFramer::done() const { return state_ == State::done; }
 bool BodyFramer::failed() const { return state_ == State::failed; }
 bool BodyFramer::until_close() const { return state_ == State::close; }
 
+bool BodyFramer::skip(std::uint64_t bytes) {
+  if (state_ == State::close) return true;
+  if ((state_ != State::fixed && state_ != State::data) || bytes > remaining_) return false;
+  remaining_ -= bytes;
+  if (remaining_ == 0) state_ = state_ == State::fixed ? State::done : State::data_cr;
+  return true;
+}
+
 std::size_t BodyFramer::consume(base::Bytes bytes) {
   if (state_ == State::close) return bytes.size();
   std::size_t at = 0;

@@ -59,6 +59,7 @@ Inflater::Result Inflater::run(Bytes plain, Output output, void* context) {
     const int status = inflate(&z, Z_NO_FLUSH);
     const std::size_t n = out.size() - z.avail_out;
     produced_ += n;
+    if (unknown_ && (known_ += n) >= (std::uint64_t{1} << window_bits_)) unknown_ = false;
     if (produced_ > limit_) return Result::too_large;
     if (n > 0 && !output(context, {out.data(), n})) return Result::refused;
     if (status == Z_STREAM_END) {
@@ -66,7 +67,7 @@ Inflater::Result Inflater::run(Bytes plain, Output output, void* context) {
       if (z.avail_in == 0) return Result::ok;
       continue;
     }
-    if (status != Z_OK && status != Z_BUF_ERROR) return Result::invalid;
+    if (status != Z_OK && status != Z_BUF_ERROR) return unknown_ ? Result::unknown : Result::invalid;
     if (z.avail_in == 0 && z.avail_out > 0) return Result::ok;  // all of it is out
     if (status == Z_BUF_ERROR && n == 0) return Result::invalid;
   }
@@ -83,6 +84,13 @@ Inflater::Result Inflater::feed(Bytes payload, std::uint32_t mask, std::uint64_t
     offset += n;
   }
   return Result::ok;
+}
+
+void Inflater::lose_context() {
+  stream_.reset();
+  produced_ = known_ = 0;
+  begun_ = false;
+  unknown_ = !no_context_takeover_;
 }
 
 Inflater::Result Inflater::end(Output output, void* context) {

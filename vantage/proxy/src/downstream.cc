@@ -124,9 +124,9 @@ observer::Endpoints Downstream::endpoints(std::string client_address) const {
   return out;
 }
 
-bool Downstream::declines_deflate() const {
-  return request_.upgrade && route().config().observe.compression == observer::Compression::decline;
-}
+observer::Call Downstream::call() const { return worker_.call(route_ >= 0 ? *lane().account : *site_->unmatched); }
+
+bool Downstream::declines_deflate() const { return request_.upgrade && route().config().carry.decline_compression; }
 
 void Downstream::take_request(const model::HttpHead& head) {
   ++requests_;
@@ -158,7 +158,7 @@ void Downstream::take_request(const model::HttpHead& head) {
                      .tls = static_cast<bool>(site_->tls),
                      .peer = &peer_};
   if (handshake_) {
-    how.fields = handshake_->injected();
+    how.fields = handshake_->propagated();
     how.target = handshake_->upstream_target();
   }
   append_request(sent_, head, config, how);
@@ -174,9 +174,8 @@ void Downstream::take_request(const model::HttpHead& head) {
 std::optional<wire::HttpFailure> Downstream::admit(const model::HttpHead& head) {
   const Route& config = route().config();
   const std::string address = route().client_address(head, peer_);
-  handshake_.emplace(config.observe, worker_.metrics(*lane().account), worker_.environment(), endpoints(address),
-                     first_byte_);
-  handshake_->request(head, worker_.now());
+  handshake_.emplace(config.observe, endpoints(address), first_byte_, call());
+  handshake_->request(head, call());
   identity_ = identify(config, head, address, handshake_->bare_target(), worker_.commons().secret);
   if (!route().origin_allowed(head)) return wire::HttpFailure{403, Anomaly::none, "origin not allowed"};
   slot_ = SessionSlot::take(*lane().account, config.limits.sessions);
@@ -213,12 +212,12 @@ void Downstream::exchange_switching(const model::HttpHead& response, base::Bytes
     request = &offered.head();
   }
   if (const auto invalid = wire::check_upgrade_response(*request, response)) {
-    const bool strict = route().config().observe.conformance == observer::Conformance::strict;
+    const bool strict = route().config().carry.conformance == relay::Conformance::strict;
     if (strict || wire::check_switching(*request, response)) {
       exchange_->cancel();
       return exchange_failed(invalid->status, invalid->kind, invalid->why, std::string(invalid->why));
     }
-    handshake_->passed_on(invalid->kind);
+    handshake_->passed_on(invalid->kind, call());
     complain_of_answer(invalid->why, "passed on");
   }
   auto upstream = exchange_->take_upstream();
@@ -234,7 +233,7 @@ void Downstream::exchange_switching(const model::HttpHead& response, base::Bytes
   const std::string pipelined = unread_.substr(parser_.size());
   auto relay = std::make_unique<Relay>(worker_, site_, route_, std::move(slot_), std::move(seat), std::move(leg_),
                                        std::move(upstream));
-  relay->observe(handshake_->accepted(parser_.head(), response, *relay, now));
+  relay->observe(handshake_->accepted(parser_.head(), response, relay.get(), call()));
   worker_.begin(std::move(relay), base::as_bytes(answer), base::as_bytes(pipelined), behind);
   end();
 }
@@ -254,7 +253,7 @@ void Downstream::complain_of_answer(std::string_view why, const std::string& det
 // The upstream's own refusal of an upgrade is on its way to the client.
 void Downstream::exchange_answered(int status) {
   if (!handshake_) return;
-  handshake_->refused(status, Anomaly::none, "refused by the upstream", worker_.now());
+  handshake_->refused(status, Anomaly::none, "refused by the upstream", call());
   handshake_.reset();
   slot_ = {};
 }
@@ -305,12 +304,11 @@ void Downstream::close_idle() {
 
 void Downstream::client_gone(std::string_view why) {
   if (handshake_) {
-    handshake_->refused(client_closed_request, Anomaly::none, why, worker_.now());
+    handshake_->refused(client_closed_request, Anomaly::none, why, call());
     handshake_.reset();
   } else if (state_ == State::head && !unread_.empty()) {
-    observer::Handshake unread_head(site_->unmatched_options, worker_.metrics(*site_->unmatched), worker_.environment(),
-                                    endpoints(peer_.host()), first_byte_);
-    unread_head.refused(client_closed_request, Anomaly::none, why, worker_.now());
+    observer::Handshake unread_head(site_->unmatched_options, endpoints(peer_.host()), first_byte_, call());
+    unread_head.refused(client_closed_request, Anomaly::none, why, call());
   }
   abort();
 }
@@ -320,12 +318,12 @@ void Downstream::refuse(int status, Anomaly kind, std::string_view why) {
   if (!handshake_ && route_ < 0 && parsed_ && !request_.upgrade && kind == Anomaly::none) {
     worker_.metrics(*site_->unmatched).http_requests.add();  // plain HTTP that asks for nothing we have
   } else if (!handshake_ && route_ < 0) {
-    handshake_.emplace(site_->unmatched_options, worker_.metrics(*site_->unmatched), worker_.environment(),
-                       endpoints(peer_.host()), first_byte_ == base::Time{} ? now : first_byte_);
-    if (parsed_) handshake_->request(parser_.head(), now);
+    handshake_.emplace(site_->unmatched_options, endpoints(peer_.host()),
+                       first_byte_ == base::Time{} ? now : first_byte_, call());
+    if (parsed_) handshake_->request(parser_.head(), call());
   }
   if (handshake_) {
-    handshake_->refused(status, kind, why, now);
+    handshake_->refused(status, kind, why, call());
     handshake_.reset();
   } else if (route_ >= 0 && kind != Anomaly::none) {
     worker_.metrics(*lane().account).anomalies[static_cast<std::size_t>(kind)].add();

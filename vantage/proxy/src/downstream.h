@@ -18,7 +18,7 @@
 #include "leg.h"
 #include "roster.h"
 #include "site.h"
-#include "sockeye/observer/connection.h"
+#include "sockeye/observer/handshake.h"
 #include "sockeye/wire/http.h"
 
 namespace sockeye::proxy {
@@ -72,6 +72,8 @@ class Downstream final : public Mortal,
   void close_idle();
   void end();
   [[nodiscard]] observer::Endpoints endpoints(std::string client_address) const;
+  // For the observation, of the route or of what matches none.
+  [[nodiscard]] observer::Call call() const;
   [[nodiscard]] const CompiledRoute& route() const { return site_->table[route_]; }
   [[nodiscard]] const Site::Lane& lane() const { return site_->lanes[static_cast<std::size_t>(route_)]; }
   [[nodiscard]] bool declines_deflate() const;

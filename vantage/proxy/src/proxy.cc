@@ -121,22 +121,23 @@ class Running final : public Proxy {
     return out;
   }
 
-  [[nodiscard]] std::vector<SessionRow> sessions() const override {
-    auto rows = ask<SessionRow>([](Worker& worker, auto into) { worker.collect(into, SIZE_MAX); });
+  [[nodiscard]] std::vector<model::SessionRow> sessions() const override {
+    auto rows = ask<model::SessionRow>([](Worker& worker, auto into) { worker.collect(into, SIZE_MAX); });
     std::set<base::SessionId> seen;
-    std::erase_if(rows, [&](const SessionRow& row) { return !seen.insert(row.view.id).second; });
+    std::erase_if(rows, [&](const model::SessionRow& row) { return !seen.insert(row.record.facts.id).second; });
     return rows;
   }
 
-  [[nodiscard]] std::optional<SessionDetail> session(const base::SessionId& id) const override {
-    auto found = ask<SessionDetail>([id](Worker& worker, auto into) { worker.find(id, into); });
+  [[nodiscard]] std::optional<Found> session(const base::SessionId& id) const override {
+    auto found = ask<Found>([id](Worker& worker, auto into) { worker.find(id, into); });
     if (found.empty()) return std::nullopt;
     return std::move(found.front());
   }
 
-  [[nodiscard]] std::vector<SessionRow> ended() const override {
-    auto rows = ask<SessionRow>([](Worker& worker, auto into) { worker.collect_ended(into); });
-    std::sort(rows.begin(), rows.end(), [](const SessionRow& a, const SessionRow& b) { return a.now > b.now; });
+  [[nodiscard]] std::vector<model::SessionRow> ended() const override {
+    auto rows = ask<model::SessionRow>([](Worker& worker, auto into) { worker.collect_ended(into); });
+    std::sort(rows.begin(), rows.end(),
+              [](const model::SessionRow& a, const model::SessionRow& b) { return a.now > b.now; });
     return rows;
   }
 
@@ -145,38 +146,38 @@ class Running final : public Proxy {
     for (auto& worker : workers_) worker->reactor().post([&worker = *worker, each] { worker.follow(each); });
   }
 
-  [[nodiscard]] Pulse pulse(const PulseRequest& request) override {
-    const std::lock_guard turn(pulse_turn_);
-    anew_ = anew_ || request.anew;
-    Pulse out;
-    std::unique_lock lock(pulses_->mutex);
-    const auto idle = [&] { return pulses_->walking == 0; };
+  [[nodiscard]] model::SessionDeltas changes(const model::DeltaRequest& request) override {
+    const std::lock_guard turn(delta_turn_);
+    resync_ = resync_ || request.resync;
+    model::SessionDeltas out;
+    std::unique_lock lock(reports_->mutex);
+    const auto idle = [&] { return reports_->walking == 0; };
     // A worker may still be busy with the last one.
-    if (pulses_->ready.wait_for(lock, answer_bound, idle)) {
-      if (std::exchange(anew_, false)) {
+    if (reports_->ready.wait_for(lock, answer_bound, idle)) {
+      if (std::exchange(resync_, false)) {
         ++epoch_;
-        told_.assign(workers_.size(), false);
+        reported_.assign(workers_.size(), false);
       }
-      pulses_->walking = static_cast<unsigned>(workers_.size());
+      reports_->walking = static_cast<unsigned>(workers_.size());
       for (auto& worker : workers_) {
-        const auto walk = std::make_shared<PulseWalk>();
-        walk->into = pulses_;
+        const auto walk = std::make_shared<DeltaWalk>();
+        walk->into = reports_;
         walk->request = request;
         walk->epoch = epoch_;
-        worker->reactor().post([&worker = *worker, walk] { worker.pulse(walk); });
+        worker->reactor().post([&worker = *worker, walk] { worker.walk(walk); });
       }
-      pulses_->ready.wait_for(lock, answer_bound, idle);
+      reports_->ready.wait_for(lock, answer_bound, idle);
     }
-    for (auto& told : pulses_->told) {
-      if (told.epoch != epoch_ || anew_) {  // of sessions that will be told anew
-        told.pulse.opened.clear();
-        told.pulse.changed.clear();
+    for (auto& report : reports_->reports) {
+      if (report.epoch != epoch_ || resync_) {  // of sessions that will be reported again
+        report.delta.opened.clear();
+        report.delta.changed.clear();
       }
-      if (told.epoch == epoch_ && told.all) told_[told.worker] = true;
-      out.workers.push_back(std::move(told.pulse));
+      if (report.epoch == epoch_ && report.all) reported_[report.worker] = true;
+      out.workers.push_back(std::move(report.delta));
     }
-    pulses_->told.clear();
-    out.all_told = !anew_ && std::all_of(told_.begin(), told_.end(), [](bool each) { return each; });
+    reports_->reports.clear();
+    out.complete = !resync_ && std::all_of(reported_.begin(), reported_.end(), [](bool each) { return each; });
     return out;
   }
 
@@ -309,12 +310,12 @@ class Running final : public Proxy {
   std::mutex turn_;  // start, reload, drain
   std::uint64_t next_id_ = 1;
   std::atomic<bool> draining_{false};
-  std::mutex pulse_turn_;  // guards the four below
-  const std::shared_ptr<Pulses> pulses_ = std::make_shared<Pulses>();
+  std::mutex delta_turn_;  // guards the four below
+  const std::shared_ptr<Reports> reports_ = std::make_shared<Reports>();
   std::uint32_t epoch_ = 1;
-  bool anew_ = true;
-  std::vector<bool> told_;    // by worker: every session of the epoch
-  mutable std::mutex mutex_;  // guards listeners_
+  bool resync_ = true;
+  std::vector<bool> reported_;  // by worker: every session of the epoch
+  mutable std::mutex mutex_;    // guards listeners_
   std::vector<Listening> listeners_;
 };
 

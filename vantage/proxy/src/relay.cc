@@ -51,7 +51,12 @@ void keep_alive(int fd) {
 
 Relay::Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, Reconnects::Seat seat,
              std::unique_ptr<Leg> client, std::unique_ptr<Leg> server)
-    : worker_(worker), site_(std::move(site)), slot_(std::move(slot)), seat_(std::move(seat)), route_(route) {
+    : observer::Listener(false),
+      worker_(worker),
+      site_(std::move(site)),
+      slot_(std::move(slot)),
+      seat_(std::move(seat)),
+      route_(route) {
   read_limit_ = static_cast<std::uint32_t>(
       std::clamp<std::uint64_t>(this->route().limits.buffered, least_read, Worker::buffer_size));
   halves_[0].leg = std::move(client);
@@ -61,20 +66,28 @@ Relay::Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, Reconnec
 
 Relay::~Relay() = default;
 
+void Relay::observe(std::unique_ptr<observer::Observation> observation) {
+  observed_ = footprint(*observation);
+  connection_ =
+      relay::carry(std::move(observation), route().carry, *this, worker_.count_session(), call(worker_.now()));
+  footprint_ = footprint(*connection_);
+}
+
 void Relay::warm(const Leg& leg, unsigned ahead) const noexcept {
-  if (ahead < 3) return connection_->warm(ahead);
+  if (ahead < 3) return observer::prefetch(observed(), ahead);
   base::fetch(footprint_.data(), footprint_.size());
+  base::fetch(observed_.data(), observed_.size());
   const auto& other = halves_[halves_[0].leg.get() == &leg ? 1 : 0].leg;
   base::fetch(other.get(), sizeof(Leg));
 }
 
-model::RouteMetrics& Relay::metrics() const {
-  return worker_.metrics(*site_->lanes[static_cast<std::size_t>(route_)].account);
-}
+const RouteAccount& Relay::route_account() const { return *site_->lanes[static_cast<std::size_t>(route_)].account; }
+model::RouteMetrics& Relay::metrics() const { return worker_.metrics(route_account()); }
+observer::Call Relay::call(base::Time now) const { return {worker_.workspace(), metrics(), now}; }
 
 void Relay::begin(base::Bytes answer, base::Bytes from_client, base::Bytes from_server) {
   const auto now = worker_.now();
-  const auto& heartbeat = route().observe.heartbeat;
+  const auto& heartbeat = route().carry.heartbeat;
   if (!heartbeat.client) keep_alive(half(Side::client).leg->transport().fd());
   if (!heartbeat.upstream) keep_alive(half(Side::server).leg->transport().fd());
   half(Side::client).write_failed = half(Side::client).leg->send(answer) == Io::error;
@@ -126,6 +139,7 @@ void Relay::read(Side side, base::Time now) {
   // kernel is busy with recv.
   base::fetch(half(model::other(side)).leg.get(), sizeof(Leg));
   base::fetch(footprint_.data(), footprint_.size());
+  base::fetch(observed_.data(), observed_.size());
   const auto into = worker_.buffer().first(read_limit_);
   const IoResult result = leg.read(into);
   switch (result.state) {
@@ -139,7 +153,7 @@ void Relay::read(Side side, base::Time now) {
     case Io::eof:
       if (half(side).write_failed) return lost(side, now);
       half(side).ended = true;
-      connection_->eof(side, now);
+      connection_->eof(side, call(now));
       return after(now);
     case Io::error:
       return lost(side, now);
@@ -149,7 +163,7 @@ void Relay::read(Side side, base::Time now) {
 void Relay::feed(Side side, base::Bytes bytes, base::Time now) {
   auto& gather = worker_.gather(model::other(side));
   gather.stable(bytes);
-  connection_->feed(side, bytes, now);
+  connection_->feed(side, bytes, call(now));
   after(now);
   gather.stable({});
 }
@@ -175,7 +189,7 @@ void Relay::inject(Side to, base::Bytes frame) {
   attention_ = true;
 }
 
-void Relay::finish(Side leg, observer::Finish how) {
+void Relay::finish(Side leg, relay::Finish how) {
   half(leg).finishing = true;
   half(leg).how = how;
   attention_ = true;
@@ -226,7 +240,7 @@ void Relay::settle(Side side, base::Time now) {
   const Half& to = half(model::other(side));
   if (h.finishing) {
     // Only once the other leg is finished too has nobody a use for what this one's peer may still say.
-    if (h.how == observer::Finish::abort || h.write_failed || h.ended || !to.leg || to.finishing) return leave(side);
+    if (h.how == relay::Finish::abort || h.write_failed || h.ended || !to.leg || to.finishing) return leave(side);
     if (!h.fin_sent && !h.leg->blocked()) {
       const IoResult result = h.leg->transport().shutdown_write();
       h.fin_sent = result.state == Io::ok;
@@ -250,7 +264,7 @@ void Relay::leave(Side side) {
   auto leg = std::move(h.leg);
   // Given up by the close timeout, but its peer may only be slow: what it is owed gets the Linger's patience.
   const bool owed = !h.write_failed && leg->queued() + leg->transport().unsent() > 0;
-  if (h.write_failed || (h.how == observer::Finish::abort && !owed)) {
+  if (h.write_failed || (h.how == relay::Finish::abort && !owed)) {
     leg->close(true);
     worker_.reactor().bury(std::move(leg));
   } else {
@@ -278,25 +292,25 @@ void Relay::lost(Side side, base::Time now) {
   leg->close(false);
   worker_.reactor().bury(std::move(leg));
   attention_ = true;
-  connection_->reset(side, now);
+  connection_->reset(side, call(now));
   after(now);
 }
 
 void Relay::end(base::Time now) {
   over_ = true;
   worker_.timers().disarm(*this);
-  const auto& close = connection_->close_info();
+  const auto& close = observed().close_info();
   // 1005: a Close without a code, as a browser's close() sends it.
   const bool clean = close && close->why == model::EndReason::normal &&
                      (close->code == 1000 || close->code == 1001 || close->code == 1005);
-  seat_.ended(connection_->id(), !clean, now);
+  seat_.ended(observed().id(), !clean, now);
   if (sampled_ > 0) {
     metrics().buffered_bytes.add(-static_cast<std::int64_t>(sampled_));
     metrics().buffered_sessions.add(-1);
   }
-  connection_->finish(now);
+  connection_->finish(call(now));
   worker_.keep_ended(row());
-  if (worker_.followed()) worker_.keep_for_pulse(*this, now);
+  if (worker_.followed()) worker_.keep_for_delta(*this, now);
   worker_.left(*this);
 }
 
@@ -309,7 +323,7 @@ void Relay::kill() {
       if (!h.leg) continue;
       h.leg->close(true);
       worker_.reactor().bury(std::move(h.leg));
-      if (!connection_->close_info()) connection_->reset(side, now);
+      if (!observed().close_info()) connection_->reset(side, call(now));
       worker_.gather(side).clear();
       worker_.gather(model::other(side)).clear();
     }
@@ -325,7 +339,7 @@ void Relay::kill() {
 void Relay::shut(model::EndReason why, std::uint16_t code, std::string_view reason) {
   if (over_) return;
   const auto now = worker_.now();
-  connection_->shut(why, code, reason, now);
+  connection_->shut(why, code, reason, call(now));
   after(now);
 }
 
@@ -338,23 +352,25 @@ void Relay::expired(base::Time now) {
       if (!over_ && half(side).leg && half(side).write_failed && half(side).paused) lost(side, now);
     if (over_) return;
   }
-  connection_->tick(now);
+  connection_->tick(call(now));
   after(now);
   if (!over_ && doomed_ < worker_.timers().armed(*this)) worker_.timers().arm(*this, doomed_);
 }
 
-void Relay::silent(Side side, base::Time since, base::Time now) {
-  const auto view = connection_->view(now);
-  const auto& leg = view.legs[model::index(side)];
-  const bool closes = route().observe.heartbeat.on_dead == observer::HeartbeatOptions::OnDead::close;
+void Relay::raised(const model::Condition& condition) {
+  if (condition.kind != model::ConditionKind::silent) return;
+  const bool client = condition.subject.leg == Side::client;
+  const bool closes = route().carry.heartbeat.on_dead == relay::HeartbeatOptions::OnDead::close;
   const auto ms = [](base::Duration d) { return std::chrono::duration_cast<std::chrono::milliseconds>(d).count(); };
-  std::string line = "session " + base::to_uuid(view.id) + (closes ? " closed" : " goes on") +
+  const base::WallOffset wall = worker_.workspace().wall;
+  const auto& evidence = condition.evidence;
+  std::string line = "session " + base::to_uuid(condition.subject.session) + (closes ? " closed" : " goes on") +
                      ": heartbeat timeout: nothing from the ";
-  line += side == Side::client ? "client " + view.client_address : "upstream " + route().upstream.text();
-  line += " since " + base::iso8601(worker_.environment().wall.unix_ns(since) / 1'000'000) + ", for " +
-          std::to_string(ms(now - since)) + " ms; " + std::to_string(leg.misses) +
-          (leg.misses == 1 ? " ping" : " pings") + " unanswered (route " + route().name;
-  if (leg.rtt) line += ", last round trip " + std::to_string(ms(*leg.rtt)) + " ms";
+  line += client ? "client " + observed().facts(wall).client : "upstream " + route().upstream.text();
+  line += " since " + base::iso8601(wall.unix_ns(condition.since) / 1'000'000) + ", for " +
+          std::to_string(ms(evidence.seen - condition.since)) + " ms; " + std::to_string(evidence.unanswered_pings) +
+          (evidence.unanswered_pings == 1 ? " ping" : " pings") + " unanswered (route " + route().name;
+  if (evidence.rtt) line += ", last round trip " + std::to_string(ms(*evidence.rtt)) + " ms";
   worker_.log(3, line + ")");
 }
 
@@ -395,7 +411,12 @@ std::uint64_t Relay::buffered(Side to) const {
 void Relay::sample() {
   if (!wrote_ && sampled_ == 0) return;  // nothing was on its way, and nothing was sent since
   wrote_ = false;
-  const std::uint64_t now = buffered(Side::client) + buffered(Side::server);
+  std::uint64_t now = 0;
+  for (const Side side : sides) {
+    const std::uint64_t unsent = buffered(side);
+    connection_->transport(side, unsent);
+    now += unsent;
+  }
   if (now == sampled_) return;
   auto& to = metrics();
   to.buffered_bytes.add(static_cast<std::int64_t>(now) - static_cast<std::int64_t>(sampled_));
@@ -403,57 +424,33 @@ void Relay::sample() {
   sampled_ = now;
 }
 
-SessionRow Relay::row() const {
-  const auto now = worker_.now();
-  SessionRow row;
-  row.view = connection_->view(now);
-  row.now = now;
-  row.buffered = {buffered(Side::client), buffered(Side::server)};
-  row.age_ms =
-      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now - row.view.opened).count());
-  row.opened_unix_ms = worker_.environment().wall.unix_ns(row.view.opened) / 1'000'000;
+// --- its record ---
+
+model::SessionRecord Relay::record() const {
+  const base::WallOffset wall = worker_.workspace().wall;
+  model::SessionRecord out{.facts = observed().facts(wall), .figures = figures(), .end = {}};
+  out.figures.dialect = observed().dialect();
+  return out;
+}
+
+model::SessionRow Relay::row() const {
+  model::SessionRow row{
+      .record = record(), .detail = observed().detail(), .now = worker_.now(), .wall = worker_.workspace().wall};
+  for (const Side side : sides) {
+    row.detail.pings[model::index(side)].heartbeat = connection_->heartbeat(side);
+    row.record.figures.buffered_bytes[model::index(side)] = buffered(side);
+  }
   return row;
 }
 
-// --- for a pulse ---
-
-model::SessionFacts Relay::facts() const {
-  auto view = connection_->view(worker_.now());
-  model::SessionFacts out;
-  out.id = view.id;
-  out.route = std::move(view.route);
-  out.client = std::move(view.client_address);
-  out.target = std::move(view.method_target);
-  out.host = std::move(view.host);
-  out.subprotocol = std::move(view.subprotocol);
-  out.extensions = std::move(view.extensions);
-  out.server = route().upstream.text();
-  out.trace_id = base::parse_trace_id(view.trace_id).value_or(base::TraceId{});
-  out.opened_unix_ns = worker_.environment().wall.unix_ns(view.opened);
-  out.reconnect_of = view.reconnect_of;
-  return out;
-}
-
-model::SessionFigures Relay::figures(const observer::Glance& glance) const {
-  model::SessionFigures out;
-  out.state = glance.state;
-  out.messages = glance.messages;
-  out.bytes = glance.bytes;
+model::SessionFigures Relay::figures() const {
   // Asking the kernel costs more than all the rest: only where something was sent lately.
-  if (wrote_ || sampled_ > 0) out.buffered_bytes = {buffered(Side::client), buffered(Side::server)};
-  out.misses = glance.misses;
-  out.missed_total = glance.missed_total;
-  out.anomalies = glance.anomalies;
-  out.invocations_open = glance.invocations_open;
-  for (std::size_t i = 0; i < 2; ++i) {
-    if (glance.rtt[i]) out.rtt_ns[i] = static_cast<std::uint64_t>(glance.rtt[i]->count());
-    if (glance.messages[i] > 0)
-      out.last_message_unix_ns[i] = worker_.environment().wall.unix_ns(glance.last_message[i]);
-  }
-  return out;
+  if (wrote_ || sampled_ > 0)
+    for (const Side side : sides) connection_->transport(side, buffered(side));
+  return observed().figures(worker_.workspace().wall);
 }
 
-bool Relay::tell(const model::SessionFigures& figures, std::string_view dialect, std::uint32_t epoch) {
+bool Relay::changed(const model::SessionFigures& figures, std::uint32_t epoch) {
   // Without the times: they move with the wall clock's offset, and change only with the counts anyway.
   std::uint64_t hash = 0x9e3779b97f4a7c15ULL;
   const auto mix = [&hash](std::uint64_t value) {
@@ -461,7 +458,7 @@ bool Relay::tell(const model::SessionFigures& figures, std::string_view dialect,
     hash ^= hash >> 32U;
   };
   mix(static_cast<std::uint64_t>(figures.state) | static_cast<std::uint64_t>(figures.invocations_open) << 32U);
-  mix(std::hash<std::string_view>{}(dialect));
+  mix(std::hash<std::string_view>{}(observed().dialect()));
   for (std::size_t i = 0; i < 2; ++i) {
     mix(figures.messages[i]);
     mix(figures.bytes[i]);
@@ -471,9 +468,9 @@ bool Relay::tell(const model::SessionFigures& figures, std::string_view dialect,
   }
   mix(figures.missed_total);
   mix(figures.anomalies);
-  const bool changed = told_epoch_ != epoch || told_ != hash;
-  told_epoch_ = epoch;
-  told_ = hash;
+  const bool changed = reported_epoch_ != epoch || reported_ != hash;
+  reported_epoch_ = epoch;
+  reported_ = hash;
   return changed;
 }
 

@@ -6,7 +6,7 @@
 // until the queue is gone. So the queue holds at most the rest of one read, and a read is at most limits.buffered.
 //
 // A leg leaves the relay in one of three ways: handed to a Linger when the Connection finished it with flush, closed at
-// once when it finished it with abort, or closed when its socket died, which the Connection is told. When both have
+// once when it finished it with abort, or closed when its socket died, which the Connection learns. When both have
 // left the session is over.
 #pragma once
 
@@ -17,23 +17,28 @@
 #include "reconnects.h"
 #include "roster.h"
 #include "site.h"
-#include "sockeye/observer/connection.h"
+#include "sockeye/observer/observation.h"
+#include "sockeye/observer/prefetch.h"
 #include "sockeye/proxy/proxy.h"
+#include "sockeye/relay/connection.h"
+#include "sockeye/relay/prefetch.h"
 
 namespace sockeye::proxy {
 
 class Worker;
 
-class Relay final : public Mortal, public LegOwner, public Timer, public observer::Outlet, public Enrolled<Relay> {
+class Relay final : public Mortal,
+                    public LegOwner,
+                    public Timer,
+                    public relay::Outlet,
+                    public observer::Listener,
+                    public Enrolled<Relay> {
  public:
   // Takes over both legs. observe() must follow, then begin().
   Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, Reconnects::Seat seat, std::unique_ptr<Leg> client,
         std::unique_ptr<Leg> server);
   ~Relay() override;
-  void observe(std::unique_ptr<observer::Connection> connection) {
-    connection_ = std::move(connection);
-    footprint_ = connection_->footprint();
-  }
+  void observe(std::unique_ptr<observer::Observation> observation);
   // `answer`: the 101. It goes out once the session is counted, so that a client that has it finds itself counted.
   // The others: what came behind the request's and the response's head.
   void begin(base::Bytes answer, base::Bytes from_client, base::Bytes from_server);
@@ -44,20 +49,21 @@ class Relay final : public Mortal, public LegOwner, public Timer, public observe
 
   // Looks at the bytes on their way, and corrects the route's gauges by what changed since.
   void sample();
-  [[nodiscard]] SessionRow row() const;
-  // For a pulse: its facts, its figures, and whether these differ from those told last (which they then are).
-  [[nodiscard]] model::SessionFacts facts() const;
-  [[nodiscard]] model::SessionFigures figures(const observer::Glance&) const;  // but for the dialect, which is a text
-  [[nodiscard]] bool told_in(std::uint32_t epoch) const { return told_epoch_ == epoch; }
-  bool tell(const model::SessionFigures&, std::string_view dialect, std::uint32_t epoch);
+  [[nodiscard]] model::SessionRow row() const;
+  [[nodiscard]] model::SessionRecord record() const;
+  // For a delta: its figures, but for the dialect, which is a text; and whether these differ from those reported last
+  // (which they then are).
+  [[nodiscard]] model::SessionFigures figures() const;
+  [[nodiscard]] bool reported_in(std::uint32_t epoch) const { return reported_epoch_ == epoch; }
+  bool changed(const model::SessionFigures&, std::uint32_t epoch);
   [[nodiscard]] const model::RouteMetrics& account() const { return metrics(); }
   [[nodiscard]] const std::string& route_name() const { return route().name; }
   // Fetches what figures() will look at.
-  void warm_pulse() const noexcept {
+  void prefetch() const noexcept {
     __builtin_prefetch(this);
-    base::fetch(footprint_.data(), footprint_.size());
+    base::fetch(observed_.data(), observed_.size());
   }
-  [[nodiscard]] const observer::Connection& connection() const { return *connection_; }
+  [[nodiscard]] const observer::Observation& observed() const { return connection_->observed(); }
 
   void leg_ready(Leg&, std::uint32_t events) override;
   void leg_fault(Leg&) noexcept override { kill(); }
@@ -67,9 +73,9 @@ class Relay final : public Mortal, public LegOwner, public Timer, public observe
 
   void forward(model::Side from, base::Bytes bytes) override;
   void inject(model::Side to, base::Bytes frame) override;
-  void finish(model::Side leg, observer::Finish how) override;
+  void finish(model::Side leg, relay::Finish how) override;
   bool advancing(model::Side leg) override;
-  void silent(model::Side leg, base::Time since, base::Time now) override;
+  void raised(const model::Condition&) override;
 
  private:
   struct Half {
@@ -85,7 +91,7 @@ class Relay final : public Mortal, public LegOwner, public Timer, public observe
     bool write_failed = false;  // takes no more; its last words are read before it is declared dead
     bool finishing = false;     // the Connection has nothing more for it
     bool fin_sent = false;
-    observer::Finish how = observer::Finish::flush;
+    relay::Finish how = relay::Finish::flush;
   };
   [[nodiscard]] Half& half(model::Side side) { return halves_[model::index(side)]; }
   [[nodiscard]] const Half& half(model::Side side) const { return halves_[model::index(side)]; }
@@ -105,23 +111,25 @@ class Relay final : public Mortal, public LegOwner, public Timer, public observe
   void end(base::Time now);
   [[nodiscard]] std::uint64_t buffered(model::Side to) const;
   [[nodiscard]] const Route& route() const { return site_->table[route_].config(); }
+  [[nodiscard]] const RouteAccount& route_account() const;
   [[nodiscard]] model::RouteMetrics& metrics() const;
+  [[nodiscard]] observer::Call call(base::Time now) const;
 
   Worker& worker_;
   SitePtr site_;
-  std::unique_ptr<observer::Connection> connection_;
-  base::Bytes footprint_;  // its, known without asking it
+  std::unique_ptr<relay::Connection> connection_;
+  base::Bytes footprint_, observed_;  // where it and its Observation lie, known without asking them
   std::array<Half, 2> halves_;
   SessionSlot slot_;
   Reconnects::Seat seat_;
-  std::uint64_t told_ = 0;           // hash of the figures of the last pulse that told them
+  std::uint64_t reported_ = 0;       // hash of the figures that were reported last
   std::uint64_t sampled_ = 0;        // bytes on their way at the last sample, as they stand in the gauge
   base::Time doomed_ = base::never;  // until when a dead leg's last words may wait for the other leg's queue
   std::uint32_t read_limit_;         // bytes of one read, so of what a queue may have to hold
   int route_;
-  std::uint32_t told_epoch_ = 0;  // of the pulses: which one told its facts; 0: none yet
-  bool wrote_ = false;            // since the last sample
-  bool attention_ = false;        // settle() has something to do
+  std::uint32_t reported_epoch_ = 0;  // which resync its facts were reported in; 0: none yet
+  bool wrote_ = false;                // since the last sample
+  bool attention_ = false;            // settle() has something to do
   bool over_ = false;
 };
 

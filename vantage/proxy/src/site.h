@@ -80,7 +80,7 @@ struct Site {
   };
   std::vector<Lane> lanes;  // by index into table
   RouteAccount* unmatched;
-  observer::RouteOptions unmatched_options;
+  observer::Options unmatched_options;
   base::Duration
       handshake_timeout;  // the longest of the routes': which one a request takes is not known before its head
   wire::HttpLimits http;

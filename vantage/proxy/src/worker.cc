@@ -28,9 +28,9 @@ base::WallOffset measure_wall(base::Time now) {
 
 Worker::Worker(unsigned index, Commons& commons, std::uint64_t seed)
     : index_(index), commons_(commons), buffer_(std::make_unique_for_overwrite<Buffer>()) {
-  environment_.spans = commons.spans;
-  environment_.random = base::Random(seed);
-  environment_.wall = measure_wall(monotonic_now());
+  workspace_.spans = commons.spans;
+  workspace_.random = base::Random(seed);
+  workspace_.wall = measure_wall(monotonic_now());
 }
 
 void Worker::run() {
@@ -104,7 +104,7 @@ Resolver::AnswerPtr Worker::resolve(const Address& address, Dial& dial, std::uin
   return answer;
 }
 
-void Worker::keep_ended(SessionRow row) {
+void Worker::keep_ended(model::SessionRow row) {
   if (ended_.size() >= kept_ended) ended_.pop_front();
   ended_.push_back(std::move(row));
 }
@@ -124,7 +124,7 @@ void Worker::timer_fault() noexcept { timers().arm(*this, now() + second); }
 
 void Worker::beat(base::Time now) {
   sample(now);
-  if (++beat_ % slices == 0) environment_.wall = measure_wall(now);
+  if (++beat_ % slices == 0) workspace_.wall = measure_wall(now);
   if (draining_) drain_step(now);
 }
 
@@ -165,7 +165,7 @@ void Worker::drain_step(base::Time now) {
 void Worker::end_all(base::Time) {
   for (std::size_t i = downstreams_.size(); i-- > 0;) downstreams_[i].abort();
   for (std::size_t i = relays_.size(); i-- > 0;)
-    if (!relays_[i].connection().close_info()) relays_[i].shut(model::EndReason::drain, 1001, "server shutting down");
+    if (!relays_[i].observed().close_info()) relays_[i].shut(model::EndReason::drain, 1001, "server shutting down");
 }
 
 // --- questions ---
@@ -186,24 +186,24 @@ void answer(const std::shared_ptr<Collected<T>>& into, std::vector<T> found, boo
 
 // From the back to the front, a batch a turn: a session that leaves meanwhile puts the last one in its place, which may
 // then be seen twice (the asker drops doubles) but is never missed.
-void Worker::collect(const std::shared_ptr<Collected<SessionRow>>& into, std::size_t below) {
+void Worker::collect(const std::shared_ptr<Collected<model::SessionRow>>& into, std::size_t below) {
   std::size_t at = std::min(below, relays_.size());
   const std::size_t stop = at > batch ? at - batch : 0;
-  std::vector<SessionRow> rows;
+  std::vector<model::SessionRow> rows;
   rows.reserve(at - stop);
   while (at > stop) rows.push_back(relays_[--at].row());
   answer(into, std::move(rows), at == 0);
   if (at > 0) reactor_.post([this, into, at] { collect(into, at); });
 }
 
-void Worker::collect_ended(const std::shared_ptr<Collected<SessionRow>>& into) {
+void Worker::collect_ended(const std::shared_ptr<Collected<model::SessionRow>>& into) {
   answer(into, {ended_.begin(), ended_.end()}, true);
 }
 
-void Worker::find(const base::SessionId& id, const std::shared_ptr<Collected<Proxy::SessionDetail>>& into) {
-  std::vector<Proxy::SessionDetail> found;
+void Worker::find(const base::SessionId& id, const std::shared_ptr<Collected<model::SessionSource::Found>>& into) {
+  std::vector<model::SessionSource::Found> found;
   for (std::size_t i = 0; i < relays_.size(); ++i) {
-    if (relays_[i].connection().id() == id) found.push_back({relays_[i].row(), relays_[i].connection().recorder()});
+    if (relays_[i].observed().id() == id) found.push_back({relays_[i].row(), relays_[i].observed().recorder()});
   }
   answer(into, std::move(found), true);
 }

@@ -26,7 +26,8 @@
 #include "resolver.h"
 #include "roster.h"
 #include "site.h"
-#include "sockeye/observer/connection.h"
+#include "sockeye/model/session_source.h"
+#include "sockeye/observer/call.h"
 #include "sockeye/proxy/proxy.h"
 
 namespace sockeye::proxy {
@@ -44,28 +45,28 @@ struct Commons {
   Log log;
 };
 
-// What the workers told since the last pulse() took it. Lives on when the asker does not wait for a slow worker.
-struct Pulses {
+// What the workers reported since the last changes() took it. Lives on when the asker does not wait for a slow worker.
+struct Reports {
   std::mutex mutex;
   std::condition_variable ready;
   unsigned walking = 0;  // workers that have not finished
-  struct Told {
+  struct Report {
     unsigned worker;
     std::uint32_t epoch;
     bool all;  // no session was left out
-    WorkerPulse pulse;
+    model::SessionDelta delta;
   };
-  std::vector<Told> told;
+  std::vector<Report> reports;
 };
 
-// One worker's walk for one pulse.
-struct PulseWalk {
-  std::shared_ptr<Pulses> into;
-  PulseRequest request;
+// One worker's walk for one delta.
+struct DeltaWalk {
+  std::shared_ptr<Reports> into;
+  model::DeltaRequest request;
   std::uint32_t epoch = 0;
   std::size_t next = SIZE_MAX;  // sessions below it are still to be looked at
   bool all = true;
-  WorkerPulse pulse;
+  model::SessionDelta delta;
 };
 
 // Answers collected from the workers; the asker waits at most so long and leaves. Shared, since a slow worker may
@@ -91,8 +92,12 @@ class Worker final : public Timer {
   [[nodiscard]] TimerHeap& timers() { return reactor_.timers(); }
   [[nodiscard]] base::Time now() const { return reactor_.now(); }
   [[nodiscard]] Commons& commons() { return commons_; }
-  [[nodiscard]] observer::Environment& environment() { return environment_; }
+  [[nodiscard]] observer::Workspace& workspace() { return workspace_; }
   [[nodiscard]] model::RouteMetrics& metrics(const RouteAccount& account) const { return *account.shards[index_]; }
+  // For an Observation of that route.
+  [[nodiscard]] observer::Call call(const RouteAccount& account) { return {workspace_, metrics(account), now()}; }
+  // Sessions so far.
+  [[nodiscard]] std::uint64_t count_session() { return sessions_++; }
   // Where every read goes. Large enough that a 64 KiB message is one read, small enough to stay in the second-level
   // cache while it is written out again.
   [[nodiscard]] base::MutableBytes buffer() { return buffer_->bytes; }
@@ -110,10 +115,10 @@ class Worker final : public Timer {
   Resolver::AnswerPtr resolve(const Address&, Dial& dial, std::uint64_t& ticket);
   void forget_ticket(std::uint64_t ticket) { asked_.erase(ticket); }
   // A session ended: kept for /sessions.
-  void keep_ended(SessionRow row);
-  // And, while somebody follows, for the next pulse.
-  [[nodiscard]] bool followed() const { return pulse_kept_ > 0; }
-  void keep_for_pulse(const Relay& relay, base::Time now);
+  void keep_ended(model::SessionRow row);
+  // And, while somebody follows, for the next delta.
+  [[nodiscard]] bool followed() const { return delta_kept_ > 0; }
+  void keep_for_delta(const Relay& relay, base::Time now);
 
   void log(int level, const std::string& line) const { commons_.log(level, line); }
   // A warning about something that may happen often.
@@ -126,11 +131,11 @@ class Worker final : public Timer {
   // called once nothing is.
   void drain(base::Time deadline, std::function<void()> empty);
 
-  void collect(const std::shared_ptr<Collected<SessionRow>>& into, std::size_t below);
-  void collect_ended(const std::shared_ptr<Collected<SessionRow>>& into);
+  void collect(const std::shared_ptr<Collected<model::SessionRow>>& into, std::size_t below);
+  void collect_ended(const std::shared_ptr<Collected<model::SessionRow>>& into);
   void follow(std::size_t ended_kept);
-  void pulse(const std::shared_ptr<PulseWalk>& walk);
-  void find(const base::SessionId& id, const std::shared_ptr<Collected<Proxy::SessionDetail>>& into);
+  void walk(const std::shared_ptr<DeltaWalk>& walk);
+  void find(const base::SessionId& id, const std::shared_ptr<Collected<model::SessionSource::Found>>& into);
 
   void expired(base::Time now) override;
   void timer_fault() noexcept override;
@@ -139,13 +144,14 @@ class Worker final : public Timer {
   void beat(base::Time now);
   void sample(base::Time now);
   void drain_step(base::Time now);
-  void look(Relay& relay, PulseWalk& walk);
+  void look(Relay& relay, DeltaWalk& walk);
   void end_all(base::Time now);
 
   const unsigned index_;
   Commons& commons_;
   Reactor reactor_;
-  observer::Environment environment_;
+  observer::Workspace workspace_;
+  std::uint64_t sessions_ = 0;
   // On a page of its own: the kernel's copies are slower to and from an address that no cache line begins at.
   struct alignas(4096) Buffer {
     std::array<base::Byte, buffer_size> bytes;
@@ -159,11 +165,11 @@ class Worker final : public Timer {
   Roster<Linger> lingers_;
   std::unordered_map<std::uint64_t, Dial*> asked_;
   std::uint64_t next_ticket_ = 1;
-  std::deque<SessionRow> ended_;
+  std::deque<model::SessionRow> ended_;
 
-  std::size_t pulse_kept_ = 0;  // 0: nobody follows
-  std::deque<EndedSession> pulse_ended_;
-  std::uint64_t pulse_lost_ = 0;
+  std::size_t delta_kept_ = 0;  // 0: nobody follows
+  std::deque<model::EndedSession> delta_ended_;
+  std::uint64_t delta_lost_ = 0;
 
   // The periodic work: `slices` a second, each looking at its share of the sessions.
   static constexpr unsigned slices = 20;

@@ -368,8 +368,8 @@ class TestProxy {
   static Config config(const Backend& backend, const std::function<void(Route&)>& change = {}) {
     Route route;
     route.upstream = backend.address();
-    route.observe.heartbeat.client = false;
-    route.observe.heartbeat.upstream = false;
+    route.carry.heartbeat.client = false;
+    route.carry.heartbeat.upstream = false;
     if (change) change(route);
     Config out;
     out.threads = 2;

@@ -196,7 +196,7 @@ TEST(Refusal, ASelectionThatWasNotOfferedIs502OrPasses) {
       expect_refusal(ask(strict, upgrade_request("/", offer)), 502, "");
       EXPECT_EQ(strict.anomalies(Anomaly::upstream_invalid), 1U) << field;
     }
-    TestProxy proxy(backend, [](Route& route) { route.observe.conformance = observer::Conformance::forward; });
+    TestProxy proxy(backend, [](Route& route) { route.carry.conformance = relay::Conformance::forward; });
     Socket client = proxy.connect();
     ASSERT_TRUE(client.send(upgrade_request("/", offer)));
     const std::string head = client.receive_head();
@@ -208,7 +208,7 @@ TEST(Refusal, ASelectionThatWasNotOfferedIs502OrPasses) {
     EXPECT_EQ(proxy.rejected(), 0U);
     ASSERT_EQ(proxy.warnings().size(), 1U);
     EXPECT_NE(proxy.warnings()[0].find("passed on"), std::string::npos) << proxy.warnings()[0];
-    EXPECT_EQ(proxy->sessions().at(0).view.anomalies, 1U);
+    EXPECT_EQ(proxy->sessions().at(0).record.figures.anomalies, 1U);
   }
 }
 
@@ -220,7 +220,7 @@ TEST(Refusal, AnAnswerThatIsNoWebSocketsIs502HoweverLenient) {
     socket.receive_head();
     socket.send(answer);
   });
-  TestProxy proxy(backend, [](Route& route) { route.observe.conformance = observer::Conformance::forward; });
+  TestProxy proxy(backend, [](Route& route) { route.carry.conformance = relay::Conformance::forward; });
   expect_refusal(ask(proxy, upgrade_request()), 502, "Sec-WebSocket-Accept");
 }
 
@@ -272,7 +272,7 @@ TEST(Upgrade, AnAbsoluteTargetIsRoutedAndToldByItsPath) {
     EXPECT_TRUE(head.starts_with("GET /media/x?room=1 HTTP/1.1\r\n")) << head;
     EXPECT_NE(head.find("\r\nHost: " + host + "\r\n"), head.npos) << head;
   }
-  EXPECT_EQ(proxy->sessions().at(0).view.method_target, "/media/x?room=1");
+  EXPECT_EQ(proxy->sessions().at(0).record.facts.target, "/media/x?room=1");
   // No other path gets here by being spelled so, and no other form of a target at all.
   expect_refusal(ask(proxy, "GET http://media/other HTTP/1.1\r\nHost: media\r\n\r\n"), 404, "");
   expect_refusal(ask(proxy, "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"), 501, "CONNECT");
@@ -314,7 +314,7 @@ TEST(Refusal, ACompressionOfferIsStrippedWhenDeclined) {
     socket.send(upgrade_response("Sec-WebSocket-Extensions: permessage-deflate\r\n"));
     socket.receive_end();
   });
-  TestProxy proxy(backend, [](Route& route) { route.observe.compression = observer::Compression::decline; });
+  TestProxy proxy(backend, [](Route& route) { route.carry.decline_compression = true; });
   expect_refusal(ask(proxy, upgrade_request("/", "Sec-WebSocket-Extensions: permessage-deflate\r\n")), 502, "");
   const std::lock_guard lock(mutex);
   EXPECT_EQ(head.find("permessage-deflate"), head.npos) << head;

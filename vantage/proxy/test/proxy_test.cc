@@ -57,7 +57,7 @@ TEST(Proxy, IPv6OnTheClientsSide) {
   talk(client, "six");
   const auto rows = proxy->sessions();
   ASSERT_EQ(rows.size(), 1U);
-  EXPECT_EQ(rows[0].view.client_address, "::1");
+  EXPECT_EQ(rows[0].record.facts.client, "::1");
 }
 
 // localhost is two addresses here; the backend listens on one.
@@ -99,8 +99,8 @@ TEST(Proxy, DrainLetsSessionsFinishThenClosesThem) {
   EXPECT_EQ(proxy.active(), 0U);
   const auto ended = proxy->ended();
   ASSERT_EQ(ended.size(), 2U);
-  EXPECT_EQ(ended[0].view.close->why, model::EndReason::drain);
-  EXPECT_EQ(ended[0].view.close->initiator, model::Initiator::proxy);
+  EXPECT_EQ(ended[0].detail.close->why, model::EndReason::drain);
+  EXPECT_EQ(ended[0].detail.close->initiator, model::Initiator::proxy);
   EXPECT_FALSE(proxy->reload(TestProxy::config(backend)));
 }
 

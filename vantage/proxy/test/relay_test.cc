@@ -52,10 +52,10 @@ TEST(Relay, CarriesASessionFromUpgradeToClose) {
   EXPECT_EQ(proxy.count([](const auto& m) { return m.messages[1][0].value(); }), 1U);
   const auto ended = proxy->ended();
   ASSERT_EQ(ended.size(), 1U);
-  ASSERT_TRUE(ended[0].view.close);
-  EXPECT_EQ(ended[0].view.close->code, 1000);
-  EXPECT_EQ(ended[0].view.close->initiator, model::Initiator::client);
-  EXPECT_EQ(ended[0].view.close->reason, "done");
+  ASSERT_TRUE(ended[0].detail.close);
+  EXPECT_EQ(ended[0].detail.close->code, 1000);
+  EXPECT_EQ(ended[0].detail.close->initiator, model::Initiator::client);
+  EXPECT_EQ(ended[0].detail.close->reason, "done");
   EXPECT_TRUE(proxy->sessions().empty());
   EXPECT_TRUE(proxy.warnings().empty());
   const auto spans = proxy.spans.all();
@@ -122,7 +122,7 @@ TEST(Relay, ManySmallFramesInOneRead) {
     socket.send(server_frame(text, std::to_string(got)));
     receive_frame(socket);
   });
-  TestProxy proxy(backend, [](Route& route) { route.observe.limits.control_rate = 1'000'000; });
+  TestProxy proxy(backend, [](Route& route) { route.carry.limits.control_rate = 1'000'000; });
   Socket client = proxy.open();
   std::string burst;
   for (int i = 0; i < 50000; ++i) burst += client_frame(binary, "x");
@@ -162,7 +162,7 @@ TEST(Relay, APeerThatNeverReadsPausesTheOtherAndLosesNothing) {
   EXPECT_LT(written * message.size(), 30U << 20U);
   const auto rows = proxy->sessions();
   ASSERT_EQ(rows.size(), 1U);
-  EXPECT_GT(rows[0].buffered[0], 0U) << "the live view tells";
+  EXPECT_GT(rows[0].record.figures.buffered_bytes[0], 0U) << "the live view tells";
   EXPECT_TRUE(eventually([&] { return proxy.count([](const auto& m) { return m.buffered_bytes.value(); }) > 0; }));
   EXPECT_EQ(proxy.count([](const auto& m) { return m.buffered_sessions.value(); }), 1U);
 
@@ -218,9 +218,9 @@ TEST(Relay, AClientThatIsGoneReleasesTheUpstream) {
     EXPECT_TRUE(eventually([&] { return proxy.active() == 0; }));
     const auto ended = proxy->ended();
     ASSERT_EQ(ended.size(), 1U);
-    EXPECT_EQ(ended[0].view.close->why, EndReason::reset);
-    EXPECT_EQ(ended[0].view.close->code, 1006);
-    EXPECT_EQ(ended[0].view.close->initiator, model::Initiator::client);
+    EXPECT_EQ(ended[0].detail.close->why, EndReason::reset);
+    EXPECT_EQ(ended[0].detail.close->code, 1006);
+    EXPECT_EQ(ended[0].detail.close->initiator, model::Initiator::client);
   }
 }
 
@@ -245,7 +245,7 @@ TEST(Relay, AnUpstreamThatIsGoneReleasesTheClient) {
     EXPECT_TRUE(eventually([&] { return proxy.active() == 0; }));
     const auto ended = proxy->ended();
     ASSERT_EQ(ended.size(), 1U);
-    EXPECT_EQ(ended[0].view.close->initiator, model::Initiator::server);
+    EXPECT_EQ(ended[0].detail.close->initiator, model::Initiator::server);
   }
 }
 
@@ -326,7 +326,7 @@ TEST(Relay, ASlowReaderGetsEverythingUpToTheClose) {
     socket.send(server_frame(binary, std::string(size, 'l')) + server_frame(close_op, close_payload(1000, "bye")), 60s);
     socket.receive_end();
   });
-  TestProxy proxy(backend, [](Route& route) { route.observe.close_timeout = 300ms; });
+  TestProxy proxy(backend, [](Route& route) { route.carry.close_timeout = 300ms; });
   Socket client = proxy.connect();
   client.receive_buffer(16 * 1024);
   ASSERT_TRUE(client.send(upgrade_request()));
@@ -347,7 +347,7 @@ TEST(Relay, ASlowReaderGetsEverythingUpToTheClose) {
 // --- heartbeats ---
 
 void quick_heartbeats(Route& route) {
-  route.observe.heartbeat = {.interval = 200ms, .timeout = 100ms, .misses = 2, .client = true, .upstream = true};
+  route.carry.heartbeat = {.interval = 200ms, .timeout = 100ms, .misses = 2, .client = true, .upstream = true};
 }
 
 TEST(Relay, AFrozenClientIsClosedCountedAndLoggedOnce) {
@@ -390,10 +390,10 @@ TEST(Relay, AFrozenClientIsClosedCountedAndLoggedOnce) {
   EXPECT_NE(warnings[0].find("; 2 pings unanswered (route "), std::string::npos) << warnings[0];
   const auto ended = proxy->ended();
   ASSERT_EQ(ended.size(), 1U);
-  EXPECT_EQ(ended[0].view.close->why, EndReason::heartbeat_timeout);
-  EXPECT_EQ(ended[0].view.close->initiator, model::Initiator::proxy);
-  EXPECT_EQ(ended[0].view.close->silent, model::Side::client);
-  EXPECT_NE(warnings[0].find(base::to_uuid(ended[0].view.id)), std::string::npos);
+  EXPECT_EQ(ended[0].detail.close->why, EndReason::heartbeat_timeout);
+  EXPECT_EQ(ended[0].detail.close->initiator, model::Initiator::proxy);
+  EXPECT_EQ(ended[0].detail.close->silent, model::Side::client);
+  EXPECT_NE(warnings[0].find(base::to_uuid(ended[0].record.facts.id)), std::string::npos);
   // What the client would find, had it woken up: pings and a Close.
   int closes = 0;
   for (Frame got = receive_frame(client); got.first >= 0; got = receive_frame(client))
@@ -410,7 +410,7 @@ TEST(Relay, ASlowReaderIsNotADeadOne) {
     receive_frame(socket, 60s);
   });
   TestProxy proxy(backend, [](Route& route) {
-    route.observe.heartbeat = {.interval = 500ms, .timeout = 2s, .misses = 1, .client = true, .upstream = false};
+    route.carry.heartbeat = {.interval = 500ms, .timeout = 2s, .misses = 1, .client = true, .upstream = false};
   });
   Socket client = proxy.connect();
   client.receive_buffer(32 * 1024);
@@ -448,7 +448,7 @@ TEST(Relay, HealthyIdleSessionsStayOpenAndAreNotMentioned) {
   EXPECT_TRUE(proxy.warnings().empty());
   const auto rows = proxy->sessions();
   ASSERT_EQ(rows.size(), 1U);
-  EXPECT_TRUE(rows[0].view.legs[0].rtt);
+  EXPECT_TRUE(rows[0].detail.pings[0].rtt);
 }
 
 // --- the live view, limits, reconnects ---
@@ -464,13 +464,13 @@ TEST(Relay, TheLiveViewShowsWhatIsGoingOn) {
   ASSERT_EQ(rows.size(), 20U);
   std::size_t talked = 0;
   for (const auto& row : rows) {
-    EXPECT_EQ(row.view.route, "default");
-    EXPECT_EQ(row.view.client_address, "127.0.0.1");
-    EXPECT_EQ(row.view.method_target.find("secret"), std::string::npos);
-    EXPECT_GT(row.opened_unix_ms, 1'700'000'000'000U);
-    if (row.view.counts[0].messages[0] == 0) continue;
+    EXPECT_EQ(row.record.facts.route, "default");
+    EXPECT_EQ(row.record.facts.client, "127.0.0.1");
+    EXPECT_EQ(row.record.facts.target.find("secret"), std::string::npos);
+    EXPECT_GT(row.record.facts.opened_unix_ns, 1'700'000'000'000'000'000U);
+    if (row.detail.counts[0].messages[0] == 0) continue;
     ++talked;
-    const auto detail = proxy->session(row.view.id);
+    const auto detail = proxy->session(row.record.facts.id);
     ASSERT_TRUE(detail);
     ASSERT_EQ(detail->recorder.size(), 2U);
     EXPECT_EQ(detail->recorder[0].length, 3U);
@@ -517,7 +517,7 @@ TEST(Relay, AReconnectAfterAnAbnormalEndIsCounted) {
   Socket second = proxy.open("/a?token=2", "User-Agent: test\r\n");
   EXPECT_EQ(reconnects(), 1U);
   bool found = false;
-  for (const auto& row : proxy->sessions()) found = found || row.view.reconnect_of == before[0].view.id;
+  for (const auto& row : proxy->sessions()) found = found || row.record.facts.reconnect_of == before[0].record.facts.id;
   EXPECT_TRUE(found);
   // A clean end leaves no credit.
   ASSERT_TRUE(second.send(client_frame(close_op, close_payload(1000))));

@@ -202,7 +202,7 @@ TEST_F(TlsProxyTest, AReaderThatPausesGetsEverythingInTheEnd) {
     return still;
   }));
   EXPECT_LT(sent, flood.size() * copies);
-  for (const auto& row : proxy->sessions()) EXPECT_GT(row.buffered[0], 0U);
+  for (const auto& row : proxy->sessions()) EXPECT_GT(row.record.figures.buffered_bytes[0], 0U);
   client.freeze(false);
   for (int i = 0; i < copies; ++i) {
     const auto frame = receive_frame(client.plain());
@@ -403,7 +403,7 @@ TEST_F(TlsProxyTest, PeersThatVanishReleaseEverything) {
   }));
   const TestProxy proxy(secured(backend, [&](Config& config) {
     upstream_tls(config, trusting());
-    config.listeners.front().routes.front().observe.close_timeout = 500ms;
+    config.listeners.front().routes.front().carry.close_timeout = 500ms;
   }));
   int expected = 0;
   for (const bool reset : {false, true}) {
@@ -428,7 +428,7 @@ TEST_F(TlsProxyTest, AServerThatVanishesReleasesTheClient) {
     }));
     const TestProxy proxy(secured(backend, [&](Config& config) {
       upstream_tls(config, trusting());
-      config.listeners.front().routes.front().observe.close_timeout = 500ms;
+      config.listeners.front().routes.front().carry.close_timeout = 500ms;
     }));
     TlsBridge client(browser_, dial(proxy));
     open(client);

@@ -22,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const auto& listener : reading.settings->proxy.listeners) {
     for (const auto& route : listener.routes) {
       ++routes;
-      if (route.observe.route != route.name || route.observe.heartbeat.misses == 0) std::abort();
+      if (route.observe.route != route.name || route.carry.heartbeat.misses == 0) std::abort();
     }
   }
   if (routes == 0 || routes > 256) std::abort();

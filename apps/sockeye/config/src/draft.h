@@ -30,7 +30,7 @@ struct Draft {
   bool keep_slow = true;
   bool gen_ai = true;
   bool seed_names = false;
-  std::vector<std::string> redact = observer::RouteOptions{}.redact;
+  std::vector<std::string> redact = observer::Options{}.redact;
   Position metrics_at;
   bool disabled = false;  // OTEL_SDK_DISABLED
 };

@@ -11,9 +11,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using base::Result;
-using observer::Compression;
-using observer::Conformance;
 using proxy::ForwardedPolicy;
+using relay::Conformance;
 
 constexpr std::uint64_t greatest_size = 1ULL << 50U;
 constexpr std::size_t most_routes = 256;  // `route` is a metric label: bounded
@@ -101,15 +100,15 @@ constexpr Key<RouteDraft> trace_keys[] = {
        constexpr std::string_view words[] = {"none", "to_server", "to_client", "both"};
        const auto at = r.word(n, words);
        if (at >= std::size(words)) return;
-       d.route.observe.insert.to_server = at == 1 || at == 3;
-       d.route.observe.insert.to_client = at >= 2;
+       d.route.carry.insert.to_server = at == 1 || at == 3;
+       d.route.carry.insert.to_client = at >= 2;
      }},
     {"messages", [](Reader& r, const Node& n,
                     RouteDraft& d) { r.value(n, "a number from 0 to 1", d.route.observe.message_spans, parse_ratio); }},
-    {"tolerated", [](Reader& r, const Node& n, RouteDraft& d) { r.boolean(n, d.route.observe.insert.tolerated); }},
+    {"tolerated", [](Reader& r, const Node& n, RouteDraft& d) { r.boolean(n, d.route.carry.insert.tolerated); }},
 };
 
-using Heartbeat = observer::HeartbeatOptions;
+using Heartbeat = relay::HeartbeatOptions;
 constexpr Key<Heartbeat> heartbeat_keys[] = {
     {"interval", [](Reader& r, const Node& n, Heartbeat& h) { r.duration(n, h.interval, 10ms, false); }},
     {"timeout", [](Reader& r, const Node& n, Heartbeat& h) { r.duration(n, h.timeout, 10ms, false); }},
@@ -125,20 +124,20 @@ constexpr Key<Heartbeat> heartbeat_keys[] = {
 };
 
 constexpr Key<proxy::Route> limit_keys[] = {
-    {"frame", [](Reader& r, const Node& n, proxy::Route& t) { r.size(n, t.observe.limits.frame, 125, greatest_size); }},
+    {"frame", [](Reader& r, const Node& n, proxy::Route& t) { r.size(n, t.carry.limits.frame, 125, greatest_size); }},
     {"message",
-     [](Reader& r, const Node& n, proxy::Route& t) { r.size(n, t.observe.limits.message, 125, greatest_size); }},
+     [](Reader& r, const Node& n, proxy::Route& t) { r.size(n, t.carry.limits.message, 125, greatest_size); }},
     {"fragments",
-     [](Reader& r, const Node& n, proxy::Route& t) { r.integer(n, t.observe.limits.fragments, 1, 1'000'000'000); }},
+     [](Reader& r, const Node& n, proxy::Route& t) { r.integer(n, t.carry.limits.fragments, 1, 1'000'000'000); }},
     {"control_rate",
-     [](Reader& r, const Node& n, proxy::Route& t) { r.integer(n, t.observe.limits.control_rate, 1, 1'000'000'000); }},
+     [](Reader& r, const Node& n, proxy::Route& t) { r.integer(n, t.carry.limits.control_rate, 1, 1'000'000'000); }},
     {"sessions", [](Reader& r, const Node& n, proxy::Route& t) { r.integer(n, t.limits.sessions, 1, 100'000'000); }},
     {"handshake_timeout",
      [](Reader& r, const Node& n, proxy::Route& t) { r.duration(n, t.limits.handshake_timeout, 10ms, false); }},
     {"idle_timeout",
-     [](Reader& r, const Node& n, proxy::Route& t) { r.duration(n, t.observe.idle_timeout, 10ms, true); }},
+     [](Reader& r, const Node& n, proxy::Route& t) { r.duration(n, t.carry.idle_timeout, 10ms, true); }},
     {"close_timeout",
-     [](Reader& r, const Node& n, proxy::Route& t) { r.duration(n, t.observe.close_timeout, 10ms, false); }},
+     [](Reader& r, const Node& n, proxy::Route& t) { r.duration(n, t.carry.close_timeout, 10ms, false); }},
     {"buffered", [](Reader& r, const Node& n, proxy::Route& t) { r.size(n, t.limits.buffered, 4096, greatest_size); }},
 };
 
@@ -246,20 +245,26 @@ constexpr Key<RouteDraft> route_keys[] = {
      }},
     {"compression",
      [](Reader& r, const Node& n, RouteDraft& d) {
-       constexpr std::pair<std::string_view, Compression> words[] = {{"auto", Compression::automatic},
-                                                                     {"pass", Compression::pass},
-                                                                     {"observe", Compression::observe},
-                                                                     {"decline", Compression::decline}};
-       r.choice(n, d.route.observe.compression, words);
+       enum class Chosen : std::uint8_t { automatic, pass, observe, decline } chosen = Chosen::automatic;
+       constexpr std::pair<std::string_view, Chosen> words[] = {{"auto", Chosen::automatic},
+                                                                {"pass", Chosen::pass},
+                                                                {"observe", Chosen::observe},
+                                                                {"decline", Chosen::decline}};
+       r.choice(n, chosen, words);
+       using observer::Inflate;
+       d.route.carry.decline_compression = chosen == Chosen::decline;
+       d.route.observe.inflate = chosen == Chosen::automatic ? Inflate::automatic
+                                 : chosen == Chosen::observe ? Inflate::always
+                                                             : Inflate::never;
      }},
     {"conformance",
      [](Reader& r, const Node& n, RouteDraft& d) {
        constexpr std::pair<std::string_view, Conformance> words[] = {{"strict", Conformance::strict},
                                                                      {"forward", Conformance::forward}};
-       r.choice(n, d.route.observe.conformance, words);
+       r.choice(n, d.route.carry.conformance, words);
      }},
     {"trace", [](Reader& r, const Node& n, RouteDraft& d) { r.map<trace_keys>(n, d); }, list_keys<trace_keys>},
-    {"heartbeat", [](Reader& r, const Node& n, RouteDraft& d) { r.map<heartbeat_keys>(n, d.route.observe.heartbeat); },
+    {"heartbeat", [](Reader& r, const Node& n, RouteDraft& d) { r.map<heartbeat_keys>(n, d.route.carry.heartbeat); },
      list_keys<heartbeat_keys>},
     {"limits", [](Reader& r, const Node& n, RouteDraft& d) { r.map<limit_keys>(n, d.route); }, list_keys<limit_keys>},
     {"dead_man", nullptr, nullptr, "", "dead-man switches"},

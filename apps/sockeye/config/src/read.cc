@@ -141,6 +141,7 @@ void finish(Draft& draft) {
   for (auto& listener : settings.proxy.listeners) {
     for (auto& route : listener.routes) {
       route.observe.route = route.name;
+      route.observe.inflated = route.carry.limits.message;
       route.observe.sampling = draft.sampling;
       route.observe.gen_ai = draft.gen_ai;
       route.observe.seed_names = draft.seed_names;

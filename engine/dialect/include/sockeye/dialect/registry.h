@@ -48,8 +48,9 @@ class Detector {
   static constexpr unsigned patience = 8;             // data messages of both sides that are looked at
   static constexpr std::size_t longest = 64U << 10U;  // bytes of one that is
 
-  // Borrows `known` and the workspace.
+  // Borrows `known`, and the workspace until another is lent.
   Detector(std::span<const ProgramRef> known, const Facts&, Workspace&);
+  void lend(Workspace& workspace) { workspace_ = &workspace; }
   [[nodiscard]] const Decision& decision() const { return decision_; }
   // Messages can still decide.
   [[nodiscard]] bool open() const { return !waiting_.empty(); }

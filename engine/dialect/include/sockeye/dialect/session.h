@@ -109,12 +109,16 @@ class Intake;
 
 class Session {
  public:
-  // Borrows the workspace and the listener. `seed` is secret to this process: keys of open invocations are kept hashed.
-  // `begun`: Detector::begun(), of what was said before the first message; it is moved from.
+  // Borrows the workspace and the listener, until others are lent. `seed` is secret to this process: keys of open
+  // invocations are kept hashed. `begun`: Detector::begun(), of what was said before the first message; it is moved
+  // from.
   Session(ProgramRef, const Facts&, const Limits&, Workspace&, Listener&, std::uint64_t seed, Intake* begun = nullptr);
   ~Session();
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
+
+  // What belongs to the caller's thread, for the calls that follow: a session may go to another thread between two.
+  void lend(Workspace&, Listener&);
 
   // Whether messages of this kind are looked into at all; if not, message() may be called with an empty payload.
   [[nodiscard]] bool wants(model::Side from, model::Opcode) const;

@@ -53,4 +53,11 @@ struct SessionUpdate {
   friend bool operator==(const SessionUpdate&, const SessionUpdate&) = default;
 };
 
+// All that is told of one session.
+struct SessionRecord {
+  SessionFacts facts;
+  SessionFigures figures;
+  std::optional<SessionEnd> end;  // none while it lives
+};
+
 }  // namespace sockeye::model

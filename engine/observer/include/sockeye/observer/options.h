@@ -1,4 +1,4 @@
-// What one route asks of the observation, compiled from configuration. Immutable while any connection borrows it.
+// What one route asks of the observation, compiled from configuration. Immutable while any Observation borrows it.
 #pragma once
 
 #include <cstdint>
@@ -16,34 +16,11 @@ namespace sockeye::observer {
 
 using namespace std::chrono_literals;  // NOLINT: durations below read as the configuration does
 
-// H1. Our own pings: one every `interval` on each enabled leg, a pong due within `timeout`; after the `misses`-th miss
-// in a row without a byte from the peer the session is closed, or only reported.
-struct HeartbeatOptions {
-  base::Duration interval = 30s;  // > 0
-  base::Duration timeout = 10s;   // > 0
-  unsigned misses = 2;            // >= 1
-  bool client = true;             // ping the client leg
-  bool upstream = true;           // ping the upstream leg
-  enum class OnDead : std::uint8_t { close, report } on_dead = OnDead::close;
-};
-
-enum class Conformance : std::uint8_t {
-  strict,  // a violation closes the session on both legs with the code RFC 6455 asks for, or refuses the handshake
-  forward  // counted and passed on
-};
-
-enum class Compression : std::uint8_t {
-  pass,      // compressed messages are forwarded and counted, never inflated
-  observe,   // a copy is inflated (and checked)
-  decline,   // the offer is stripped from the handshake
-  automatic  // observe where messages are read for a dialect, else pass
-};
-
-struct FrameLimits {
-  std::uint64_t frame = 16ULL << 20U;    // payload bytes of one frame → 1009
-  std::uint64_t message = 64ULL << 20U;  // payload bytes of one message, inflated where we inflate → 1009
-  std::uint32_t fragments = 16384;       // frames of one message, an empty last one not counted → 1008
-  std::uint32_t control_rate = 200;      // control frames per second and direction, in bursts of 5 s' worth → 1008
+// Whether compressed messages are inflated (a copy of them), which reading and checking them takes.
+enum class Inflate : std::uint8_t {
+  automatic,  // where messages are read for a dialect
+  always,
+  never
 };
 
 struct SamplingOptions {
@@ -78,14 +55,6 @@ struct DialectOptions {
   std::shared_ptr<const std::vector<std::shared_ptr<const dialect::Program>>> known;
 };
 
-// Trace context put into messages, where the dialect has a place for it. Off unless asked for: it changes what peers
-// get.
-struct InsertOptions {
-  bool to_server = false;  // into what the client sends
-  bool to_client = false;
-  bool tolerated = false;  // also where the dialect knows a place that its protocol does not set aside
-};
-
 // Where the spans of invocations stand that carry no context of their own.
 enum class TraceScope : std::uint8_t {
   connection,  // under the connection: one trace a session
@@ -93,22 +62,17 @@ enum class TraceScope : std::uint8_t {
   automatic    // the first, until the session is 5 min old or has had 1,000 invocations; then the second
 };
 
-struct RouteOptions {
+struct Options {
   std::string route = "default";  // label and sockeye.route; bounded by the configuration
   std::string vantage = "proxy";  // sockeye.vantage
   DialectOptions dialect;
   TraceScope scope = TraceScope::invocation;
-  InsertOptions insert;
   double message_spans = 0;  // of data messages, so many have spans of their own (websocket.receive and .send): 0 to 1
   bool gen_ai = true;        // OpenTelemetry's GenAI attributes and metrics
   bool seed_names = false;   // signals.compat: seed
-  HeartbeatOptions heartbeat;
-  Conformance conformance = Conformance::strict;
-  Compression compression = Compression::automatic;
-  FrameLimits limits;
-  base::Duration idle_timeout = 0s;   // no data message either way for this long closes 1001; 0: never
-  base::Duration close_timeout = 5s;  // from the first Close (or FIN) to the end of both legs
-  base::Duration segment = 5min;      // websocket.connection.segment spans; 0: none
+  Inflate inflate = Inflate::automatic;
+  std::uint64_t inflated = 64ULL << 20U;  // bytes a message may inflate to: more is an anomaly, and no longer read
+  base::Duration segment = 5min;          // websocket.connection.segment spans; 0: none
   SamplingOptions sampling;
   PropagationOptions propagation;
   // Query parameters and headers whose values never leave the process: "query.token", "header.authorization",

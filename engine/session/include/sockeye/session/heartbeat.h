@@ -1,4 +1,4 @@
-// H1 on one leg: our own pings, and what the peer's pings and pongs tell.
+// H1 on one leg: our own pings. The peers' own are session/pings.h's.
 //
 // A ping goes out every `interval`; its pong is due within `timeout`, and is missed when it is not there by then.
 //
@@ -18,8 +18,7 @@
 // still. A ping that cannot be sent because the leg is inside a long frame is overdue after `timeout` like one that was
 // sent; the owner then knows whether the leg is stalled (a miss) or the frame's sender is just slow (extend).
 //
-// A pong is ours when it repeats our payload: 4 magic bytes, the session's nonce, a sequence number we have sent. Any
-// other ping or pong is the application's and is only timed.
+// A pong is ours when it repeats our payload: 4 magic bytes, the session's nonce, a sequence number we have sent.
 #pragma once
 
 #include <array>
@@ -76,9 +75,6 @@ class Heartbeat {
     std::optional<base::Duration> rtt;
   };
   Pong pong(base::Bytes payload, base::Time now);
-  // A ping of the peer's own passed, or one of the other side's went to it.
-  void peer_ping(base::Time now) { beat(now); }
-  void ping_passed() { passed_unanswered_ = true; }
   // The leg is no longer read, or is again.
   void reading(bool paused, base::Time now);
   // No more pings (the session is closing, or the framing is lost).
@@ -92,14 +88,12 @@ class Heartbeat {
   [[nodiscard]] std::uint64_t late_total() const { return late_total_; }
   [[nodiscard]] std::optional<base::Duration> rtt() const;
   [[nodiscard]] std::optional<base::Duration> rtt_min() const;
-  [[nodiscard]] std::optional<base::Duration> peer_interval() const;
 
  private:
   enum class Phase : std::uint8_t { idle, waiting, outstanding };
   static constexpr base::Duration none = base::Duration::min();
 
   [[nodiscard]] base::Time next_ping() const;
-  void beat(base::Time now);
   void lives() {
     lives_ = true;
     misses_ = 0;
@@ -112,8 +106,6 @@ class Heartbeat {
   base::Duration left_ = none;        // on the stopped clock
   base::Duration rtt_ = none;
   base::Duration rtt_min_ = none;
-  base::Time last_beat_ = base::never;  // the peer's own ping or unsolicited pong
-  base::Duration peer_interval_ = none;
   std::uint32_t nonce_;
   std::uint32_t sequence_ = 0;  // of the next ping
   std::uint32_t missed_total_ = 0;
@@ -122,8 +114,7 @@ class Heartbeat {
   Phase phase_ = Phase::idle;
   bool enabled_ : 1;
   bool paused_ : 1 = false;
-  bool lives_ : 1 = false;              // something came from the peer since the last ping
-  bool passed_unanswered_ : 1 = false;  // a ping of the other side's awaits its pong
+  bool lives_ : 1 = false;  // something came from the peer since the last ping
 };
 
 }  // namespace sockeye::session

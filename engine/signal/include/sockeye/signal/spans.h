@@ -66,7 +66,7 @@ struct Interval {
 
 struct HandshakeOutcome {
   std::string_view method = "GET";
-  int status = 101;                            // what was answered
+  int status = 101;                            // what was answered; 0: nothing
   std::string_view user_agent{};               // "" none
   model::Anomaly kind = model::Anomaly::none;  // why it was refused; error.type
   std::string_view why{};                      // one line for a person; static or redacted text

@@ -59,29 +59,32 @@ inline void unmask(base::Bytes in, std::uint32_t mask, std::uint64_t offset, bas
   for (; i < in.size(); ++i) out[i] = static_cast<base::Byte>(in[i] ^ (key >> (8U * static_cast<unsigned>(i & 3U))));
 }
 
+// What the parser makes of its input, part by part.
+struct Piece {
+  enum class Kind : std::uint8_t {
+    more,    // the input is used up: nothing to report (what it began is held back)
+    data,    // a data frame, or a part of one; also a frame of no legal kind, or a control frame in no legal form
+    control  // a whole Close, Ping or Pong
+  };
+  Kind kind = Kind::more;
+  bool starts = false;                            // the frame's header is in this piece
+  bool frame_done = false;                        // so is its last byte
+  bool message_done = false;                      // and its message's
+  model::Anomaly anomaly = model::Anomaly::none;  // the first thing wrong with the frame; only where it starts
+  std::uint64_t offset = 0;                       // of `payload` in the frame's payload
+  std::size_t used = 0;                           // bytes of the input this piece covers, held bytes not counted
+  // When the frame began in an earlier input: its header (data) or all of it (control). Valid until the next call.
+  base::Bytes held;
+  base::Bytes payload;  // as on the wire, masked if header().masked; in the input, for a held control frame in `held`
+};
+
 class FrameParser {
  public:
   static constexpr std::size_t max_header = 14;
   static constexpr std::size_t max_held = 2 + 4 + 125;
   static constexpr std::uint64_t max_length = std::numeric_limits<std::uint64_t>::max() >> 1U;  // §5.2: top bit 0
 
-  struct Piece {
-    enum class Kind : std::uint8_t {
-      more,    // the input is used up: nothing to report (what it began is held back)
-      data,    // a data frame, or a part of one; also a frame of no legal kind, or a control frame in no legal form
-      control  // a whole Close, Ping or Pong
-    };
-    Kind kind = Kind::more;
-    bool starts = false;                            // the frame's header is in this piece
-    bool frame_done = false;                        // so is its last byte
-    bool message_done = false;                      // and its message's
-    model::Anomaly anomaly = model::Anomaly::none;  // the first thing wrong with the frame; only where it starts
-    std::uint64_t offset = 0;                       // of `payload` in the frame's payload
-    std::size_t used = 0;                           // bytes of the input this piece covers, held bytes not counted
-    // When the frame began in an earlier input: its header (data) or all of it (control). Valid until the next call.
-    base::Bytes held;
-    base::Bytes payload;  // as on the wire, masked if header().masked; in the input, for a held control frame in `held`
-  };
+  using Piece = wire::Piece;
 
   explicit FrameParser(const FrameRules& rules) : rules_(rules) { rules_.frame = std::min(rules_.frame, max_length); }
 
@@ -106,6 +109,18 @@ class FrameParser {
   [[nodiscard]] bool opaque() const { return left_ == opaque_length; }
   [[nodiscard]] base::Bytes held() const { return {held_.data(), held_size_}; }
 
+  // So many bytes of the stream are missing here. True: they lie inside the frame that is under way, or end with it,
+  // and `piece` stands for them, without payload. False: nobody knows what was in them; the framing is lost.
+  [[nodiscard]] bool skip(std::uint64_t bytes, Piece& piece);
+  // The input goes on at a frame's header, after what was not seen. Frames that continue a message from before are
+  // passed over: they belong to none.
+  void resume() {
+    left_ = 0;
+    held_size_ = 0;
+    open_ = foreign_ = false;
+    resumed_ = true;
+    message_opcode_ = model::Opcode::continuation;
+  }
   // Gives up on framing: everything from here on is one frame that never ends.
   void become_opaque() {
     left_ = opaque_length;
@@ -144,7 +159,9 @@ class FrameParser {
   bool open_ = false;        // between a message's first frame and its last
   bool compressed_ = false;  // RSV1 on its first frame
   bool belongs_ = false;
-  bool minimal_ = true;  // the length of header_ took the shortest form
+  bool minimal_ = true;   // the length of header_ took the shortest form
+  bool resumed_ = false;  // what the first frames continue was not seen
+  bool foreign_ = false;  // the message under way began before resume()
   std::uint8_t held_size_ = 0;
   std::array<base::Byte, max_held> held_;
 };
@@ -189,7 +206,7 @@ inline model::Anomaly FrameParser::begin() {
       !((starts && !open_) || (goes_on && open_))) [[unlikely]] {
     return begin_odd();
   }
-  belongs_ = true;
+  belongs_ = starts || !foreign_;
   open_ = !header_.fin;
   if (starts) {
     message_opcode_ = header_.opcode;
@@ -227,7 +244,7 @@ inline FrameParser::Piece FrameParser::continue_payload(base::Bytes in) {
   return piece;
 }
 
-inline FrameParser::Piece FrameParser::next(base::Bytes in) {
+[[gnu::always_inline]] inline FrameParser::Piece FrameParser::next(base::Bytes in) {
   if (left_ != 0) return continue_payload(in);
   if (held_size_ != 0) [[unlikely]]
     return next_held(in);

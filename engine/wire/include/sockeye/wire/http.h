@@ -91,6 +91,8 @@ class BodyFramer {
 
   // How many of `bytes` belong to this message, from the front. done() afterwards tells whether it is complete.
   std::size_t consume(base::Bytes bytes);
+  // So many bytes of the message were not seen. False: whether they all belong to its body is not known.
+  [[nodiscard]] bool skip(std::uint64_t bytes);
   [[nodiscard]] bool done() const;
   [[nodiscard]] bool failed() const;       // malformed chunk framing
   [[nodiscard]] bool until_close() const;  // the body ends with the connection

@@ -19,7 +19,8 @@ class Inflater {
     ok,
     invalid,    // not a DEFLATE stream, or cut off at the message's end
     too_large,  // past the limit
-    refused     // the receiver of the output said stop
+    refused,    // the receiver of the output said stop
+    unknown     // it does not inflate, and may refer to what was not seen (lose_context)
   };
   // Takes a piece of the message, in order; valid during the call. False stops: the result is `refused`.
   using Output = bool (*)(void* context, base::Bytes piece);
@@ -36,6 +37,11 @@ class Inflater {
   // The message is complete (§7.2.2: the four bytes 00 00 ff ff its sender removed are put back).
   Result end(Output output, void* context);
 
+  // A part of the stream was not seen, the current message included: what comes next is a message's beginning. It
+  // inflates where it refers to nothing before itself (which DEFLATE then shows by how it fails), and so on until a
+  // window's worth is known again; at once without context takeover (§7.1.1).
+  void lose_context();
+
   [[nodiscard]] std::uint64_t produced() const { return produced_; }  // inflated bytes of the current message
 
  private:
@@ -48,7 +54,9 @@ class Inflater {
   std::uint64_t produced_ = 0;
   std::uint8_t window_bits_;
   bool no_context_takeover_;
-  bool begun_ = false;  // bytes were fed since the message, or the stream inside it, began
+  bool begun_ = false;       // bytes were fed since the message, or the stream inside it, began
+  bool unknown_ = false;     // the window has what was not seen
+  std::uint64_t known_ = 0;  // bytes inflated since
 };
 
 }  // namespace sockeye::wire

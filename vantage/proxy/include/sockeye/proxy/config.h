@@ -10,6 +10,7 @@
 #include "sockeye/base/result.h"
 #include "sockeye/base/time.h"
 #include "sockeye/observer/options.h"
+#include "sockeye/relay/options.h"
 
 namespace sockeye::proxy {
 
@@ -90,7 +91,8 @@ struct Route {
   std::vector<std::string> client_id;
   bool plain_http = true;  // relay requests that are no upgrade; false: 426
   RouteLimits limits;
-  observer::RouteOptions observe;  // observe.route == name
+  observer::Options observe;  // observe.route == name
+  relay::Options carry;
 };
 
 // Routes of one listener are tried in order; the first match wins, none → 404.
