@@ -1,0 +1,112 @@
+// What is made of one TCP stream: HTTP and the WebSocket it becomes, a WebSocket that was under way, either of them
+// inside TLS, or nothing that is ours.
+//
+// A stream seen from its beginning is HTTP until it is upgraded. One that is not, or of whose HTTP something is
+// missing, is searched for frames; where a request begins in its midst, it is HTTP from there. What turns out to be
+// neither is ignored from then on.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "sockeye/model/metrics.h"
+#include "sockeye/model/session_source.h"
+#include "sockeye/observer/byte_stream.h"
+#include "sockeye/observer/call.h"
+#include "sockeye/observer/options.h"
+#include "stream.h"
+#include "tls_stream.h"
+
+namespace sockeye::tap {
+
+class Watch;
+
+// What all streams of a tap share. One thread's.
+struct Shared {
+  static constexpr std::size_t ended_kept = 64;  // as a proxy's worker has them
+  // Bytes that all streams together hold while they are searched for frames. A stream that wants more is given up.
+  static constexpr std::size_t max_searched = 128U << 20U;
+
+  observer::Options options;
+  observer::Workspace workspace;
+  model::RouteMetrics metrics;
+  TlsShared tls;
+  std::function<void(const model::SessionRow&)> on_ended;
+
+  std::uint64_t websockets = 0;
+  std::uint64_t attached = 0;
+  std::uint64_t tls_unread_bytes = 0;
+  std::size_t searched = 0;  // held by streams that are
+  std::vector<Watch*> sessions;
+  std::deque<model::SessionRow> ended;  // newest first
+  std::size_t delta_kept = 0;           // 0: nobody follows
+  std::deque<model::EndedSession> delta_ended;
+  std::uint64_t delta_lost = 0;
+
+  observer::Call call(base::Time now) { return {workspace, metrics, now}; }
+  void keep_ended(model::SessionRow row, std::vector<model::RecordedMessage> recorder);
+};
+
+class Watch final : public TlsListener {
+ public:
+  Watch(Shared& shared, Stream& stream) : shared_(shared), stream_(stream) {}
+  ~Watch() override;
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  void bytes(model::Side from, base::Bytes bytes, base::Time time);
+  void gap(model::Side from, std::uint64_t count, base::Time time);
+  void finished(model::Side from, Finish how, base::Time time);
+  // The last call.
+  void closed(Closed why, base::Time time);
+  void tick(base::Time now);
+
+  // Of one that is in Shared::sessions.
+  [[nodiscard]] const observer::Observation& session() const { return *session_; }
+  [[nodiscard]] model::SessionRow row() const;
+  // Whether its facts were reported since that resync, and whether its figures differ from those reported last (which
+  // these then are).
+  [[nodiscard]] bool reported_in(std::uint32_t epoch) const { return reported_epoch_ == epoch; }
+  bool changed(const model::SessionFigures& figures, std::uint32_t epoch);
+
+ private:
+  void plain(model::Side from, base::Bytes bytes, base::Time time) override;
+  void plain_gap(model::Side from, std::optional<std::uint64_t> count, base::Time time) override;
+
+  void begin(model::Side from, base::Bytes first);
+  void begin_http(model::Side client);
+  void begin_search();
+  void end_search();
+  void look_at_http(const observer::Call& call);
+  void search(model::Side from, base::Bytes bytes, base::Time now);
+  void attach(base::Time now);
+  void found(observer::Observation& session);
+  void ignore();
+  [[nodiscard]] observer::Endpoints endpoints() const;
+  // The client is who asked, or who masks: not always whom the ports made it.
+  [[nodiscard]] model::Side side(model::Side from) const { return swapped_ ? model::other(from) : from; }
+  // Time does not go back, for a session.
+  base::Time at(base::Time time) { return last_ = std::max(last_, time); }
+
+  Shared& shared_;
+  Stream& stream_;
+  bool begun_ = false;
+  bool swapped_ = false;
+  bool gap_seen_ = false;
+  base::Time last_{};
+  std::unique_ptr<TlsStream> tls_;
+  std::unique_ptr<observer::ByteStream> http_;
+  std::unique_ptr<observer::UnknownStream> search_;
+  std::size_t searched_ = 0;  // bytes it was given
+  std::unique_ptr<observer::Observation> attached_;
+  observer::Observation* session_ = nullptr;  // http_'s or attached_
+  std::size_t place_ = 0;                     // in Shared::sessions
+
+  std::uint32_t reported_epoch_ = 0;
+  model::SessionFigures reported_;
+};
+
+}  // namespace sockeye::tap
