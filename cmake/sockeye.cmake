@@ -24,17 +24,17 @@ if(SOCKEYE_FUZZ)
   target_compile_options(sockeye_flags INTERFACE -fsanitize=fuzzer-no-link -fno-sanitize=function)
 endif()
 
-# sockeye_heavy(SOURCE...): Beast's composed operations make symbols by the megabyte; with line tables and UBSan's checks GCC
-# takes minutes and gigabytes for one file. These go without both, and unoptimised under sanitizers. ASan and TSan stay on.
-function(sockeye_heavy)
-  set(options -g0)
+# sockeye_heavy(TARGET): Beast's composed operations make symbols by the megabyte; with line tables and UBSan's checks GCC
+# takes minutes and gigabytes for one file. Their module goes without both, and unoptimised under sanitizers. ASan and TSan
+# stay on. By target and not by file, so that its files are joined: each spends more on Beast's headers than on itself.
+function(sockeye_heavy target)
+  target_compile_options(${target} PRIVATE -g0)
   if(SOCKEYE_SANITIZE)
-    list(APPEND options -O0)
+    target_compile_options(${target} PRIVATE -O0)
   endif()
   if(SOCKEYE_SANITIZE MATCHES undefined)
-    list(APPEND options -fno-sanitize=undefined)
+    target_compile_options(${target} PRIVATE -fno-sanitize=undefined)
   endif()
-  set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS ${options})
 endfunction()
 
 # sockeye_library(NAME [PUBLIC module...] [PRIVATE module-or-library...])

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "read_json.h"
+#include "sockeye/net/http.h"
 #include "target.h"
 
 namespace {
@@ -19,7 +20,7 @@ void target(std::string_view text) {
   using namespace sockeye::console;
   std::string path;
   std::string query;
-  split_target(text, path, query);
+  sockeye::net::split_target(text, path, query);
   check(path.empty() || path.front() == '/');
   check(path.find('\0') == std::string::npos && (path + "/").find("/../") == std::string::npos);
   check(path.size() <= text.size() + 1 && query.size() <= text.size());

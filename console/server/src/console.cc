@@ -9,11 +9,11 @@
 #include "api.h"
 #include "clock.h"
 #include "guard.h"
-#include "http_server.h"
 #include "live_link.h"
 #include "otlp_grpc.h"
 #include "otlp_http.h"
 #include "pages.h"
+#include "sockeye/net/http_server.h"
 
 namespace sockeye::console {
 namespace {
@@ -36,6 +36,40 @@ bool offers(std::string_view list, std::string_view word) {
   return false;
 }
 
+// A site that is asked only of targets with a path, and words errors as the API does.
+Site with_paths(Site site) {
+  const auto pathless = [](const Request& request) -> std::optional<Response> {
+    if (!request.path.empty()) return std::nullopt;
+    Response refusal = error_response(400, "bad request target");
+    refusal.close = true;
+    return refusal;
+  };
+  site.admit = [pathless, admit = std::move(site.admit)](const Request& head, std::optional<std::uint64_t> length) {
+    if (auto refusal = pathless(head)) return Admission{std::move(refusal)};
+    return admit(head, length);
+  };
+  site.upgrade = [pathless, upgrade = std::move(site.upgrade)](const Request& request,
+                                                               Response& refusal) -> std::optional<Accepted> {
+    if (auto none = pathless(request))
+      refusal = *std::move(none);
+    else if (upgrade)
+      return upgrade(request, refusal);
+    return std::nullopt;
+  };
+  site.error = error_response;
+  return site;
+}
+
+// What a client of the page sends and gets, for who watches the console itself.
+class Watched final : public net::ByteObserver {
+ public:
+  explicit Watched(std::unique_ptr<Watcher> watcher) : watcher_(std::move(watcher)) {}
+  void moved(bool read, base::Bytes bytes) override { watcher_->sent(read, bytes); }
+
+ private:
+  std::unique_ptr<Watcher> watcher_;
+};
+
 unsigned cores() { return std::max(1U, std::thread::hardware_concurrency()); }
 
 class Running final : public Console {
@@ -52,8 +86,7 @@ class Running final : public Console {
               [this](int level, const std::string& line) {
                 if (options_.log) options_.log(level, line);
               }),
-        api_{options_, store, fleet_, "", "", unix_now_ns()},
-        io_(IoThreads::start(std::min(2U, cores()))) {}
+        api_{options_, store, fleet_, "", "", unix_now_ns()} {}
   ~Running() override { stop(std::chrono::milliseconds(0)); }
 
   base::Result<void> start();
@@ -76,30 +109,34 @@ class Running final : public Console {
   Fleet fleet_;
   LiveLink live_;
   Api api_;
-  std::unique_ptr<IoThreads> io_;
-  std::unique_ptr<Server> page_, otlp_;
+  std::unique_ptr<net::IoThreads> io_;
+  std::unique_ptr<net::Server> page_, otlp_;
   std::unique_ptr<OtlpGrpc> grpc_;
   std::string address_;
   bool stopped_ = false;
 };
 
 base::Result<void> Running::start() {
-  ServerOptions server;
-  server.tls = options_.tls;
+  auto io = net::IoThreads::start(std::min(2U, cores()));
+  if (!io) return tl::unexpected(io.error());
+  io_ = *std::move(io);
+  net::ServerOptions server;
+  if (options_.tls)
+    server.tls = net::ServerTls{options_.tls->certificate, options_.tls->key, "--tls-certificate", "--tls-key"};
+  server.name = "sockeye";
+  server.farewell = "console is stopping";
   server.connections = options_.connections;
   server.what = "--listen";
   server.listen = options_.listen;
-  server.watch = options_.watch;
-  auto page = Server::start(*io_, server, page_site());
+  auto page = net::Server::start(*io_, server, with_paths(page_site()));
   if (!page) return tl::unexpected(page.error());
   page_ = *std::move(page);
   address_ = page_->address();
   if (!options_.otlp_http.empty()) {
     server.what = "--otlp-http";
     server.listen = options_.otlp_http;
-    server.watch = nullptr;
-    auto otlp = Server::start(*io_, server,
-                              otlp_http({options_.largest_body, options_.cors_origins}, guard_, budget_, ingest_));
+    auto otlp = net::Server::start(
+        *io_, server, with_paths(otlp_http({options_.largest_body, options_.cors_origins}, guard_, budget_, ingest_)));
     if (!otlp) return tl::unexpected(otlp.error());
     otlp_ = *std::move(otlp);
     api_.otlp_http = otlp_->address();
@@ -196,7 +233,13 @@ std::optional<Accepted> Running::upgrade(const Request& request, Response& refus
       return std::nullopt;
     }
     out.subprotocol = page_subprotocol;
-    out.watched = true;
+    if (options_.watch)
+      out.observe = [this, address = request.client_address, port = request.client_port,
+                     tls = request.tls](std::string_view head) -> std::unique_ptr<net::ByteObserver> {
+        auto watcher = options_.watch({head, address, port, tls});
+        if (!watcher) return nullptr;
+        return std::make_unique<Watched>(std::move(watcher));
+      };
     out.conversation = live_.page();
     if (!out.conversation) {
       refusal = error_response(503, "too many pages look at once");

@@ -30,12 +30,6 @@ std::string_view code_of(int status) {
 
 }  // namespace
 
-std::string_view Request::field(std::string_view name) const {
-  for (const auto& [key, value] : fields)
-    if (key == name) return value;
-  return {};
-}
-
 Response json_response(std::string body) { return {200, "application/json", std::move(body)}; }
 
 Response error_response(int status, std::string_view message) {

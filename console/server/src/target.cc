@@ -13,37 +13,6 @@ constexpr std::size_t most_parameters = 64;
 
 }  // namespace
 
-std::optional<std::string> percent_decode(std::string_view text, bool form) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%') {
-      if (i + 2 >= text.size() || base::hex_digit(text[i + 1]) < 0 || base::hex_digit(text[i + 2]) < 0)
-        return std::nullopt;
-      out += static_cast<char>(base::hex_digit(text[i + 1]) * 16 + base::hex_digit(text[i + 2]));
-      i += 2;
-    } else {
-      out += form && text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return out;
-}
-
-void split_target(std::string_view target, std::string& path, std::string& query) {
-  path.clear();
-  for (const std::string_view scheme : {"http://", "https://"}) {
-    if (!target.starts_with(scheme)) continue;
-    const auto slash = target.find('/', scheme.size());
-    target = slash == std::string_view::npos ? "/" : target.substr(slash);
-  }
-  const auto question = std::min(target.find('?'), target.size());
-  query = target.substr(std::min(question + 1, target.size()));
-  auto decoded = percent_decode(target.substr(0, question), false);
-  if (!decoded || decoded->empty() || decoded->front() != '/' || decoded->find('\0') != std::string::npos) return;
-  if ((*decoded + "/").find("/../") != std::string::npos) return;
-  path = *std::move(decoded);
-}
-
 Parameters::Parameters(std::string_view query) {
   while (!query.empty()) {
     const std::string_view pair = query.substr(0, query.find('&'));
@@ -54,8 +23,8 @@ Parameters::Parameters(std::string_view query) {
       return;
     }
     const auto equals = std::min(pair.find('='), pair.size());
-    auto name = percent_decode(pair.substr(0, equals), true);
-    auto value = percent_decode(pair.substr(std::min(equals + 1, pair.size())), true);
+    auto name = base::percent_decode(pair.substr(0, equals), true);
+    auto value = base::percent_decode(pair.substr(std::min(equals + 1, pair.size())), true);
     if (!name || !value) {
       problem_ = "malformed escape in the query";
       return;

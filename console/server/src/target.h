@@ -1,4 +1,4 @@
-// Request targets and query strings, taken apart.
+// Query strings, taken apart.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +11,6 @@
 #include "sockeye/base/result.h"
 
 namespace sockeye::console {
-
-// "/a%20b?x=1" → "/a b", "x=1". Takes absolute-form too. `path` is "" for what is no path: not beginning with a slash,
-// bad escapes, NUL, or a segment "..".
-void split_target(std::string_view target, std::string& path, std::string& query);
-// '+' is a space where `form`.
-[[nodiscard]] std::optional<std::string> percent_decode(std::string_view text, bool form);
 
 inline constexpr double longest_seconds = 9.2e9;  // of a duration in a parameter
 

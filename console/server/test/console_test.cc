@@ -10,7 +10,6 @@
 
 #include "client.h"
 #include "has.h"
-#include "http_server.h"
 #include "sockeye/live/messages.h"
 #include "store_double.h"
 
@@ -723,47 +722,6 @@ TEST_F(ConsoleTest, stop_cuts_what_takes_too_long) {
   ASSERT_TRUE(frame);
   EXPECT_EQ(frame->opcode, 8);
   EXPECT_EQ(frame->payload.substr(0, 2), "\x03\xE9");  // 1001
-}
-
-TEST(HttpServer, closes_what_is_slow) {
-  const auto threads = IoThreads::start(1);
-  ServerOptions options;
-  options.what = "--listen";
-  options.listen = "127.0.0.1:0";
-  options.head_timeout = options.idle_timeout = options.body_timeout = 1s;
-  options.connections = 2;
-  Site site;
-  site.admit = [](const Request&, std::optional<std::uint64_t>) { return Admission{{}, 100, nullptr}; };
-  site.handle = [](Request&& request, const Respond& respond) { respond({200, "text/plain", request.body}); };
-  auto server = Server::start(*threads, options, site);
-  ASSERT_TRUE(server) << server.error().message;
-  {
-    Client silent((*server)->address());
-    EXPECT_TRUE(silent.ended());
-  }
-  {
-    Client head((*server)->address());
-    head.send("GET / HTTP/1.1\r\nHost:");
-    EXPECT_TRUE(head.ended());
-  }
-  {
-    Client body((*server)->address());
-    body.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\nhalf");
-    EXPECT_TRUE(body.ended());
-  }
-  {
-    Client idle((*server)->address());
-    EXPECT_EQ(idle.ask("POST", "/", "", "whole").body, "whole");
-    EXPECT_TRUE(idle.ended());
-  }
-  // No more connections than said: the third is closed at once.
-  EXPECT_TRUE(eventually([&] {
-    Client one((*server)->address());
-    Client two((*server)->address());
-    return one.get("/").status == 200 && two.get("/").status == 200 &&
-           Client((*server)->address()).get("/").status == 0;
-  }));
-  (*server)->stop(1s);
 }
 
 }  // namespace

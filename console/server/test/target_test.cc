@@ -9,51 +9,9 @@ namespace {
 
 using namespace std::string_literals;
 
-struct Split {
-  std::string path, query;
-};
-Split split(std::string_view target) {
-  Split out;
-  split_target(target, out.path, out.query);
-  return out;
-}
-
 std::string refusal(const Parameters& with) {
   const auto good = with.check();
   return good ? "" : good.error().message;
-}
-
-TEST(PercentDecode, takes_what_is_well_formed_and_nothing_else) {
-  EXPECT_EQ(percent_decode("a%20b+c", false), "a b+c");
-  EXPECT_EQ(percent_decode("a%20b+c", true), "a b c");
-  EXPECT_EQ(percent_decode("%c3%BC", false), "\xC3\xBC");
-  EXPECT_EQ(percent_decode("", false), "");
-  EXPECT_EQ(percent_decode("%00", false), "\0"s);
-  for (const auto* bad : {"%", "%4", "a%", "%g0", "%0g", "% 0", "%%41"})
-    EXPECT_FALSE(percent_decode(bad, false)) << bad;
-}
-
-TEST(SplitTarget, decodes_the_path_and_leaves_the_query) {
-  EXPECT_EQ(split("/a%20b?x=%31").path, "/a b");
-  EXPECT_EQ(split("/a%20b?x=%31").query, "x=%31");
-  EXPECT_EQ(split("/a?b?c").query, "b?c");
-  EXPECT_EQ(split("/a%3Fb").path, "/a?b");
-  EXPECT_EQ(split("/a%3Fb").query, "");
-  EXPECT_EQ(split("/+").path, "/+");
-}
-
-TEST(SplitTarget, takes_absolute_form) {
-  EXPECT_EQ(split("http://host:1/a?b").path, "/a");
-  EXPECT_EQ(split("http://host:1/a?b").query, "b");
-  EXPECT_EQ(split("https://host").path, "/");
-}
-
-TEST(SplitTarget, has_no_path_for_what_is_none) {
-  for (const auto* bad : {"", "*", "a", "host:80", "/..", "/../x", "/a/..", "/a/../b", "/%2e%2E/x", "/a%2f..%2fb",
-                          "/a%", "/%00", "/a%00/../b", "//..//", "ftp://x/"})
-    EXPECT_EQ(split(bad).path, "") << bad;
-  EXPECT_EQ(split("/a..b/...").path, "/a..b/...");
-  EXPECT_EQ(split("/./a").path, "/./a");
 }
 
 TEST(Parameters, reads_each_kind) {

@@ -3,39 +3,19 @@
 
 #include <poll.h>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http.hpp>
-#include <boost/beast/websocket.hpp>
 #include <chrono>
-#include <functional>
+#include <cstdlib>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "sockeye/live/messages.h"
-#include "sockeye/live/stream.h"
+#include "sockeye/net/http_server.h"
 
 namespace sockeye::live::test {
-
-namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace websocket = beast::websocket;
-namespace http = beast::http;
-using asio::ip::tcp;
-using boost::system::error_code;
 
 template <class Condition>
 bool eventually(Condition condition, std::chrono::seconds within = std::chrono::seconds(20)) {
@@ -54,10 +34,10 @@ class Console {
     std::string token;    // "" = anybody
     bool speaks = true;   // selects the subprotocol
     bool silent = false;  // takes the upgrade, then reads nothing until read_on()
-    asio::ssl::context* tls = nullptr;
+    std::optional<net::ServerTls> tls;
   };
   // What came over one connection.
-  struct Conversation {
+  struct Heard {
     std::string target, agent;
     std::vector<Report> reports;
     std::uint64_t bytes = 0;
@@ -65,32 +45,40 @@ class Console {
     bool ended = false;
   };
 
-  explicit Console(Options options) : options_(std::move(options)), acceptor_(context_), hold_(context_) {
-    const tcp::endpoint where(asio::ip::address_v4::loopback(), options_.port);
-    acceptor_.open(where.protocol());
-    acceptor_.set_option(asio::socket_base::reuse_address(true));
-    acceptor_.bind(where);
-    acceptor_.listen();
-    port_ = acceptor_.local_endpoint().port();
-    hold_.expires_at(std::chrono::steady_clock::time_point::max());
-    if (!options_.silent) hold_.expires_at(std::chrono::steady_clock::now());
-    asio::co_spawn(context_, accept(), asio::detached);
-    thread_ = std::thread([this] { context_.run(); });
+  explicit Console(Options options) : options_(std::move(options)), holding_(options_.silent) {
+    net::ServerOptions server;
+    server.what = "console";
+    server.listen = "127.0.0.1:" + std::to_string(options_.port);
+    server.tls = options_.tls;
+    net::Site site;
+    site.admit = [](const net::Request&, std::optional<std::uint64_t>) {
+      net::Admission none;
+      none.refusal = net::Response{404};
+      return none;
+    };
+    site.handle = [](net::Request&&, const net::Respond& respond) { respond({404}); };
+    site.upgrade = [this](const net::Request& request, net::Response& refusal) { return upgrade(request, refusal); };
+    auto thread = net::IoThreads::start(1);
+    if (!thread) std::abort();
+    thread_ = *std::move(thread);
+    auto started = net::Server::start(*thread_, std::move(server), std::move(site));
+    if (!started) std::abort();
+    server_ = *std::move(started);
   }
   Console() : Console(Options{}) {}
   // As a process that is killed: every connection is cut.
   ~Console() {
-    context_.stop();
-    thread_.join();
+    server_.reset();
+    thread_.reset();
   }
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
 
-  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] std::uint16_t port() const { return server_->port(); }
   [[nodiscard]] std::string url(const std::string& scheme = "http") const {
-    return scheme + "://127.0.0.1:" + std::to_string(port_);
+    return scheme + "://127.0.0.1:" + std::to_string(port());
   }
-  [[nodiscard]] std::vector<Conversation> conversations() const {
+  [[nodiscard]] std::vector<Heard> conversations() const {
     const std::lock_guard lock(mutex_);
     return {conversations_.begin(), conversations_.end()};
   }
@@ -111,89 +99,69 @@ class Console {
     }
     return out;
   }
-  void send(std::string bytes) {
-    asio::post(context_, [this, bytes = std::move(bytes)]() mutable { outgoing_ = std::move(bytes); });
+  // To whoever is connected.
+  void send(const std::string& bytes) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& channel : channels_) channel->send(bytes, true);
   }
   void read_on() {
-    asio::post(context_, [this] { hold_.expires_at(std::chrono::steady_clock::now()); });
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(holding_, false)) return;
+    for (const auto& channel : channels_) channel->release();
   }
 
  private:
-  using Socket = websocket::stream<Stream, false>;
-  static constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
-
-  asio::awaitable<void> accept() {
-    for (;;) {
-      auto [failed, socket] = co_await acceptor_.async_accept(nothrow);
-      if (failed) co_return;
-      asio::co_spawn(context_, serve(std::move(socket)), asio::detached);
+  class Talk final : public net::Conversation {
+   public:
+    Talk(Console& console, Heard& here) : console_(console), here_(here) {}
+    ~Talk() override {
+      const std::lock_guard lock(console_.mutex_);
+      here_.ended = true;
     }
+    void opened(std::shared_ptr<net::Channel> channel) override {
+      const std::lock_guard lock(console_.mutex_);
+      if (console_.holding_) channel->hold();
+      console_.channels_.push_back(std::move(channel));
+    }
+    void message(std::string_view payload, bool) override {
+      auto report = decode_report(base::as_bytes(payload));
+      const std::lock_guard lock(console_.mutex_);
+      here_.bytes += payload.size();
+      if (report) here_.reports.push_back(*std::move(report));
+    }
+    void closed(std::uint16_t code) override {
+      const std::lock_guard lock(console_.mutex_);
+      here_.closed = code;
+    }
+
+   private:
+    Console& console_;
+    Heard& here_;
+  };
+
+  std::optional<net::Accepted> upgrade(const net::Request& request, net::Response& refusal) {
+    if (!options_.token.empty() && request.field("authorization") != "Bearer " + options_.token) {
+      refusal = net::Response{401};
+      return std::nullopt;
+    }
+    net::Accepted out;
+    if (options_.speaks) out.subprotocol = request.field("sec-websocket-protocol");
+    out.largest_message = largest_message;
+    const std::lock_guard lock(mutex_);
+    auto& here = conversations_.emplace_back();
+    here.target = request.target;
+    here.agent = request.field("user-agent");
+    out.conversation = std::make_unique<Talk>(*this, here);
+    return out;
   }
 
-  asio::awaitable<void> serve(tcp::socket socket) {
-    if (options_.silent) socket.set_option(asio::socket_base::receive_buffer_size(64 * 1024));
-    Socket stream(beast::tcp_stream(std::move(socket)));
-    if (options_.tls != nullptr)
-      if (const auto [failed] = co_await stream.next_layer().accept_tls(*options_.tls, nothrow); failed) co_return;
-    co_await talk(stream);
-  }
-
-  asio::awaitable<void> talk(Socket& stream) {
-    beast::flat_buffer buffer;
-    http::request<http::string_body> request;
-    if (const auto [failed, size] = co_await http::async_read(stream.next_layer(), buffer, request, nothrow); failed)
-      co_return;
-    if (!options_.token.empty() && request[http::field::authorization] != "Bearer " + options_.token) {
-      http::response<http::string_body> refusal(http::status::unauthorized, 11);
-      refusal.prepare_payload();
-      co_await http::async_write(stream.next_layer(), refusal, nothrow);
-      co_return;
-    }
-    const std::string offered(request[http::field::sec_websocket_protocol]);
-    stream.set_option(websocket::stream_base::decorator([&](websocket::response_type& response) {
-      if (options_.speaks) response.set(http::field::sec_websocket_protocol, offered);
-    }));
-    if (const auto [failed] = co_await stream.async_accept(request, nothrow); failed) co_return;
-    Conversation* here = nullptr;
-    {
-      const std::lock_guard lock(mutex_);
-      here = &conversations_.emplace_back();
-      here->target = std::string(request.target());
-      here->agent = std::string(request[http::field::user_agent]);
-    }
-    stream.binary(true);
-    stream.read_message_max(largest_message);
-    for (buffer.clear();; buffer.clear()) {
-      co_await hold_.async_wait(nothrow);
-      if (hold_.expiry() > std::chrono::steady_clock::now()) continue;
-      const auto [failed, size] = co_await stream.async_read(buffer, nothrow);
-      const std::lock_guard lock(mutex_);
-      if (failed) {
-        if (failed == websocket::error::closed) here->closed = stream.reason().code;
-        here->ended = true;
-        co_return;
-      }
-      auto report = decode_report({static_cast<const base::Byte*>(buffer.cdata().data()), buffer.cdata().size()});
-      here->bytes += size;
-      if (report) here->reports.push_back(*std::move(report));
-      if (outgoing_) asio::co_spawn(context_, write(stream), asio::detached);
-    }
-  }
-
-  asio::awaitable<void> write(Socket& stream) {
-    const std::string bytes = *std::exchange(outgoing_, std::nullopt);
-    co_await stream.async_write(asio::buffer(bytes), nothrow);
-  }
-
-  Options options_;
-  asio::io_context context_{1};
-  tcp::acceptor acceptor_;
-  asio::steady_timer hold_;
-  std::uint16_t port_ = 0;
-  std::optional<std::string> outgoing_;
-  mutable std::mutex mutex_;
-  std::list<Conversation> conversations_;
-  std::thread thread_;
+  const Options options_;
+  mutable std::mutex mutex_;  // of what follows
+  bool holding_;
+  std::list<Heard> conversations_;
+  std::vector<std::shared_ptr<net::Channel>> channels_;
+  std::unique_ptr<net::IoThreads> thread_;
+  std::unique_ptr<net::Server> server_;
 };
 
 }  // namespace sockeye::live::test

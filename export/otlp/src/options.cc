@@ -1,6 +1,5 @@
 // The parts of the OpenTelemetry environment's grammar that are not plain values.
 #include <algorithm>
-#include <optional>
 
 #include "sockeye/base/text.h"
 #include "sockeye/otlp/transport.h"
@@ -9,23 +8,6 @@ namespace sockeye::otlp {
 namespace {
 
 constexpr std::string_view traces_path = "/v1/traces";
-
-std::optional<std::string> percent_decode(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out.push_back(text[i]);
-      continue;
-    }
-    if (text.size() - i < 3) return {};
-    const int high = base::hex_digit(text[i + 1]);
-    const int low = base::hex_digit(text[i + 2]);
-    if (high < 0 || low < 0) return {};
-    out.push_back(static_cast<char>(high * 16 + low));
-    i += 2;
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -48,8 +30,8 @@ base::Result<Pairs> parse_pairs(std::string_view text) {
     const std::size_t equals = item.find('=');
     const std::string_view raw_key = equals == std::string_view::npos ? "" : base::trim(item.substr(0, equals));
     if (raw_key.empty()) return base::fail("pair " + std::to_string(position) + " is not key=value");
-    const auto key = percent_decode(raw_key);
-    const auto value = percent_decode(base::trim(item.substr(equals + 1)));
+    const auto key = base::percent_decode(raw_key);
+    const auto value = base::percent_decode(base::trim(item.substr(equals + 1)));
     if (!key || !value)
       return base::fail("pair " + std::to_string(position) + " has a % that is not followed by two hex digits");
     const auto same = std::find_if(pairs.begin(), pairs.end(), [&](const auto& pair) { return pair.first == *key; });

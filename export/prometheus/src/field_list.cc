@@ -72,4 +72,14 @@ bool same_token(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
+bool accepts_gzip(std::string_view accept_encoding) {
+  double any = 0;
+  std::optional<double> named;
+  while (const auto item = next_item(accept_encoding)) {
+    if (same_token(item->value, "gzip") || same_token(item->value, "x-gzip")) named = item->weight;
+    if (item->value == "*") any = item->weight;
+  }
+  return named.value_or(any) > 0;
+}
+
 }  // namespace sockeye::prometheus

@@ -20,4 +20,7 @@ struct FieldItem {
 [[nodiscard]] std::optional<std::pair<std::string_view, std::string_view>> next_parameter(std::string_view& parameters);
 [[nodiscard]] bool same_token(std::string_view a, std::string_view b);  // ASCII case-insensitive
 
+// True when Accept-Encoding lists gzip (or *) with a weight over 0.
+[[nodiscard]] bool accepts_gzip(std::string_view accept_encoding);
+
 }  // namespace sockeye::prometheus

@@ -1,6 +1,8 @@
 // Small things every reader of text needs.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace sockeye::base {
@@ -19,5 +21,9 @@ constexpr std::string_view trim(std::string_view s) noexcept {
   while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
   return s;
 }
+
+// RFC 3986 §2.1; none where a '%' is not followed by two hexadecimal digits. '+' is a space where `form`
+// (application/x-www-form-urlencoded).
+[[nodiscard]] std::optional<std::string> percent_decode(std::string_view text, bool form = false);
 
 }  // namespace sockeye::base

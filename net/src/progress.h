@@ -4,9 +4,9 @@
 
 #include <cstdint>
 
-namespace sockeye::live {
+namespace sockeye::net {
 
 // Bytes the peer's kernel has acknowledged since the connection began; 0 where that cannot be told.
 [[nodiscard]] std::uint64_t acknowledged(int fd);
 
-}  // namespace sockeye::live
+}  // namespace sockeye::net

@@ -1,10 +1,10 @@
-#include "sockeye/live/stream.h"
+#include "stream.h"
 
 #include <algorithm>
 #include <boost/beast/websocket/ssl.hpp>
 #include <boost/beast/websocket/teardown.hpp>
 
-namespace sockeye::live {
+namespace sockeye::net {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
@@ -16,14 +16,14 @@ struct Stream::Pass {
   [[nodiscard]] executor_type get_executor() const noexcept { return done.get_executor(); }
 
   void operator()(error_code error, std::size_t n) {
-    if (stream->eye_) show(n);
+    if (stream->observer_) show(n);
     done(error, n);
   }
   void show(std::size_t n) {
     constexpr bool read = std::is_same_v<Buffer, asio::mutable_buffer>;
     for (const auto& buffer : buffers) {
       const std::size_t size = std::min(buffer.size(), n);
-      if (size > 0) stream->eye_->moved(read, {static_cast<const base::Byte*>(buffer.data()), size});
+      if (size > 0) stream->observer_->moved(read, {static_cast<const base::Byte*>(buffer.data()), size});
       n -= size;
     }
   }
@@ -48,7 +48,7 @@ void Stream::secure(asio::ssl::context& context, const std::string* host, Ended 
   tls_->async_handshake(asio::ssl::stream_base::client, std::move(ended));
 }
 
-void Stream::watch(std::unique_ptr<Eye> eye) { eye_ = std::move(eye); }
+void Stream::observe(std::unique_ptr<ByteObserver> observer) { observer_ = std::move(observer); }
 
 void Stream::move(const Few<asio::mutable_buffer>& to, Moved done) {
   Pass<asio::mutable_buffer> pass{this, to, std::move(done)};
@@ -79,4 +79,4 @@ void Stream::tear_down(boost::beast::role_type role, Ended ended) {
     async_teardown(role, tcp_, std::move(ended));
 }
 
-}  // namespace sockeye::live
+}  // namespace sockeye::net

@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-namespace sockeye::live {
+namespace sockeye::net {
 
 std::uint64_t acknowledged(int fd) {
   tcp_info info{};
@@ -12,4 +12,4 @@ std::uint64_t acknowledged(int fd) {
   return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_acked : 0;
 }
 
-}  // namespace sockeye::live
+}  // namespace sockeye::net

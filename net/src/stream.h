@@ -1,5 +1,5 @@
-// A connection's bytes, with TLS or without, on either end of it, shown to an Eye on their way where there is one. One
-// type for all of these, and completion handlers behind a virtual call: what is built on it (HTTP and WebSocket by
+// A connection's bytes, with TLS or without, on either end of it, shown to an observer on their way where there is one.
+// One type for all of these, and completion handlers behind a virtual call: what is built on it (HTTP and WebSocket by
 // Beast) is compiled once, and what is below it (sockets, TLS) not again for each operation above. For one strand at a
 // time, like what it holds.
 #pragma once
@@ -18,9 +18,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "sockeye/base/bytes.h"
+#include "sockeye/net/web_socket.h"
 
-namespace sockeye::live {
+namespace sockeye::net {
 
 // A completion handler of any type, with its executor. Moved, called once.
 template <class... Arguments>
@@ -79,12 +79,7 @@ class Stream {
   }
   [[nodiscard]] bool is_secure() const { return tls_ != nullptr; }
   // Sees what is read and written from now on, in the clear; null for nobody.
-  class Eye {
-   public:
-    virtual ~Eye() = default;
-    virtual void moved(bool read, base::Bytes bytes) = 0;
-  };
-  void watch(std::unique_ptr<Eye> eye);
+  void observe(std::unique_ptr<ByteObserver> observer);
 
   template <class Buffers, class Token>
   auto async_read_some(const Buffers& buffers, Token&& token) {
@@ -147,7 +142,7 @@ class Stream {
 
   next_layer_type tcp_;
   std::unique_ptr<Tls> tls_;
-  std::unique_ptr<Eye> eye_;
+  std::unique_ptr<ByteObserver> observer_;
 };
 
-}  // namespace sockeye::live
+}  // namespace sockeye::net
