@@ -1,16 +1,14 @@
 // Bytes to values. The bytes come from a peer that may be anybody: every list, text and number is bounded here, and a
 // session must have its id, so that no message of two bytes can become a value of four hundred.
+#include <algorithm>
 #include <limits>
 #include <optional>
 #include <protozero/pbf_reader.hpp>
-#include <stdexcept>
 #include <string_view>
 #include <type_traits>
 
-#include "fields.h"
+#include "mapping.h"
 #include "sockeye/base/utf8.h"
-#include "sockeye/live/messages.h"
-#include "sockeye/model/session.h"
 
 namespace sockeye::live {
 namespace {
@@ -27,424 +25,168 @@ void expect(bool good, const char* what) {
   if (!good) throw Malformed{what};
 }
 
-// protozero asserts the wire type in debug builds only.
-void expect_type(const pbf_reader& from, pbf_wire_type type, const char* what) {
-  expect(from.wire_type() == type, what);
+template <class T>
+bool is_none(const T& value) {
+  if constexpr (std::is_integral_v<T>)
+    return value == 0;
+  else if constexpr (std::is_same_v<T, std::string>)
+    return value.empty();
+  else if constexpr (std::is_same_v<T, model::SessionUpdate>)
+    return value.id.is_zero();
+  else
+    return value.is_zero();
 }
 
-pbf_reader message(pbf_reader& from, const char* what) {
-  expect_type(from, pbf_wire_type::length_delimited, what);
-  return from.get_message();
-}
-
-std::string text(pbf_reader& from, const char* what) {
-  expect_type(from, pbf_wire_type::length_delimited, what);
-  const auto view = from.get_view();
-  expect(view.size() <= longest_text, what);
-  const std::string_view bytes(view.data(), view.size());
-  expect(base::valid_utf8_prefix(bytes) == bytes.size(), what);
-  return std::string(bytes);
-}
-
-template <class Id>
-Id id_of(pbf_reader& from, const char* what) {
-  expect_type(from, pbf_wire_type::length_delimited, what);
-  const auto view = from.get_view();
-  Id out;
-  expect(view.size() == out.bytes.size(), what);
-  std::copy_n(view.data(), view.size(), out.bytes.begin());
-  return out;
-}
-
-template <class T = std::uint64_t>
-T count(pbf_reader& from, const char* what, std::uint64_t most = std::numeric_limits<T>::max()) {
-  expect_type(from, pbf_wire_type::varint, what);
-  const std::uint64_t value = from.get_uint64();
-  expect(value <= most, what);
-  return static_cast<T>(value);
-}
-
-bool flag(pbf_reader& from, const char* what) { return count(from, what, 1) == 1; }
-
-std::uint64_t time(pbf_reader& from, const char* what) {
-  expect_type(from, pbf_wire_type::fixed64, what);
-  return from.get_fixed64();
-}
+// Visits what a message must have, and nothing else.
+template <class Action>
+struct Required {
+  template <class F, class T>
+  void required(F field, T& value) {
+    action(field, value);
+  }
+  template <class F, class T>
+  void operator()(F, T&, std::size_t = 0) {}
+  template <class F, class T>
+  void always(F, T&) {}
+  template <class F, class T>
+  void first(F, T&, std::size_t) {}
+  template <class F, class T>
+  void last(F, T&, std::size_t) {}
+  Action action;
+};
+template <class Action>
+Required(Action) -> Required<Action>;
 
 template <class T>
-T& more(std::vector<T>& list, std::size_t most, const char* what) {
-  expect(list.size() < most, what);
-  return list.emplace_back();
-}
+void read(pbf_reader from, T& out);
 
-Hello read_hello(pbf_reader from) {
-  using namespace hello_field;
-  Hello out;
-  out.version = 0;
-  while (from.next()) {
-    switch (from.tag()) {
-      case version:
-        out.version = count<std::uint32_t>(from, "hello.version");
-        break;
-      case instance:
-        out.instance = text(from, "hello.instance");
-        break;
-      case service:
-        out.service = text(from, "hello.service");
-        break;
-      case host:
-        out.host = text(from, "hello.host");
-        break;
-      case sockeye_version:
-        out.sockeye_version = text(from, "hello.sockeye_version");
-        break;
-      case started_unix_ns:
-        out.started_unix_ns = time(from, "hello.started_unix_ns");
-        break;
-      case open_sessions:
-        out.open_sessions = count(from, "hello.open_sessions");
-        break;
-      default:
-        from.skip();
+// Takes the field that `from` stands on, if it is one of the mapping's.
+class Reader {
+ public:
+  explicit Reader(pbf_reader& from) : from_(from), tag_(from.tag()) {}
+  [[nodiscard]] bool taken() const { return taken_; }
+
+  template <class F, class T>
+  void operator()(F field, T& value) {
+    if (take(field)) get(field, value);
+  }
+  template <class F, class T>
+  void operator()(F field, T& value, std::size_t most) {
+    if (!take(field)) return;
+    if constexpr (F::kind == Kind::string_kind)
+      get(field, value);
+    else
+      value = number<F, T>(field.what, most);
+  }
+  template <class F, class T>
+  void required(F field, T& value) {
+    (*this)(field, value);
+  }
+  template <class F, class T>
+  void always(F field, T& value) {
+    (*this)(field, value);
+  }
+  template <class F, class T>
+  void first(F field, std::vector<T>& list, std::size_t most) {
+    if (!take(field)) return;
+    expect(list.size() < most, field.what);
+    get(field, list.emplace_back());
+    if constexpr (F::kind == Kind::bytes_kind) expect(!is_none(list.back()), field.what);
+  }
+  template <class F, class T>
+  void last(F field, std::vector<T>& list, std::size_t most) {
+    first(field, list, most);
+  }
+
+ private:
+  template <class F>
+  bool take(F) {
+    if (tag_ != F::tag) return false;
+    taken_ = true;
+    return true;
+  }
+  // protozero asserts the wire type in debug builds only.
+  void expect_type(pbf_wire_type type, const char* what) const { expect(from_.wire_type() == type, what); }
+
+  template <class F, class T>
+  void get(F field, T& value) {
+    if constexpr (F::kind == Kind::string_kind) {
+      value = text(field.what);
+    } else if constexpr (F::kind == Kind::bytes_kind) {
+      id(field.what, value);
+    } else if constexpr (F::kind == Kind::message_kind) {
+      expect_type(pbf_wire_type::length_delimited, field.what);
+      message(value);  // where it comes twice: merged, as protobuf does
+    } else if constexpr (F::label == Label::optional_label) {
+      value = number<F, typename T::value_type>(field.what);
+    } else {
+      value = number<F, T>(field.what);
     }
   }
-  expect(out.version != 0, "hello.version");
-  return out;
-}
-
-void read(pbf_reader from, model::SessionFacts& out) {
-  using namespace opened_field;
-  while (from.next()) {
-    switch (from.tag()) {
-      case id:
-        out.id = id_of<base::SessionId>(from, "opened.id");
-        break;
-      case route:
-        out.route = text(from, "opened.route");
-        break;
-      case client:
-        out.client = text(from, "opened.client");
-        break;
-      case target:
-        out.target = text(from, "opened.target");
-        break;
-      case host:
-        out.host = text(from, "opened.host");
-        break;
-      case opened_field::subprotocol:
-        out.subprotocol = text(from, "opened.subprotocol");
-        break;
-      case extensions:
-        out.extensions = text(from, "opened.extensions");
-        break;
-      case server:
-        out.server = text(from, "opened.server");
-        break;
-      case trace_id:
-        out.trace_id = id_of<base::TraceId>(from, "opened.trace_id");
-        break;
-      case opened_unix_ns:
-        out.opened_unix_ns = time(from, "opened.opened_unix_ns");
-        break;
-      case reconnect_of:
-        out.reconnect_of = id_of<base::SessionId>(from, "opened.reconnect_of");
-        break;
-      default:
-        from.skip();
+  template <class F, class T>
+  T number(const char* what, std::uint64_t most = largest<T>()) {
+    if constexpr (F::kind == Kind::fixed64_kind) {
+      static_assert(std::is_same_v<T, std::uint64_t>);
+      expect_type(pbf_wire_type::fixed64, what);
+      return from_.get_fixed64();
+    } else {
+      static_assert(F::kind == Kind::uint64_kind ? sizeof(T) == 8 : sizeof(T) <= 4);
+      static_assert((F::kind == Kind::bool_kind) == std::is_same_v<T, bool>);
+      expect_type(pbf_wire_type::varint, what);
+      const std::uint64_t value = from_.get_uint64();
+      expect(value <= most, what);
+      return static_cast<T>(value);
     }
   }
-  expect(!out.id.is_zero(), "opened.id");
-}
-
-void read(pbf_reader from, model::SessionUpdate& out) {
-  using namespace changed_field;
-  auto& figures = out.figures;
-  while (from.next()) {
-    const Tag tag = from.tag();
-    switch (tag) {
-      case id:
-        out.id = id_of<base::SessionId>(from, "changed.id");
-        break;
-      case state:
-        figures.state = static_cast<model::SessionState>(
-            count<std::uint8_t>(from, "changed.state", static_cast<std::uint8_t>(model::SessionState::closed)));
-        break;
-      case dialect:
-        figures.dialect = text(from, "changed.dialect");
-        break;
-      case messages:
-      case messages + 1:
-        figures.messages[tag - messages] = count(from, "changed.messages");
-        break;
-      case bytes:
-      case bytes + 1:
-        figures.bytes[tag - bytes] = count(from, "changed.bytes");
-        break;
-      case rtt_ns:
-      case rtt_ns + 1:
-        figures.rtt_ns[tag - rtt_ns] = count(from, "changed.rtt_ns");
-        break;
-      case buffered_bytes:
-      case buffered_bytes + 1:
-        figures.buffered_bytes[tag - buffered_bytes] = count(from, "changed.buffered_bytes");
-        break;
-      case misses:
-      case misses + 1:
-        figures.misses[tag - misses] = count<std::uint32_t>(from, "changed.misses");
-        break;
-      case missed_total:
-        figures.missed_total = count(from, "changed.missed_total");
-        break;
-      case anomalies:
-        figures.anomalies = count(from, "changed.anomalies");
-        break;
-      case invocations_open:
-        figures.invocations_open = count<std::uint32_t>(from, "changed.invocations_open");
-        break;
-      case last_message_unix_ns:
-      case last_message_unix_ns + 1:
-        figures.last_message_unix_ns[tag - last_message_unix_ns] = time(from, "changed.last_message_unix_ns");
-        break;
-      default:
-        from.skip();
-    }
+  template <class T>
+  static constexpr std::uint64_t largest() {
+    static_assert(std::is_unsigned_v<T>, "a signed number or an enumerator needs its bound");
+    return std::numeric_limits<T>::max();
   }
-  expect(!out.id.is_zero(), "changed.id");
-}
-
-void read(pbf_reader from, Recorded& out) {
-  using namespace recorded_field;
-  while (from.next()) {
-    switch (from.tag()) {
-      case time_unix_ns:
-        out.time_unix_ns = time(from, "recorded.time_unix_ns");
-        break;
-      case length:
-        out.length = count(from, "recorded.length");
-        break;
-      case side:
-        out.side = count<std::uint8_t>(from, "recorded.side", 1);
-        break;
-      case opcode:
-        out.opcode = count<std::uint8_t>(from, "recorded.opcode", 15);
-        break;
-      case compressed:
-        out.compressed = flag(from, "recorded.compressed");
-        break;
-      case injected:
-        out.injected = flag(from, "recorded.injected");
-        break;
-      case answered:
-        out.answered = flag(from, "recorded.answered");
-        break;
-      default:
-        from.skip();
-    }
+  std::string text(const char* what) {
+    expect_type(pbf_wire_type::length_delimited, what);
+    const auto view = from_.get_view();
+    expect(view.size() <= longest_text, what);
+    const std::string_view bytes(view.data(), view.size());
+    expect(base::valid_utf8_prefix(bytes) == bytes.size(), what);
+    return std::string(bytes);
   }
-}
-
-void read(pbf_reader from, Ended& out) {
-  using namespace ended_field;
-  while (from.next()) {
-    switch (from.tag()) {
-      case last:
-        out.last = {};
-        read(message(from, "ended.last"), out.last);
-        break;
-      case ended_unix_ns:
-        out.end.unix_ns = time(from, "ended.ended_unix_ns");
-        break;
-      case code:
-        out.end.code = count<std::uint16_t>(from, "ended.code");
-        break;
-      case why:
-        out.end.why = text(from, "ended.why");
-        break;
-      case initiator:
-        out.end.initiator = text(from, "ended.initiator");
-        break;
-      case reason:
-        out.end.reason = text(from, "ended.reason");
-        break;
-      case recorder:
-        read(message(from, "ended.recorder"), more(out.recorder, most_recorded, "ended.recorder"));
-        break;
-      default:
-        from.skip();
-    }
+  template <class Id>
+  void id(const char* what, Id& out) {
+    expect_type(pbf_wire_type::length_delimited, what);
+    const auto view = from_.get_view();
+    expect(view.size() == out.bytes.size(), what);
+    std::copy_n(view.data(), view.size(), out.bytes.begin());
   }
-  expect(!out.last.id.is_zero(), "ended.last");
-}
-
-void read(pbf_reader from, Summary& out) {
-  using namespace summary_field;
-  while (from.next()) {
-    const Tag tag = from.tag();
-    switch (tag) {
-      case route:
-        out.route = text(from, "summary.route");
-        break;
-      case active:
-        out.active = count(from, "summary.active");
-        break;
-      case accepted_total:
-        out.accepted_total = count(from, "summary.accepted_total");
-        break;
-      case rejected_total:
-        out.rejected_total = count(from, "summary.rejected_total");
-        break;
-      case closed_total:
-        out.closed_total = count(from, "summary.closed_total");
-        break;
-      case reconnects_total:
-        out.reconnects_total = count(from, "summary.reconnects_total");
-        break;
-      case missed_total:
-        out.missed_total = count(from, "summary.missed_total");
-        break;
-      case messages_total:
-      case messages_total + 1:
-        out.messages_total[tag - messages_total] = count(from, "summary.messages_total");
-        break;
-      case bytes_total:
-      case bytes_total + 1:
-        out.bytes_total[tag - bytes_total] = count(from, "summary.bytes_total");
-        break;
-      case missing_pongs:
-        out.missing_pongs = count(from, "summary.missing_pongs");
-        break;
-      case buffered_sessions:
-        out.buffered_sessions = count(from, "summary.buffered_sessions");
-        break;
-      case buffered_bytes:
-        out.buffered_bytes = count(from, "summary.buffered_bytes");
-        break;
-      case invocations_open:
-        out.invocations_open = count(from, "summary.invocations_open");
-        break;
-      case rtt_p50_ns:
-      case rtt_p50_ns + 1:
-        out.rtt_p50_ns[tag - rtt_p50_ns] = count(from, "summary.rtt_p50_ns");
-        break;
-      case rtt_p99_ns:
-      case rtt_p99_ns + 1:
-        out.rtt_p99_ns[tag - rtt_p99_ns] = count(from, "summary.rtt_p99_ns");
-        break;
-      default:
-        from.skip();
-    }
+  template <class Id>
+  void id(const char* what, std::optional<Id>& out) {
+    id(what, out.emplace());
   }
-  expect(!out.route.empty(), "summary.route");
-}
-
-void read(pbf_reader from, OpenCall& out) {
-  using namespace call_field;
-  while (from.next()) {
-    switch (from.tag()) {
-      case number:
-        out.number = count(from, "call.number");
-        break;
-      case operation:
-        out.operation = text(from, "call.operation");
-        break;
-      case opened_by:
-        out.opened_by = count<std::uint8_t>(from, "call.opened_by", 1);
-        break;
-      case opened_unix_ns:
-        out.opened_unix_ns = time(from, "call.opened_unix_ns");
-        break;
-      case first_chunk_unix_ns:
-        out.first_chunk_unix_ns = time(from, "call.first_chunk_unix_ns");
-        break;
-      case last_chunk_unix_ns:
-        out.last_chunk_unix_ns = time(from, "call.last_chunk_unix_ns");
-        break;
-      case chunks:
-        out.chunks = count(from, "call.chunks");
-        break;
-      case trace_id:
-        out.trace_id = id_of<base::TraceId>(from, "call.trace_id");
-        break;
-      default:
-        from.skip();
-    }
+  template <class T>
+  void message(T& out) {
+    read(from_.get_message(), out);
   }
-}
-
-void read(pbf_reader from, Detail& out) {
-  using namespace detail_field;
-  while (from.next()) {
-    switch (from.tag()) {
-      case id:
-        out.id = id_of<base::SessionId>(from, "detail.id");
-        break;
-      case recorder:
-        read(message(from, "detail.recorder"), more(out.recorder, most_recorded, "detail.recorder"));
-        break;
-      case calls:
-        read(message(from, "detail.calls"), more(out.calls, most_calls, "detail.calls"));
-        break;
-      default:
-        from.skip();
-    }
+  template <class T>
+  void message(std::optional<T>& out) {
+    message(out.emplace());
   }
-  expect(!out.id.is_zero(), "detail.id");
-}
 
-void read(pbf_reader from, Report& out) {
-  using namespace report_field;
-  while (from.next()) {
-    switch (from.tag()) {
-      case time_unix_ns:
-        out.time_unix_ns = time(from, "time_unix_ns");
-        break;
-      case hello:
-        out.hello = read_hello(message(from, "hello"));
-        break;
-      case opened:
-        read(message(from, "opened"), more(out.opened, most_items, "opened"));
-        break;
-      case changed:
-        read(message(from, "changed"), more(out.changed, most_items, "changed"));
-        break;
-      case ended:
-        read(message(from, "ended"), more(out.ended, most_items, "ended"));
-        break;
-      case summaries:
-        read(message(from, "summaries"), more(out.summaries, most_items, "summaries"));
-        break;
-      case details:
-        read(message(from, "details"), more(out.details, most_watched, "details"));
-        break;
-      case all_told:
-        out.all_told = flag(from, "all_told");
-        break;
-      default:
-        from.skip();
-    }
-  }
-}
+  pbf_reader& from_;
+  const std::uint32_t tag_;
+  bool taken_ = false;
+};
 
-void read(pbf_reader from, Ask& out) {
+template <class T>
+void read(pbf_reader from, T& out) {
+  Required clear{[](auto, auto& value) { value = std::remove_reference_t<decltype(value)>{}; }};
+  map(clear, out);
   while (from.next()) {
-    if (from.tag() != ask_field::watch) {
-      from.skip();
-      continue;
-    }
-    auto& watched = more(out.watch, most_watched, "watch");
-    watched = id_of<base::SessionId>(from, "watch");
-    expect(!watched.is_zero(), "watch");
+    Reader field(from);
+    map(field, out);
+    if (!field.taken()) from.skip();
   }
-}
-
-void read(pbf_reader from, std::vector<Recorded>& out) {
-  while (from.next()) {
-    if (from.tag() != recorder_field::messages) {
-      from.skip();
-      continue;
-    }
-    read(message(from, "messages"), more(out, most_recorded, "messages"));
-  }
+  Required check{[](auto field, auto& value) { expect(!is_none(value), field.what); }};
+  map(check, out);
 }
 
 // `what`: the message's name in errors.
