@@ -20,6 +20,7 @@ Examples:
   sockeye proxy --listen :8080 --upstream ws://127.0.0.1:9000
   sockeye console
   sockeye proxy --listen :8080 --upstream ws://127.0.0.1:9000 --console http://127.0.0.1:16686
+  sockeye tap trace.pcapng
   sockeye check /etc/sockeye.yaml
   sockeye dialect test openai-realtime samples.jsonl
 
@@ -68,6 +69,22 @@ acknowledged survives a crash. Beyond loopback a token is asked for: --token-fil
 
 Log lines go to stderr. Exit status: 0 good, 1 the work failed, 2 bad arguments.)";
 
+constexpr const char* tap_footer = R"(
+Examples:
+  sockeye tap trace.pcapng
+  sockeye tap --format json --dialect openai-realtime *.pcap
+  sockeye tap --keylog keys.log --otlp http://127.0.0.1:4318 trace.pcap
+  sudo sockeye tap --interface eth0 --filter 'tcp port 8080' --console http://127.0.0.1:16686
+
+Captures may be pcap or pcapng, of Ethernet, loopback, Linux cooked or raw IP; WebSockets are found on any port, also
+those that were open before the capture began. TLS is read with the secrets of SSLKEYLOGFILE (--keylog, or in the
+pcapng). Prints a line for each session, and a total. Nothing is sent to anybody who is watched.
+
+On an interface: runs until SIGINT or SIGTERM; /metrics and /sessions as a proxy's (--metrics); privileges are
+dropped once the interface is open.
+
+Exit status: 0 good, 1 a capture could not be read or spans could not be sent, 2 bad arguments.)";
+
 constexpr const char* check_footer = R"(
 Prints "ok: …" and exits 0, or every problem as FILE:LINE:COLUMN: what, expected, fix, and exits 2.
 Nothing is listened on and nothing is connected to; certificates must be readable.)";
@@ -105,6 +122,8 @@ class Formatter final : public CLI::Formatter {
     if (app->get_name() == "proxy")
       return "Usage: sockeye proxy --upstream URL [OPTIONS]\n       sockeye proxy --config FILE [OPTIONS]\n";
     if (app->get_name() == "console") return "Usage: sockeye console [OPTIONS]\n";
+    if (app->get_name() == "tap")
+      return "Usage: sockeye tap FILE… [OPTIONS]\n       sockeye tap --interface IF [OPTIONS]\n";
     if (app->get_name() == "check") return "Usage: sockeye check FILE\n";
     if (app->get_name() == "dialect") return "Usage: sockeye dialect list|show|test …\n";
     if (app->get_name() == "list") return "Usage: sockeye dialect list\n";
@@ -184,6 +203,41 @@ Command parse_command_line(int argc, const char* const* argv) {
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"text", "json"}));
 
+  auto* tap = app.add_subcommand("tap", "Observe WebSockets in capture files or on an interface");
+  tap->footer(tap_footer);
+  TapCommand& t = command.tap;
+  auto* files = tap->add_option("FILE", t.files, "Captures, pcap or pcapng; - is standard input");
+  auto* interface =
+      tap->add_option("-i,--interface", t.interface, "Watch this interface, or any")->type_name("IF")->excludes(files);
+  tap->add_option("--filter", t.filter, "Take only these packets, as pcap-filter(7) has it")
+      ->type_name("EXPR")
+      ->needs(interface);
+  tap->add_option("--keylog", t.keylog, "TLS secrets, as SSLKEYLOGFILE has them")->type_name("FILE");
+  tap->add_option(
+         "--dialect", flags.dialect,
+         "Application protocol: auto, none, a name of `sockeye dialect list`, or a\nrule file FILE.yaml (auto)")
+      ->type_name("NAME");
+  tap->add_option("--otlp", flags.otlp, "Send spans to this collector, as OTLP over HTTP")->type_name("URL");
+  tap->add_option("--console", flags.console, "Show live sessions on this console, within a second")->type_name("URL");
+  tap->add_option("--metrics", t.metrics, "Where /metrics and /sessions are served (127.0.0.1:9464 with --interface)")
+      ->type_name("ADDR");
+  tap->add_option("--format", t.format, "text or json (text)")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"text", "json"}));
+  tap->add_option("--snap-length", t.snap_length, "Bytes kept of each packet (65535)")
+      ->type_name("BYTES")
+      ->check(CLI::Range(96, 262'144))
+      ->needs(interface);
+  tap->add_option("--buffer", t.buffer, "MiB of the kernel's ring (32)")
+      ->type_name("MIB")
+      ->check(CLI::Range(1, 2047))
+      ->needs(interface);
+  tap->add_option("--user", t.user, "Whom root becomes once the interface is open (nobody)")
+      ->type_name("NAME")
+      ->needs(interface);
+  tap->add_option("--log-level", flags.log_level, "debug, info, warn or error (info)")->type_name("LEVEL");
+  tap->add_option("--log-format", flags.log_format, "text or json (text)")->type_name("FORMAT");
+
   auto* check = app.add_subcommand("check", "Check a configuration file");
   check->footer(check_footer);
   check->add_option("FILE", command.file, "Configuration file")->required();
@@ -208,6 +262,7 @@ Command parse_command_line(int argc, const char* const* argv) {
 
   try {
     app.parse(argc, argv);
+    if (tap->parsed() && t.files.empty() && t.interface.empty()) throw CLI::RequiredError("FILE or --interface");
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) {
       command.status = app.exit(error);  // help or version, to stdout
@@ -215,8 +270,8 @@ Command parse_command_line(int argc, const char* const* argv) {
     }
     std::string what = error.what();
     if (argc > 1 && argv[1][0] != '-' && !proxy->parsed() && !console->parsed() && !check->parsed() &&
-        !dialect->parsed()) {
-      constexpr std::array<std::string_view, 4> commands = {"proxy", "console", "check", "dialect"};
+        !dialect->parsed() && !tap->parsed()) {
+      constexpr std::array<std::string_view, 5> commands = {"proxy", "console", "tap", "check", "dialect"};
       const auto meant = config::nearest(argv[1], commands);
       what = "unknown command " + config::quote(argv[1]) + "; expected " + config::one_of(commands) +
              (meant.empty() ? "" : "; did you mean " + std::string(meant) + "?");
@@ -224,6 +279,7 @@ Command parse_command_line(int argc, const char* const* argv) {
     std::cerr << "sockeye: " << what << "\nTry: sockeye "
               << (proxy->parsed()     ? "proxy "
                   : console->parsed() ? "console "
+                  : tap->parsed()     ? "tap "
                   : check->parsed()   ? "check "
                   : dialect->parsed() ? "dialect "
                                       : "")
@@ -233,8 +289,10 @@ Command parse_command_line(int argc, const char* const* argv) {
   }
   command.action = proxy->parsed()     ? Action::proxy
                    : console->parsed() ? Action::console
+                   : tap->parsed()     ? Action::tap
                    : check->parsed()   ? Action::check
                                        : Action::dialect;
+  flags.metrics += t.metrics;
   if (console_level == "debug") c.log_level = config::LogLevel::debug;
   if (console_level == "warn") c.log_level = config::LogLevel::warn;
   if (console_level == "error") c.log_level = config::LogLevel::error;

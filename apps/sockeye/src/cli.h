@@ -9,7 +9,7 @@
 
 namespace sockeye::app {
 
-enum class Action { exit, proxy, console, check, dialect };
+enum class Action { exit, proxy, console, check, dialect, tap };
 
 struct DialectCommand {
   enum class Verb { list, show, test } verb = Verb::list;
@@ -31,6 +31,17 @@ struct ConsoleCommand {
   config::LogFormat log_format = config::LogFormat::text;
 };
 
+struct TapCommand {
+  std::vector<std::string> files;  // - is standard input
+  std::string interface;           // else
+  std::string filter, keylog;
+  std::string format = "text";
+  std::string metrics;  // as given
+  std::string user = "nobody";
+  std::uint32_t snap_length = 65535;  // bytes
+  std::uint32_t buffer = 32;          // MiB
+};
+
 struct Command {
   Action action = Action::exit;
   int status = 0;    // exit
@@ -38,6 +49,7 @@ struct Command {
   config::Flags flags;
   DialectCommand dialect;
   ConsoleCommand console;
+  TapCommand tap;
 };
 
 // Prints help, the version or what is wrong itself; then the action is `exit`.

@@ -7,6 +7,7 @@
 #include "dialect_command.h"
 #include "log.h"
 #include "serve.h"
+#include "tap_command.h"
 
 namespace {
 
@@ -51,6 +52,8 @@ int main(int argc, char** argv) {
       return app::run_dialect(command.dialect);
     case app::Action::console:
       return app::run_console(command.console);
+    case app::Action::tap:
+      return app::run_tap(command, environment);
     case app::Action::proxy:
       return run_proxy(command, environment);
   }

@@ -1,10 +1,6 @@
 #include "serve.h"
 
-#include <sys/random.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -13,12 +9,10 @@
 #include <thread>
 
 #include "admin.h"
-#include "live.h"
 #include "log.h"
 #include "process.h"
+#include "reporting.h"
 #include "signals.h"
-#include "sockeye/base/ids.h"
-#include "sockeye/live/reporter.h"
 #include "sockeye/otlp/transport.h"
 #include "sockeye/pipeline/pipeline.h"
 #include "sockeye/prometheus/endpoint.h"
@@ -34,65 +28,6 @@ constexpr auto flush_time = 5s;       // for the last spans; what is left then g
 constexpr auto console_time = 3s;     // for the last report
 constexpr auto impatient_flush = 1s;  // after a second signal
 constexpr auto impatient_close = 3s;  // enough for peers that answer a Close and go
-
-// Who this process is, in spans and on a console alike.
-struct Identity {
-  std::string instance;  // service.instance.id, new with every start
-  std::string host;
-  std::uint64_t started_unix_ns = 0;
-};
-
-Identity identify() {
-  Identity out;
-  std::uint64_t seed = 0;
-  static_cast<void>(!::getrandom(&seed, sizeof seed, 0));
-  base::Random random(seed);
-  const auto now =
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch());
-  out.started_unix_ns = static_cast<std::uint64_t>(now.count());
-  out.instance = base::to_uuid(base::make_session_id(random, out.started_unix_ns / 1'000'000));
-  std::array<char, 256> host{};
-  if (::gethostname(host.data(), host.size() - 1) == 0) out.host = host.data();
-  return out;
-}
-
-base::Result<std::unique_ptr<pipeline::Pipeline>> start_pipeline(const Settings& settings, const Identity& identity) {
-  auto options = settings.otlp;
-  options.resource.service_version = SOCKEYE_VERSION;
-  options.resource.service_instance_id = identity.instance;
-  if (!identity.host.empty()) options.resource.host_name = identity.host;
-
-  auto transport = otlp::make_transport(std::move(options));
-  if (!transport) return tl::unexpected(transport.error());
-  pipeline::Options pipe;
-  pipe.spool = settings.spool;
-  pipe.log = [](int level, const std::string& line) { log(level, line); };
-  return pipeline::start(std::move(pipe), *std::move(transport));
-}
-
-// Tells a console of the proxy's sessions; without one, nothing.
-struct Console {
-  std::unique_ptr<LiveSource> source;
-  std::unique_ptr<live::Reporter> reporter;  // borrows the source
-};
-
-base::Result<Console> start_console(const Settings& settings, const Identity& identity, proxy::Proxy& proxy) {
-  Console out;
-  auto options = settings.console;
-  if (options.endpoint.empty()) return out;
-  live::Hello hello;
-  hello.instance = identity.instance;
-  hello.service = settings.otlp.resource.service_name;
-  hello.host = identity.host;
-  hello.sockeye_version = SOCKEYE_VERSION;
-  hello.started_unix_ns = identity.started_unix_ns;
-  options.log = [](int level, const std::string& line) { log(level, line); };
-  out.source = std::make_unique<LiveSource>(proxy, std::move(hello));
-  auto started = live::Reporter::start(std::move(options), *out.source);
-  if (!started) return tl::unexpected(started.error());
-  out.reporter = *std::move(started);
-  return out;
-}
 
 // What a running process keeps until its next start.
 std::string fixed_until_restart(const Settings& now, const Settings& next) {

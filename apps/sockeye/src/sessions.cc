@@ -118,6 +118,8 @@ void facts(Json& json, const SessionRow& row) {
   json.key("host").text(facts.host);
   text_or_null(json, "subprotocol", facts.subprotocol);
   text_or_null(json, "extensions", facts.extensions);
+  json.key("vantage").text(row.detail.vantage);
+  json.key("attached").text(row.detail.attached ? "mid_stream" : "handshake");
   json.key("opened").text(iso8601(facts.opened_unix_ns / 1'000'000));
   json.key("age_seconds").number(static_cast<double>(age_ms(row)) / 1e3);
 }
@@ -133,6 +135,8 @@ void traffic(Json& json, const SessionRow& row) {
   });
   by_direction(json, "bytes", [&](std::size_t i) { json.number(figures.bytes[i]); });
   by_direction(json, "wire_bytes", [&](std::size_t i) { json.number(counts[i].wire_bytes); });
+  by_direction(json, "gaps", [&](std::size_t i) { json.number(row.detail.gap_bytes[i]); });
+  by_direction(json, "unreadable", [&](std::size_t i) { json.number(row.detail.unreadable[i]); });
   json.key("last_message_seconds").open('{');
   for (std::size_t i = 0; i < 2; ++i) seconds(json, directions[i], since_last_message(row, i));
   json.close('}');
@@ -227,7 +231,7 @@ void open_invocations(Json& json, const SessionRow& row) {
   seconds(json, "rtt_seconds", row.detail.application_rtt);
   seconds(json, "last_ago_seconds",
           row.detail.last_application_beat ? std::optional(row.now - *row.detail.last_application_beat)
-                                         : std::optional<base::Duration>());
+                                           : std::optional<base::Duration>());
   json.close('}');
 }
 
@@ -301,6 +305,14 @@ std::string sessions_json(std::vector<SessionRow> live, std::vector<SessionRow> 
   rows(json, "ended", std::span(ended).first(std::min(query.limit, ended.size())));
   json.close('}');
   return json.take() + "\n";
+}
+
+std::string session_line(const SessionRow& row) {
+  Json json;
+  json.open('{');
+  fields(json, row);
+  json.close('}');
+  return json.take();
 }
 
 std::string session_json(const SessionRow& row, const std::vector<model::RecordedMessage>* recorder,

@@ -28,6 +28,9 @@ struct SessionQuery {
 [[nodiscard]] std::string sessions_json(std::vector<model::SessionRow> live, std::vector<model::SessionRow> ended,
                                         const SessionQuery&, std::uint64_t now_unix_ms);
 
+// One row of either, alone, without a line break.
+[[nodiscard]] std::string session_line(const model::SessionRow&);
+
 // One session, live or lately ended. `recorder` is oldest first; null when it is gone with the session.
 [[nodiscard]] std::string session_json(const model::SessionRow&, const std::vector<model::RecordedMessage>* recorder,
                                        std::uint64_t now_unix_ms);

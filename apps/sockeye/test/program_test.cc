@@ -58,10 +58,23 @@ TEST(Program, HelpAndVersionGoToStdout) {
     EXPECT_NE(help.out().find(word), std::string::npos) << word;
 }
 
+TEST(Program, ACaptureThatCannotBeReadIsFailedWork) {
+  Program missing({"tap", "/nonexistent.pcap"});
+  EXPECT_EQ(missing.status(), 1);
+  EXPECT_NE(missing.err().find("/nonexistent.pcap"), std::string::npos) << missing.err();
+  Program no_capture({"tap", SOCKEYE_BINARY});
+  EXPECT_EQ(no_capture.status(), 1);
+  EXPECT_NE(no_capture.out().find("0 packets"), std::string::npos) << "the total is told all the same";
+}
+
 TEST(Program, BadArgumentsExitWithTwo) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{}, "A subcommand is required"},
-      {{"tap"}, "unknown command \"tap\"; expected proxy, console, check or dialect"},
+      {{"agent"}, "unknown command \"agent\"; expected proxy, console, tap, check or dialect"},
+      {{"tap"}, "FILE or --interface is required"},
+      {{"tap", "x.pcap", "--interface", "lo"}, "excludes"},
+      {{"tap", "x.pcap", "--filter", "tcp"}, "--filter requires --interface"},
+      {{"tap", "x.pcap", "--dialect", "mqt"}, "--dialect: there is no dialect \"mqt\"; did you mean mqtt?"},
       {{"console", "--listen", "0.0.0.0:0"}, "is not loopback: pass --token-file FILE, or --open"},
       {{"console", "--keep", "soon"}, "--keep: "},
       {{"console", "--token-file", "/nonexistent"}, "--token-file /nonexistent: cannot read a line of it"},

@@ -259,6 +259,10 @@ model::SessionFigures LiveObservation::figures(base::WallOffset wall) const {
 
 model::SessionDetail LiveObservation::detail() const {
   model::SessionDetail out;
+  out.vantage = opening_.options->vantage;
+  out.attached = opening_.attached;
+  out.gap_bytes = lost_;
+  out.unreadable = unreadable_;
   out.reconnect_basis = opening_.reconnect_basis;
   out.opened = opening_.opened;
   for (std::size_t i = 0; i < 2; ++i) {

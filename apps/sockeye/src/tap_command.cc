@@ -1,0 +1,258 @@
+#include "tap_command.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "admin.h"
+#include "log.h"
+#include "reporting.h"
+#include "sessions.h"
+#include "signals.h"
+#include "sockeye/base/json.h"
+#include "sockeye/base/random.h"
+#include "sockeye/model/anomaly.h"
+#include "sockeye/pipeline/pipeline.h"
+#include "sockeye/tap/tap.h"
+
+namespace sockeye::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto flush_time = 30s;  // for the spans of a capture that is read
+constexpr std::uint64_t most_waiting = 32'768;
+
+// A capture is read faster than a collector takes its spans. Nothing is in a hurry here: reading waits for it.
+class Patient final : public model::SpanSink {
+ public:
+  explicit Patient(pipeline::Pipeline& pipeline) : pipeline_(pipeline) {}
+  void offer(model::Span&& span) override {
+    pipeline_.offer(std::move(span));
+    if (++offered_ % 1024 != 0) return;
+    const auto patience = std::chrono::steady_clock::now() + flush_time;
+    for (;;) {
+      const auto account = pipeline_.account();
+      if (account.queued < most_waiting || account.collector_away || std::chrono::steady_clock::now() > patience)
+        return;
+      std::this_thread::sleep_for(5ms);
+    }
+  }
+
+ private:
+  pipeline::Pipeline& pipeline_;
+  std::uint64_t offered_ = 0;
+};
+
+std::string plural(std::uint64_t count, std::string_view noun) {
+  return std::to_string(count) + ' ' + std::string(noun) + (count == 1 ? "" : "s");
+}
+
+// "client → server/path  dialect  12 ↑ 30 ↓ messages, 3 KiB  1.2 s  closed 1000 by client".
+std::string line_of(const model::SessionRow& row) {
+  const auto& facts = row.record.facts;
+  const auto& figures = row.record.figures;
+  std::string out = base::iso8601(facts.opened_unix_ns / 1'000'000) + "  " + facts.client + " → " + facts.server +
+                    (facts.target.empty() ? " (begun before the capture)" : facts.target);
+  out += "  " + figures.dialect + "  " + std::to_string(figures.messages[0]) + " up, " +
+         std::to_string(figures.messages[1]) + " down, " + plural(figures.bytes[0] + figures.bytes[1], "byte");
+  out += "  " +
+         std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(row.now - row.detail.opened).count()) +
+         " ms";
+  if (row.detail.gap_bytes[0] + row.detail.gap_bytes[1] > 0)
+    out += "  " + plural(row.detail.gap_bytes[0] + row.detail.gap_bytes[1], "byte") + " missing";
+  if (figures.anomalies > 0) out += "  " + std::to_string(figures.anomalies) + " anomalies";
+  if (!row.record.end && !row.detail.close) return out + "  still open";
+  if (const auto& close = row.detail.close)
+    out += "  closed " + std::to_string(close->code) + " by " + std::string(model::name(close->initiator)) + ", " +
+           std::string(model::name(close->why));
+  return out;
+}
+
+class Report {
+ public:
+  explicit Report(bool json) : json_(json) {}
+  void session(const model::SessionRow& row) {
+    ++sessions_;
+    std::cout << (json_ ? session_line(row) : line_of(row)) << '\n';
+  }
+  void total(const tap::TapTotals& t) const {
+    if (json_) {
+      base::Json out;
+      out.open('{');
+      out.key("packets").number(t.packets).key("connections").number(t.connections);
+      out.key("websockets").number(t.websockets).key("sessions").number(sessions_);
+      out.key("gaps").number(t.gaps).key("truncated").boolean(!t.truncation.empty());
+      out.key("gap_bytes").number(t.gap_bytes).key("dropped").number(t.dropped).key("malformed").number(t.malformed);
+      out.key("evicted").number(t.evicted).key("repeated").number(t.repeated);
+      out.key("contradictions").number(t.contradictions).key("attached").number(t.attached);
+      out.key("tls").number(t.tls).key("tls_decrypted").number(t.tls_decrypted).key("tls_bytes").number(t.tls_bytes);
+      out.close('}');
+      std::cout << out.take() << '\n' << std::flush;
+      return;
+    }
+    std::cout << plural(t.packets, "packet") << ", " << plural(t.connections, "TCP connection") << ", "
+              << plural(t.websockets, "WebSocket") << ", " << plural(t.gaps, "gap") << '\n';
+    const auto also = [](std::uint64_t n, const char* what) {
+      if (n > 0) std::cout << n << ' ' << what << '\n';
+    };
+    also(t.dropped, "packets that the kernel had no room for");
+    also(t.malformed, "packets whose headers contradict themselves or were cut off");
+    also(t.unknown_link, "packets of a link layer that is not understood");
+    also(t.evicted, "connections given up because too many were open");
+    also(t.contradictions, "segments that differ from what was seen of the same bytes");
+    also(t.tls - t.tls_decrypted, "TLS connections that could not be read (--keylog)");
+    std::cout << std::flush;
+  }
+
+ private:
+  bool json_;
+  std::uint64_t sessions_ = 0;
+};
+
+// On a terminal only: a file of gigabytes takes a while.
+class Progress {
+ public:
+  void operator()(const std::string& name, const tap::Source& source) {
+    if (!terminal_ || source.size() == 0) return;
+    std::cerr << '\r' << name << ": " << source.position() * 100 / source.size() << " %" << std::flush;
+    shown_ = true;
+  }
+  void done() {
+    if (std::exchange(shown_, false)) std::cerr << "\r\033[K" << std::flush;
+  }
+
+ private:
+  const bool terminal_ = ::isatty(STDERR_FILENO) != 0;
+  bool shown_ = false;
+};
+
+base::Result<std::unique_ptr<tap::Source>> open_interface(const TapCommand& wanted) {
+  tap::LiveOptions options;
+  options.interface = wanted.interface;
+  options.filter = wanted.filter;
+  options.snap_length = wanted.snap_length;
+  options.buffer = wanted.buffer << 20U;
+  auto source = tap::open_live(options);
+  if (!source) return source;
+  if (auto dropped = tap::drop_privileges(wanted.user); !dropped) return tl::unexpected(dropped.error());
+  return source;
+}
+
+tap::TapOptions options_for(const config::Settings& settings, const TapCommand& wanted) {
+  tap::TapOptions out;
+  out.observation = settings.proxy.listeners.front().routes.front().observe;
+  out.observation.route = "tap";
+  out.observation.vantage = "tap";
+  out.key_log = wanted.keylog;
+  if (!wanted.interface.empty()) out.seed = std::random_device{}();  // a file's identifiers are the same each time
+  return out;
+}
+
+int fail(const std::string& what) {
+  log_error(what);
+  return 1;
+}
+
+// All the work, once everything that can be wrong with the arguments is known.
+int tap_sources(const config::Settings& settings, const TapCommand& wanted, std::unique_ptr<tap::Source> live,
+                const Signals& signals) {
+  const Identity identity = identify();
+  std::unique_ptr<pipeline::Pipeline> spans;
+  std::unique_ptr<Patient> patient;
+  if (settings.tracing) {
+    auto started = start_pipeline(settings, identity);
+    if (!started) return fail("--otlp: " + started.error().message);
+    spans = *std::move(started);
+    patient = std::make_unique<Patient>(*spans);
+  }
+  Report report(wanted.format == "json");
+  Progress progress;
+  std::string name = wanted.interface;
+  auto options = options_for(settings, wanted);
+  options.spans = live ? static_cast<model::SpanSink*>(spans.get()) : patient.get();
+  options.ended = [&](const model::SessionRow& row) { report.session(row); };
+  options.progress = [&](tap::Source& source) { progress(name, source); };
+  auto opened = tap::Tap::open(std::move(options));
+  if (!opened) return fail("--keylog: " + opened.error().message);
+  const std::unique_ptr<tap::Tap> tap = *std::move(opened);
+
+  Admin admin;
+  admin.pipeline = spans.get();
+  admin.sessions = tap.get();
+  std::unique_ptr<prometheus::Endpoint> endpoint;
+  if (live || !wanted.metrics.empty()) {
+    auto started = start_admin(admin, settings.metrics_listen);
+    if (!started) return fail("--metrics: " + started.error().message);
+    endpoint = *std::move(started);
+  }
+  auto console = start_console(settings, identity, *tap);
+  if (!console) return fail("--console: " + console.error().message);
+
+  std::thread watcher([&] {
+    if (signals.wait(-1ms) != 0) tap->stop();
+  });
+  int status = 0;
+  const auto run = [&](tap::Source& source) {
+    if (auto ran = tap->run(source); !ran) status = fail(ran.error().message);
+    progress.done();
+    if (!source.truncation().empty()) log_warning(source.truncation());
+  };
+  if (live) {
+    log_info("sockeye " SOCKEYE_VERSION ": watching " + wanted.interface + "; metrics http://" + endpoint->address() +
+             "/metrics");
+    run(*live);
+  }
+  for (const std::string& file : wanted.files) {
+    name = file;
+    auto source = tap::open_capture(file);
+    if (!source) {
+      status = fail(source.error().message);
+      continue;
+    }
+    run(**source);
+  }
+  tap->finish();
+  report.total(tap->totals());
+  signals.done();
+  watcher.join();
+  if (console->reporter) console->reporter->stop(3s);
+  if (spans) spans->stop(flush_time);
+  if (spans && spans->account().dropped_total() > 0)
+    status = fail(plural(spans->account().dropped_total(), "span") + " could not be sent");
+  if (endpoint) endpoint->stop(0s);
+  return status;
+}
+
+}  // namespace
+
+int run_tap(const Command& command, const config::Environment& environment) {
+  // What of a proxy's settings has a meaning here: the dialect, where to report to, and the environment's.
+  config::Flags flags = command.flags;
+  flags.upstream = "ws://tap.invalid:80";
+  auto reading = config::read_flags(flags, environment);
+  if (!reading.settings) {
+    for (const auto& problem : reading.problems) std::cerr << "sockeye: " << problem.text() << '\n';
+    return 2;
+  }
+  const config::Settings& settings = *reading.settings;
+  start_log(settings.log_level, settings.log_format);
+  const Signals signals;
+  std::unique_ptr<tap::Source> live;
+  if (!command.tap.interface.empty()) {
+    auto opened = open_interface(command.tap);
+    if (!opened) return fail(opened.error().message);
+    live = *std::move(opened);
+  }
+  return tap_sources(settings, command.tap, std::move(live), signals);
+}
+
+}  // namespace sockeye::app
