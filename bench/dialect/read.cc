@@ -1,4 +1,4 @@
-// What reading a message costs: nanoseconds through a dialect's Session (harvest, rules, invocations, a listener),
+// What reading a message costs: nanoseconds through a dialect's Session (extraction, rules, invocations, a listener),
 // beside parsing the same text into a tree, which is where others begin.
 //
 //   bench_dialect --benchmark_repetitions=5 --benchmark_enable_random_interleaving=true
@@ -38,7 +38,7 @@ struct Counts final : dialect::Listener {
   void session_attribute(std::string_view, const model::AttributeValue&) override {}
   void event(std::string_view, Side, base::Time) override {}
   void error(Side, std::string_view, base::Time) override {}
-  void odd(dialect::Oddity, Side, std::uint64_t count, base::Time) override { odd_count += count; }
+  void dialect_error(dialect::DialectError, Side, std::uint64_t count, base::Time) override { odd_count += count; }
 };
 
 struct Message {

@@ -25,7 +25,7 @@ export const readAs = (at: Stage, dialect: string): Promise<unknown> =>
 // left open, no message was odd but those that are expected, and the peers did nothing wrong but what they always do.
 export async function spansOfCalls(
   at: Stage,
-  oddities: Record<string, number> = {},
+  dialectErrors: Record<string, number> = {},
   habits: string[] = [],
 ): Promise<Span[]> {
   const counted = await quiet(at.one);
@@ -56,9 +56,9 @@ export async function spansOfCalls(
     [],
   );
   const odd = counted.samples
-    .filter((each) => each.name === 'sockeye_dialect_oddities_total' && each.value)
+    .filter((each) => each.name === 'sockeye_dialect_errors_total' && each.value)
     .map((each) => [each.labels.kind, each.value]);
-  assert.deepEqual(Object.fromEntries(odd), oddities);
+  assert.deepEqual(Object.fromEntries(odd), dialectErrors);
   for (const span of found)
     assert.equal(
       span.status === 2,
@@ -73,10 +73,10 @@ export type Call = [operation: string, status: string, chunks: number];
 export async function calls(
   at: Stage,
   expected: Call[],
-  oddities: Record<string, number> = {},
+  dialectErrors: Record<string, number> = {},
   habits: string[] = [],
 ): Promise<Span[]> {
-  const found = await spansOfCalls(at, oddities, habits);
+  const found = await spansOfCalls(at, dialectErrors, habits);
   assert.deepEqual(
     found.map((span) => [
       span.name,

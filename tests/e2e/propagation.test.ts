@@ -225,7 +225,7 @@ describe('one connected trace', {concurrency: 5}, () => {
           [3, 0, 3],
         );
         const counted = await quiet(at.one);
-        assert.equal(counted.sum('sockeye_dialect_oddities_total') + counted.sum('websocket_anomalies_total'), 0);
+        assert.equal(counted.sum('sockeye_dialect_errors_total') + counted.sum('websocket_anomalies_total'), 0);
       });
 
   it('exemplars name spans that were exported', async () => {

@@ -452,10 +452,10 @@ describe('every metric has the right value', {timeout: 180_000}, () => {
       is('websocket_application_heartbeats_total', {...main, direction: 's2c'}, 1);
       is('websocket_application_heartbeats_total', {}, 1);
     },
-    sockeye_dialect_oddities_total: () => {
-      is('sockeye_dialect_oddities_total', {...main, kind: 'invalid'}, 1);
-      is('sockeye_dialect_oddities_total', {...main, kind: 'unmatched'}, 1);
-      is('sockeye_dialect_oddities_total', main, 2);
+    sockeye_dialect_errors_total: () => {
+      is('sockeye_dialect_errors_total', {...main, kind: 'invalid'}, 1);
+      is('sockeye_dialect_errors_total', {...main, kind: 'unmatched'}, 1);
+      is('sockeye_dialect_errors_total', main, 2);
     },
     gen_ai_client_token_usage: () => {
       for (const [type, count] of Object.entries(tokens))

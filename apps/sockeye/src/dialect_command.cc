@@ -111,7 +111,7 @@ class Notes final : public dialect::Listener {
   bool is_late = false;              // a reply to what its opener had ended
   bool unmatched = false;
   bool invalid = false;
-  std::array<std::uint64_t, static_cast<std::size_t>(dialect::Oddity::count_)> odds{};
+  std::array<std::uint64_t, static_cast<std::size_t>(dialect::DialectError::count_)> odds{};
 
   void clear() {
     rules.clear();
@@ -120,7 +120,7 @@ class Notes final : public dialect::Listener {
     remarks.clear();
     undecided = is_piece = is_late = unmatched = invalid = false;
   }
-  [[nodiscard]] std::uint64_t count(dialect::Oddity o) const { return odds[static_cast<std::size_t>(o)]; }
+  [[nodiscard]] std::uint64_t count(dialect::DialectError o) const { return odds[static_cast<std::size_t>(o)]; }
 
   void matched(std::string_view rule) override { rules.push_back(rule); }
   void effect(dialect::Effect effect) override { effects.push_back(effect); }
@@ -142,11 +142,11 @@ class Notes final : public dialect::Listener {
   }
   void event(std::string_view name, Side, Time) override { remarks.push_back("event " + std::string(name)); }
   void error(Side, std::string_view type, Time) override { remarks.push_back("error " + std::string(type)); }
-  void odd(dialect::Oddity kind, Side, std::uint64_t n, Time) override {
+  void dialect_error(dialect::DialectError kind, Side, std::uint64_t n, Time) override {
     odds[static_cast<std::size_t>(kind)] += n;
-    unmatched = unmatched || kind == dialect::Oddity::unmatched;
-    invalid = invalid || kind == dialect::Oddity::invalid;
-    if (kind != dialect::Oddity::unmatched) remarks.emplace_back(model::name(kind));
+    unmatched = unmatched || kind == dialect::DialectError::unmatched;
+    invalid = invalid || kind == dialect::DialectError::invalid;
+    if (kind != dialect::DialectError::unmatched) remarks.emplace_back(model::name(kind));
   }
   void partial() override { is_piece = true; }
   void late() override {
@@ -398,13 +398,13 @@ class Test {
   }
 
   void sum_up() {
-    using dialect::Oddity;
+    using dialect::DialectError;
     if (json_) {
       base::Json json;
       json.open('{').key("left_open").number(static_cast<std::uint64_t>(session_->open()));
-      json.key("unmatched").number(notes_.count(Oddity::unmatched));
-      json.key("orphans").number(notes_.count(Oddity::orphan));
-      for (const Oddity o : {Oddity::duplicate, Oddity::gap, Oddity::invalid})
+      json.key("unmatched").number(notes_.count(DialectError::unmatched));
+      json.key("orphans").number(notes_.count(DialectError::orphan));
+      for (const DialectError o : {DialectError::duplicate, DialectError::gap, DialectError::invalid})
         json.key(model::name(o)).number(notes_.count(o));
       if (detector_) {
         json.key("dialect").text(dialect::name(session_->program()));
@@ -413,9 +413,9 @@ class Test {
       std::cout << json.close('}').take() << '\n';
       return;
     }
-    std::cout << session_->open() << " left open, " << notes_.count(Oddity::unmatched) << " messages no rule knows, "
-              << notes_.count(Oddity::orphan) << " replies to nothing open";
-    for (const Oddity o : {Oddity::duplicate, Oddity::gap, Oddity::invalid})
+    std::cout << session_->open() << " left open, " << notes_.count(DialectError::unmatched)
+              << " messages no rule knows, " << notes_.count(DialectError::orphan) << " replies to nothing open";
+    for (const DialectError o : {DialectError::duplicate, DialectError::gap, DialectError::invalid})
       if (notes_.count(o) != 0) std::cout << ", " << notes_.count(o) << ' ' << model::name(o);
     std::cout << '\n';
     session_->for_each_open(

@@ -275,6 +275,58 @@ std::vector<Figure> figures(const Totals& before, const Totals& after) {
 
 }  // namespace
 
+// What the dead have in common that the living have not, cohort by cohort; marks those it tells of.
+void write_cohorts(Json& json, std::vector<Died>& died, const std::vector<Died>& before, const Usual& usual,
+                   const store::TimeRange& now) {
+  for (std::size_t i = 0; i < most_cohorts; ++i) {
+    const auto cohort = next_cohort(died, usual);
+    if (!cohort) break;
+    json.open('{').key("share").open('[');
+    for (const Share& s : cohort->shares) {
+      json.open('{').key("dimension").text(dimensions[s.dimension]).key("value").text(s.value).key("usual");
+      if (const auto known = usual.share(s.dimension, s.value))
+        json.number(*known);
+      else
+        json.null();
+      json.close('}');
+    }
+    // The minute is of this window: the one before is asked for the rest.
+    Cohort lasting = *cohort;
+    std::erase_if(lasting.shares, [](const Share& s) { return s.dimension == minute_dimension; });
+    const auto count_before =
+        std::count_if(before.begin(), before.end(), [&](const Died& d) { return lasting.has(d); });
+    json.close(']').key("count").number(std::uint64_t{cohort->count}).key("of").number(std::uint64_t{died.size()});
+    json.key("against_count").number(static_cast<std::uint64_t>(lasting.shares.empty() ? 0 : count_before));
+    json.key("against_of").number(std::uint64_t{before.size()});
+    time_ms(json, "first_ms", cohort->first);
+    time_ms(json, "last_ms", cohort->last);
+    json.key("sessions").open('[');
+    std::size_t shown = 0;
+    for (Died& one : died) {
+      if (!cohort->has(one)) continue;
+      one.told = true;
+      if (shown++ < store::happening_samples) json.text(base::to_uuid(one.id));
+    }
+    json.close(']').key("query");
+    write_query(json, *cohort, now);
+    json.close('}');
+  }
+}
+
+void write_figures(Json& json, const std::vector<Figure>& list) {
+  for (const Figure& figure : list) {
+    json.open('{').key("name").text(figure.name);
+    for (const auto& [key, value] : {std::pair("before", figure.before), std::pair("after", figure.after)}) {
+      json.key(key);
+      if (value)
+        json.number(*value);
+      else
+        json.null();
+    }
+    json.close('}');
+  }
+}
+
 Response ask_changes(Api& api, std::string_view, Parameters& with) {
   auto now = time_range(with);
   now.to_unix_ns = std::min(now.to_unix_ns, unix_now_ns());
@@ -316,55 +368,9 @@ Response ask_changes(Api& api, std::string_view, Parameters& with) {
   seconds(json, "missing_seconds", unseen(now));
   seconds(json, "against_missing_seconds", unseen(then));
   json.key("few").boolean(died->list.size() < 2 * least_cohort).key("cohorts").open('[');
-  for (std::size_t i = 0; i < most_cohorts; ++i) {
-    const auto cohort = next_cohort(died->list, usual);
-    if (!cohort) break;
-    json.open('{').key("share").open('[');
-    for (const Share& s : cohort->shares) {
-      json.open('{').key("dimension").text(dimensions[s.dimension]).key("value").text(s.value).key("usual");
-      if (const auto known = usual.share(s.dimension, s.value))
-        json.number(*known);
-      else
-        json.null();
-      json.close('}');
-    }
-    // The minute is of this window: the one before is asked for the rest.
-    Cohort lasting = *cohort;
-    std::erase_if(lasting.shares, [](const Share& s) { return s.dimension == minute_dimension; });
-    const auto count_before = std::count_if(died_before->list.begin(), died_before->list.end(),
-                                            [&](const Died& d) { return lasting.has(d); });
-    json.close(']')
-        .key("count")
-        .number(std::uint64_t{cohort->count})
-        .key("of")
-        .number(std::uint64_t{died->list.size()});
-    json.key("against_count").number(static_cast<std::uint64_t>(lasting.shares.empty() ? 0 : count_before));
-    json.key("against_of").number(std::uint64_t{died_before->list.size()});
-    time_ms(json, "first_ms", cohort->first);
-    time_ms(json, "last_ms", cohort->last);
-    json.key("sessions").open('[');
-    std::size_t shown = 0;
-    for (Died& one : died->list) {
-      if (!cohort->has(one)) continue;
-      one.told = true;
-      if (shown++ < store::happening_samples) json.text(base::to_uuid(one.id));
-    }
-    json.close(']').key("query");
-    write_query(json, *cohort, now);
-    json.close('}');
-  }
+  write_cohorts(json, died->list, died_before->list, usual, now);
   json.close(']').key("figures").open('[');
-  for (const Figure& figure : figures(*before, *after)) {
-    json.open('{').key("name").text(figure.name);
-    for (const auto& [key, value] : {std::pair("before", figure.before), std::pair("after", figure.after)}) {
-      json.key(key);
-      if (value)
-        json.number(*value);
-      else
-        json.null();
-    }
-    json.close('}');
-  }
+  write_figures(json, figures(*before, *after));
   json.close(']');
   time_ms(json, "from_ms", now.from_unix_ns);
   time_ms(json, "to_ms", now.to_unix_ns);

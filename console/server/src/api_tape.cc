@@ -318,95 +318,120 @@ void write_entry(Json& json, const Entry& entry) {
   json.close('}');
 }
 
-}  // namespace
-
-Response ask_tape(Api& api, std::string_view, Parameters& with) {
+std::set<std::string> kinds_of(Parameters& with) {
   static const std::set<std::string> all = {"opens",         "ends",         "death",      "storm",
                                             "drain",         "deploy",       "proxy_up",   "proxy_lost",
                                             "console_start", "console_stop", "console_gap"};
-  Cursor place;
-  place.time = time_range(with);
-  const auto asked = with.integer("step_seconds", 0, 1, 31 * 86'400);
-  const auto order = with.word("order", {"desc", "asc"});
-  const auto limit = with.integer("limit", 200, 1, 1000);
-  std::set<std::string> kinds;
+  std::set<std::string> out;
   for (const auto& kind : with.texts("kind")) {
     if (kind.empty()) continue;
     if (!all.contains(kind))
       with.wrong("kind",
                  "opens, ends, death, storm, drain, deploy, proxy_up, proxy_lost, "
                  "console_start, console_stop or console_gap");
-    kinds.insert(kind);
+    out.insert(kind);
   }
-  const std::string route = with.text("route"), instance = with.text("instance"), cursor = with.text("cursor");
-  if (auto no = refused(with)) return *std::move(no);
-  if (cursor.empty()) {
-    place.time.to_unix_ns = std::min({place.time.to_unix_ns, unix_now_ns() + 60 * second_ns, latest_ns});
-    if (place.time.from_unix_ns == 0)
-      place.time.from_unix_ns = place.time.to_unix_ns - std::min(place.time.to_unix_ns, 3600 * second_ns);
-    place.time.from_unix_ns = std::min(place.time.from_unix_ns, place.time.to_unix_ns);
-    place.step_ns = asked == 0 ? step_for(place.time.to_unix_ns - place.time.from_unix_ns) : asked * second_ns;
-    place.ascending = order == std::size_t{1};
-    const auto floor = [&](std::uint64_t time) { return time / place.step_ns * place.step_ns; };
-    place.at_ns = place.ascending ? floor(place.time.from_unix_ns)
-                                  : floor(place.time.to_unix_ns - (place.time.to_unix_ns > 0 ? 1 : 0));
-  } else if (const auto parsed = parse_cursor(cursor)) {
-    place = *parsed;
-  } else {
-    return error_response(400, std::string(store::bad_cursor));
-  }
-  const auto deadline = api.deadline();
+  return out;
+}
+
+// Where a first page begins.
+void begin_at(Cursor& place, std::uint64_t step_seconds, bool ascending) {
+  place.time.to_unix_ns = std::min({place.time.to_unix_ns, unix_now_ns() + 60 * second_ns, latest_ns});
+  if (place.time.from_unix_ns == 0)
+    place.time.from_unix_ns = place.time.to_unix_ns - std::min(place.time.to_unix_ns, 3600 * second_ns);
+  place.time.from_unix_ns = std::min(place.time.from_unix_ns, place.time.to_unix_ns);
+  place.step_ns =
+      step_seconds == 0 ? step_for(place.time.to_unix_ns - place.time.from_unix_ns) : step_seconds * second_ns;
+  place.ascending = ascending;
+  const auto floor = [&](std::uint64_t time) { return time / place.step_ns * place.step_ns; };
+  place.at_ns =
+      ascending ? floor(place.time.from_unix_ns) : floor(place.time.to_unix_ns - (place.time.to_unix_ns > 0 ? 1 : 0));
+}
+
+struct Page {
+  std::vector<Entry> entries;
+  bool complete = true;  // false: the time was over
+  bool more = false;     // there is, from `place` on
+};
+
+// Reads on from `place`, which is left where the next page begins.
+base::Result<Page> read_page(Tape& tape, Cursor& place, std::size_t limit, store::Deadline deadline) {
   const std::uint64_t step = place.step_ns;
   const std::uint64_t bottom = place.time.from_unix_ns / step * step;
-  Tape tape(api, place, route, instance, kinds);
-  if (auto read = tape.read_presences(deadline); !read) return store_failed(read.error());
-  std::vector<Entry> entries;
-  bool complete = true, more = place.time.from_unix_ns < place.time.to_unix_ns;
-  for (std::uint64_t chunk = first_chunk; more && entries.size() < limit;
+  Page page;
+  page.more = place.time.from_unix_ns < place.time.to_unix_ns;
+  for (std::uint64_t chunk = first_chunk; page.more && page.entries.size() < limit;
        chunk = std::min({chunk * 2, largest_chunk, latest_ns / step + 1})) {
     const std::uint64_t first =
         place.ascending ? place.at_ns : place.at_ns - std::min(place.at_ns - bottom, (chunk - 1) * step);
     const std::uint64_t end = std::min(place.ascending ? place.at_ns + chunk * step : place.at_ns + step,
                                        (place.time.to_unix_ns + step - 1) / step * step);
     auto read = tape.read(first, end, deadline);
-    if (!read) return store_failed(read.error());
+    if (!read) return tl::unexpected(read.error());
     if (!*read) {
-      complete = false;
+      page.complete = false;
       break;
     }
     std::vector<std::pair<std::uint64_t, std::vector<Entry>>> steps((*read)->begin(), (*read)->end());
     if (!place.ascending) std::reverse(steps.begin(), steps.end());
     const auto behind = [&](std::uint64_t at) {  // whether there is something behind this step
       place.skip = 0;
-      more = place.ascending ? at + step < place.time.to_unix_ns : at > bottom;
-      if (more) place.at_ns = place.ascending ? at + step : at - step;
-      return more;
+      page.more = place.ascending ? at + step < place.time.to_unix_ns : at > bottom;
+      if (page.more) place.at_ns = place.ascending ? at + step : at - step;
+      return page.more;
     };
     bool full = false;
     for (auto& [at, list] : steps) {
       if (std::exchange(place.at_ns, at) != at) place.skip = 0;
-      for (; place.skip < list.size() && entries.size() < limit; ++place.skip)
-        entries.push_back(std::move(list[place.skip]));
+      for (; place.skip < list.size() && page.entries.size() < limit; ++place.skip)
+        page.entries.push_back(std::move(list[place.skip]));
       full = place.skip < list.size();
       if (full) break;
-      full = !behind(at) || entries.size() == limit;
+      full = !behind(at) || page.entries.size() == limit;
       if (full) break;
     }
     if (!full && behind(place.ascending ? end - step : first) && steps.empty()) {
       const auto next = tape.next(place.at_ns, deadline);
-      if (!next && std::chrono::steady_clock::now() < deadline) return store_failed(next.error());
-      if (next) more = next->has_value();
+      if (!next && std::chrono::steady_clock::now() < deadline) return tl::unexpected(next.error());
+      if (next) page.more = next->has_value();
       if (next && *next) place.at_ns = **next;
     }
     if (std::chrono::steady_clock::now() >= deadline) {
-      complete = !more;
+      page.complete = !page.more;
       break;
     }
   }
+  return page;
+}
+
+}  // namespace
+
+Response ask_tape(Api& api, std::string_view, Parameters& with) {
+  Cursor place;
+  place.time = time_range(with);
+  const auto asked = with.integer("step_seconds", 0, 1, 31 * 86'400);
+  const auto order = with.word("order", {"desc", "asc"});
+  const auto limit = with.integer("limit", 200, 1, 1000);
+  const std::set<std::string> kinds = kinds_of(with);
+  const std::string route = with.text("route"), instance = with.text("instance"), cursor = with.text("cursor");
+  if (auto no = refused(with)) return *std::move(no);
+  if (cursor.empty()) {
+    begin_at(place, asked, order == std::size_t{1});
+  } else if (const auto parsed = parse_cursor(cursor)) {
+    place = *parsed;
+  } else {
+    return error_response(400, std::string(store::bad_cursor));
+  }
+  const auto deadline = api.deadline();
+  Tape tape(api, place, route, instance, kinds);
+  if (auto read = tape.read_presences(deadline); !read) return store_failed(read.error());
+  const auto page = read_page(tape, place, limit, deadline);
+  if (!page) return store_failed(page.error());
   Json json;
-  json.open('{').key("step_seconds").number(step / second_ns).key("entries").open('[');
-  for (const Entry& entry : entries) write_entry(json, entry);
-  json.close(']').key("cursor").text(more ? to_text(place) : "").key("complete").boolean(complete).close('}');
+  json.open('{').key("step_seconds").number(place.step_ns / second_ns).key("entries").open('[');
+  for (const Entry& entry : page->entries) write_entry(json, entry);
+  json.close(']').key("cursor").text(page->more ? to_text(place) : "").key("complete").boolean(page->complete);
+  json.close('}');
   return json_response(json.take());
 }
 

@@ -29,7 +29,8 @@ class Counts final : public sockeye::dialect::Listener {
   void session_attribute(std::string_view, const sockeye::model::AttributeValue&) override {}
   void event(std::string_view, sockeye::model::Side, sockeye::base::Time) override {}
   void error(sockeye::model::Side, std::string_view, sockeye::base::Time) override {}
-  void odd(sockeye::dialect::Oddity, sockeye::model::Side, std::uint64_t, sockeye::base::Time) override {}
+  void dialect_error(sockeye::dialect::DialectError, sockeye::model::Side, std::uint64_t,
+                     sockeye::base::Time) override {}
 };
 
 }  // namespace

@@ -52,6 +52,38 @@ bool asks_binary(const Rule& rule) {
 }
 }  // namespace
 
+Decode Compiler::decode_kind(const Node& node) {
+  constexpr std::array<std::pair<std::string_view, Decode>, 8> kinds{{{"json", Decode::json},
+                                                                      {"content-length", Decode::content_length},
+                                                                      {"records", Decode::records},
+                                                                      {"socket.io", Decode::socket_io},
+                                                                      {"phoenix", Decode::phoenix},
+                                                                      {"stomp", Decode::stomp},
+                                                                      {"mqtt", Decode::mqtt},
+                                                                      {"none", Decode::none}}};
+  const std::string wanted = text(node, "decode");
+  for (const auto& [spelled, kind] : kinds)
+    if (spelled == wanted) return kind;
+  problem(where(node),
+          "decode must be json, content-length (JSON, behind a Content-Length header where there is one), records "
+          "(JSON that ends with 0x1e), socket.io, phoenix, stomp, mqtt or none");
+  return out_.decode;
+}
+
+void Compiler::add_sequence(const Node& node) {
+  Program::Sequence sequence;
+  if (node.IsScalar()) {
+    sequence.at = extractor(node);
+  } else {
+    const Entry at{"at", [&](const Node& n) { sequence.at = extractor(n); }};
+    const Entry dir{"dir", [&](const Node& n) { sequence.from = side(n); }};
+    map(node, "seq", {at, dir});
+  }
+  if (sequence.at.kind != Extractor::Kind::slot)
+    return problem(where(node), "seq is a pointer to a number that grows by one");
+  out_.sequences.push_back(std::move(sequence));
+}
+
 void Compiler::document(const Node& root) {
   if (!root.IsMap()) return problem(where(root), "a dialect is a map that begins with dialect: NAME");
   // The discriminator first: rules are read by it.
@@ -77,25 +109,7 @@ void Compiler::document(const Node& root) {
        {"title", [&](const Node& v) { out_.title = text(v, "title"); }},
        {"detect",
         [&](const Node& v) { list(v, "detect", [&](const Node& item) { out_.detect.push_back(sign(item)); }); }},
-       {"decode",
-        [&](const Node& v) {
-          constexpr std::array<std::pair<std::string_view, Decode>, 8> kinds{
-              {{"json", Decode::json},
-               {"content-length", Decode::content_length},
-               {"records", Decode::records},
-               {"socket.io", Decode::socket_io},
-               {"phoenix", Decode::phoenix},
-               {"stomp", Decode::stomp},
-               {"mqtt", Decode::mqtt},
-               {"none", Decode::none}}};
-          const std::string wanted = text(v, "decode");
-          for (const auto& [spelled, kind] : kinds)
-            if (spelled == wanted) return void(out_.decode = kind);
-          problem(
-              where(v),
-              "decode must be json, content-length (JSON, behind a Content-Length header where there is one), records "
-              "(JSON that ends with 0x1e), socket.io, phoenix, stomp, mqtt or none");
-        }},
+       {"decode", [&](const Node& v) { out_.decode = decode_kind(v); }},
        {"binary",
         [&](const Node& v) {
           const std::string how = text(v, "binary");
@@ -106,22 +120,7 @@ void Compiler::document(const Node& root) {
        {"batch", [&](const Node& v) { out_.batch = flag(v, "batch"); }},
        {"type", [](const Node&) {}},
        {"timeout", [&](const Node& v) { out_.timeout = duration(v); }},
-       {"seq",
-        [&](const Node& v) {
-          one_or_many(v, [&](const Node& item) {
-            Program::Sequence sequence;
-            if (item.IsScalar()) {
-              sequence.at = extractor(item);
-            } else {
-              map(item, "seq", {{"at", [&](const Node& n) { sequence.at = extractor(n); }}, {"dir", [&](const Node& n) {
-                                                                                               sequence.from = side(n);
-                                                                                             }}});
-            }
-            if (sequence.at.kind != Extractor::Kind::slot)
-              return problem(where(item), "seq is a pointer to a number that grows by one");
-            out_.sequences.push_back(std::move(sequence));
-          });
-        }},
+       {"seq", [&](const Node& v) { one_or_many(v, [&](const Node& item) { add_sequence(item); }); }},
        {"trace", [&](const Node& v) { list(v, "trace", [&](const Node& item) { trace_place(item); }); }},
        {"rules", [&](const Node& v) {
           has_rules = true;
@@ -133,6 +132,11 @@ void Compiler::document(const Node& root) {
         }}});
   if (out_.name.empty() && count_ == 0) problem(where(root), "the dialect has no name: dialect: NAME");
   if (!has_rules) problem(where(root), "the dialect has no rules");
+  check_whole();
+}
+
+// What only all of the rules together can be wrong about.
+void Compiler::check_whole() {
   for (const auto& [asked, at] : looked_up_)
     if (!given_.contains(asked))
       problem(at, "no rule gives the key '" + out_.key_names[asked] +

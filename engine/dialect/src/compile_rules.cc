@@ -77,6 +77,49 @@ std::vector<Selector> Compiler::selectors(const Node& node) {
   return all;
 }
 
+// What a verb cannot do without.
+void Compiler::check_verb(const Verb& v, const Node& node) {
+  const auto must = [&](bool there, std::string_view key) {
+    if (!there) problem(where(node), std::string(dialect::name(v.effect)) + " needs `" + std::string(key) + "`");
+  };
+  switch (v.effect) {
+    case Effect::open:
+    case Effect::accept:
+      must(static_cast<bool>(v.operation), "op");
+      if (v.effect == Effect::accept) must(!v.to.empty(), "to");
+      if (v.may_stay_unanswered && v.timeout == base::Duration::zero()) endless_.push_back(where(node));
+      break;
+    case Effect::bind:
+      must(!v.to.empty(), "to");
+      must(!v.keys.empty(), "keys");
+      break;
+    case Effect::attrs:
+      must(!v.to.empty(), "to");
+      must(!v.attributes.empty(), "attrs");
+      break;
+    case Effect::note:
+      must(!v.to.empty(), "to");
+      must(!v.name.empty(), "name");
+      break;
+    case Effect::chunk:
+    case Effect::cancel:
+    case Effect::end:
+      must(!v.to.empty(), "to");
+      break;
+    case Effect::session:
+      must(!v.attributes.empty(), "attrs");
+      break;
+    case Effect::event:
+    case Effect::media:
+    case Effect::beat:
+      must(!v.name.empty(), "name");
+      break;
+    case Effect::error:
+    case Effect::ignore:
+      break;
+  }
+}
+
 Verb Compiler::verb(Effect effect, const Node& node) {
   Verb v;
   v.effect = effect;
@@ -104,67 +147,44 @@ Verb Compiler::verb(Effect effect, const Node& node) {
                         problem(where(n), "reply must be required or optional (the protocol may leave it unanswered)");
                     }};
   const Entry status{"status", [&](const Node& n) { v.status = extractor(n, Bare::constant); }};
-  const auto must = [&](bool there, std::string_view key) {
-    if (!there) problem(where(node), what + " needs `" + std::string(key) + "`");
-  };
+  const Entry drop{"drop",
+                   [&](const Node& n) { one_or_many(n, [&](const Node& item) { v.drop.push_back(key_name(item)); }); }};
   switch (effect) {
     case Effect::open:
       map(node, what, {op, lane, keys_entry, attrs, start, trigger, parent, timeout, settle, reply});
-      must(static_cast<bool>(v.operation), "op");
-      if (v.may_stay_unanswered && v.timeout == base::Duration::zero()) endless_.push_back(where(node));
       break;
     case Effect::accept:
       map(node, what, {to, op, lane, keys_entry, attrs, start, trigger, parent, timeout, settle, reply});
-      must(static_cast<bool>(v.operation), "op");
-      must(!v.to.empty(), "to");
-      if (v.may_stay_unanswered && v.timeout == base::Duration::zero()) endless_.push_back(where(node));
       break;
     case Effect::bind:
-      map(node, what, {to, optional, keys_entry, attrs, {"drop", [&](const Node& n) {
-                                                           one_or_many(n, [&](const Node& item) {
-                                                             v.drop.push_back(key_name(item));
-                                                           });
-                                                         }}});
-      must(!v.to.empty(), "to");
-      must(!v.keys.empty(), "keys");
+      map(node, what, {to, optional, keys_entry, attrs, drop});
       break;
     case Effect::chunk:
       map(node, what, {to, optional, lane, attrs});
-      must(!v.to.empty(), "to");
       break;
     case Effect::attrs:
       map(node, what, {to, optional, attrs});
-      must(!v.to.empty(), "to");
-      must(!v.attributes.empty(), "attrs");
       break;
     case Effect::note:
       map(node, what, {to, optional, named, attrs});
-      must(!v.to.empty(), "to");
-      must(!v.name.empty(), "name");
       break;
     case Effect::cancel:
       map(node, what, {to, optional, attrs, {"end", [&](const Node& n) { v.at_once = flag(n, "end"); }}});
-      must(!v.to.empty(), "to");
       break;
     case Effect::end:
       map(node, what, {to, optional, status, attrs});
-      must(!v.to.empty(), "to");
       break;
     case Effect::event:
       map(node, what, {named, {"anchor", [&](const Node& n) { v.anchor = name(n, "anchor"); }}});
-      must(!v.name.empty(), "name");
       break;
     case Effect::session:
       map(node, what, {attrs});
-      must(!v.attributes.empty(), "attrs");
       break;
     case Effect::media:
       map(node, what, {named});
-      must(!v.name.empty(), "name");
       break;
     case Effect::beat:
       map(node, what, {named, {"answer", [&](const Node& n) { v.answer = flag(n, "answer"); }}});
-      must(!v.name.empty(), "name");
       break;
     case Effect::error:
       map(node, what, {attrs, {"type", [&](const Node& n) { v.status = extractor(n); }}});
@@ -172,6 +192,7 @@ Verb Compiler::verb(Effect effect, const Node& node) {
     case Effect::ignore:
       break;
   }
+  check_verb(v, node);
   return v;
 }
 

@@ -36,6 +36,9 @@ class Compiler {
   Compiler(std::string_view file, Program& out) : file_(file), out_(out) { out_.key_names.emplace_back("id"); }
 
   void document(const Node& root);
+  Decode decode_kind(const Node&);
+  void add_sequence(const Node&);
+  void check_whole();
   void plan();
   // What each `open` must have so that something can end it.
   void find_ends();
@@ -79,6 +82,7 @@ class Compiler {
   Selector selector(const Node& node);
   std::vector<Selector> selectors(const Node& node);
   Verb verb(Effect effect, const Node& node);
+  void check_verb(const Verb&, const Node&);
   Rule rule(const Node& node);
   bool number(const Node& node, std::size_t& out);
   void trace_place(const Node& node);

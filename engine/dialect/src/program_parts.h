@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "decoder.h"
-#include "harvest.h"
+#include "extraction.h"
 #include "sockeye/base/time.h"
 #include "sockeye/dialect/program.h"
 #include "sockeye/dialect/session.h"

@@ -36,7 +36,7 @@ class Scratch {
 };
 
 struct Workspace::Parts {
-  Harvest document, element, splitter;
+  Extraction document, element, splitter;
   Documents documents;
   Scratch scratch;
   std::vector<base::Byte> staged;

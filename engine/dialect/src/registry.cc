@@ -109,7 +109,7 @@ Detector::Fit Detector::fits(const Candidate& candidate, Intake& intake, model::
   const Program& program = *known_[candidate.program];
   const Sign& sign = program.detect[candidate.sign];
   const auto holds = [&](std::string_view text, std::size_t readable) {
-    if (parts.document.read(program.tree, text, readable, nullptr) != Harvest::Outcome::done) return false;
+    if (parts.document.read(program.tree, text, readable, nullptr) != Extraction::Outcome::done) return false;
     return std::all_of(sign.first.begin(), sign.first.end(), [&](const Condition& condition) {
       return satisfies(condition.all, parts.document[condition.what.index]);
     });

@@ -1,5 +1,5 @@
-// The grammar of JSON, walked without building anything: what peeking and inserting have in common. Strict about what
-// it accepts; what would have to be judged more closely (a control character, the end of the view) is refused.
+// The grammar of JSON, walked without building anything: what the fast path and inserting have in common. Strict about
+// what it accepts; what would have to be judged more closely (a control character, the end of the view) is refused.
 #pragma once
 
 #include <cstddef>

@@ -54,7 +54,7 @@ void Session::message(Side from, Opcode opcode, const Payload& payload, Time now
 }
 
 void Session::unread(Side from, Opcode opcode, std::uint64_t, Time now) {
-  if (wants(from, opcode)) state_->listener->odd(Oddity::too_large, from, 1, now);
+  if (wants(from, opcode)) state_->listener->dialect_error(DialectError::too_large, from, 1, now);
 }
 
 bool Session::inserts(Side from, Opcode opcode, bool tolerated) const {

@@ -44,10 +44,10 @@ void Session::State::run(const Reading& r, const Rule& rule) {
   const auto each = [&](std::string_view element, std::size_t) {
     if (++count > most_batch) return false;
     // Elements of a document are small: copying one costs less than knowing what lies behind it.
-    if (parts->element.read(program->elements, element, 0, nullptr) == Harvest::Outcome::done) run_verbs(one, rule);
+    if (parts->element.read(program->elements, element, 0, nullptr) == Extraction::Outcome::done) run_verbs(one, rule);
     return true;
   };
-  if (!parts->document.elements(array.text, 0, each)) listener->odd(Oddity::invalid, r.from, 1, r.now);
+  if (!parts->document.elements(array.text, 0, each)) listener->dialect_error(DialectError::invalid, r.from, 1, r.now);
 }
 
 void Session::State::run_verbs(const Reading& r, const Rule& rule) {
@@ -115,11 +115,11 @@ void Session::State::act(const Reading& r, const Rule& rule, const Verb& verb) {
   }
   if (verb.effect == Effect::accept) return create(r, rule, verb);
   if (is_late(r, verb)) return listener->late();
-  if (!verb.optional) listener->odd(Oddity::orphan, r.from, 1, r.now);
+  if (!verb.optional) listener->dialect_error(DialectError::orphan, r.from, 1, r.now);
 }
 
 void Session::State::create(const Reading& r, const Rule& rule, const Verb& verb) {
-  if (lacks_key(r, verb)) return listener->odd(Oddity::invalid, r.from, 1, r.now);
+  if (lacks_key(r, verb)) return listener->dialect_error(DialectError::invalid, r.from, 1, r.now);
   act_on(r, rule, verb, Table::none);
 }
 
@@ -205,7 +205,7 @@ void Session::State::act_on(const Reading& r, const Rule& rule, const Verb& verb
 void Session::State::begin(const Reading& r, const Rule& rule, const Verb& verb) {
   if (table.full()) {
     const std::uint32_t oldest = table.oldest();
-    listener->odd(Oddity::evicted, r.from, 1, r.now);
+    listener->dialect_error(DialectError::evicted, r.from, 1, r.now);
     end(oldest, model::InvocationEnd::evicted, r.now);
   }
   const std::uint32_t parent = select(r, verb.parent);
@@ -262,7 +262,7 @@ void Session::State::bind_keys(const Reading& r, std::uint32_t slot, const Verb&
         table[slot].owed = table[before].cancelled + limits.cancel_grace;
         give_up(before);
       } else {
-        listener->odd(Oddity::duplicate, r.from, 1, r.now);
+        listener->dialect_error(DialectError::duplicate, r.from, 1, r.now);
         if (fresh) end(before, model::InvocationEnd::evicted, r.now);
       }
     }

@@ -1,4 +1,4 @@
-// A message becomes one document or several (decoder, batch, records); each is harvested once, its discriminator
+// A message becomes one document or several (decoder, batch, records); each is extracted once, its discriminator
 // chooses a plan, and the plan's rules are tried in the file's order.
 #include <algorithm>
 #include <charconv>
@@ -54,8 +54,8 @@ void Session::State::decoded(Reading r, Decoder& decoder, Opcode opcode, const P
   Documents& documents = parts->documents;
   documents.clear();
   const bool good = decoder.decode(r.from, opcode, payload.bytes, documents);
-  if (!good) listener->odd(Oddity::invalid, r.from, 1, r.now);
-  if (documents.dropped() != 0) listener->odd(Oddity::too_large, r.from, documents.dropped(), r.now);
+  if (!good) listener->dialect_error(DialectError::invalid, r.from, 1, r.now);
+  if (documents.dropped() != 0) listener->dialect_error(DialectError::too_large, r.from, documents.dropped(), r.now);
   switch (documents.said()) {
     case Documents::Wrapping::none:
       if (good && documents.documents().empty() && documents.dropped() == 0) listener->partial();
@@ -99,8 +99,9 @@ void Session::State::text_message(const Reading& r, std::string_view text, std::
         document(one, element, more);
         return true;
       };
-      if (!parts->splitter.elements(text, readable, each)) listener->odd(Oddity::invalid, r.from, 1, r.now);
-      if (count > most_batch) listener->odd(Oddity::too_large, r.from, 1, r.now);
+      if (!parts->splitter.elements(text, readable, each))
+        listener->dialect_error(DialectError::invalid, r.from, 1, r.now);
+      if (count > most_batch) listener->dialect_error(DialectError::too_large, r.from, 1, r.now);
       return;
     }
   }
@@ -109,8 +110,8 @@ void Session::State::text_message(const Reading& r, std::string_view text, std::
 
 void Session::State::document(Reading r, std::string_view text, std::size_t readable) {
   const Choice choice(*program, r.from);
-  if (parts->document.read(program->tree, text, readable, &choice) == Harvest::Outcome::invalid)
-    return listener->odd(Oddity::invalid, r.from, 1, r.now);
+  if (parts->document.read(program->tree, text, readable, &choice) == Extraction::Outcome::invalid)
+    return listener->dialect_error(DialectError::invalid, r.from, 1, r.now);
   r.document = true;
   if (!program->sequences.empty()) check_sequences(r);
   follow(r, choice.plan(value(r, program->type)).rules);
@@ -118,7 +119,7 @@ void Session::State::document(Reading r, std::string_view text, std::size_t read
 
 void Session::State::beginning(Side from, Opcode opcode, const Payload& payload, Time now) {
   const std::string_view text = base::as_text(payload.bytes);
-  if (intake.decodes(opcode) || text.size() <= Harvest::view || (program->batch && text.front() == '[')) return;
+  if (intake.decodes(opcode) || text.size() <= Extraction::view || (program->batch && text.front() == '[')) return;
   const Reading r{.from = from,
                   .now = now,
                   .bytes = payload.on_wire,
@@ -128,13 +129,13 @@ void Session::State::beginning(Side from, Opcode opcode, const Payload& payload,
   parts->scratch.clear();
   opened_by_message = 0;
   const Choice choice(*program, from);
-  static_cast<void>(parts->document.peek(program->tree, text, &choice));  // what it found before it gave up is there
+  static_cast<void>(parts->document.fast(program->tree, text, &choice));  // what it found before it gave up is there
   follow(r, choice.plan(value(r, program->type)).rules);
 }
 
 void Session::State::read_again(std::string_view document) {
   const Choice choice(*program, last_read.from);
-  if (parts->document.read(program->tree, document, document.size(), &choice) != Harvest::Outcome::done) return;
+  if (parts->document.read(program->tree, document, document.size(), &choice) != Extraction::Outcome::done) return;
   if (!table[opened_slot].live) return;
   Reading r = last_read;
   r.document = true;
@@ -153,9 +154,9 @@ void Session::State::check_sequences(const Reading& r) {
     std::optional<std::int64_t>& last = last_sequence[i];
     const bool anew = number == 0 || number == 1;  // as after a login
     if (last && !anew && *last < std::numeric_limits<std::int64_t>::max() && number != *last + 1)
-      listener->odd(Oddity::gap, r.from,
-                    number > *last ? static_cast<std::uint64_t>(number) - static_cast<std::uint64_t>(*last) - 1 : 1,
-                    r.now);
+      listener->dialect_error(
+          DialectError::gap, r.from,
+          number > *last ? static_cast<std::uint64_t>(number) - static_cast<std::uint64_t>(*last) - 1 : 1, r.now);
     last = number;
   }
 }
@@ -170,7 +171,7 @@ void Session::State::follow(const Reading& r, const std::vector<std::uint16_t>& 
     run(r, rule);
     if (!rule.also) return;
   }
-  if (!matched && !r.cut) listener->odd(Oddity::unmatched, r.from, 1, r.now);
+  if (!matched && !r.cut) listener->dialect_error(DialectError::unmatched, r.from, 1, r.now);
 }
 
 bool Session::State::matches(const Reading& r, const Rule& rule) const {

@@ -34,7 +34,7 @@ class Heard : public Listener {
   void session_attribute(std::string_view, const model::AttributeValue&) override {}
   void event(std::string_view, Side, Time) override {}
   void error(Side, std::string_view, Time) override {}
-  void odd(Oddity kind, Side, std::uint64_t, Time) override { log.emplace_back(name(kind)); }
+  void dialect_error(DialectError kind, Side, std::uint64_t, Time) override { log.emplace_back(name(kind)); }
 };
 
 class Talk {

@@ -42,7 +42,7 @@ class Notes final : public Listener {
   }
   void event(std::string_view name, model::Side, base::Time) override { lines.push_back("event " + std::string(name)); }
   void error(model::Side, std::string_view type, base::Time) override { lines.push_back("error " + std::string(type)); }
-  void odd(Oddity kind, model::Side, std::uint64_t count, base::Time) override {
+  void dialect_error(DialectError kind, model::Side, std::uint64_t count, base::Time) override {
     lines.push_back(std::string(name(kind)) + (count == 1 ? "" : " " + std::to_string(count)));
   }
   void partial() override { lines.emplace_back("partial"); }

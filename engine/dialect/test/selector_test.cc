@@ -27,8 +27,8 @@ class Heard final : public Listener {
   void session_attribute(std::string_view, const model::AttributeValue&) override {}
   void event(std::string_view, Side, base::Time) override {}
   void error(Side, std::string_view, base::Time) override {}
-  void odd(Oddity kind, Side, std::uint64_t n, base::Time) override {
-    if (kind == Oddity::orphan) orphans += n;
+  void dialect_error(DialectError kind, Side, std::uint64_t n, base::Time) override {
+    if (kind == DialectError::orphan) orphans += n;
   }
 };
 

@@ -92,9 +92,9 @@ constexpr std::array<std::pair<std::uint16_t, std::string_view>, 14> code_words{
 constexpr std::array<std::string_view, 4> invocation_statuses = {"ok", "error", "cancelled", "incomplete"};
 constexpr std::array<std::string_view, 6> invocation_ends = {"reply",           "cancel",  "timeout",
                                                              "connection_lost", "evicted", "unanswered"};
-constexpr std::array<std::string_view, 7> oddities = {"invalid", "unmatched", "orphan",   "duplicate",
-                                                      "evicted", "gap",       "too_large"};
-static_assert(oddities.size() == static_cast<std::size_t>(MessageOddity::count_));
+constexpr std::array<std::string_view, 7> dialect_errors = {"invalid", "unmatched", "orphan",   "duplicate",
+                                                            "evicted", "gap",       "too_large"};
+static_assert(dialect_errors.size() == static_cast<std::size_t>(DialectError::count_));
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(ConditionKind::count_)> conditions{"missed_pong",
                                                                                                    "silent"};
@@ -106,7 +106,7 @@ std::uint16_t close_code(Anomaly a) { return row(a).code; }
 std::string_view explain(Anomaly a) { return row(a).text; }
 std::string_view name(InvocationStatus s) { return invocation_statuses[static_cast<std::size_t>(s)]; }
 std::string_view name(InvocationEnd e) { return invocation_ends[static_cast<std::size_t>(e)]; }
-std::string_view name(MessageOddity o) { return oddities[static_cast<std::size_t>(o)]; }
+std::string_view name(DialectError o) { return dialect_errors[static_cast<std::size_t>(o)]; }
 std::string_view name(SessionState s) { return states[static_cast<std::size_t>(s)]; }
 std::string_view name(Initiator i) { return initiators[static_cast<std::size_t>(i)]; }
 std::string_view name(ReconnectBasis b) { return reconnect_bases[static_cast<std::size_t>(b)]; }

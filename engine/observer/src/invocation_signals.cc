@@ -151,10 +151,10 @@ void InvocationSignals::remember_event(std::string_view what, std::string_view t
 void InvocationSignals::event(std::string_view name, Side, Time at) { remember_event(name, {}, at); }
 void InvocationSignals::error(Side, std::string_view type, Time at) { remember_event("error", type, at); }
 
-void InvocationSignals::odd(dialect::Oddity kind, Side, std::uint64_t count, Time) {
+void InvocationSignals::dialect_error(dialect::DialectError kind, Side, std::uint64_t count, Time) {
   // What answers nothing that was seen may answer what was not.
-  if (state_.holes && (kind == dialect::Oddity::orphan || kind == dialect::Oddity::gap)) return;
-  signal::count_odd(call_.metrics, kind, count);
+  if (state_.holes && (kind == dialect::DialectError::orphan || kind == dialect::DialectError::gap)) return;
+  signal::count_dialect_error(call_.metrics, kind, count);
 }
 
 // --- time --------------------------------------------------------------------------------------------------------

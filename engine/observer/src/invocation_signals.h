@@ -63,7 +63,7 @@ class InvocationSignals final : public dialect::Listener {
   void session_attribute(std::string_view key, const model::AttributeValue&) override;
   void event(std::string_view name, model::Side, base::Time) override;
   void error(model::Side, std::string_view type, base::Time) override;
-  void odd(dialect::Oddity, model::Side, std::uint64_t count, base::Time) override;
+  void dialect_error(dialect::DialectError, model::Side, std::uint64_t count, base::Time) override;
 
  private:
   void report_open(dialect::Session&);

@@ -17,7 +17,7 @@
 
 #include "opening.h"
 #include "reading.h"
-#include "sockeye/base/fetch.h"
+#include "sockeye/base/prefetch.h"
 #include "sockeye/observer/observation.h"
 #include "sockeye/session/pings.h"
 #include "sockeye/session/recorder.h"

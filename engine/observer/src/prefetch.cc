@@ -1,7 +1,7 @@
 #include "sockeye/observer/prefetch.h"
 
 #include "live_observation.h"
-#include "sockeye/base/fetch.h"
+#include "sockeye/base/prefetch.h"
 
 namespace sockeye::observer {
 
@@ -14,7 +14,7 @@ void prefetch(const Observation& observation, unsigned ahead) noexcept {
   const Reading* const reading = static_cast<const LiveObservation&>(observation).reading();
   if (reading == nullptr) return;
   if (ahead == 2)
-    base::fetch(reading, sizeof(Reading));
+    base::prefetch(reading, sizeof(Reading));
   else
     reading->prefetch();
 }

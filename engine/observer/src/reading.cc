@@ -29,7 +29,7 @@ class Silence final : public dialect::Listener {
   void session_attribute(std::string_view, const model::AttributeValue&) override {}
   void event(std::string_view, Side, Time) override {}
   void error(Side, std::string_view, Time) override {}
-  void odd(dialect::Oddity, Side, std::uint64_t, Time) override {}
+  void dialect_error(dialect::DialectError, Side, std::uint64_t, Time) override {}
 };
 
 }  // namespace

@@ -14,7 +14,7 @@
 #include "invocation_signals.h"
 #include "opening.h"
 #include "sockeye/base/bytes.h"
-#include "sockeye/base/fetch.h"
+#include "sockeye/base/prefetch.h"
 #include "sockeye/dialect/registry.h"
 #include "sockeye/dialect/session.h"
 #include "sockeye/model/span.h"
@@ -75,7 +75,7 @@ class Reading {
   void prefetch() const noexcept {
     if (!session_) return;
     const base::Bytes state = session_->footprint();
-    base::fetch(state.data(), state.size());
+    base::prefetch(state.data(), state.size());
   }
 
   // What the dialect knows of the session, for the connection's span.

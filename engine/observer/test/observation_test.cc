@@ -175,7 +175,7 @@ TEST(Observation, AReplyToWhatWasNotSeenIsNobodysFault) {
   w.observation->gap(Side::client, lost.size(), w.call());
   w.feed(Side::server, text(Side::server, R"({"jsonrpc":"2.0","id":1,"result":1})"));
   EXPECT_TRUE(w.heard.anomalies.empty());
-  for (const auto& odd : w.metrics->dialect_oddities) EXPECT_EQ(odd.value(), 0U);
+  for (const auto& odd : w.metrics->dialect_errors) EXPECT_EQ(odd.value(), 0U);
 }
 
 TEST(Observation, AfterAHoleFramingIsFoundAgain) {
@@ -208,7 +208,7 @@ TEST(Observation, CompressedMessagesBehindAHoleAreReadWhereTheyCanBe) {
   }
   EXPECT_TRUE(w.heard.anomalies.empty());
   EXPECT_GE(w.figures().messages[0], 10U);
-  for (const auto& odd : w.metrics->dialect_oddities) EXPECT_EQ(odd.value(), 0U);
+  for (const auto& odd : w.metrics->dialect_errors) EXPECT_EQ(odd.value(), 0U);
 }
 
 TEST(Observation, AnApplicationThatSeesMessagesGivesThem) {

@@ -57,8 +57,8 @@ void count_media(RouteMetrics& metrics, model::Side sender, std::uint64_t bytes)
 
 void count_beat(RouteMetrics& metrics, model::Side sender) { metrics.beats[model::index(sender)].add(); }
 
-void count_odd(RouteMetrics& metrics, model::MessageOddity kind, std::uint64_t count) {
-  metrics.dialect_oddities[static_cast<std::size_t>(kind)].add(count);
+void count_dialect_error(RouteMetrics& metrics, model::DialectError kind, std::uint64_t count) {
+  metrics.dialect_errors[static_cast<std::size_t>(kind)].add(count);
 }
 
 }  // namespace sockeye::signal

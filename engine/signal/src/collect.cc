@@ -220,8 +220,8 @@ void collect_invocations(Collector& out, const Routes& routes) {
 void collect_dialect(Collector& out) {
   using enum MetricType;
   static const auto kinds = [] {
-    std::array<std::string_view, static_cast<std::size_t>(model::MessageOddity::count_)> names;
-    for (std::size_t i = 0; i < names.size(); ++i) names[i] = model::name(static_cast<model::MessageOddity>(i));
+    std::array<std::string_view, static_cast<std::size_t>(model::DialectError::count_)> names;
+    for (std::size_t i = 0; i < names.size(); ++i) names[i] = model::name(static_cast<model::DialectError>(i));
     return names;
   }();
   static constexpr std::array<std::string_view, 2> token_types{"input", "output"};
@@ -231,8 +231,8 @@ void collect_dialect(Collector& out) {
          "direction", directions, [](const RouteMetrics& m, std::size_t i) { return m.media_bytes[i].value(); });
   out.by(counter, "websocket_application_heartbeats_total", "", "Heartbeats of the application protocol, by sender.",
          "direction", directions, [](const RouteMetrics& m, std::size_t i) { return m.beats[i].value(); });
-  out.by(counter, "sockeye_dialect_oddities_total", "", "Messages that their dialect did not expect.", "kind", kinds,
-         [](const RouteMetrics& m, std::size_t i) { return m.dialect_oddities[i].value(); });
+  out.by(counter, "sockeye_dialect_errors_total", "", "Messages that their dialect did not expect.", "kind", kinds,
+         [](const RouteMetrics& m, std::size_t i) { return m.dialect_errors[i].value(); });
   out.histogram_by<model::TokenHistogram>(
       "gen_ai_client_token_usage", "", "Tokens of an invocation, by type.", "gen_ai_token_type", token_types,
       [](const RouteMetrics& m, std::size_t i) -> const auto& { return m.tokens[i]; });

@@ -113,17 +113,17 @@ TEST(Accounts, Tokens) {
   EXPECT_DOUBLE_EQ(account.metrics->tokens[1].sum(), 5);
 }
 
-TEST(Accounts, MediaBeatsAndOddities) {
+TEST(Accounts, MediaBeatsAndDialectErrors) {
   Account account;
   count_media(*account.metrics, model::Side::client, 100);
   count_media(*account.metrics, model::Side::client, 60);
   count_beat(*account.metrics, model::Side::server);
-  count_odd(*account.metrics, model::MessageOddity::gap, 3);
+  count_dialect_error(*account.metrics, model::DialectError::gap, 3);
   EXPECT_EQ(account.metrics->media_messages[0].value(), 2U);
   EXPECT_EQ(account.metrics->media_bytes[0].value(), 160U);
   EXPECT_EQ(account.metrics->media_messages[1].value(), 0U);
   EXPECT_EQ(account.metrics->beats[1].value(), 1U);
-  EXPECT_EQ(account.metrics->dialect_oddities[static_cast<std::size_t>(model::MessageOddity::gap)].value(), 3U);
+  EXPECT_EQ(account.metrics->dialect_errors[static_cast<std::size_t>(model::DialectError::gap)].value(), 3U);
 }
 
 }  // namespace

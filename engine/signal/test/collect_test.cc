@@ -196,15 +196,15 @@ TEST(Collect, OperationsAreBoundedAndTextWhateverPeersCallThem) {
 
 TEST(Collect, WhatADialectMakesOfMessages) {
   Fleet fleet;
-  fleet.one->dialect_oddities[static_cast<std::size_t>(model::MessageOddity::orphan)].add(1);
-  fleet.two->dialect_oddities[static_cast<std::size_t>(model::MessageOddity::orphan)].add(2);
+  fleet.one->dialect_errors[static_cast<std::size_t>(model::DialectError::orphan)].add(1);
+  fleet.two->dialect_errors[static_cast<std::size_t>(model::DialectError::orphan)].add(2);
   fleet.one->beats[1].add(3);
   fleet.one->media_messages[0].add(4);
   fleet.one->media_bytes[0].add(5);
   fleet.one->tokens[1].observe(6);
   const auto all = fleet.families();
-  EXPECT_EQ(sample(family(all, "sockeye_dialect_oddities_total"), "route=calls,kind=orphan").value, 3);
-  EXPECT_EQ(sample(family(all, "sockeye_dialect_oddities_total"), "route=chat,kind=too_large").value, 0);
+  EXPECT_EQ(sample(family(all, "sockeye_dialect_errors_total"), "route=calls,kind=orphan").value, 3);
+  EXPECT_EQ(sample(family(all, "sockeye_dialect_errors_total"), "route=chat,kind=too_large").value, 0);
   EXPECT_EQ(sample(family(all, "websocket_application_heartbeats_total"), "route=calls,direction=s2c").value, 3);
   EXPECT_EQ(sample(family(all, "websocket_media_messages_total"), "route=calls,direction=c2s").value, 4);
   EXPECT_EQ(sample(family(all, "websocket_media_bytes_total"), "route=calls,direction=c2s").value, 5);

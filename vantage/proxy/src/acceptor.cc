@@ -49,17 +49,17 @@ bool Acceptor::accept_one() {
       return false;
     case EMFILE:
     case ENFILE:
-      worker_.complain("descriptors", "listener " + site_->text +
-                                          ": out of file descriptors, answering 503; raise the limit (ulimit -n)");
+      worker_.warn("descriptors",
+                   "listener " + site_->text + ": out of file descriptors, answering 503; raise the limit (ulimit -n)");
       return shed();
     case ENOBUFS:
     case ENOMEM:
-      worker_.complain("memory", "listener " + site_->text + ": " + errno_text(errno));
+      worker_.warn("memory", "listener " + site_->text + ": " + errno_text(errno));
       return false;
     default:
       // The connection died in the queue (ECONNABORTED, EPROTO, and the network errors accept(2) lists): take the next.
       if (errno == EBADF || errno == EINVAL || errno == ENOTSOCK) {
-        worker_.complain("accept", "listener " + site_->text + ": " + errno_text(errno));
+        worker_.warn("accept", "listener " + site_->text + ": " + errno_text(errno));
         return false;
       }
       return true;

@@ -60,7 +60,7 @@ void Dial::attempt_failed(bool timed_out, std::string_view why, const std::strin
   timed_out_ = timed_out_ || timed_out;
   if (leg_) {
     leg_->close(false);
-    worker_.reactor().bury(std::move(leg_));
+    worker_.reactor().delete_later(std::move(leg_));
   }
   if (next_ < answer_->addresses.size() && worker_.now() < deadline_) return attempt();
   if (timed_out_) return fail(504, "upstream did not answer the connection in time", detail);

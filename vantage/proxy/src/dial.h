@@ -24,12 +24,12 @@ class DialOwner {
   ~DialOwner() = default;
 };
 
-class Dial final : public Mortal, public LegOwner, public Timer {
+class Dial final : public Deletable, public LegOwner, public Timer {
  public:
   Dial(Worker& worker, const Route& route, const Site::Lane& lane, base::Time deadline, DialOwner& owner);
   ~Dial() override;
 
-  // Calls the owner, perhaps before it returns. The owner may bury this from within either call.
+  // Calls the owner, perhaps before it returns. The owner may delete_later() this from within either call.
   void begin();
   // No call will come any more; the socket is closed.
   void cancel();

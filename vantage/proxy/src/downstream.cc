@@ -61,8 +61,8 @@ void Downstream::step_tls() {
   if (result.state == Io::want_read || result.state == Io::want_write) return;
   if (result.state != Io::ok) {
     worker_.metrics(*site_->unmatched).connections_rejected.add();
-    worker_.complain("tls " + site_->text, "listener " + site_->text + ": TLS handshake with " + peer_.text() +
-                                               " failed: " + leg_->transport().error());
+    worker_.warn("tls " + site_->text, "listener " + site_->text + ": TLS handshake with " + peer_.text() +
+                                           " failed: " + leg_->transport().error());
     return abort();
   }
   state_ = State::head;
@@ -187,7 +187,7 @@ std::optional<wire::HttpFailure> Downstream::admit(const model::HttpHead& head) 
 }
 
 void Downstream::dialed(std::unique_ptr<Leg> leg) {
-  worker_.reactor().bury(std::move(dial_));
+  worker_.reactor().delete_later(std::move(dial_));
   state_ = State::exchanging;
   if (!request_.upgrade) deadline_ = worker_.now() + silence;
   worker_.timers().arm(*this, deadline_);
@@ -196,8 +196,8 @@ void Downstream::dialed(std::unique_ptr<Leg> leg) {
 }
 
 void Downstream::dial_failed(int status, std::string_view why, const std::string& detail) {
-  worker_.complain("upstream " + route().config().name, detail);
-  worker_.reactor().bury(std::move(dial_));
+  worker_.warn("upstream " + route().config().name, detail);
+  worker_.reactor().delete_later(std::move(dial_));
   refuse(status, Anomaly::none, why);
 }
 
@@ -218,10 +218,10 @@ void Downstream::exchange_switching(const model::HttpHead& response, base::Bytes
       return exchange_failed(invalid->status, invalid->kind, invalid->why, std::string(invalid->why));
     }
     handshake_->passed_on(invalid->kind, call());
-    complain_of_answer(invalid->why, "passed on");
+    warn_of_answer(invalid->why, "passed on");
   }
   auto upstream = exchange_->take_upstream();
-  worker_.reactor().bury(std::move(exchange_));
+  worker_.reactor().delete_later(std::move(exchange_));
 
   const auto now = worker_.now();
   auto [seat, before] = worker_.commons().reconnects.opened(identity_, now);
@@ -239,15 +239,15 @@ void Downstream::exchange_switching(const model::HttpHead& response, base::Bytes
 }
 
 void Downstream::exchange_failed(int status, Anomaly kind, std::string_view why, const std::string& detail) {
-  if (status >= 500) complain_of_answer(why, detail == why ? "" : detail);
-  worker_.reactor().bury(std::move(exchange_));
+  if (status >= 500) warn_of_answer(why, detail == why ? "" : detail);
+  worker_.reactor().delete_later(std::move(exchange_));
   refuse(status, kind, why);
 }
 
-void Downstream::complain_of_answer(std::string_view why, const std::string& detail) {
+void Downstream::warn_of_answer(std::string_view why, const std::string& detail) {
   const Route& config = route().config();
-  worker_.complain("answer " + config.name, "route " + config.name + ": upstream " + config.upstream.text() + ": " +
-                                                std::string(why) + (detail.empty() ? "" : ": " + detail));
+  worker_.warn("answer " + config.name, "route " + config.name + ": upstream " + config.upstream.text() + ": " +
+                                            std::string(why) + (detail.empty() ? "" : ": " + detail));
 }
 
 // The upstream's own refusal of an upgrade is on its way to the client.
@@ -264,7 +264,7 @@ void Downstream::exchange_progress() {
 }
 
 void Downstream::exchange_done(Ending ending) {
-  worker_.reactor().bury(std::move(exchange_));
+  worker_.reactor().delete_later(std::move(exchange_));
   switch (ending) {
     case Ending::reusable:
       return next_request();
@@ -347,9 +347,9 @@ void Downstream::expired(base::Time now) {
     case State::exchanging: {
       const bool answered = exchange_->answered();
       exchange_->cancel();
-      worker_.reactor().bury(std::move(exchange_));
+      worker_.reactor().delete_later(std::move(exchange_));
       if (answered) return abort();
-      complain_of_answer("it did not answer in time", "");
+      warn_of_answer("it did not answer in time", "");
       return refuse(504, Anomaly::none, "upstream did not answer in time");
     }
     case State::dialing:
@@ -369,11 +369,11 @@ void Downstream::end() {
   worker_.timers().disarm(*this);
   if (dial_) {
     dial_->cancel();
-    worker_.reactor().bury(std::move(dial_));
+    worker_.reactor().delete_later(std::move(dial_));
   }
   if (exchange_) {
     exchange_->cancel();
-    worker_.reactor().bury(std::move(exchange_));
+    worker_.reactor().delete_later(std::move(exchange_));
   }
   if (leg_) leg_->close(false);
   handshake_.reset();

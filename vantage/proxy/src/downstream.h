@@ -16,8 +16,8 @@
 #include "http_exchange.h"
 #include "identity.h"
 #include "leg.h"
-#include "roster.h"
 #include "site.h"
+#include "slots.h"
 #include "sockeye/observer/handshake.h"
 #include "sockeye/wire/http.h"
 
@@ -25,12 +25,12 @@ namespace sockeye::proxy {
 
 class Worker;
 
-class Downstream final : public Mortal,
+class Downstream final : public Deletable,
                          public LegOwner,
                          public DialOwner,
                          public ExchangeOwner,
                          public Timer,
-                         public Enrolled<Downstream> {
+                         public InSlots<Downstream> {
  public:
   // Between requests of one connection, and without a byte moving within one: a long poll is answered within a minute.
   static constexpr base::Duration keep_alive = std::chrono::seconds(75);
@@ -66,7 +66,7 @@ class Downstream final : public Mortal,
   // What forbids an upgrade, with the status to answer; none when it may go on.
   std::optional<wire::HttpFailure> admit(const model::HttpHead& head);
   void client_gone(std::string_view why);
-  void complain_of_answer(std::string_view why, const std::string& detail);
+  void warn_of_answer(std::string_view why, const std::string& detail);
   void refuse(int status, model::Anomaly kind, std::string_view why);
   void next_request();
   void close_idle();

@@ -39,7 +39,7 @@ class ExchangeOwner {
   ~ExchangeOwner() = default;
 };
 
-class HttpExchange final : public Mortal, public LegOwner {
+class HttpExchange final : public Deletable, public LegOwner {
  public:
   struct Request {
     bool upgrade = false;

@@ -16,7 +16,7 @@
 
 #include "reactor.h"
 #include "sockeye/base/bytes.h"
-#include "sockeye/base/fetch.h"
+#include "sockeye/base/prefetch.h"
 #include "transport.h"
 
 namespace sockeye::proxy {
@@ -29,8 +29,8 @@ class LegOwner {
   // the owner asked to be called again. `events`: epoll's bits.
   virtual void leg_ready(Leg&, std::uint32_t events) = 0;
   virtual void leg_fault(Leg&) noexcept = 0;
-  // leg_ready() is so many events ahead, 3 to 1: fetch what it will touch (Handler::warm).
-  virtual void warm(const Leg&, unsigned /*ahead*/) const noexcept {}
+  // leg_ready() is so many events ahead, 3 to 1: prefetch what it will touch (Handler::prefetch).
+  virtual void prefetch(const Leg&, unsigned /*ahead*/) const noexcept {}
 
  protected:
   ~LegOwner() = default;
@@ -70,12 +70,12 @@ class Leg final : public Handler {
 
   void ready(std::uint32_t events) override;
   void fault() noexcept override { owner_->leg_fault(*this); }
-  void warm(unsigned ahead) const noexcept override {
+  void prefetch(unsigned ahead) const noexcept override {
     if (!transport_) return;
     if (ahead == farthest)
-      base::fetch(owner_, 384);
+      base::prefetch(owner_, 384);
     else
-      owner_->warm(*this, ahead);
+      owner_->prefetch(*this, ahead);
   }
 
  private:

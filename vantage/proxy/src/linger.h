@@ -6,13 +6,13 @@
 #include <memory>
 
 #include "leg.h"
-#include "roster.h"
+#include "slots.h"
 
 namespace sockeye::proxy {
 
 class Worker;
 
-class Linger final : public Mortal, public LegOwner, public Timer, public Enrolled<Linger> {
+class Linger final : public Deletable, public LegOwner, public Timer, public InSlots<Linger> {
  public:
   static constexpr base::Duration quiet = std::chrono::seconds(2);
   static constexpr base::Duration stall = std::chrono::seconds(5);

@@ -10,7 +10,7 @@
 #include <ctime>
 #include <utility>
 
-#include "sockeye/base/fetch.h"
+#include "sockeye/base/prefetch.h"
 
 namespace sockeye::proxy {
 
@@ -125,11 +125,11 @@ void Reactor::again(Handler& handler) {
   again_.push_back(&handler);
 }
 
-void Reactor::bury(std::unique_ptr<Mortal> mortal) { graves_.push_back(std::move(mortal)); }
+void Reactor::delete_later(std::unique_ptr<Deletable> object) { deferred_.push_back(std::move(object)); }
 
-void Reactor::free_buried() {
-  while (!graves_.empty()) {  // a destructor may bury in turn
-    auto dead = std::exchange(graves_, {});
+void Reactor::delete_deferred() {
+  while (!deferred_.empty()) {  // a destructor may defer others in turn
+    auto dead = std::exchange(deferred_, {});
     dead.clear();
   }
 }
@@ -195,13 +195,13 @@ int Reactor::timeout_ms() const {
   return static_cast<int>(std::min<decltype(wait)>(wait, 60'000));
 }
 
-void Reactor::warm(std::span<const epoll_event> from_now) {
+void Reactor::prefetch(std::span<const epoll_event> from_now) {
   const auto handler = [&](std::size_t i) {
     return i < from_now.size() ? static_cast<const Handler*>(from_now[i].data.ptr) : nullptr;
   };
-  if (const Handler* const next = handler(Handler::farthest + 1)) base::fetch(next, 128);
+  if (const Handler* const next = handler(Handler::farthest + 1)) base::prefetch(next, 128);
   for (unsigned ahead = Handler::farthest; ahead > 0; --ahead)
-    if (const Handler* const each = handler(ahead)) each->warm(ahead);
+    if (const Handler* const each = handler(ahead)) each->prefetch(ahead);
 }
 
 void Reactor::run() {
@@ -213,7 +213,7 @@ void Reactor::run() {
     bool mail = false;
     for (int i = 0; i < n; ++i) {
       auto& event = events[static_cast<std::size_t>(i)];
-      warm(std::span(events).subspan(static_cast<std::size_t>(i), static_cast<std::size_t>(n - i)));
+      prefetch(std::span(events).subspan(static_cast<std::size_t>(i), static_cast<std::size_t>(n - i)));
       if (event.data.ptr == nullptr) {
         mail = true;
       } else {
@@ -237,7 +237,7 @@ void Reactor::run() {
       }
     }
     if (mail) run_posted();
-    if (!graves_.empty()) free_buried();
+    if (!deferred_.empty()) delete_deferred();
   }
 }
 

@@ -5,7 +5,7 @@
 // re-armed lazily: an owner whose deadline moved later leaves the entry where it is and looks again when it fires, so
 // the message path touches the heap only when a deadline moves earlier.
 //
-// Within one batch of events a handler may be destroyed by another's event, so objects are not deleted but buried:
+// Within one batch of events a handler may be destroyed by another's event, so objects are not deleted at once:
 // they are freed when the batch is over. A handler that threw is asked to abandon itself (fault()); the loop goes on.
 #pragma once
 
@@ -28,16 +28,16 @@ namespace sockeye::proxy {
 
 [[nodiscard]] base::Time monotonic_now();
 
-class Mortal {
+class Deletable {
  public:
-  Mortal() = default;
-  Mortal(const Mortal&) = delete;
-  Mortal& operator=(const Mortal&) = delete;
-  virtual ~Mortal() = default;
+  Deletable() = default;
+  Deletable(const Deletable&) = delete;
+  Deletable& operator=(const Deletable&) = delete;
+  virtual ~Deletable() = default;
 };
 
 // What a descriptor's events go to.
-class Handler : public Mortal {
+class Handler : public Deletable {
  public:
   // `events`: epoll's bits; 0 when called again on its own request (Reactor::again).
   virtual void ready(std::uint32_t events) = 0;
@@ -47,7 +47,7 @@ class Handler : public Mortal {
   // next. With a thousand connections a round, what an event needs has long left the caches; waiting for it line by
   // line was 6 % of a message's CPU time.
   static constexpr unsigned farthest = 4;
-  virtual void warm(unsigned /*ahead*/) const noexcept {}
+  virtual void prefetch(unsigned /*ahead*/) const noexcept {}
 
  private:
   friend class Reactor;
@@ -118,9 +118,9 @@ class Reactor {
   void remove(int fd);
   // ready(0) once more before the next wait, after the events at hand: how a long transfer takes turns with the others.
   void again(Handler&);
-  // Frees `mortal` when the current batch is over.
-  void bury(std::unique_ptr<Mortal> mortal);
-  void free_buried();
+  // Frees `object` when the current batch is over.
+  void delete_later(std::unique_ptr<Deletable> object);
+  void delete_deferred();
   // The handler is being destroyed: it must not be called again.
   void forget(Handler&);
 
@@ -131,7 +131,7 @@ class Reactor {
 
  private:
   void run_posted();
-  static void warm(std::span<const epoll_event> from_now);
+  static void prefetch(std::span<const epoll_event> from_now);
   void dispatch(Handler&, std::uint32_t events);
   [[nodiscard]] int timeout_ms() const;
 
@@ -140,7 +140,7 @@ class Reactor {
   base::Time now_{};
   TimerHeap timers_;
   std::vector<Handler*> again_, again_now_;
-  std::vector<std::unique_ptr<Mortal>> graves_;
+  std::vector<std::unique_ptr<Deletable>> deferred_;
   std::uint64_t faults_ = 0;
   bool running_ = true;
 

@@ -73,12 +73,12 @@ void Relay::observe(std::unique_ptr<observer::Observation> observation) {
   footprint_ = footprint(*connection_);
 }
 
-void Relay::warm(const Leg& leg, unsigned ahead) const noexcept {
+void Relay::prefetch(const Leg& leg, unsigned ahead) const noexcept {
   if (ahead < 3) return observer::prefetch(observed(), ahead);
-  base::fetch(footprint_.data(), footprint_.size());
-  base::fetch(observed_.data(), observed_.size());
+  base::prefetch(footprint_.data(), footprint_.size());
+  base::prefetch(observed_.data(), observed_.size());
   const auto& other = halves_[halves_[0].leg.get() == &leg ? 1 : 0].leg;
-  base::fetch(other.get(), sizeof(Leg));
+  base::prefetch(other.get(), sizeof(Leg));
 }
 
 const RouteAccount& Relay::route_account() const { return *site_->lanes[static_cast<std::size_t>(route_)].account; }
@@ -135,11 +135,11 @@ void Relay::leg_ready(Leg& leg, std::uint32_t events) {
 
 void Relay::read(Side side, base::Time now) {
   Leg& leg = *half(side).leg;
-  // With a thousand sessions none of this is in the cache, and what comes alone was not warmed: it is fetched while the
-  // kernel is busy with recv.
-  base::fetch(half(model::other(side)).leg.get(), sizeof(Leg));
-  base::fetch(footprint_.data(), footprint_.size());
-  base::fetch(observed_.data(), observed_.size());
+  // With a thousand sessions none of this is in the cache, and what comes alone was not prefetched: it is fetched while
+  // the kernel is busy with recv.
+  base::prefetch(half(model::other(side)).leg.get(), sizeof(Leg));
+  base::prefetch(footprint_.data(), footprint_.size());
+  base::prefetch(observed_.data(), observed_.size());
   const auto into = worker_.buffer().first(read_limit_);
   const IoResult result = leg.read(into);
   switch (result.state) {
@@ -266,7 +266,7 @@ void Relay::leave(Side side) {
   const bool owed = !h.write_failed && leg->queued() + leg->transport().unsent() > 0;
   if (h.write_failed || (h.how == relay::Finish::abort && !owed)) {
     leg->close(true);
-    worker_.reactor().bury(std::move(leg));
+    worker_.reactor().delete_later(std::move(leg));
   } else {
     worker_.linger(std::move(leg));
   }
@@ -290,7 +290,7 @@ void Relay::dying(Side side, base::Time now) {
 void Relay::lost(Side side, base::Time now) {
   auto leg = std::move(half(side).leg);
   leg->close(false);
-  worker_.reactor().bury(std::move(leg));
+  worker_.reactor().delete_later(std::move(leg));
   attention_ = true;
   connection_->reset(side, call(now));
   after(now);
@@ -322,7 +322,7 @@ void Relay::kill() {
       Half& h = half(side);
       if (!h.leg) continue;
       h.leg->close(true);
-      worker_.reactor().bury(std::move(h.leg));
+      worker_.reactor().delete_later(std::move(h.leg));
       if (!observed().close_info()) connection_->reset(side, call(now));
       worker_.gather(side).clear();
       worker_.gather(model::other(side)).clear();

@@ -15,8 +15,8 @@
 
 #include "leg.h"
 #include "reconnects.h"
-#include "roster.h"
 #include "site.h"
+#include "slots.h"
 #include "sockeye/observer/observation.h"
 #include "sockeye/observer/prefetch.h"
 #include "sockeye/proxy/proxy.h"
@@ -27,12 +27,12 @@ namespace sockeye::proxy {
 
 class Worker;
 
-class Relay final : public Mortal,
+class Relay final : public Deletable,
                     public LegOwner,
                     public Timer,
                     public relay::Outlet,
                     public observer::Listener,
-                    public Enrolled<Relay> {
+                    public InSlots<Relay> {
  public:
   // Takes over both legs. observe() must follow, then begin().
   Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, Reconnects::Seat seat, std::unique_ptr<Leg> client,
@@ -61,13 +61,13 @@ class Relay final : public Mortal,
   // Fetches what figures() will look at.
   void prefetch() const noexcept {
     __builtin_prefetch(this);
-    base::fetch(observed_.data(), observed_.size());
+    base::prefetch(observed_.data(), observed_.size());
   }
   [[nodiscard]] const observer::Observation& observed() const { return connection_->observed(); }
 
   void leg_ready(Leg&, std::uint32_t events) override;
   void leg_fault(Leg&) noexcept override { kill(); }
-  void warm(const Leg&, unsigned ahead) const noexcept override;
+  void prefetch(const Leg&, unsigned ahead) const noexcept override;
   void expired(base::Time now) override;
   void timer_fault() noexcept override { kill(); }
 

@@ -46,7 +46,7 @@ void Worker::run() {
   for (std::size_t i = downstreams_.size(); i-- > 0;) downstreams_[i].abort();
   for (std::size_t i = lingers_.size(); i-- > 0;) lingers_[i].abort();
   acceptors_.clear();
-  reactor_.free_buried();
+  reactor_.delete_deferred();
 }
 
 // --- connections ---
@@ -65,7 +65,7 @@ void Worker::unlisten(std::uint64_t id) {
   const auto at = acceptors_.find(id);
   if (at == acceptors_.end()) return;
   at->second->close();
-  reactor_.bury(std::move(at->second));
+  reactor_.delete_later(std::move(at->second));
   acceptors_.erase(at);
 }
 
@@ -81,9 +81,9 @@ void Worker::begin(std::unique_ptr<Relay> relay, base::Bytes answer, base::Bytes
 
 void Worker::linger(std::unique_ptr<Leg> leg) { lingers_.add(std::make_unique<Linger>(*this, std::move(leg))).begin(); }
 
-void Worker::left(Downstream& d) { reactor_.bury(downstreams_.remove(d)); }
-void Worker::left(Relay& r) { reactor_.bury(relays_.remove(r)); }
-void Worker::left(Linger& l) { reactor_.bury(lingers_.remove(l)); }
+void Worker::left(Downstream& d) { reactor_.delete_later(downstreams_.remove(d)); }
+void Worker::left(Relay& r) { reactor_.delete_later(relays_.remove(r)); }
+void Worker::left(Linger& l) { reactor_.delete_later(lingers_.remove(l)); }
 
 Resolver::AnswerPtr Worker::resolve(const Address& address, Dial& dial, std::uint64_t& ticket) {
   ticket = next_ticket_++;
@@ -109,8 +109,8 @@ void Worker::keep_ended(model::SessionRow row) {
   ended_.push_back(std::move(row));
 }
 
-void Worker::complain(std::string_view subject, const std::string& line) {
-  if (const auto admitted = commons_.complaints.admit(subject, line, now())) log(3, *admitted);
+void Worker::warn(std::string_view subject, const std::string& line) {
+  if (const auto admitted = commons_.throttle.admit(subject, line, now())) log(3, *admitted);
 }
 
 // --- periodic work ---

@@ -15,17 +15,17 @@
 #include <vector>
 
 #include "acceptor.h"
-#include "complaints.h"
 #include "dial.h"
 #include "downstream.h"
 #include "gather.h"
 #include "linger.h"
+#include "log_throttle.h"
 #include "reactor.h"
 #include "reconnects.h"
 #include "relay.h"
 #include "resolver.h"
-#include "roster.h"
 #include "site.h"
+#include "slots.h"
 #include "sockeye/model/session_source.h"
 #include "sockeye/observer/call.h"
 #include "sockeye/proxy/proxy.h"
@@ -40,7 +40,7 @@ struct Commons {
   std::unique_ptr<Resolver> resolver;  // goes before the workers do
   const std::uint64_t secret;          // of this process: identifiers of clients are kept hashed with it
   Reconnects reconnects;
-  Complaints complaints;
+  LogThrottle throttle;
   model::SpanSink* spans = nullptr;
   Log log;
 };
@@ -122,7 +122,7 @@ class Worker final : public Timer {
 
   void log(int level, const std::string& line) const { commons_.log(level, line); }
   // A warning about something that may happen often.
-  void complain(std::string_view subject, const std::string& line);
+  void warn(std::string_view subject, const std::string& line);
 
   void listen(std::uint64_t id, Fd fd, const SitePtr& site);
   void change(std::uint64_t id, const SitePtr& site);
@@ -160,9 +160,9 @@ class Worker final : public Timer {
   std::array<Gather, 2> gather_;
 
   std::unordered_map<std::uint64_t, std::unique_ptr<Acceptor>> acceptors_;
-  Roster<Downstream> downstreams_;
-  Roster<Relay> relays_;
-  Roster<Linger> lingers_;
+  Slots<Downstream> downstreams_;
+  Slots<Relay> relays_;
+  Slots<Linger> lingers_;
   std::unordered_map<std::uint64_t, Dial*> asked_;
   std::uint64_t next_ticket_ = 1;
   std::deque<model::SessionRow> ended_;

@@ -119,7 +119,7 @@ TEST(Reactor, calls_again_after_the_others_and_not_when_buried) {
       reactor.again(*a);
     } else {
       reactor.forget(*pb);
-      reactor.bury(std::move(b));
+      reactor.delete_later(std::move(b));
       reactor.stop();
     }
   };

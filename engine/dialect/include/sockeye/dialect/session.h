@@ -13,14 +13,14 @@
 #include "sockeye/base/bytes.h"
 #include "sockeye/base/time.h"
 #include "sockeye/dialect/program.h"
+#include "sockeye/model/dialect_error.h"
 #include "sockeye/model/frame.h"
 #include "sockeye/model/http_head.h"
 #include "sockeye/model/invocation.h"
-#include "sockeye/model/oddity.h"
 
 namespace sockeye::dialect {
 
-using Oddity = model::MessageOddity;
+using DialectError = model::DialectError;
 
 enum class Effect : std::uint8_t {
   open,
@@ -55,7 +55,7 @@ class Listener {
   virtual void event(std::string_view name, model::Side, base::Time) = 0;
   // A message that reports an error of the session, of no invocation.
   virtual void error(model::Side, std::string_view type, base::Time) = 0;
-  virtual void odd(Oddity, model::Side, std::uint64_t count, base::Time) = 0;
+  virtual void dialect_error(DialectError, model::Side, std::uint64_t count, base::Time) = 0;
   // For `sockeye dialect test`: a rule matched, and then did this.
   virtual void matched(std::string_view /*rule*/) {}
   virtual void effect(Effect) {}

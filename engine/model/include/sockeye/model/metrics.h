@@ -10,8 +10,8 @@
 
 #include "sockeye/model/anomaly.h"
 #include "sockeye/model/counters.h"
+#include "sockeye/model/dialect_error.h"
 #include "sockeye/model/frame.h"
-#include "sockeye/model/oddity.h"
 #include "sockeye/model/operations.h"
 #include "sockeye/model/session.h"
 
@@ -53,7 +53,7 @@ struct RouteMetrics {
 
   // What a dialect makes of messages; counted by signal/accounts.h.
   OperationTable operations;
-  std::array<Counter, static_cast<std::size_t>(MessageOddity::count_)> dialect_oddities;
+  std::array<Counter, static_cast<std::size_t>(DialectError::count_)> dialect_errors;
   std::array<Counter, 2> beats;                        // application heartbeats, by sender
   std::array<Counter, 2> media_messages, media_bytes;  // data without a reply, by sender; payload as on the wire
   std::array<TokenHistogram, 2> tokens;                // of one invocation: input, output

@@ -24,6 +24,6 @@ void count_ended(model::RouteMetrics&, const model::Invocation&, bool exported, 
 
 void count_media(model::RouteMetrics&, model::Side sender, std::uint64_t bytes);
 void count_beat(model::RouteMetrics&, model::Side sender);
-void count_odd(model::RouteMetrics&, model::MessageOddity, std::uint64_t count);
+void count_dialect_error(model::RouteMetrics&, model::DialectError, std::uint64_t count);
 
 }  // namespace sockeye::signal

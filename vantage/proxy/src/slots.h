@@ -8,16 +8,16 @@
 namespace sockeye::proxy {
 
 template <class T>
-class Roster;
+class Slots;
 
 template <class T>
-class Enrolled {
-  friend class Roster<T>;
-  std::uint32_t roster_slot_ = 0;
+class InSlots {
+  friend class Slots<T>;
+  std::uint32_t index_in_slots_ = 0;
 };
 
 template <class T>
-class Roster {
+class Slots {
  public:
   T& add(std::unique_ptr<T> member) {
     slot(*member) = static_cast<std::uint32_t>(members_.size());
@@ -39,7 +39,7 @@ class Roster {
   [[nodiscard]] T& operator[](std::size_t i) const { return *members_[i]; }
 
  private:
-  static std::uint32_t& slot(T& member) { return static_cast<Enrolled<T>&>(member).roster_slot_; }
+  static std::uint32_t& slot(T& member) { return static_cast<InSlots<T>&>(member).index_in_slots_; }
   std::vector<std::unique_ptr<T>> members_;
 };
 

@@ -4,7 +4,7 @@
 // once beside the tree; members that are in no pointer are stepped over. The walk may stop early: as soon as the
 // discriminator is known, so is the set of slots its rules need, and when those are filled nothing behind matters.
 //
-// Two walkers give the same answer. peek() looks at the first bytes with no index built: most messages, and all small
+// Two walkers give the same answer. fast() looks at the first bytes with no index built: most messages, and all small
 // ones, end there (the discriminator is near the front, and an audio chunk's payload is never touched). Where it sees
 // something it would rather not judge (an escape in a name or a value that counts, a document longer than its view), it
 // gives up, and simdjson's On Demand walker does it all.
@@ -24,7 +24,7 @@
 namespace sockeye::dialect {
 
 inline constexpr std::size_t most_slots = 256;
-inline constexpr std::size_t padding = 64;  // simdjson::SIMDJSON_PADDING, checked in harvest.cc
+inline constexpr std::size_t padding = 64;  // simdjson::SIMDJSON_PADDING, checked in extraction.cc
 
 class SlotSet {
  public:
@@ -86,26 +86,26 @@ class Chooser {
 };
 
 // Reused from message to message by all sessions of a thread.
-class Harvest {
+class Extraction {
  public:
   enum class Outcome : std::uint8_t {
     done,
     invalid  // no JSON document; what was found before the fault is there
   };
-  static constexpr std::size_t view = 1024;  // bytes peek() looks at
+  static constexpr std::size_t view = 1024;  // bytes fast() looks at
 
-  Harvest();
-  ~Harvest();
+  Extraction();
+  ~Extraction();
 
   // What `tree` points at in `document`. `readable`: bytes behind document.data() that may be read (padding included);
   // with less than `padding` to spare it is copied when simdjson has to read it. Views last until the next call.
   Outcome read(const Tree& tree, std::string_view document, std::size_t readable, const Chooser* chooser);
   // Of the last read(); an absent Value where nothing was found.
   [[nodiscard]] const Value& operator[](std::size_t slot) const { return found_.has(slot) ? values_[slot] : absent_; }
-  // The last read() needed more than a peek.
+  // The last read() needed more than the fast path.
   [[nodiscard]] bool parsed() const { return parsed_; }
   // Walks only the first bytes; false: it takes a parser. For tests and benchmarks, and read() itself.
-  bool peek(const Tree& tree, std::string_view document, const Chooser* chooser);
+  bool fast(const Tree& tree, std::string_view document, const Chooser* chooser);
 
   // The elements of an array read as raw text, each in turn: each(text, readable) → false stops. False when it is no
   // array, or damaged.
@@ -120,7 +120,7 @@ class Harvest {
   }
 
  private:
-  friend class Peek;
+  friend class FastPath;
   friend class Walk;
   bool for_elements(std::string_view array, std::size_t readable, bool (*each)(void*, std::string_view, std::size_t),
                     void* context);

@@ -1,10 +1,10 @@
-#include "complaints.h"
+#include "log_throttle.h"
 
 #include <utility>
 
 namespace sockeye::proxy {
 
-std::optional<std::string> Complaints::admit(std::string_view subject, const std::string& line, base::Time now) {
+std::optional<std::string> LogThrottle::admit(std::string_view subject, const std::string& line, base::Time now) {
   const std::lock_guard lock(mutex_);
   const std::string key(subject);
   if (entries_.size() >= capacity && !entries_.contains(key)) entries_.clear();

@@ -1,4 +1,4 @@
-// What a message was that its dialect did not expect: sockeye_dialect_oddities_total{kind}.
+// What a message was that its dialect did not expect: sockeye_dialect_errors_total{kind}.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 namespace sockeye::model {
 
-enum class MessageOddity : std::uint8_t {
+enum class DialectError : std::uint8_t {
   invalid,    // not a document in the dialect's form
   unmatched,  // no rule knows it
   orphan,     // a reply, chunk or cancel of nothing that is open
@@ -16,6 +16,6 @@ enum class MessageOddity : std::uint8_t {
   too_large,  // longer than what is looked into
   count_
 };
-[[nodiscard]] std::string_view name(MessageOddity);
+[[nodiscard]] std::string_view name(DialectError);
 
 }  // namespace sockeye::model

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "harvest.h"
+#include "extraction.h"
 
 using namespace sockeye::dialect;
 
@@ -22,14 +22,14 @@ Tree make_tree() {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const Tree tree = make_tree();
-  static Harvest quick, slow;
+  static Extraction quick, slow;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const bool peeked = quick.peek(tree, text, nullptr);
+  const bool fast_enough = quick.fast(tree, text, nullptr);
   // Behind enough white space only the parser sees the document.
-  const std::string pushed = std::string(Harvest::view, ' ') + std::string(text);
-  const bool parsed = slow.read(tree, pushed, pushed.size(), nullptr) == Harvest::Outcome::done;
-  if (!peeked) return 0;
-  // What peek() steps over it only balances, and so does the parser; but the parser's first stage sees all of the text.
+  const std::string pushed = std::string(Extraction::view, ' ') + std::string(text);
+  const bool parsed = slow.read(tree, pushed, pushed.size(), nullptr) == Extraction::Outcome::done;
+  if (!fast_enough) return 0;
+  // What fast() steps over it only balances, and so does the parser; but the parser's first stage sees all of the text.
   if (!parsed) return 0;
   for (std::size_t slot = 0; slot < tree.slots(); ++slot)
     if (quick[slot].kind != slow[slot].kind || quick[slot].text != slow[slot].text) __builtin_trap();

@@ -1,19 +1,21 @@
-// The walk without an index: see harvest.h. Strict about what it accepts as JSON; whatever it would have to judge more
-// closely (an escape, a control character, the end of its view) it leaves to the parser.
+// The walk without an index: see extraction.h. Strict about what it accepts as JSON; whatever it would have to judge
+// more closely (an escape, a control character, the end of its view) it leaves to the parser.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 
-#include "harvest.h"
+#include "extraction.h"
 #include "scan.h"
 
 namespace sockeye::dialect {
 
-class Peek : private Scan {
+class FastPath : private Scan {
  public:
-  Peek(Harvest& harvest, const Tree& tree, std::string_view document)
-      : Scan(document.substr(0, Harvest::view), document.size() <= Harvest::view), harvest_(harvest), tree_(tree) {}
+  FastPath(Extraction& extraction, const Tree& tree, std::string_view document)
+      : Scan(document.substr(0, Extraction::view), document.size() <= Extraction::view),
+        extraction_(extraction),
+        tree_(tree) {}
 
   // True: everything needed is found, or the whole document was seen.
   bool run() {
@@ -29,7 +31,7 @@ class Peek : private Scan {
   static constexpr unsigned deepest = 12;  // containers that are entered; others are stepped over
 
   bool filled(const Tree::Node& node, Value::Kind kind, std::string_view text) {
-    return node.slot != Tree::none && harvest_.put(node.slot, {kind, text});
+    return node.slot != Tree::none && extraction_.put(node.slot, {kind, text});
   }
 
   State value(std::uint16_t index, unsigned depth) {
@@ -100,7 +102,7 @@ class Peek : private Scan {
 
   State skipped() { return skip() ? State::on : State::give_up; }
 
-  Harvest& harvest_;
+  Extraction& extraction_;
   const Tree& tree_;
 };
 

@@ -13,7 +13,7 @@
 
 namespace sockeye::proxy {
 
-class Complaints {
+class LogThrottle {
  public:
   static constexpr base::Duration interval = std::chrono::seconds(10);
   static constexpr std::size_t capacity = 256;  // subjects; then all are forgotten

@@ -1,4 +1,4 @@
-#include "harvest.h"
+#include "extraction.h"
 
 #include <gtest/gtest.h>
 
@@ -11,17 +11,17 @@ namespace {
 
 struct Rig {
   Tree tree;
-  Harvest harvest;
+  Extraction extraction;
   std::vector<std::uint16_t> slots;
   explicit Rig(const std::vector<std::string>& pointers, bool raw = false) {
     for (const std::string& each : pointers) slots.push_back(tree.add(*parse_pointer(each), raw));
   }
   // By the walk without a parser where it can, else by the parser.
   std::string read(std::string_view text, const Chooser* chooser = nullptr) {
-    const auto outcome = harvest.read(tree, text, text.size(), chooser);
-    std::string all = outcome == Harvest::Outcome::done ? "" : "invalid ";
+    const auto outcome = extraction.read(tree, text, text.size(), chooser);
+    std::string all = outcome == Extraction::Outcome::done ? "" : "invalid ";
     for (const std::uint16_t slot : slots) {
-      const Value& v = harvest[slot];
+      const Value& v = extraction[slot];
       constexpr const char* kinds[] = {"-", "null", "bool", "num", "str", "obj", "arr"};
       all += std::string(kinds[static_cast<int>(v.kind)]) + (v.text.empty() ? "" : ":" + std::string(v.text)) + " ";
     }
@@ -30,13 +30,13 @@ struct Rig {
   }
 };
 
-// Long enough that peek() cannot see the end.
+// Long enough that fast() cannot see the end.
 std::string padded(std::string text) {
   const auto at = text.find('{');
-  return text.substr(0, at + 1) + R"("pad":")" + std::string(Harvest::view, 'x') + R"(",)" + text.substr(at + 1);
+  return text.substr(0, at + 1) + R"("pad":")" + std::string(Extraction::view, 'x') + R"(",)" + text.substr(at + 1);
 }
 
-TEST(Harvest, BothWalkersFindTheSame) {
+TEST(Extraction, BothWalkersFindTheSame) {
   Rig rig({"/a", "/b/c", "/b/d/1", "/e~1f", "/n"});
   const std::vector<std::pair<std::string, std::string>> documents = {
       {R"({"a":"x","b":{"c":1.5,"d":[true,null]},"e/f":"s","n":null})", "str:x num:1.5 null:null str:s null:null"},
@@ -50,11 +50,11 @@ TEST(Harvest, BothWalkersFindTheSame) {
   for (const auto& [text, expected] : documents) {
     EXPECT_EQ(rig.read(text), expected) << text;
     EXPECT_EQ(rig.read(padded(text)), expected) << text;
-    EXPECT_TRUE(rig.harvest.parsed());
+    EXPECT_TRUE(rig.extraction.parsed());
   }
 }
 
-TEST(Harvest, WhatIsNoDocumentIsInvalid) {
+TEST(Extraction, WhatIsNoDocumentIsInvalid) {
   Rig rig({"/a"});
   for (const char* text :
        {"", "{", R"({"a":)", R"({"a":1,})", R"({"a":01})", R"({"a":tru})", R"({"a":1} x)", R"({a:1})", R"({"a":"x)",
@@ -63,13 +63,13 @@ TEST(Harvest, WhatIsNoDocumentIsInvalid) {
   for (const char* text : {"1", "\"x\"", "null", "[]", "{}", "[1,2]"}) EXPECT_EQ(rig.read(text), "-") << text;
 }
 
-TEST(Harvest, ArraysByIndex) {
+TEST(Extraction, ArraysByIndex) {
   Rig rig({"/0", "/2", "/3/customData/traceparent"});
   EXPECT_EQ(rig.read(R"([2,"id","Action",{"customData":{"traceparent":"00-a"}}])"), "num:2 str:Action str:00-a");
   EXPECT_EQ(rig.read(R"([2])"), "num:2 - -");
 }
 
-TEST(Harvest, StepsIntoEmbeddedJson) {
+TEST(Extraction, StepsIntoEmbeddedJson) {
   Rig rig({"/data", "/data/~json/id", "/data/~json/more/~json/x"});
   EXPECT_EQ(rig.read(R"({"data":"{\"id\":7,\"more\":\"{\\\"x\\\":true}\"}","z":1})"),
             R"(str:{"id":7,"more":"{\"x\":true}"} num:7 bool:true)");
@@ -77,13 +77,13 @@ TEST(Harvest, StepsIntoEmbeddedJson) {
   EXPECT_EQ(rig.read(R"({"data":{"id":1}})"), "obj - -");
 }
 
-TEST(Harvest, RawContainers) {
+TEST(Extraction, RawContainers) {
   Rig rig({"/list", "/list/1/x"}, true);
   const std::string text = R"({"list":[{"x":1}, {"x":[2, 3]} ],"b":2})";
   EXPECT_EQ(rig.read(text), R"(arr:[{"x":1}, {"x":[2, 3]} ] arr:[2, 3])");
   EXPECT_EQ(rig.read(padded(text)), R"(arr:[{"x":1}, {"x":[2, 3]} ] arr:[2, 3])");
   std::string seen;
-  EXPECT_TRUE(rig.harvest.elements(R"([1, {"a":[2]}, "x", [3] ])", 0, [&](std::string_view element, std::size_t) {
+  EXPECT_TRUE(rig.extraction.elements(R"([1, {"a":[2]}, "x", [3] ])", 0, [&](std::string_view element, std::size_t) {
     seen += "<" + std::string(element) + ">";
     return true;
   }));
@@ -99,7 +99,7 @@ class ByType final : public Chooser {
   [[nodiscard]] const SlotSet& needed(const Value& v) const override { return v.text == "media" ? few : all; }
 };
 
-TEST(Harvest, StopsEarly) {
+TEST(Extraction, StopsEarly) {
   Rig rig({"/type", "/id", "/late"});
   ByType chooser;
   chooser.type = rig.slots[0];
@@ -107,10 +107,10 @@ TEST(Harvest, StopsEarly) {
   for (const std::uint16_t slot : rig.slots) chooser.all.add(slot);
   const std::string payload(100'000, 'A');
   EXPECT_EQ(rig.read(R"({"type":"media","payload":")" + payload + R"(","late":1})", &chooser), "str:media - -");
-  EXPECT_FALSE(rig.harvest.parsed());
+  EXPECT_FALSE(rig.extraction.parsed());
   EXPECT_EQ(rig.read(R"({"type":"call","payload":")" + payload + R"(","late":1,"id":2})", &chooser),
             "str:call num:2 num:1");
-  EXPECT_TRUE(rig.harvest.parsed());
+  EXPECT_TRUE(rig.extraction.parsed());
   // The discriminator at the very end.
   EXPECT_EQ(rig.read(R"({"payload":")" + payload + R"(","id":5,"type":"call"})", &chooser), "str:call num:5 -");
 }

@@ -1,11 +1,11 @@
-#include "harvest.h"
+#include "extraction.h"
 
 #include <simdjson.h>
 
 #include <cstring>
 #include <optional>
 
-#include "peek.h"
+#include "fast_path.h"
 
 namespace sockeye::dialect {
 
@@ -41,7 +41,7 @@ std::uint16_t Tree::add(const Pointer& pointer, bool raw) {
   return nodes_[at].slot;
 }
 
-struct Harvest::Parsers {
+struct Extraction::Parsers {
   static constexpr std::size_t most_embedded = 3;  // JSON texts inside JSON texts inside the message
   struct Level {
     ondemand::parser parser;
@@ -51,10 +51,10 @@ struct Harvest::Parsers {
   Level array;  // of elements()
 };
 
-Harvest::Harvest() : parsers_(std::make_unique<Parsers>()) {}
-Harvest::~Harvest() = default;
+Extraction::Extraction() : parsers_(std::make_unique<Parsers>()) {}
+Extraction::~Extraction() = default;
 
-void Harvest::start(const Chooser* chooser) {
+void Extraction::start(const Chooser* chooser) {
   found_.clear();
   chooser_ = chooser;
   needed_ = nullptr;
@@ -62,7 +62,7 @@ void Harvest::start(const Chooser* chooser) {
   if (chooser != nullptr && chooser->discriminator() == Tree::none) needed_ = &chooser->needed(absent_);
 }
 
-bool Harvest::put(std::uint16_t slot, const Value& value) {
+bool Extraction::put(std::uint16_t slot, const Value& value) {
   if (found_.has(slot)) return false;
   values_[slot] = value;
   found_.add(slot);
@@ -77,10 +77,10 @@ bool Harvest::put(std::uint16_t slot, const Value& value) {
 class Walk {
  public:
   enum class State : std::uint8_t { on, enough, bad };
-  Walk(Harvest& harvest, const Tree& tree) : harvest_(harvest), tree_(tree) {}
+  Walk(Extraction& extraction, const Tree& tree) : extraction_(extraction), tree_(tree) {}
 
   State document(std::size_t level, std::uint16_t root, std::string_view text, std::size_t readable) {
-    Harvest::Parsers::Level& at = harvest_.parsers_->levels[level];
+    Extraction::Parsers::Level& at = extraction_.parsers_->levels[level];
     if (readable < text.size() + padding) {
       at.text.reserve(text.size() + padding);
       at.text.assign(text);
@@ -197,36 +197,36 @@ class Walk {
   // An embedded text that is no JSON is a string like any other.
   State embedded(std::uint16_t root, std::string_view text) {
     const std::size_t level = level_ + 1;
-    if (level >= harvest_.parsers_->levels.size()) return State::on;
+    if (level >= extraction_.parsers_->levels.size()) return State::on;
     const State state = document(level, root, text, 0);
     level_ = level - 1;
     return state == State::bad ? State::on : state;
   }
 
   bool filled(const Tree::Node& node, const Value& value) {
-    return node.slot != Tree::none && harvest_.put(node.slot, value);
+    return node.slot != Tree::none && extraction_.put(node.slot, value);
   }
 
-  Harvest& harvest_;
+  Extraction& extraction_;
   const Tree& tree_;
   std::size_t level_ = 0;
 };
 
-bool Harvest::peek(const Tree& tree, std::string_view document, const Chooser* chooser) {
+bool Extraction::fast(const Tree& tree, std::string_view document, const Chooser* chooser) {
   start(chooser);
-  return Peek(*this, tree, document).run();
+  return FastPath(*this, tree, document).run();
 }
 
-Harvest::Outcome Harvest::read(const Tree& tree, std::string_view document, std::size_t readable,
-                               const Chooser* chooser) {
-  if (peek(tree, document, chooser)) return Outcome::done;
+Extraction::Outcome Extraction::read(const Tree& tree, std::string_view document, std::size_t readable,
+                                     const Chooser* chooser) {
+  if (fast(tree, document, chooser)) return Outcome::done;
   start(chooser);
   parsed_ = true;
   return Walk(*this, tree).document(0, 0, document, readable) == Walk::State::bad ? Outcome::invalid : Outcome::done;
 }
 
-bool Harvest::for_elements(std::string_view array, std::size_t readable,
-                           bool (*each)(void*, std::string_view, std::size_t), void* context) {
+bool Extraction::for_elements(std::string_view array, std::size_t readable,
+                              bool (*each)(void*, std::string_view, std::size_t), void* context) {
   Parsers::Level& at = parsers_->array;
   if (readable < array.size() + padding) {
     at.text.reserve(array.size() + padding);

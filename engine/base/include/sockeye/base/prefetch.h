@@ -7,7 +7,7 @@
 namespace sockeye::base {
 
 // Asks for the lines that `size` bytes from `from` on lie in. Nothing is read; any address will do.
-inline void fetch(const void* from, std::size_t size) {
+inline void prefetch(const void* from, std::size_t size) {
   constexpr std::size_t line = 64;
   const auto begin = reinterpret_cast<std::uintptr_t>(from);
   for (std::size_t at = 0; at < size; at += line) __builtin_prefetch(reinterpret_cast<const void*>(begin + at));
