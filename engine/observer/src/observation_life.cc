@@ -172,10 +172,7 @@ void LiveObservation::end(Side from, StreamEnd how, const Call& call) {
   if (how == StreamEnd::fin && !s.heard_close) {
     const bool unexpected = !stream(model::other(from)).ended;
     const WatchedStream& w = watched(from);
-    if (!w.resync)
-      cut(from, w.parser, unexpected, call);
-    else if (unexpected)
-      anomaly(Anomaly::half_close, call);
+    if (!w.resync) cut(from, w.parser, unexpected, call);  // else its Close may be among what could not be read
   }
   closing({.code = 1006, .initiator = initiator(from), .why = EndReason::reset, .reason = {}});
   if (how == StreamEnd::reset || stream(model::other(from)).ended) closed();

@@ -209,6 +209,38 @@ TEST(Tap, WithoutTheAnswerItIsFoundByItsFrames) {
   EXPECT_EQ(out.totals.attached, 1U);
 }
 
+TEST(Tap, WhatTheCaptureLostIsSaidAndNobodyBlamed) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    base::Random random(seed);
+    Talk talk;
+    talk.connect();
+    talk.upgrade();
+    const auto begin = talk.packets.size();
+    talk.chat(200, 20 + random() % 3000);
+    talk.close();
+    std::vector<Captured> packets;
+    std::size_t lost = 0;
+    for (std::size_t i = 0; i < talk.packets.size(); ++i) {
+      if (i >= begin && i + 10 < talk.packets.size() && random() % 50 == 0) {
+        lost += talk.packets[i].payload ? 1U : 0U;
+        continue;
+      }
+      packets.push_back(talk.packets[i]);
+    }
+    const auto out = observe(packets);
+    ASSERT_EQ(out.rows.size(), 1U) << seed;
+    const auto& figures = out.rows[0].record.figures;
+    EXPECT_EQ(out.anomalies, "") << seed;
+    for (const auto side : {0, 1}) {
+      EXPECT_LE(figures.messages[static_cast<std::size_t>(side)], 200U) << seed;
+      EXPECT_GE(figures.messages[static_cast<std::size_t>(side)], 150U) << seed;
+    }
+    EXPECT_TRUE(lost == 0 || out.totals.gaps > 0) << seed;
+    ASSERT_TRUE(out.rows[0].record.end);
+    EXPECT_EQ(out.rows[0].record.end->code, 1000);
+  }
+}
+
 // A conversation inside TLS, as packets.
 struct Secret {
   Talk talk{40'000, 443};
