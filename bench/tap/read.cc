@@ -2,6 +2,7 @@
 // our reader alone, and as far as the bytes of TCP streams.
 #include <pcap/pcap.h>
 
+#include <array>
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
@@ -50,14 +51,20 @@ bool by_us(const char* path, bool streams, Counted& out) {
   Sum sum;
   Decoder decoder;
   Reassembly reassembly({}, 1, sum);
-  Segment segment;
-  for (Packet packet; (*source)->next(packet) == Source::Event::packet;) {
-    ++out.packets;
-    if (!streams) {
-      out.bytes += packet.bytes.size() + packet.bytes[0];
-    } else if (decoder.decode(packet, segment) == Decoder::Result::segment) {
-      reassembly.segment(segment);
+  std::array<Packet, Reassembly::max_batch> packets;
+  std::array<Segment, Reassembly::max_batch> segments;
+  while ((*source)->next(packets[0]) == Source::Event::packet) {
+    const auto count = 1 + (*source)->more(std::span(packets).subspan(1));
+    out.packets += count;
+    std::size_t decoded = 0;
+    for (const auto& packet : std::span(packets).first(count)) {
+      if (!streams) {
+        out.bytes += packet.bytes.size() + packet.bytes[0];
+      } else if (decoder.decode(packet, segments[decoded]) == Decoder::Result::segment) {
+        ++decoded;  // none of them is put together of fragments
+      }
     }
+    reassembly.segments(std::span(segments).first(decoded));
   }
   reassembly.finish();
   if (streams) out.bytes = sum.bytes_seen;

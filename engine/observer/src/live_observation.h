@@ -81,6 +81,24 @@ class LiveObservation final : public Observation {
 
   // What it leads to, for prefetch.h.
   [[nodiscard]] const Reading* reading() const { return reading_.get(); }
+  void prefetch_self(model::Side from) const noexcept {
+    const auto& stream = streams_[model::index(from)];
+    const auto& leg = legs_[model::index(from)];
+    for (const void* each :
+         {static_cast<const void*>(this), static_cast<const void*>(&reading_), static_cast<const void*>(&stream),
+          static_cast<const void*>(&stream + 1), static_cast<const void*>(&leg), static_cast<const void*>(&leg.misses),
+          static_cast<const void*>(&turn_), static_cast<const void*>(&last_data_), static_cast<const void*>(&watched_)})
+      __builtin_prefetch(each);
+    __builtin_prefetch(reinterpret_cast<const char*>(&stream) + 64);
+  }
+  void prefetch_rest(model::Side from) const noexcept {
+    recorder_.prefetch();
+    if (!watched_) return;
+    const auto& watched = (*watched_)[model::index(from)];
+    __builtin_prefetch(&watched);
+    __builtin_prefetch(reinterpret_cast<const char*>(&watched) + 64);
+    __builtin_prefetch(&watched.resync);
+  }
 
  private:
   enum class Inspect : std::uint8_t { nothing, utf8, inflate };

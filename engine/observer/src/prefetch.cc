@@ -19,4 +19,12 @@ void prefetch(const Observation& observation, unsigned ahead) noexcept {
     reading->prefetch();
 }
 
+void prefetch_bytes(const Observation& observation, model::Side from, unsigned ahead) noexcept {
+  const auto& live = static_cast<const LiveObservation&>(observation);
+  if (ahead == 2)
+    live.prefetch_self(from);
+  else
+    live.prefetch_rest(from);
+}
+
 }  // namespace sockeye::observer

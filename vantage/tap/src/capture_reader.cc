@@ -151,22 +151,45 @@ base::Result<void> CaptureReader::begin_records(std::uint32_t header) {
 
 Source::Event CaptureReader::next_record(Packet& packet) {
   if (!window_.fill(record_header_)) return end_here();
-  const auto* at = window_.view();
-  const auto seconds = order_.get32(at);
-  const auto fraction = order_.get32(at + 4);
-  const auto captured = order_.get32(at + 8);
+  const auto captured = order_.get32(window_.view() + 8);
   if (captured > max_packet) {
     return fail("a packet says that " + std::to_string(captured) + " bytes of it were captured, and more than " +
                 std::to_string(max_packet) + " never are");
   }
   if (!window_.fill(record_header_ + captured)) return end_here();
-  at = window_.view();
-  packet.time = base::Time(base::Duration(seconds * second + std::uint64_t{fraction} * fraction_));
+  take_record(captured, packet);
+  return Event::packet;
+}
+
+// The window has all of it.
+void CaptureReader::take_record(std::uint32_t captured, Packet& packet) {
+  const auto* at = window_.view();
+  packet.time = base::Time(base::Duration(order_.get32(at) * second + std::uint64_t{order_.get32(at + 4)} * fraction_));
   packet.bytes = {at + record_header_, captured};
   packet.wire_size = std::max(captured, order_.get32(at + 12));
   packet.link_type = link_type_;
   window_.take(record_header_ + captured);
-  return Event::packet;
+}
+
+std::size_t CaptureReader::more(std::span<Packet> room) {
+  std::size_t count = 0;
+  if (ended_) return count;
+  if (blocks_) {
+    while (count < room.size() && !ended_ && block_at_hand() && next_block(room[count]) == Event::packet) ++count;
+    return count;
+  }
+  for (; count < room.size() && window_.size() >= record_header_; ++count) {
+    const auto captured = order_.get32(window_.view() + 8);
+    if (captured > max_packet || record_header_ + captured > window_.size()) break;
+    take_record(captured, room[count]);
+  }
+  return count;
+}
+
+bool CaptureReader::block_at_hand() const {
+  const auto size = window_.size();
+  const auto* at = window_.view();
+  return size >= 12 && order_.get32(at) == block::enhanced && order_.get32(at + 4) <= size;
 }
 
 Source::Event CaptureReader::next_block(Packet& packet) {

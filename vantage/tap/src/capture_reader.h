@@ -34,6 +34,7 @@ class CaptureReader final : public Source {
     if (ended_) return *ended_;
     return blocks_ ? next_block(packet) : next_record(packet);
   }
+  [[nodiscard]] std::size_t more(std::span<Packet> room) override;
   [[nodiscard]] base::Bytes secrets() const override { return secrets_; }
   [[nodiscard]] const base::Error& error() const override { return error_; }
   [[nodiscard]] const std::string& truncation() const override { return truncation_; }
@@ -54,8 +55,11 @@ class CaptureReader final : public Source {
   base::Result<void> begin();
   base::Result<void> begin_records(std::uint32_t header);
   Event next_record(Packet& packet);
+  void take_record(std::uint32_t captured, Packet& packet);
 
   Event next_block(Packet& packet);
+  // A packet's block is next, and the window has all of it.
+  [[nodiscard]] bool block_at_hand() const;
   std::optional<Event> read_block(std::uint32_t type, std::uint32_t length, Packet& packet);
   std::optional<Event> begin_section(std::uint32_t length);
   std::optional<Event> add_interface(base::Bytes body);

@@ -58,6 +58,7 @@ void Decoder::Layer::limit(std::size_t n) {
 
 Decoder::Result Decoder::decode(const Packet& packet, Segment& segment) {
   segment.time = packet.time;
+  assembled_ = false;
   Layer layer{packet.bytes, packet.wire_size - packet.bytes.size()};
   std::size_t header = 0;
   std::size_t ethertype_at = 0;
@@ -192,6 +193,7 @@ Decoder::Result Decoder::fragment(std::uint8_t protocol, std::uint32_t id, std::
   const auto whole =
       fragments_.add({out.source.address, out.destination.address, id, protocol}, offset, more, layer.bytes, out.time);
   if (whole.empty()) return Result::fragment;
+  assembled_ = true;
   return transport(protocol, Layer{whole}, out);
 }
 

@@ -26,6 +26,8 @@ class Decoder {
 
   // The segment's payload is valid as long as the packet's bytes, and until the next call.
   Result decode(const Packet& packet, Segment& segment);
+  // The last segment's payload is not the packet's own: valid until the next call only.
+  [[nodiscard]] bool assembled() const { return assembled_; }
   [[nodiscard]] const Fragments& fragments() const { return fragments_; }
 
  private:
@@ -49,6 +51,7 @@ class Decoder {
   static Result transport(std::uint8_t protocol, const Layer& layer, Segment& out);
 
   Fragments fragments_;
+  bool assembled_ = false;
 };
 
 }  // namespace sockeye::tap

@@ -1,6 +1,7 @@
 #include "reassembly.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 
@@ -16,23 +17,44 @@ bool may_be_probe(const Segment& segment) { return length_of(segment) == 1 && (s
 
 }  // namespace
 
-void Reassembly::segment(const Segment& segment) {
+void Reassembly::segments(std::span<const Segment> segments) {
+  std::array<std::uint32_t, max_batch> hashes;
+  std::array<const Stream*, max_batch> streams;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    hashes[i] = table_.hash(segments[i].source, segments[i].destination);
+    table_.prefetch(hashes[i]);
+  }
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    streams[i] = table_.guess(hashes[i]);
+    if (streams[i] != nullptr) streams[i]->prefetch();
+  }
+  for (const unsigned ahead : {3U, 2U, 1U}) {
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+      if (streams[i] == nullptr || segments[i].payload.empty()) continue;
+      const bool by_client = streams[i]->client == segments[i].source;
+      listener_.prefetch(*streams[i], by_client ? model::Side::client : model::Side::server, ahead);
+    }
+  }
+  for (std::size_t i = 0; i < segments.size(); ++i) segment(segments[i], hashes[i]);
+}
+
+void Reassembly::segment(const Segment& segment, std::uint32_t hash) {
   ++stats_.segments;
   advance(segment.time);
   auto from = model::Side::client;
-  Stream* stream = table_.find(segment.source, segment.destination, from);
+  Stream* stream = table_.find(hash, segment.source, segment.destination, from);
   if (stream != nullptr && replaces(*stream, from, segment)) {
     remove(*stream, Closed::replaced);
     stream = nullptr;
   }
   if (stream == nullptr) {
-    stream = open(segment, from);
+    stream = open(segment, hash, from);
     if (stream == nullptr) return;
   }
   follow(*stream, from, segment);
   if (stream->strange >= max_strange) {
     remove(*stream, Closed::replaced);
-    stream = open(segment, from);
+    stream = open(segment, hash, from);
     if (stream == nullptr) return;
     follow(*stream, from, segment);
   }
@@ -62,7 +84,7 @@ void Reassembly::finish() {
   while (table_.size() != 0) remove(table_.oldest(), Closed::end);
 }
 
-Stream* Reassembly::open(const Segment& segment, model::Side& from) {
+Stream* Reassembly::open(const Segment& segment, std::uint32_t hash, model::Side& from) {
   const bool syn = (segment.flags & tcp::syn) != 0;
   const bool opens = syn || (length_of(segment) > 0 && !may_be_probe(segment));
   if (!opens || (segment.flags & tcp::rst) != 0 || segment.source == segment.destination) {
@@ -76,7 +98,7 @@ Stream* Reassembly::open(const Segment& segment, model::Side& from) {
     if (!table_.oldest().closed) ++stats_.evicted;
     remove(table_.oldest(), Closed::evicted);
   }
-  auto& stream = table_.add(from_server ? segment.destination : segment.source,
+  auto& stream = table_.add(hash, from_server ? segment.destination : segment.source,
                             from_server ? segment.source : segment.destination, now_);
   stream.begin_seen = syn;
   ++stats_.streams;

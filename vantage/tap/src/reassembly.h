@@ -17,6 +17,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "stream_table.h"
 
@@ -61,7 +62,13 @@ class Reassembly {
   Reassembly(ReassemblyLimits limits, std::uint64_t seed, StreamListener& listener)
       : limits_(limits), table_(limits.streams, seed), listener_(listener) {}
 
-  void segment(const Segment& segment);
+  static constexpr std::size_t max_batch = 16;
+
+  void segment(const Segment& segment) { this->segment(segment, table_.hash(segment.source, segment.destination)); }
+  // Several, at most max_batch, in order. A stream is some cache lines in a few places, and of many streams none is in
+  // the caches when its turn comes: what each of these will touch is prefetched while the others are looked at. (Of
+  // 1,000 sessions in turn, that is half of the time.)
+  void segments(std::span<const Segment> segments);
   // Time went by without a segment.
   void advance(base::Time now);
   // The capture is over: says what is held, and closes every stream.
@@ -72,7 +79,8 @@ class Reassembly {
   [[nodiscard]] std::size_t held() const { return held_; }
 
  private:
-  Stream* open(const Segment& segment, model::Side& from);
+  void segment(const Segment& segment, std::uint32_t hash);
+  Stream* open(const Segment& segment, std::uint32_t hash, model::Side& from);
   // A SYN that cannot be of this stream: its ports are used again.
   static bool replaces(Stream& stream, model::Side from, const Segment& segment);
   void follow(Stream& stream, model::Side from, const Segment& segment);

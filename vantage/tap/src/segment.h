@@ -2,8 +2,8 @@
 #pragma once
 
 #include <array>
-#include <compare>
 #include <cstdint>
+#include <cstring>
 #include <string>
 
 #include "sockeye/base/bytes.h"
@@ -14,8 +14,13 @@ namespace sockeye::tap {
 struct Endpoint {
   std::array<base::Byte, 16> address{};  // IPv4 as ::ffff:a.b.c.d
   std::uint16_t port = 0;
-  friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
-  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+  friend bool operator==(const Endpoint& a, const Endpoint& b) {  // in line: it is asked of every packet
+    std::array<std::uint64_t, 2> x;
+    std::array<std::uint64_t, 2> y;
+    std::memcpy(x.data(), a.address.data(), sizeof x);
+    std::memcpy(y.data(), b.address.data(), sizeof y);
+    return a.port == b.port && x[0] == y[0] && x[1] == y[1];
+  }
 };
 
 // "192.0.2.1" or "2001:db8::1", without the port.

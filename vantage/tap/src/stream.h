@@ -31,41 +31,49 @@ struct Half {
   std::int64_t acknowledged = 0;  // by the other peer
   std::int64_t end = 0;
   std::vector<Held> held;  // sorted, without overlaps, all behind `next`
-  std::size_t held_size = 0;
 
+  // Of no interest while nothing is missing.
+  std::size_t held_size = 0;
   base::Time waiting_since{};
   Stream* stream = nullptr;
   Half* previous = nullptr;
   Half* following = nullptr;
 };
 
-struct Stream {
+// Laid out so that what a segment in order touches is three cache lines.
+struct alignas(64) Stream {
   Endpoint client;
   Endpoint server;
   bool begin_seen = false;  // by its SYN: roles are known, not guessed by port
-  base::Time opened{};
-
   // The listener's own. Whether its bytes are of interest (a stream that is ignored is followed to its end, and nothing
   // of it is handed on or held), and whether others should be dropped before it.
-  void* context = nullptr;
   bool ignored = false;
   bool kept = false;
-
   // The reassembly's own.
   bool closed = false;       // remembered, so that what comes late or twice does not open it again
   std::uint8_t list = 0;     // which of StreamTable's
   std::uint8_t strange = 0;  // data in a row that cannot be of this stream
   std::uint32_t hash = 0;
-  std::uint32_t index = 0;
+  void* context = nullptr;  // the listener's
   base::Time touched{};
+  Half halves[2];
+
+  std::uint32_t index = 0;
+  base::Time opened{};
   Stream* previous = nullptr;
   Stream* following = nullptr;
-  Half halves[2];
 
   [[nodiscard]] Half& half(model::Side side) { return halves[model::index(side)]; }
   // Bytes handed on, or known to be missing.
   [[nodiscard]] std::uint64_t size(model::Side side) const {
     return static_cast<std::uint64_t>(halves[model::index(side)].next);
+  }
+  void prefetch() const noexcept {
+    __builtin_prefetch(this);
+    for (const auto& each : halves) {
+      __builtin_prefetch(&each);
+      __builtin_prefetch(&each.held);
+    }
   }
 };
 
@@ -84,6 +92,9 @@ enum class Closed : std::uint8_t {
 class StreamListener {
  public:
   virtual ~StreamListener() = default;
+  // Bytes of it will come soon: what its context is (`ahead` 3), what that leads to (2), and what that does (1), may be
+  // prefetched.
+  virtual void prefetch(const Stream&, model::Side /*from*/, unsigned /*ahead*/) const noexcept {}
   virtual void opened(Stream& stream, base::Time time) = 0;
   // Valid during the call.
   virtual void bytes(Stream& stream, model::Side from, base::Bytes bytes, base::Time time) = 0;

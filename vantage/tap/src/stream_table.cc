@@ -24,13 +24,12 @@ std::uint64_t StreamTable::mix(const Endpoint& endpoint) const {
   return fold(words[0] ^ 0xa0761d6478bd642fULL ^ seed_, words[1] ^ 0xe7037ed1a0b428dbULL ^ endpoint.port * seed_);
 }
 
-// The same whichever comes first.
 std::uint32_t StreamTable::hash(const Endpoint& a, const Endpoint& b) const {
   return static_cast<std::uint32_t>(fold((mix(a) + mix(b)) ^ seed_, 0x8ebc6af09c88c6e3ULL) >> 32U);
 }
 
-Stream* StreamTable::find(const Endpoint& source, const Endpoint& destination, model::Side& from) {
-  const auto wanted = hash(source, destination);
+Stream* StreamTable::find(std::uint32_t wanted, const Endpoint& source, const Endpoint& destination,
+                          model::Side& from) {
   const auto mask = slots_.size() - 1;
   for (std::size_t i = wanted & mask; slots_[i].stream != 0; i = (i + 1) & mask) {
     if (slots_[i].hash != wanted) continue;
@@ -47,7 +46,7 @@ Stream* StreamTable::find(const Endpoint& source, const Endpoint& destination, m
   return nullptr;
 }
 
-Stream& StreamTable::add(const Endpoint& client, const Endpoint& server, base::Time now) {
+Stream& StreamTable::add(std::uint32_t hash, const Endpoint& client, const Endpoint& server, base::Time now) {
   if (2 * (size_ + 1) > slots_.size()) grow();
   if (free_.empty()) {
     const auto first = static_cast<std::uint32_t>(chunks_.size() * chunk);
@@ -62,7 +61,7 @@ Stream& StreamTable::add(const Endpoint& client, const Endpoint& server, base::T
   stream.server = server;
   stream.opened = stream.touched = now;
   stream.index = index;
-  stream.hash = hash(client, server);
+  stream.hash = hash;
   for (auto& half : stream.halves) half.stream = &stream;
   insert({stream.hash, index + 1});
   stream.list = spare;

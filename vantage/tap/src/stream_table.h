@@ -25,10 +25,23 @@ class StreamTable {
 
   StreamTable(std::size_t limit, std::uint64_t seed);
 
-  // nullptr when there is none. `from` is who sends from `source`.
-  [[nodiscard]] Stream* find(const Endpoint& source, const Endpoint& destination, model::Side& from);
+  // The same whichever comes first.
+  [[nodiscard]] std::uint32_t hash(const Endpoint& a, const Endpoint& b) const;
+  // nullptr when there is none. `hash` is theirs; `from` is who sends from `source`.
+  [[nodiscard]] Stream* find(std::uint32_t hash, const Endpoint& source, const Endpoint& destination,
+                             model::Side& from);
+  // For prefetching: where to look for it, and then who it probably is.
+  void prefetch(std::uint32_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
+  [[nodiscard]] const Stream* guess(std::uint32_t hash) const {
+    const auto mask = slots_.size() - 1;
+    for (std::size_t i = hash & mask; slots_[i].stream != 0; i = (i + 1) & mask) {
+      const auto index = slots_[i].stream - 1;
+      if (slots_[i].hash == hash) return &chunks_[index / chunk][index % chunk];
+    }
+    return nullptr;
+  }
   // There is none yet, and not full(). All but its endpoints, hash and list is as constructed.
-  Stream& add(const Endpoint& client, const Endpoint& server, base::Time now);
+  Stream& add(std::uint32_t hash, const Endpoint& client, const Endpoint& server, base::Time now);
   void remove(Stream& stream);
   [[nodiscard]] bool full() const { return size_ == limit_; }
   [[nodiscard]] std::size_t size() const { return size_; }
@@ -58,7 +71,6 @@ class StreamTable {
     return stream.halves[0].next + stream.halves[1].next > 0 ? ordinary : spare;
   }
   [[nodiscard]] std::uint64_t mix(const Endpoint& endpoint) const;
-  [[nodiscard]] std::uint32_t hash(const Endpoint& a, const Endpoint& b) const;
   [[nodiscard]] Stream& at(std::uint32_t index) { return chunks_[index / chunk][index % chunk]; }
   void grow();
   void insert(Slot slot);

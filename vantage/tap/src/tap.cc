@@ -1,9 +1,11 @@
 #include "sockeye/tap/tap.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <utility>
 
@@ -115,7 +117,11 @@ class Tap::Live final : private StreamListener {
     for (const auto& each : questions) each();
   }
 
-  void take(const Packet& packet);
+  void take(std::span<const Packet> packets);
+  void flush() {
+    reassembly_.segments(std::span(segments_).first(pending_));
+    pending_ = 0;
+  }
   void look_at_deadlines(Time now);
   void look(Watch& watch, const model::DeltaRequest& request, model::SessionDelta& out, bool& all);
 
@@ -123,6 +129,9 @@ class Tap::Live final : private StreamListener {
   Watch& reach(Stream& stream) {
     if (stream.context == nullptr) stream.context = new Watch(shared_, stream);
     return watch_of(stream);
+  }
+  void prefetch(const Stream& stream, Side from, unsigned ahead) const noexcept override {
+    if (stream.context != nullptr) Watch::prefetch(*static_cast<const Watch*>(stream.context), from, ahead);
   }
   void opened(Stream&, Time) override {}
   void bytes(Stream& stream, Side from, base::Bytes bytes, Time time) override {
@@ -142,7 +151,8 @@ class Tap::Live final : private StreamListener {
   Shared shared_;
   Decoder decoder_;
   Reassembly reassembly_;
-  Segment segment_;
+  std::array<Segment, Reassembly::max_batch> segments_;
+  std::size_t pending_ = 0;
   TapTotals totals_;
   std::uint64_t dropped_before_ = 0;  // by sources that are over
   std::uint64_t dropped_ = 0;         // by this one
@@ -162,14 +172,16 @@ class Tap::Live final : private StreamListener {
 base::Result<void> Tap::Live::run(Source& source) {
   const Running running(*this);
   std::uint64_t told = totals_.bytes;
-  for (Packet packet; !stopped_;) {
+  std::array<Packet, Reassembly::max_batch> packets;
+  auto& packet = packets.front();
+  while (!stopped_) {
     const auto event = source.next(packet);
     if (asked_.load(std::memory_order_relaxed)) [[unlikely]] {
       dropped_ = source.dropped();
       serve();
     }
     if (event == Source::Event::packet) [[likely]] {
-      take(packet);
+      take(std::span(packets).first(1 + source.more(std::span(packets).subspan(1))));
       if (totals_.bytes - told < progress_every) [[likely]]
         continue;
       told = totals_.bytes;
@@ -192,27 +204,33 @@ base::Result<void> Tap::Live::run(Source& source) {
   return {};
 }
 
-void Tap::Live::take(const Packet& packet) {
-  ++totals_.packets;
-  totals_.bytes += packet.bytes.size();
-  totals_.now = std::max(totals_.now, packet.time);
-  switch (decoder_.decode(packet, segment_)) {
-    case Decoder::Result::segment:
-      reassembly_.segment(segment_);
-      break;
-    case Decoder::Result::fragment:
-      break;
-    case Decoder::Result::other:
-      ++totals_.not_tcp;
-      break;
-    case Decoder::Result::malformed:
-      ++totals_.malformed;
-      break;
-    case Decoder::Result::unknown_link:
-      ++totals_.unknown_link;
-      break;
+void Tap::Live::take(std::span<const Packet> packets) {
+  for (const auto& packet : packets) {
+    ++totals_.packets;
+    totals_.bytes += packet.bytes.size();
+    auto& segment = segments_[pending_];
+    switch (decoder_.decode(packet, segment)) {
+      case Decoder::Result::segment:
+        ++pending_;
+        // What was put together of fragments is there until the next packet is decoded.
+        if (decoder_.assembled()) flush();
+        break;
+      case Decoder::Result::fragment:
+        break;
+      case Decoder::Result::other:
+        ++totals_.not_tcp;
+        break;
+      case Decoder::Result::malformed:
+        ++totals_.malformed;
+        break;
+      case Decoder::Result::unknown_link:
+        ++totals_.unknown_link;
+        break;
+    }
   }
-  if (packet.time - looked_ >= look_every) look_at_deadlines(packet.time);
+  flush();
+  totals_.now = std::max(totals_.now, packets.back().time);
+  if (totals_.now - looked_ >= look_every) look_at_deadlines(totals_.now);
 }
 
 void Tap::Live::look_at_deadlines(Time now) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "sockeye/observer/prefetch.h"
+
 namespace sockeye::tap {
 namespace {
 
@@ -46,8 +48,10 @@ void Shared::keep_ended(model::SessionRow row, std::vector<model::RecordedMessag
 Watch::~Watch() { end_search(); }
 
 void Watch::bytes(Side from, Bytes bytes, Time time) {
-  if (!begun_) begin(from, bytes);
-  if (!tls_) return plain(from, bytes, time);
+  if (!begun_) [[unlikely]]
+    begin(from, bytes);
+  if (!tls_) [[likely]]
+    return plain(from, bytes, time);
   if (stream_.ignored) return;
   tls_->bytes(from, bytes, time);
   if (tls_->blind() && !stream_.ignored) {
@@ -122,13 +126,11 @@ observer::Endpoints Watch::endpoints() const {
 void Watch::plain(Side from, Bytes bytes, Time time) {
   if (stream_.ignored) return;
   const auto call = shared_.call(at(time));
-  if (session_ != nullptr && session_->next_deadline() <= call.now) [[unlikely]]
-    session_->tick(call);
-  if (attached_) {
-    attached_->bytes(side(from), bytes, call);
+  if (session_ != nullptr) {
+    session_->bytes(side(from), bytes, call);
   } else if (http_) {
     http_->bytes(side(from), bytes, call);
-    if (session_ == nullptr) look_at_http(call);
+    look_at_http(call);
   } else if (search_) {
     search(from, bytes, call.now);
   }
@@ -233,6 +235,14 @@ void Watch::closed(Closed why, Time time) {
   auto recorder = session_->recorder();
   session_ = nullptr;
   shared_.keep_ended(std::move(kept), std::move(recorder));
+}
+
+void Watch::prefetch(const Watch& watch, Side from, unsigned ahead) noexcept {
+  if (ahead == 3) {
+    __builtin_prefetch(&watch);
+  } else if (watch.session_ != nullptr) {
+    observer::prefetch_bytes(*watch.session_, watch.side(from), ahead);
+  }
 }
 
 void Watch::tick(Time now) {

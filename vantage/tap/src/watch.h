@@ -50,7 +50,7 @@ struct Shared {
   void keep_ended(model::SessionRow row, std::vector<model::RecordedMessage> recorder);
 };
 
-class Watch final : public TlsListener {
+class alignas(64) Watch final : public TlsListener {
  public:
   Watch(Shared& shared, Stream& stream) : shared_(shared), stream_(stream) {}
   ~Watch() override;
@@ -63,6 +63,9 @@ class Watch final : public TlsListener {
   // The last call.
   void closed(Closed why, base::Time time);
   void tick(base::Time now);
+
+  // For what comes soon: `ahead` 3 where this lies, 2 its session, 1 what that leads to.
+  static void prefetch(const Watch& watch, model::Side from, unsigned ahead) noexcept;
 
   // Of one that is in Shared::sessions.
   [[nodiscard]] const observer::Observation& session() const { return *session_; }
@@ -98,12 +101,13 @@ class Watch final : public TlsListener {
   bool gap_seen_ = false;
   base::Time last_{};
   std::unique_ptr<TlsStream> tls_;
+  observer::Observation* session_ = nullptr;  // http_'s or attached_
+  // What is above is all that a message touches.
   std::unique_ptr<observer::ByteStream> http_;
   std::unique_ptr<observer::UnknownStream> search_;
   std::size_t searched_ = 0;  // bytes it was given
   std::unique_ptr<observer::Observation> attached_;
-  observer::Observation* session_ = nullptr;  // http_'s or attached_
-  std::size_t place_ = 0;                     // in Shared::sessions
+  std::size_t place_ = 0;  // in Shared::sessions
 
   std::uint32_t reported_epoch_ = 0;
   model::SessionFigures reported_;
