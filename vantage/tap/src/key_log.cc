@@ -121,7 +121,11 @@ void KeyLog::line(std::string_view line) {
 }
 
 base::Result<void> KeyLog::follow(const std::string& path) {
-  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  return follow(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK), path);
+}
+
+base::Result<void> KeyLog::follow(int descriptor, const std::string& path) {
+  fd_ = descriptor;
   if (fd_ < 0) return base::fail(path + ": " + std::strerror(errno));
   std::array<char, 1> probe{};
   if (::pread(fd_, probe.data(), 1, 0) < 0 && errno == EISDIR) return base::fail(path + ": " + std::strerror(errno));

@@ -51,6 +51,8 @@ class KeyLog {
   void add(base::Bytes lines);
   // Reads the file, now and with each refresh() what was added to it.
   [[nodiscard]] base::Result<void> follow(const std::string& path);
+  // `descriptor` is closed with this; `name` stands in messages.
+  [[nodiscard]] base::Result<void> follow(int descriptor, const std::string& name);
   // True when there was something.
   bool refresh();
   // What is not there yet may come: there is a file to follow, or expect_more() was said.

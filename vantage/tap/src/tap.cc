@@ -44,6 +44,7 @@ class Tap::Live final : private StreamListener {
   }
 
   base::Result<void> follow_keys() {
+    if (options_.key_log_descriptor >= 0) return shared_.tls.keys.follow(options_.key_log_descriptor, "key log");
     if (options_.key_log.empty()) return {};
     return shared_.tls.keys.follow(options_.key_log);
   }

@@ -220,7 +220,7 @@ void Watch::closed(Closed why, Time time) {
   shared_.sessions[place_]->place_ = place_;
   shared_.sessions.pop_back();
   // Open, as far as anybody knows, where it is only we who look no longer.
-  const bool open = why == Closed::end && !session_->close_info();
+  const bool open = (why == Closed::end || why == Closed::evicted) && !session_->close_info();
   auto kept = row();
   if (http_) {
     http_->finish(call);

@@ -309,7 +309,10 @@ TEST(KeyLog, FollowsAFile) {
   ASSERT_EQ(::write(fd, line.data() + 100, line.size() - 100), static_cast<ssize_t>(line.size() - 100));
   EXPECT_TRUE(log.refresh());
   EXPECT_EQ(log.sessions(), 1U);
-  ::close(fd);
+  KeyLog opened;
+  ASSERT_EQ(::lseek(fd, 0, SEEK_SET), 0);
+  ASSERT_TRUE(opened.follow(fd, "opened before"));  // which closes it
+  EXPECT_EQ(opened.sessions(), 1U);
   ::unlink(path.c_str());
   KeyLog none;
   EXPECT_NE(none.follow("/nonexistent/keys").error().message.find("No such file"), std::string::npos);

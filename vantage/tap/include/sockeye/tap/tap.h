@@ -21,8 +21,10 @@
 namespace sockeye::tap {
 
 struct TapOptions {
-  observer::Options observation;     // of every session
-  std::string key_log;               // a file of TLS secrets (SSLKEYLOGFILE), followed as it grows; "": none
+  observer::Options observation;  // of every session
+  std::string key_log;            // a file of TLS secrets (SSLKEYLOGFILE), followed as it grows; "": none
+  // Instead of key_log: that file, open already (by one who has given up root since). The tap closes it.
+  int key_log_descriptor = -1;
   std::size_t streams = 131'072;     // TCP connections followed, or remembered as closed, at a time
   std::uint64_t seed = 1;            // of identifiers; and keys what is hashed
   model::SpanSink* spans = nullptr;  // null: no tracing
