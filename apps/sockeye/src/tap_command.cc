@@ -1,9 +1,12 @@
 #include "tap_command.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <iostream>
 #include <memory>
 #include <random>
@@ -141,18 +144,23 @@ base::Result<std::unique_ptr<tap::Source>> open_interface(const TapCommand& want
   options.filter = wanted.filter;
   options.snap_length = wanted.snap_length;
   options.buffer = wanted.buffer << 20U;
-  auto source = tap::open_live(options);
-  if (!source) return source;
-  if (auto dropped = tap::drop_privileges(wanted.user); !dropped) return tl::unexpected(dropped.error());
-  return source;
+  return tap::open_live(options);
 }
 
-tap::TapOptions options_for(const config::Settings& settings, const TapCommand& wanted) {
+// The key log, where there is one, before root is given up: it is its owner's alone.
+base::Result<int> open_key_log(const TapCommand& wanted) {
+  if (wanted.keylog.empty()) return -1;
+  const int fd = ::open(wanted.keylog.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return base::fail("--keylog: " + wanted.keylog + ": " + std::strerror(errno));
+  return fd;
+}
+
+tap::TapOptions options_for(const config::Settings& settings, const TapCommand& wanted, int key_log) {
   tap::TapOptions out;
   out.observation = settings.proxy.listeners.front().routes.front().observe;
   out.observation.route = "tap";
   out.observation.vantage = "tap";
-  out.key_log = wanted.keylog;
+  out.key_log_descriptor = key_log;
   if (!wanted.interface.empty()) out.seed = std::random_device{}();  // a file's identifiers are the same each time
   return out;
 }
@@ -164,7 +172,7 @@ int fail(const std::string& what) {
 
 // All the work, once everything that can be wrong with the arguments is known.
 int tap_sources(const config::Settings& settings, const TapCommand& wanted, std::unique_ptr<tap::Source> live,
-                const Signals& signals) {
+                int key_log, const Signals& signals) {
   const Identity identity = identify();
   std::unique_ptr<pipeline::Pipeline> spans;
   std::unique_ptr<Patient> patient;
@@ -177,7 +185,7 @@ int tap_sources(const config::Settings& settings, const TapCommand& wanted, std:
   Report report(wanted.format == "json");
   Progress progress;
   std::string name = wanted.interface;
-  auto options = options_for(settings, wanted);
+  auto options = options_for(settings, wanted, key_log);
   options.spans = live ? static_cast<model::SpanSink*>(spans.get()) : patient.get();
   options.ended = [&](const model::SessionRow& row) { report.session(row); };
   options.progress = [&](tap::Source& source) { progress(name, source); };
@@ -246,13 +254,16 @@ int run_tap(const Command& command, const config::Environment& environment) {
   const config::Settings& settings = *reading.settings;
   start_log(settings.log_level, settings.log_format);
   const Signals signals;
+  const auto key_log = open_key_log(command.tap);
+  if (!key_log) return fail(key_log.error().message);
   std::unique_ptr<tap::Source> live;
   if (!command.tap.interface.empty()) {
     auto opened = open_interface(command.tap);
     if (!opened) return fail(opened.error().message);
     live = *std::move(opened);
+    if (auto dropped = tap::drop_privileges(command.tap.user); !dropped) return fail(dropped.error().message);
   }
-  return tap_sources(settings, command.tap, std::move(live), signals);
+  return tap_sources(settings, command.tap, std::move(live), *key_log, signals);
 }
 
 }  // namespace sockeye::app
