@@ -53,27 +53,33 @@ class Tap::Live final : private StreamListener {
   void stop() noexcept { stopped_ = true; }
   [[nodiscard]] bool stopped() const { return stopped_; }
 
-  // `answer()` on the thread that runs; none when it does not come to it in time.
+  // `answer()` on the thread that runs; none when it does not come to it in time: then `late(…)` gets it, there.
   template <class Answer>
   auto ask(Answer answer) -> std::optional<decltype(answer())> {
+    return ask(answer, [](auto&&) {});
+  }
+  template <class Answer, class Late>
+  auto ask(Answer answer, Late late) -> std::optional<decltype(answer())> {
     struct Box {
       std::mutex mutex;
       std::condition_variable ready;
       std::optional<decltype(answer())> out;
+      bool left = false;  // nobody waits any more
     };
     std::unique_lock lock(mutex_);
     if (!running_ || runner_ == std::this_thread::get_id()) return answer();
     const auto box = std::make_shared<Box>();
-    questions_.push_back([box, answer] {
+    questions_.push_back([box, answer, late] {
       auto out = answer();
       const std::lock_guard hold(box->mutex);
+      if (box->left) return late(std::move(out));
       box->out = std::move(out);
       box->ready.notify_all();
     });
     asked_ = true;
     lock.unlock();
     std::unique_lock hold(box->mutex);
-    box->ready.wait_for(hold, answer_bound, [&] { return box->out.has_value(); });
+    box->left = !box->ready.wait_for(hold, answer_bound, [&] { return box->out.has_value(); });
     return std::move(box->out);
   }
 
@@ -83,6 +89,8 @@ class Tap::Live final : private StreamListener {
   [[nodiscard]] std::vector<model::SessionRow> ended() const { return {shared_.ended.begin(), shared_.ended.end()}; }
   void follow(std::size_t ended_kept);
   model::SessionDeltas changes(const model::DeltaRequest& request);
+  // Nobody took these: they come with the next.
+  void keep(model::SessionDeltas&& deltas) { late_ = std::move(deltas.workers); }
   [[nodiscard]] const model::RouteMetrics& metrics() const { return shared_.metrics; }
   [[nodiscard]] const std::string& route() const { return shared_.options.route; }
 
@@ -162,6 +170,7 @@ class Tap::Live final : private StreamListener {
 
   std::uint32_t epoch_ = 0;
   bool reported_ = false;  // every session that was open at the last resync
+  std::vector<model::SessionDelta> late_;
 
   std::mutex mutex_;  // of what follows
   bool running_ = false;
@@ -301,6 +310,10 @@ model::SessionDeltas Tap::Live::changes(const model::DeltaRequest& request) {
   if (request.resync || epoch_ == 0) {
     ++epoch_;
     reported_ = false;
+    for (auto& each : late_) {  // of sessions that will be reported again
+      each.opened.clear();
+      each.changed.clear();
+    }
   }
   model::SessionDelta delta;
   bool all = true;
@@ -310,6 +323,7 @@ model::SessionDeltas Tap::Live::changes(const model::DeltaRequest& request) {
   delta.ended_lost = std::exchange(shared_.delta_lost, 0);
   reported_ = reported_ || all;
   model::SessionDeltas out;
+  out.workers = std::exchange(late_, {});
   out.workers.push_back(std::move(delta));
   out.complete = reported_;
   return out;
@@ -371,7 +385,10 @@ void Tap::follow(std::size_t ended_kept) {
   });
 }
 model::SessionDeltas Tap::changes(const model::DeltaRequest& request) {
-  return live_->ask([this, request] { return live_->changes(request); }).value_or(model::SessionDeltas{});
+  return live_
+      ->ask([this, request] { return live_->changes(request); },
+            [this](model::SessionDeltas&& late) { live_->keep(std::move(late)); })
+      .value_or(model::SessionDeltas{});
 }
 std::vector<model::RouteCounters> Tap::metrics() const { return {{live_->route(), {&live_->metrics()}}}; }
 

@@ -395,5 +395,53 @@ TEST(Tap, OthersAskWhileItRuns) {
   EXPECT_EQ((*tap)->changes({}).workers[0].ended.size(), 1U);
 }
 
+// A source that is not in a hurry: what changed meanwhile, and nobody waited for, comes with the next delta.
+TEST(Tap, ADeltaThatComesTooLateIsNotLost) {
+  class Slow final : public Source {
+   public:
+    explicit Slow(std::vector<Captured> packets) : packets_(std::move(packets)) {}
+    std::atomic<bool> asked = false;
+    std::atomic<bool> go_on = false;
+    Event next(Packet& packet) override {
+      if (at_ == packets_.size()) {
+        asked = true;
+        while (!go_on) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        packet.time = packets_.back().time;
+        return Event::idle;
+      }
+      const auto& each = packets_[at_++];
+      packet = {each.time, each.bytes, static_cast<std::uint32_t>(each.bytes.size()), 1};
+      return Event::packet;
+    }
+    [[nodiscard]] const base::Error& error() const override { return error_; }
+    [[nodiscard]] const std::string& truncation() const override { return error_.message; }
+
+   private:
+    std::vector<Captured> packets_;
+    std::size_t at_ = 0;
+    base::Error error_;
+  };
+  Talk talk;
+  talk.connect();
+  talk.upgrade();
+  talk.chat(3);
+  Observed out;
+  auto tap = Tap::open(options_for(out));
+  ASSERT_TRUE(tap);
+  Slow source(talk.packets);
+  std::thread runner([&] { EXPECT_TRUE((*tap)->run(source)); });
+  while (!source.asked) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_TRUE((*tap)->changes({.resync = true, .watch = {}}).workers.empty());
+  source.go_on = true;
+  std::size_t opened = 0;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (opened == 0 && std::chrono::steady_clock::now() < deadline) {
+    for (const auto& each : (*tap)->changes({}).workers) opened += each.opened.size();
+  }
+  EXPECT_EQ(opened, 1U);
+  (*tap)->stop();
+  runner.join();
+}
+
 }  // namespace
 }  // namespace sockeye::tap
