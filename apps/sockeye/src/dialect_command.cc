@@ -15,6 +15,7 @@
 #include "sockeye/config/text.h"
 #include "sockeye/dialect/registry.h"
 #include "sockeye/dialect/session.h"
+#include "sockeye/model/names.h"
 
 namespace sockeye::app {
 namespace {
@@ -170,7 +171,7 @@ void put_attributes(base::Json& json, const model::Invocation& i) {
     else
       json.number(std::get<std::int64_t>(value));
   }
-  if (!i.error_type.empty()) json.key("error.type").text(i.error_type);
+  if (!i.error_type.empty()) json.key(model::attribute::error_type).text(i.error_type);
   json.close('}');
 }
 

@@ -1,4 +1,5 @@
 #include "process.h"
+#include "sockeye/model/names.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -91,21 +92,23 @@ std::vector<MetricFamily> process_families() {
   std::optional<double> most;
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) most = static_cast<double>(limit.rlim_cur);
 
-  add(out, "process_cpu_seconds_total", "User and system CPU time spent.", "seconds", MetricType::counter, cpu);
-  add(out, "process_resident_memory_bytes", "Resident memory.", "bytes", MetricType::gauge,
+  add(out, model::metric::process_cpu_seconds_total, "User and system CPU time spent.", "seconds", MetricType::counter,
+      cpu);
+  add(out, model::metric::process_resident_memory_bytes, "Resident memory.", "bytes", MetricType::gauge,
       scaled(stat_field(stat, 24), page));
-  add(out, "process_virtual_memory_bytes", "Virtual memory.", "bytes", MetricType::gauge, stat_field(stat, 23));
-  add(out, "process_open_fds", "Open file descriptors.", "", MetricType::gauge, open_descriptors());
-  add(out, "process_max_fds", "Most file descriptors that may be open.", "", MetricType::gauge, most);
-  add(out, "process_threads", "Threads.", "", MetricType::gauge, stat_field(stat, 20));
+  add(out, model::metric::process_virtual_memory_bytes, "Virtual memory.", "bytes", MetricType::gauge,
+      stat_field(stat, 23));
+  add(out, model::metric::process_open_fds, "Open file descriptors.", "", MetricType::gauge, open_descriptors());
+  add(out, model::metric::process_max_fds, "Most file descriptors that may be open.", "", MetricType::gauge, most);
+  add(out, model::metric::process_threads, "Threads.", "", MetricType::gauge, stat_field(stat, 20));
   if (started)
-    add(out, "process_start_time_seconds", "Unix time at which the process began.", "seconds", MetricType::gauge,
-        booted + *started);
+    add(out, model::metric::process_start_time_seconds, "Unix time at which the process began.", "seconds",
+        MetricType::gauge, booted + *started);
   return out;
 }
 
 MetricFamily build_info() {
-  MetricFamily family{"sockeye_build_info", "What is running; always 1.", "", MetricType::gauge, {}};
+  MetricFamily family{model::metric::sockeye_build_info, "What is running; always 1.", "", MetricType::gauge, {}};
   auto& sample = family.samples.emplace_back();
   sample.labels.emplace_back("version", SOCKEYE_VERSION);
   sample.value = 1;

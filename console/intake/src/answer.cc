@@ -8,6 +8,7 @@
 #include "json_text.h"
 #include "sockeye/base/utf8.h"
 #include "sockeye/intake/decode.h"
+#include "sockeye/model/otlp_fields.h"
 
 namespace sockeye::intake {
 namespace {
@@ -39,9 +40,10 @@ std::string seconds(std::uint64_t ms) {
 // Writers close their message as they end: before `out` is returned, hence functions of their own.
 void write_partial(std::string& out, const Tally& tally) {
   pbf_writer response(out);
-  pbf_writer partial(response, 1);
-  partial.add_int64(1, static_cast<std::int64_t>(std::min<std::uint64_t>(tally.rejected, INT64_MAX)));
-  partial.add_string(2, base::repair_utf8(tally.message));
+  pbf_writer partial(response, model::otlp::response::partial_success);
+  partial.add_int64(model::otlp::partial_success::rejected,
+                    static_cast<std::int64_t>(std::min<std::uint64_t>(tally.rejected, INT64_MAX)));
+  partial.add_string(model::otlp::partial_success::error_message, base::repair_utf8(tally.message));
 }
 
 void write_status(std::string& out, int code, std::string_view message, std::uint64_t retry_after_ms) {

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "fields.h"
+#include "sockeye/model/names.h"
 #include "text.h"
 
 namespace sockeye::intake {
@@ -93,7 +94,7 @@ void Origins::read_resource() {
       reader.skip();
     }
   origin_.resource = list_.end();
-  const Value* const service = store::find(batch_.of(origin_.resource), "service.name");
+  const Value* const service = store::find(batch_.of(origin_.resource), model::attribute::service_name);
   const bool named = service != nullptr && service->type == Value::Type::text && !service->text.empty();
   origin_.service = named ? service->text : unnamed_service;
   origin_.resource_schema_url = take_text(batch_, resource_schema_);

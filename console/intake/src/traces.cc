@@ -5,6 +5,7 @@
 
 #include "records.h"
 #include "sockeye/base/text.h"
+#include "sockeye/model/names.h"
 #include "text.h"
 
 namespace sockeye::intake {
@@ -13,7 +14,7 @@ namespace {
 using protozero::pbf_reader;
 using store::Batch;
 
-constexpr std::string_view session_key = "websocket.session.id";
+constexpr std::string_view session_key = model::attribute::websocket_session_id;
 
 // 8-4-4-4-12 hexadecimal digits, of either case: peers copy ids by hand. (base::parse_session_id allocates.)
 std::optional<store::SessionId> parse_session(std::string_view text) {

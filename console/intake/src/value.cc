@@ -11,6 +11,7 @@
 namespace sockeye::intake {
 namespace {
 
+namespace otlp = model::otlp;
 using protozero::pbf_reader;
 using protozero::pbf_writer;
 using store::Value;
@@ -118,19 +119,19 @@ class Mender {
       if (reader.tag_and_type() != fields::list::element) {
         reader.skip();
       } else if (shape == Shape::array) {
-        inner(to, 1, [&](pbf_writer& element) { any(view_of(reader), element); });
+        inner(to, otlp::list::values, [&](pbf_writer& element) { any(view_of(reader), element); });
       } else {
-        inner(to, 1, [&](pbf_writer& element) { pair(reader.get_message(), element); });
+        inner(to, otlp::list::values, [&](pbf_writer& element) { pair(reader.get_message(), element); });
       }
   }
 
   void pair(pbf_reader reader, pbf_writer& to) {
     while (reader.next()) switch (reader.tag_and_type()) {
         case fields::key_value::key:
-          add_text(to, 1, view_of(reader));
+          add_text(to, otlp::key_value::key, view_of(reader));
           break;
         case fields::key_value::value:
-          inner(to, 2, [&](pbf_writer& value) { any(view_of(reader), value); });
+          inner(to, otlp::key_value::value, [&](pbf_writer& value) { any(view_of(reader), value); });
           break;
         default:
           reader.skip();
@@ -143,25 +144,26 @@ class Mender {
       case Value::Type::empty:
         break;
       case Value::Type::text:
-        add_text(to, 1, value.text);
+        add_text(to, otlp::any_value::string_value, value.text);
         break;
       case Value::Type::boolean:
-        to.add_bool(2, value.boolean);
+        to.add_bool(otlp::any_value::bool_value, value.boolean);
         break;
       case Value::Type::integer:
-        to.add_int64(3, value.integer);
+        to.add_int64(otlp::any_value::int_value, value.integer);
         break;
       case Value::Type::real:
-        to.add_double(4, value.real);
+        to.add_double(otlp::any_value::double_value, value.real);
         break;
       case Value::Type::array:
-        inner(to, 5, [&](pbf_writer& elements) { list(value.text, Shape::array, elements); });
+        inner(to, otlp::any_value::array_value,
+              [&](pbf_writer& elements) { list(value.text, Shape::array, elements); });
         break;
       case Value::Type::map:
-        inner(to, 6, [&](pbf_writer& elements) { list(value.text, Shape::map, elements); });
+        inner(to, otlp::any_value::kvlist_value, [&](pbf_writer& elements) { list(value.text, Shape::map, elements); });
         break;
       case Value::Type::bytes:
-        to.add_bytes(7, value.text.data(), value.text.size());
+        to.add_bytes(otlp::any_value::bytes_value, value.text.data(), value.text.size());
         break;
     }
   }

@@ -4,6 +4,7 @@
 #include "api.h"
 #include "clock.h"
 #include "read_ids.h"
+#include "sockeye/model/names.h"
 #include "write.h"
 
 namespace sockeye::console {
@@ -85,10 +86,10 @@ Response detail(Api& api, const store::SessionId& id) {
   std::vector<const store::Span*> invocations;
   const store::Span* connection = nullptr;
   for (const auto& span : spans->spans.spans) {
-    if (span.name == "websocket.connection")
+    if (span.name == model::span_name::connection)
       connection = &span;
     else if (invocations.size() < most_invocations &&
-             store::find(spans->spans.of(span.attributes), "websocket.invocation.status") != nullptr)
+             store::find(spans->spans.of(span.attributes), model::attribute::websocket_invocation_status) != nullptr)
       invocations.push_back(&span);
   }
   std::reverse(invocations.begin(), invocations.end());

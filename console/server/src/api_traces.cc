@@ -2,16 +2,18 @@
 
 #include "api.h"
 #include "read_ids.h"
+#include "sockeye/model/names.h"
 #include "write.h"
 
 namespace sockeye::console {
 namespace {
 
 // What an attribute is asked for by a parameter of its own.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 4> named = {{{"target", "url.path"},
-                                                                                 {"client", "client.address"},
-                                                                                 {"dialect", "sockeye.dialect"},
-                                                                                 {"instance", "service.instance.id"}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> named = {
+    {{"target", model::attribute::url_path},
+     {"client", model::attribute::client_address},
+     {"dialect", model::attribute::sockeye_dialect},
+     {"instance", model::attribute::service_instance_id}}};
 
 void read_named(Parameters& with, store::SpanQuery& query) {
   query.route = with.text("route");

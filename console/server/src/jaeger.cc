@@ -11,6 +11,7 @@
 #include "api.h"
 #include "clock.h"
 #include "read_ids.h"
+#include "sockeye/model/names.h"
 #include "write.h"
 
 namespace sockeye::console {
@@ -138,25 +139,25 @@ void write_jaeger_span(Json& json, const store::Batch& batch, const store::Span&
   json.key("tags").open('[');
   tags(json, batch.of(span.attributes));
   if (span.kind > 0) text_tag(json, "span.kind", kind_name(span.kind));
-  if (span.status == 1) text_tag(json, "otel.status_code", "OK");
+  if (span.status == 1) text_tag(json, model::attribute::otel_status_code, "OK");
   if (span.status == 2) {
-    text_tag(json, "otel.status_code", "ERROR");
+    text_tag(json, model::attribute::otel_status_code, "ERROR");
     store::Value yes;
     yes.type = store::Value::Type::boolean;
     yes.boolean = true;
     tag(json, "error", yes);
   }
-  if (!span.status_message.empty()) text_tag(json, "otel.status_description", span.status_message);
-  text_tag(json, "w3c.tracestate", span.trace_state);
+  if (!span.status_message.empty()) text_tag(json, model::attribute::otel_status_description, span.status_message);
+  text_tag(json, model::attribute::w3c_tracestate, span.trace_state);
   if (span.origin < batch.origins.size()) {
     const store::Origin& origin = batch.origins[span.origin];
-    text_tag(json, "otel.scope.name", origin.scope_name);
-    text_tag(json, "otel.scope.version", origin.scope_version);
+    text_tag(json, model::attribute::otel_scope_name, origin.scope_name);
+    text_tag(json, model::attribute::otel_scope_version, origin.scope_version);
     tags(json, batch.of(origin.scope));
   }
-  count_tag(json, "otel.dropped_attributes_count", span.dropped_attributes);
-  count_tag(json, "otel.dropped_events_count", span.dropped_events);
-  count_tag(json, "otel.dropped_links_count", span.dropped_links);
+  count_tag(json, model::attribute::otel_dropped_attributes_count, span.dropped_attributes);
+  count_tag(json, model::attribute::otel_dropped_events_count, span.dropped_events);
+  count_tag(json, model::attribute::otel_dropped_links_count, span.dropped_links);
   json.close(']').key("logs").open('[');
   for (const auto& event : batch.events_of(span)) {
     json.open('{').key("timestamp").number(event.time_unix_ns / 1000).key("fields").open('[');
@@ -184,7 +185,7 @@ void write_jaeger_trace(Json& json, const store::Batch& batch, std::size_t most)
     const std::string key = "p" + std::to_string(i);
     json.key(key).open('{').key("serviceName").text(batch.origins[i].service).key("tags").open('[');
     for (const auto& each : batch.of(batch.origins[i].resource))
-      if (each.key != "service.name") tag(json, each.key, each.value);
+      if (each.key != model::attribute::service_name) tag(json, each.key, each.value);
     json.close(']').close('}');
   }
   json.close('}');

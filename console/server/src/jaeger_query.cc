@@ -7,6 +7,7 @@
 #include <map>
 
 #include "jaeger.h"
+#include "sockeye/model/names.h"
 #include "write.h"
 
 namespace sockeye::console {
@@ -40,7 +41,7 @@ std::optional<unsigned> statuses_of(const std::string& key, const std::string& v
     if (word == "false") return 3U;
     return std::nullopt;
   }
-  if (key != "otel.status_code") return std::nullopt;
+  if (key != model::attribute::otel_status_code) return std::nullopt;
   constexpr std::array<std::string_view, 3> names = {"unset", "ok", "error"};
   const auto* const found = std::find(names.begin(), names.end(), word);
   return found == names.end() ? 0U : 1U << static_cast<unsigned>(found - names.begin());
@@ -139,8 +140,8 @@ void add_tags(JaegerSearch& to, Parameters& with, std::string_view name, const s
 
   unsigned statuses = 7;
   std::erase_if(tags, [&](auto& each) {
-    if (each.first == "otel.library.name") each.first = "otel.scope.name";
-    if (each.first == "otel.library.version") each.first = "otel.scope.version";
+    if (each.first == "otel.library.name") each.first = model::attribute::otel_scope_name;
+    if (each.first == "otel.library.version") each.first = model::attribute::otel_scope_version;
     if (const auto left = statuses_of(each.first, each.second)) {
       statuses &= *left;
       return true;

@@ -4,6 +4,7 @@
 
 #include "session_state.h"
 #include "sockeye/base/utf8.h"
+#include "sockeye/model/names.h"
 
 namespace sockeye::dialect {
 namespace {
@@ -402,7 +403,7 @@ void Session::State::attach(const Reading& r, Invocation& invocation, const std:
   for (const AttributeRule& rule : rules) {
     const Value v = value(r, rule.value, &invocation);
     if (!v.scalar()) continue;
-    if (rule.key == "error.type")
+    if (rule.key == model::attribute::error_type)
       invocation.error_type = kept_text(v.text);
     else
       put(invocation.attributes, Invocation::max_attributes, rule.key, attribute_value(v));

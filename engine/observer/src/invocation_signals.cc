@@ -6,6 +6,7 @@
 
 #include "bench.h"
 #include "placing.h"
+#include "sockeye/model/names.h"
 #include "sockeye/signal/accounts.h"
 #include "sockeye/signal/link.h"
 #include "sockeye/signal/propagation.h"
@@ -144,7 +145,7 @@ void InvocationSignals::session_attribute(std::string_view key, const model::Att
 void InvocationSignals::remember_event(std::string_view what, std::string_view type, Time at) {
   if (state_.events.size() == most_events || !opening_.traced(call_)) return;
   model::SpanEvent event{.name = what, .time_unix_ns = call_.workspace.wall.unix_ns(at), .attributes = {}};
-  if (!type.empty()) event.attributes.emplace_back("error.type", std::string(type));
+  if (!type.empty()) event.attributes.emplace_back(model::attribute::error_type, std::string(type));
   state_.events.push_back(std::move(event));
 }
 

@@ -42,35 +42,35 @@ Span begin_span(std::string_view name, model::SpanKind kind, const SessionFacts&
   span.start_unix_ns = when.start_ns;
   span.end_unix_ns = std::max(when.start_ns, when.end_ns);
   span.attributes.reserve(40);
-  put(span, "websocket.session.id", base::to_uuid(facts.id));
-  put(span, "network.protocol.name", std::string("websocket"));
-  put_text(span, "sockeye.vantage", facts.vantage);
-  put_text(span, "sockeye.route", facts.route);
-  put_text(span, "sockeye.dialect", facts.dialect);
-  put(span, "url.scheme", std::string(facts.tls ? "wss" : "ws"));
+  put(span, attribute::websocket_session_id, base::to_uuid(facts.id));
+  put(span, attribute::network_protocol_name, std::string("websocket"));
+  put_text(span, attribute::sockeye_vantage, facts.vantage);
+  put_text(span, attribute::sockeye_route, facts.route);
+  put_text(span, attribute::sockeye_dialect, facts.dialect);
+  put(span, attribute::url_scheme, std::string(facts.tls ? "wss" : "ws"));
   const auto mark = facts.target.find('?');
-  put_text(span, "url.path", facts.target.substr(0, mark));
-  if (mark != std::string_view::npos) put_text(span, "url.query", facts.target.substr(mark + 1));
+  put_text(span, attribute::url_path, facts.target.substr(0, mark));
+  if (mark != std::string_view::npos) put_text(span, attribute::url_query, facts.target.substr(mark + 1));
   if (!facts.host.empty()) {
     const auto [address, port] = split_host(facts.host, facts.tls);
-    put_text(span, "server.address", address);
-    put_count(span, "server.port", port);
+    put_text(span, attribute::server_address, address);
+    put_count(span, attribute::server_port, port);
   }
-  put_text(span, "client.address", facts.client_address);
-  if (facts.client_port != 0) put_count(span, "client.port", facts.client_port);
-  put_text(span, "sockeye.upstream.address", facts.upstream_address);
-  if (facts.upstream_port != 0) put_count(span, "sockeye.upstream.port", facts.upstream_port);
-  put_text(span, "websocket.subprotocol", facts.subprotocol);
-  put_text(span, "websocket.extensions", facts.extensions);
+  put_text(span, attribute::client_address, facts.client_address);
+  if (facts.client_port != 0) put_count(span, attribute::client_port, facts.client_port);
+  put_text(span, attribute::sockeye_upstream_address, facts.upstream_address);
+  if (facts.upstream_port != 0) put_count(span, attribute::sockeye_upstream_port, facts.upstream_port);
+  put_text(span, attribute::websocket_subprotocol, facts.subprotocol);
+  put_text(span, attribute::websocket_extensions, facts.extensions);
   if (!facts.reconnect_of.is_zero()) {
-    put(span, "websocket.reconnect_of", base::to_uuid(facts.reconnect_of));
-    put_text(span, "websocket.reconnect_of.basis", model::name(facts.reconnect_basis));
+    put(span, attribute::websocket_reconnect_of, base::to_uuid(facts.reconnect_of));
+    put_text(span, attribute::websocket_reconnect_of_basis, model::name(facts.reconnect_basis));
   }
   return span;
 }
 
 void fail(Span& span, std::string type, std::string_view message) {
-  put(span, "error.type", std::move(type));
+  put(span, attribute::error_type, std::move(type));
   span.status = model::SpanStatus::error;
   span.status_message = printable(message);
 }

@@ -5,10 +5,13 @@
 #include <string>
 #include <string_view>
 
+#include "sockeye/model/names.h"
 #include "sockeye/model/span.h"
 #include "sockeye/signal/spans.h"
 
 namespace sockeye::signal {
+
+namespace attribute = model::attribute;
 
 [[nodiscard]] model::Span begin_span(std::string_view name, model::SpanKind, const SessionFacts&, const TracePlace&,
                                      Interval);

@@ -8,6 +8,7 @@
 #include <string>
 #include <type_traits>
 
+#include "sockeye/model/names.h"
 #include "sockeye/signal/redact.h"
 
 namespace sockeye::signal {
@@ -183,7 +184,8 @@ void collect_invocations(Collector& out, const Routes& routes) {
   using Row = model::OperationRow;
   const Operations operations = find_operations(routes);
 
-  auto& ended = out.begin(counter, "websocket_invocations_total", "", "Invocations ended, by operation and status.");
+  auto& ended =
+      out.begin(counter, model::metric::websocket_invocations_total, "", "Invocations ended, by operation and status.");
   each_operation(routes, operations, [&](const Labels& labels, const std::vector<const Row*>& rows) {
     for (std::size_t status = 0; status < std::tuple_size_v<decltype(Row::ended)>; ++status) {
       Labels all = labels;
@@ -194,7 +196,7 @@ void collect_invocations(Collector& out, const Routes& routes) {
     }
   });
 
-  auto& active = out.begin(gauge, "websocket_invocations_active", "", "Invocations open now.");
+  auto& active = out.begin(gauge, model::metric::websocket_invocations_active, "", "Invocations open now.");
   for (std::size_t i = 0; i < routes.size(); ++i) {
     double total = 0;
     for (const auto& [name, rows] : operations[i])
@@ -208,13 +210,13 @@ void collect_invocations(Collector& out, const Routes& routes) {
       add_histogram<H>(family, labels, rows, [which](const Row& row) -> const H& { return row.*which; });
     });
   };
-  durations("websocket_invocation_duration_seconds", "From the opening message of an invocation to its end.",
-            &Row::duration);
-  durations("websocket_time_to_first_chunk_seconds", "From the opening message to the first chunk of the reply.",
-            &Row::time_to_first_chunk);
-  durations("websocket_time_to_last_chunk_seconds", "From the opening message to the last chunk of a whole reply.",
-            &Row::time_to_last_chunk);
-  durations("websocket_chunk_interval_seconds", "Between two chunks of a reply.", &Row::chunk_interval);
+  durations(model::metric::websocket_invocation_duration_seconds,
+            "From the opening message of an invocation to its end.", &Row::duration);
+  durations(model::metric::websocket_time_to_first_chunk_seconds,
+            "From the opening message to the first chunk of the reply.", &Row::time_to_first_chunk);
+  durations(model::metric::websocket_time_to_last_chunk_seconds,
+            "From the opening message to the last chunk of a whole reply.", &Row::time_to_last_chunk);
+  durations(model::metric::websocket_chunk_interval_seconds, "Between two chunks of a reply.", &Row::chunk_interval);
 }
 
 void collect_dialect(Collector& out) {
@@ -225,17 +227,19 @@ void collect_dialect(Collector& out) {
     return names;
   }();
   static constexpr std::array<std::string_view, 2> token_types{"input", "output"};
-  out.by(counter, "websocket_media_messages_total", "", "Messages of data that has no reply, by sender.", "direction",
-         directions, [](const RouteMetrics& m, std::size_t i) { return m.media_messages[i].value(); });
-  out.by(counter, "websocket_media_bytes_total", "bytes", "Payload bytes of such messages as on the wire, by sender.",
-         "direction", directions, [](const RouteMetrics& m, std::size_t i) { return m.media_bytes[i].value(); });
-  out.by(counter, "websocket_application_heartbeats_total", "", "Heartbeats of the application protocol, by sender.",
-         "direction", directions, [](const RouteMetrics& m, std::size_t i) { return m.beats[i].value(); });
-  out.by(counter, "sockeye_dialect_errors_total", "", "Messages that their dialect did not expect.", "kind", kinds,
-         [](const RouteMetrics& m, std::size_t i) { return m.dialect_errors[i].value(); });
+  out.by(counter, model::metric::websocket_media_messages_total, "", "Messages of data that has no reply, by sender.",
+         "direction", directions, [](const RouteMetrics& m, std::size_t i) { return m.media_messages[i].value(); });
+  out.by(counter, model::metric::websocket_media_bytes_total, "bytes",
+         "Payload bytes of such messages as on the wire, by sender.", "direction", directions,
+         [](const RouteMetrics& m, std::size_t i) { return m.media_bytes[i].value(); });
+  out.by(counter, model::metric::websocket_application_heartbeats_total, "",
+         "Heartbeats of the application protocol, by sender.", "direction", directions,
+         [](const RouteMetrics& m, std::size_t i) { return m.beats[i].value(); });
+  out.by(counter, model::metric::sockeye_dialect_errors_total, "", "Messages that their dialect did not expect.",
+         "kind", kinds, [](const RouteMetrics& m, std::size_t i) { return m.dialect_errors[i].value(); });
   out.histogram_by<model::TokenHistogram>(
-      "gen_ai_client_token_usage", "", "Tokens of an invocation, by type.", "gen_ai_token_type", token_types,
-      [](const RouteMetrics& m, std::size_t i) -> const auto& { return m.tokens[i]; });
+      model::metric::gen_ai_client_token_usage, "", "Tokens of an invocation, by type.", "gen_ai_token_type",
+      token_types, [](const RouteMetrics& m, std::size_t i) -> const auto& { return m.tokens[i]; });
 }
 
 // Routes of one name share their samples: a label set must not appear twice.
@@ -256,30 +260,35 @@ std::vector<MetricFamily> collect(std::span<const model::RouteCounters> counters
   const Routes routes = merge(counters);
   Collector out(routes);
 
-  out.plain(gauge, "websocket_connections_active", "", "Sessions open now.",
+  out.plain(gauge, model::metric::websocket_connections_active, "", "Sessions open now.",
             [](const RouteMetrics& m) { return m.connections_active.value(); });
   static constexpr std::array<std::string_view, 3> results{"accept", "reject", "close"};
-  out.by(counter, "websocket_connections_total", "", "Upgrades accepted and rejected, and sessions closed.", "result",
-         results, [](const RouteMetrics& m, std::size_t i) {
+  out.by(counter, model::metric::websocket_connections_total, "",
+         "Upgrades accepted and rejected, and sessions closed.", "result", results,
+         [](const RouteMetrics& m, std::size_t i) {
            return (i == 0 ? m.connections_accepted : i == 1 ? m.connections_rejected : m.connections_closed).value();
          });
   out.histogram<model::DurationHistogram>(
-      "websocket_message_duration_seconds", "seconds", "From a complete request message to the last byte of its reply.",
+      model::metric::websocket_message_duration_seconds, "seconds",
+      "From a complete request message to the last byte of its reply.",
       [](const RouteMetrics& m) -> const auto& { return m.message_duration; });
   out.histogram<model::DurationHistogram>(
-      "websocket_handshake_duration_seconds", "seconds", "From the request's first byte to the 101 or the refusal.",
+      model::metric::websocket_handshake_duration_seconds, "seconds",
+      "From the request's first byte to the 101 or the refusal.",
       [](const RouteMetrics& m) -> const auto& { return m.handshake_duration; });
-  out.plain(gauge, "websocket_buffered_amount_bytes", "bytes",
+  out.plain(gauge, model::metric::websocket_buffered_amount_bytes, "bytes",
             "Bytes received and not yet acknowledged by the other peer: queued here and unsent in the kernel, sampled.",
             [](const RouteMetrics& m) { return m.buffered_bytes.value(); });
-  out.by(counter, "websocket_pong_missed_total", "", "Pongs to our pings that did not come in time.", "leg", legs,
-         [](const RouteMetrics& m, std::size_t i) { return m.pong_missed[i].value(); });
-  out.by(counter, "websocket_pong_late_total", "", "Missed pongs of peers that sent something else meanwhile.", "leg",
-         legs, [](const RouteMetrics& m, std::size_t i) { return m.pong_late[i].value(); });
-  out.by(counter, "websocket_heartbeat_timeouts_total", "", "Peers that were silent for as many pings as allowed.",
-         "leg", legs, [](const RouteMetrics& m, std::size_t i) { return m.heartbeat_timeouts[i].value(); });
+  out.by(counter, model::metric::websocket_pong_missed_total, "", "Pongs to our pings that did not come in time.",
+         "leg", legs, [](const RouteMetrics& m, std::size_t i) { return m.pong_missed[i].value(); });
+  out.by(counter, model::metric::websocket_pong_late_total, "",
+         "Missed pongs of peers that sent something else meanwhile.", "leg", legs,
+         [](const RouteMetrics& m, std::size_t i) { return m.pong_late[i].value(); });
+  out.by(counter, model::metric::websocket_heartbeat_timeouts_total, "",
+         "Peers that were silent for as many pings as allowed.", "leg", legs,
+         [](const RouteMetrics& m, std::size_t i) { return m.heartbeat_timeouts[i].value(); });
 
-  auto& messages = out.begin(counter, "websocket_messages_total", "", "Messages, by sender and type.");
+  auto& messages = out.begin(counter, model::metric::websocket_messages_total, "", "Messages, by sender and type.");
   for (const auto& route : routes)
     for (std::size_t side = 0; side < 2; ++side)
       for (std::size_t type = 0; type < types.size(); ++type)
@@ -288,28 +297,30 @@ std::vector<MetricFamily> collect(std::span<const model::RouteCounters> counters
              {"direction", std::string(directions[side])},
              {"type", std::string(types[type])}},
             sum(route, [&](const RouteMetrics& m) { return m.messages[side][type].value(); }));
-  out.by(counter, "websocket_message_bytes_total", "bytes", "Payload bytes of data messages as on the wire, by sender.",
-         "direction", directions, [](const RouteMetrics& m, std::size_t i) { return m.message_bytes[i].value(); });
+  out.by(counter, model::metric::websocket_message_bytes_total, "bytes",
+         "Payload bytes of data messages as on the wire, by sender.", "direction", directions,
+         [](const RouteMetrics& m, std::size_t i) { return m.message_bytes[i].value(); });
   out.histogram_by<model::SizeHistogram>(
-      "websocket_message_size_bytes", "bytes", "Payload size of data messages as on the wire, by sender.", "direction",
-      directions, [](const RouteMetrics& m, std::size_t i) -> const auto& { return m.message_size[i]; });
-  collect_closes(
-      out.begin(counter, "websocket_closes_total", "", "Sessions ended, by Close code, who ended them and why."),
-      routes);
+      model::metric::websocket_message_size_bytes, "bytes", "Payload size of data messages as on the wire, by sender.",
+      "direction", directions, [](const RouteMetrics& m, std::size_t i) -> const auto& { return m.message_size[i]; });
+  collect_closes(out.begin(counter, model::metric::websocket_closes_total, "",
+                           "Sessions ended, by Close code, who ended them and why."),
+                 routes);
   static const auto bases = [] {
     std::array<std::string_view, static_cast<std::size_t>(model::ReconnectBasis::count_)> names;
     for (std::size_t i = 0; i < names.size(); ++i) names[i] = model::name(static_cast<model::ReconnectBasis>(i));
     return names;
   }();
-  out.by(counter, "websocket_reconnects_total", "", "Sessions recognised as the continuation of an ended one, by what.",
-         "basis", bases, [](const RouteMetrics& m, std::size_t i) { return m.reconnects[i].value(); });
+  out.by(counter, model::metric::websocket_reconnects_total, "",
+         "Sessions recognised as the continuation of an ended one, by what.", "basis", bases,
+         [](const RouteMetrics& m, std::size_t i) { return m.reconnects[i].value(); });
   out.histogram_by<model::DurationHistogram>(
-      "websocket_ping_rtt_seconds", "seconds", "Round trip of our pings.", "leg", legs,
+      model::metric::websocket_ping_rtt_seconds, "seconds", "Round trip of our pings.", "leg", legs,
       [](const RouteMetrics& m, std::size_t i) -> const auto& { return m.ping_rtt[i]; });
   out.histogram<model::LongDurationHistogram>(
-      "websocket_session_duration_seconds", "seconds", "From the 101 to the end of both legs.",
+      model::metric::websocket_session_duration_seconds, "seconds", "From the 101 to the end of both legs.",
       [](const RouteMetrics& m) -> const auto& { return m.session_duration; });
-  out.plain(gauge, "websocket_buffered_sessions", "", "Sessions with buffered bytes at the last sample.",
+  out.plain(gauge, model::metric::websocket_buffered_sessions, "", "Sessions with buffered bytes at the last sample.",
             [](const RouteMetrics& m) { return m.buffered_sessions.value(); });
 
   static const auto kinds = [] {
@@ -317,9 +328,9 @@ std::vector<MetricFamily> collect(std::span<const model::RouteCounters> counters
     for (std::size_t i = 0; i < names.size(); ++i) names[i] = model::name(static_cast<model::Anomaly>(i + 1));
     return names;
   }();
-  out.by(counter, "websocket_anomalies_total", "", "What peers did wrong.", "kind", kinds,
+  out.by(counter, model::metric::websocket_anomalies_total, "", "What peers did wrong.", "kind", kinds,
          [](const RouteMetrics& m, std::size_t i) { return m.anomalies[i + 1].value(); });
-  out.plain(counter, "sockeye_http_requests_total", "", "Plain HTTP requests relayed beside the upgrades.",
+  out.plain(counter, model::metric::sockeye_http_requests_total, "", "Plain HTTP requests relayed beside the upgrades.",
             [](const RouteMetrics& m) { return m.http_requests.value(); });
   collect_invocations(out, routes);
   collect_dialect(out);

@@ -1,4 +1,5 @@
 #include "gen_ai.h"
+#include "sockeye/model/names.h"
 
 #include <array>
 #include <charconv>
@@ -17,25 +18,25 @@ struct Name {
 };
 
 constexpr std::array names{
-    Name{"gen_ai.operation.name", Type::text},
-    Name{"gen_ai.provider.name", Type::text, "gen_ai.system"},  // 1.37.0
-    Name{"gen_ai.conversation.id", Type::text},
-    Name{"gen_ai.output.type", Type::text},
-    Name{"gen_ai.request.model", Type::text},
-    Name{"gen_ai.request.max_tokens", Type::integer},
-    Name{"gen_ai.request.temperature", Type::real},
-    Name{"gen_ai.request.top_p", Type::real},
-    Name{"gen_ai.response.model", Type::text},
-    Name{"gen_ai.response.id", Type::text},
+    Name{model::attribute::gen_ai_operation_name, Type::text},
+    Name{model::attribute::gen_ai_provider_name, Type::text, model::attribute::gen_ai_system},  // 1.37.0
+    Name{model::attribute::gen_ai_conversation_id, Type::text},
+    Name{model::attribute::gen_ai_output_type, Type::text},
+    Name{model::attribute::gen_ai_request_model, Type::text},
+    Name{model::attribute::gen_ai_request_max_tokens, Type::integer},
+    Name{model::attribute::gen_ai_request_temperature, Type::real},
+    Name{model::attribute::gen_ai_request_top_p, Type::real},
+    Name{model::attribute::gen_ai_response_model, Type::text},
+    Name{model::attribute::gen_ai_response_id, Type::text},
     // An array of text there; one text here, of the one answer an invocation has.
-    Name{"gen_ai.response.finish_reasons", Type::text},
-    Name{input_tokens, Type::integer, "gen_ai.usage.prompt_tokens"},       // 1.27.0
-    Name{output_tokens, Type::integer, "gen_ai.usage.completion_tokens"},  // 1.27.0
-    Name{"gen_ai.tool.name", Type::text},
-    Name{"gen_ai.tool.call.id", Type::text},
-    Name{"gen_ai.tool.type", Type::text},
-    Name{"gen_ai.agent.id", Type::text},
-    Name{"gen_ai.agent.name", Type::text},
+    Name{model::attribute::gen_ai_response_finish_reasons, Type::text},
+    Name{input_tokens, Type::integer, model::attribute::gen_ai_usage_prompt_tokens},       // 1.27.0
+    Name{output_tokens, Type::integer, model::attribute::gen_ai_usage_completion_tokens},  // 1.27.0
+    Name{model::attribute::gen_ai_tool_name, Type::text},
+    Name{model::attribute::gen_ai_tool_call_id, Type::text},
+    Name{model::attribute::gen_ai_tool_type, Type::text},
+    Name{model::attribute::gen_ai_agent_id, Type::text},
+    Name{model::attribute::gen_ai_agent_name, Type::text},
 };
 
 template <class Number>

@@ -7,13 +7,14 @@
 #include <optional>
 #include <string_view>
 
+#include "sockeye/model/names.h"
 #include "sockeye/model/span.h"
 
 namespace sockeye::signal::gen_ai {
 
 inline constexpr std::string_view prefix = "gen_ai.";
-inline constexpr std::string_view input_tokens = "gen_ai.usage.input_tokens";
-inline constexpr std::string_view output_tokens = "gen_ai.usage.output_tokens";
+inline constexpr std::string_view input_tokens = model::attribute::gen_ai_usage_input_tokens;
+inline constexpr std::string_view output_tokens = model::attribute::gen_ai_usage_output_tokens;
 
 [[nodiscard]] inline bool is_name(std::string_view key) { return key.starts_with(prefix); }
 // The name the conventions have for it now: earlier versions called some differently.

@@ -28,11 +28,12 @@ struct LaneKeys {
   std::string_view lane, count, first;
 };
 constexpr std::array lane_keys{
-    LaneKeys{"audio", "websocket.lane.audio.chunk.count", "websocket.lane.audio.time_to_first_chunk"},
-    LaneKeys{"text", "websocket.lane.text.chunk.count", "websocket.lane.text.time_to_first_chunk"},
-    LaneKeys{"transcript", "websocket.lane.transcript.chunk.count", "websocket.lane.transcript.time_to_first_chunk"},
-    LaneKeys{"tool", "websocket.lane.tool.chunk.count", "websocket.lane.tool.time_to_first_chunk"},
-    LaneKeys{"video", "websocket.lane.video.chunk.count", "websocket.lane.video.time_to_first_chunk"},
+    LaneKeys{"audio", attribute::websocket_lane_audio_chunk_count, attribute::websocket_lane_audio_time_to_first_chunk},
+    LaneKeys{"text", attribute::websocket_lane_text_chunk_count, attribute::websocket_lane_text_time_to_first_chunk},
+    LaneKeys{"transcript", attribute::websocket_lane_transcript_chunk_count,
+             attribute::websocket_lane_transcript_time_to_first_chunk},
+    LaneKeys{"tool", attribute::websocket_lane_tool_chunk_count, attribute::websocket_lane_tool_time_to_first_chunk},
+    LaneKeys{"video", attribute::websocket_lane_video_chunk_count, attribute::websocket_lane_video_time_to_first_chunk},
 };
 
 TracePlace place_of(const Invocation& invocation, std::string_view trace_state) {
@@ -67,11 +68,11 @@ void put_gen_ai(Span& span, const model::Attributes& attributes) {
 }
 
 void put_who(Span& span, const Invocation& invocation) {
-  put_count(span, "websocket.invocation.number", invocation.number);
-  if (invocation.parent != 0) put_count(span, "websocket.invocation.parent", invocation.parent);
-  put_text(span, "websocket.invocation.opened_by", model::direction(invocation.opened_by));
-  put_text(span, "websocket.invocation.trigger", invocation.trigger);
-  if (invocation.cancel_requested) put(span, "websocket.invocation.cancel_requested", true);
+  put_count(span, attribute::websocket_invocation_number, invocation.number);
+  if (invocation.parent != 0) put_count(span, attribute::websocket_invocation_parent, invocation.parent);
+  put_text(span, attribute::websocket_invocation_opened_by, model::direction(invocation.opened_by));
+  put_text(span, attribute::websocket_invocation_trigger, invocation.trigger);
+  if (invocation.cancel_requested) put(span, attribute::websocket_invocation_cancel_requested, true);
 }
 
 // The moment a caller perceives: what is heard, where there is something to hear.
@@ -80,8 +81,8 @@ void put_perceived(Span& span, const Invocation& invocation) {
   const Chunks* const heard = invocation.lane(voice);
   const base::Time first = heard != nullptr ? heard->first : invocation.chunks.first;
   if (first < invocation.anchor) return;
-  put(span, "websocket.time_to_first_chunk.perceived", base::seconds(first - invocation.anchor));
-  put_text(span, "websocket.time_to_first_chunk.anchor", invocation.anchor_name);
+  put(span, attribute::websocket_time_to_first_chunk_perceived, base::seconds(first - invocation.anchor));
+  put_text(span, attribute::websocket_time_to_first_chunk_anchor, invocation.anchor_name);
 }
 
 // "FIRST,NEXT,…" in whole microseconds. Their sums are rounded, not they themselves, so that no error adds up.
@@ -111,22 +112,22 @@ void put_chunk_times(Span& span, const model::ChunkTimes& times) {
     } while (text.size() > max_chunk_times);
     every = fewer.every();
   }
-  put(span, "websocket.chunk.times", std::move(text));
-  if (every > 1) put_count(span, "websocket.chunk.times.every", every);
+  put(span, attribute::websocket_chunk_times, std::move(text));
+  if (every > 1) put_count(span, attribute::websocket_chunk_times_every, every);
 }
 
 void put_progress(Span& span, const Invocation& invocation) {
-  put_count(span, "websocket.invocation.request_bytes", invocation.request_bytes);
-  put_count(span, "websocket.invocation.reply_bytes", invocation.reply_bytes);
+  put_count(span, attribute::websocket_invocation_request_bytes, invocation.request_bytes);
+  put_count(span, attribute::websocket_invocation_reply_bytes, invocation.reply_bytes);
   const Chunks& chunks = invocation.chunks;
-  put_count(span, "websocket.chunk.count", chunks.count);
+  put_count(span, attribute::websocket_chunk_count, chunks.count);
   if (chunks.count == 0) return;
-  put(span, "websocket.time_to_first_chunk", base::seconds(chunks.first - invocation.opened));
-  put(span, "websocket.time_to_last_chunk", base::seconds(chunks.last - invocation.opened));
+  put(span, attribute::websocket_time_to_first_chunk, base::seconds(chunks.first - invocation.opened));
+  put(span, attribute::websocket_time_to_last_chunk, base::seconds(chunks.last - invocation.opened));
   put_perceived(span, invocation);
   if (chunks.count > 1) {
-    put(span, "websocket.chunk.interval.mean", base::seconds(chunks.mean_interval()));
-    put(span, "websocket.chunk.interval.max", base::seconds(chunks.longest_interval));
+    put(span, attribute::websocket_chunk_interval_mean, base::seconds(chunks.mean_interval()));
+    put(span, attribute::websocket_chunk_interval_max, base::seconds(chunks.longest_interval));
   }
   put_chunk_times(span, invocation.chunk_times);
   for (const LaneKeys& keys : lane_keys) {
@@ -139,19 +140,20 @@ void put_progress(Span& span, const Invocation& invocation) {
 
 void put_seed_names(Span& span, const Chunks& chunks, base::Time opened) {
   constexpr double ms = 1e3;
-  put_count(span, "websocket.chunk_count", chunks.count);
-  if (chunks.count > 0) put(span, "websocket.time_to_first_chunk_ms", base::seconds(chunks.first - opened) * ms);
-  if (chunks.count > 1) put(span, "websocket.time_per_output_chunk_ms", base::seconds(chunks.mean_interval()) * ms);
+  put_count(span, attribute::seed::chunk_count, chunks.count);
+  if (chunks.count > 0) put(span, attribute::seed::time_to_first_chunk_ms, base::seconds(chunks.first - opened) * ms);
+  if (chunks.count > 1)
+    put(span, attribute::seed::time_per_output_chunk_ms, base::seconds(chunks.mean_interval()) * ms);
 }
 
 void put_events(Span& span, const Invocation& invocation, base::WallOffset wall) {
   const auto first_chunk = [&](const Chunks& chunks) {
     model::SpanEvent& event = span.events.emplace_back();
-    event.name = "first_chunk";
+    event.name = model::event_name::first_chunk;
     event.time_unix_ns = wall.unix_ns(chunks.first);
     if (chunks.lane.empty()) return;
-    event.attributes.emplace_back("websocket.lane", std::string(chunks.lane));
-    event.attributes.emplace_back("websocket.chunk.count", static_cast<std::int64_t>(chunks.count));
+    event.attributes.emplace_back(attribute::websocket_lane, std::string(chunks.lane));
+    event.attributes.emplace_back(attribute::websocket_chunk_count, static_cast<std::int64_t>(chunks.count));
   };
   span.events.reserve(invocation.events.size() + Invocation::max_lanes + 2);
   bool told = false;
@@ -163,9 +165,10 @@ void put_events(Span& span, const Invocation& invocation, base::WallOffset wall)
   if (invocation.chunks.count > 0 && !told) first_chunk(invocation.chunks);  // its first chunk was of no lane
   if (invocation.chunks.paused()) {
     model::SpanEvent& event = span.events.emplace_back();
-    event.name = "chunk_gap";
+    event.name = model::event_name::chunk_gap;
     event.time_unix_ns = wall.unix_ns(invocation.chunks.longest_ended);
-    event.attributes.emplace_back("websocket.chunk.interval", base::seconds(invocation.chunks.longest_interval));
+    event.attributes.emplace_back(attribute::websocket_chunk_interval,
+                                  base::seconds(invocation.chunks.longest_interval));
   }
   for (const auto& [name, at] : invocation.events) {
     model::SpanEvent& event = span.events.emplace_back();
@@ -200,8 +203,8 @@ std::string_view why_incomplete(InvocationEnd end) {
 }
 
 void put_outcome(Span& span, const Invocation& invocation) {
-  put_text(span, "websocket.invocation.status", model::name(invocation.status));
-  put_text(span, "websocket.invocation.end", model::name(invocation.end));
+  put_text(span, attribute::websocket_invocation_status, model::name(invocation.status));
+  put_text(span, attribute::websocket_invocation_end, model::name(invocation.end));
   std::string type = printable(invocation.error_type);
   if (invocation.status == InvocationStatus::error) {
     const std::string message = type.empty() ? "the reply is an error" : type;
@@ -227,14 +230,14 @@ Span invocation_span(const SessionFacts& facts, const Invocation& invocation, st
   if (settings.seed_names) put_seed_names(span, invocation.chunks, invocation.opened);
   put_dialects(span, invocation, settings);
   if (settings.gen_ai && belonging.session != nullptr) put_gen_ai(span, *belonging.session);
-  put_text(span, "websocket.link.client", belonging.link_client);
-  put_text(span, "websocket.link.server", belonging.link_server);
+  put_text(span, attribute::websocket_link_client, belonging.link_client);
+  put_text(span, attribute::websocket_link_server, belonging.link_server);
   put_events(span, invocation, wall);
   if (!belonging.connection_trace.is_zero() && belonging.connection_trace != invocation.trace_id) {
     model::SpanLink& link = span.links.emplace_back();
     link.trace_id = belonging.connection_trace;
     link.span_id = belonging.connection_span;
-    link.attributes.emplace_back("websocket.link", std::string("connection"));
+    link.attributes.emplace_back(attribute::websocket_link, std::string("connection"));
   }
   return span;
 }
@@ -245,10 +248,10 @@ Span interim_span(const SessionFacts& facts, const Invocation& invocation, const
   place.parent_id = invocation.span_id;
   place.span_id = id;
   place.parent_is_remote = false;
-  Span span = begin_span("websocket.invocation.interim", model::SpanKind::internal, facts, place,
+  Span span = begin_span(model::span_name::invocation_interim, model::SpanKind::internal, facts, place,
                          {wall.unix_ns(invocation.opened), wall.unix_ns(now)});
-  put_text(span, "websocket.invocation.operation", printable(invocation.operation));
-  put_count(span, "websocket.invocation.interim.index", index);
+  put_text(span, attribute::websocket_invocation_operation, printable(invocation.operation));
+  put_count(span, attribute::websocket_invocation_interim_index, index);
   put_who(span, invocation);
   put_progress(span, invocation);
   put_dialects(span, invocation, settings);
@@ -257,33 +260,34 @@ Span interim_span(const SessionFacts& facts, const Invocation& invocation, const
 }
 
 void add_meaning(Span& connection, const MeaningFigures& figures) {
-  put_text(connection, "sockeye.dialect.basis", figures.basis);
+  put_text(connection, attribute::sockeye_dialect_basis, figures.basis);
   if (figures.application_rtt)
-    put(connection, "websocket.application_heartbeat.rtt", base::seconds(*figures.application_rtt));
-  if (figures.invocations != 0) put_count(connection, "websocket.invocations", figures.invocations);
+    put(connection, attribute::websocket_application_heartbeat_rtt, base::seconds(*figures.application_rtt));
+  if (figures.invocations != 0) put_count(connection, attribute::websocket_invocations, figures.invocations);
 }
 
 Span message_span(const SessionFacts& facts, const TracePlace& place, const MessageFacts& message, Interval interval) {
-  Span span = begin_span(message.sent ? "websocket.send" : "websocket.receive",
+  Span span = begin_span(message.sent ? model::span_name::send : model::span_name::receive,
                          message.sent ? model::SpanKind::producer : model::SpanKind::consumer, facts, place, interval);
-  put_text(span, "websocket.message.direction", model::direction(message.from));
-  put_text(span, "websocket.message.type", message.text ? "text" : "binary");
-  put_count(span, "websocket.message.number", message.number);
-  put_count(span, "websocket.message.length", message.length);
-  put_count(span, "websocket.message.frames", message.frames);
-  if (message.compressed) put(span, "websocket.message.compressed", true);
+  put_text(span, attribute::websocket_message_direction, model::direction(message.from));
+  put_text(span, attribute::websocket_message_type, message.text ? "text" : "binary");
+  put_count(span, attribute::websocket_message_number, message.number);
+  put_count(span, attribute::websocket_message_length, message.length);
+  put_count(span, attribute::websocket_message_frames, message.frames);
+  if (message.compressed) put(span, attribute::websocket_message_compressed, true);
   return span;
 }
 
 Span transfer_span(const SessionFacts& facts, const TracePlace& place, const Transfer& transfer,
                    base::WallOffset wall) {
-  Span span = begin_span("websocket.transfer", model::SpanKind::internal, facts, place,
+  Span span = begin_span(model::span_name::transfer, model::SpanKind::internal, facts, place,
                          {wall.unix_ns(transfer.begin), wall.unix_ns(transfer.end)});
-  put_text(span, "websocket.transfer.name", transfer.name);
-  put_text(span, "websocket.transfer.direction", model::direction(transfer.from));
-  put_count(span, "websocket.transfer.messages", transfer.messages);
-  put_count(span, "websocket.transfer.bytes", transfer.bytes);
-  if (transfer.messages > 1) put(span, "websocket.transfer.longest_gap", base::seconds(transfer.longest_interval));
+  put_text(span, attribute::websocket_transfer_name, transfer.name);
+  put_text(span, attribute::websocket_transfer_direction, model::direction(transfer.from));
+  put_count(span, attribute::websocket_transfer_messages, transfer.messages);
+  put_count(span, attribute::websocket_transfer_bytes, transfer.bytes);
+  if (transfer.messages > 1)
+    put(span, attribute::websocket_transfer_longest_gap, base::seconds(transfer.longest_interval));
   return span;
 }
 

@@ -35,29 +35,30 @@ void put_pings(Span& span, const PingFigures& leg, std::string_view rtt, std::st
 void put_figures(Span& span, const ConnectionFigures& figures) {
   const auto& from_client = figures.counts[client];
   const auto& from_server = figures.counts[server];
-  put_count(span, "websocket.messages.sent", from_server.data_messages());
-  put_count(span, "websocket.messages.received", from_client.data_messages());
-  put_count(span, "websocket.bytes.sent", from_server.bytes);
-  put_count(span, "websocket.bytes.received", from_client.bytes);
+  put_count(span, attribute::websocket_messages_sent, from_server.data_messages());
+  put_count(span, attribute::websocket_messages_received, from_client.data_messages());
+  put_count(span, attribute::websocket_bytes_sent, from_server.bytes);
+  put_count(span, attribute::websocket_bytes_received, from_client.bytes);
   if (figures.longest_gap[server].count() > 0)
-    put(span, "websocket.longest_gap.sent", base::seconds(figures.longest_gap[server]));
+    put(span, attribute::websocket_longest_gap_sent, base::seconds(figures.longest_gap[server]));
   if (figures.longest_gap[client].count() > 0)
-    put(span, "websocket.longest_gap.received", base::seconds(figures.longest_gap[client]));
-  put_pings(span, figures.pings[client], "websocket.ping.client.rtt", "websocket.ping.client.rtt_min",
-            "websocket.ping.client.missed", "websocket.ping.client.late");
-  put_pings(span, figures.pings[server], "websocket.ping.upstream.rtt", "websocket.ping.upstream.rtt_min",
-            "websocket.ping.upstream.missed", "websocket.ping.upstream.late");
-  if (figures.anomalies > 0) put_count(span, "websocket.anomalies", figures.anomalies);
+    put(span, attribute::websocket_longest_gap_received, base::seconds(figures.longest_gap[client]));
+  put_pings(span, figures.pings[client], attribute::websocket_ping_client_rtt, attribute::websocket_ping_client_rtt_min,
+            attribute::websocket_ping_client_missed, attribute::websocket_ping_client_late);
+  put_pings(span, figures.pings[server], attribute::websocket_ping_upstream_rtt,
+            attribute::websocket_ping_upstream_rtt_min, attribute::websocket_ping_upstream_missed,
+            attribute::websocket_ping_upstream_late);
+  if (figures.anomalies > 0) put_count(span, attribute::websocket_anomalies, figures.anomalies);
 }
 
 }  // namespace
 
 Span handshake_span(const SessionFacts& facts, const TracePlace& place, Interval when,
                     const HandshakeOutcome& outcome) {
-  Span span = begin_span("websocket.handshake", model::SpanKind::server, facts, place, when);
-  if (!outcome.method.empty()) put(span, "http.request.method", method_name(outcome.method));
-  if (outcome.status != 0) put(span, "http.response.status_code", std::int64_t{outcome.status});
-  put_text(span, "user_agent.original", outcome.user_agent);
+  Span span = begin_span(model::span_name::handshake, model::SpanKind::server, facts, place, when);
+  if (!outcome.method.empty()) put(span, attribute::http_request_method, method_name(outcome.method));
+  if (outcome.status != 0) put(span, attribute::http_response_status_code, std::int64_t{outcome.status});
+  put_text(span, attribute::user_agent_original, outcome.user_agent);
   if (outcome.status != 101)
     fail(span,
          outcome.kind != model::Anomaly::none ? std::string(model::name(outcome.kind))
@@ -78,18 +79,18 @@ Totals totals(const ConnectionFigures& figures) {
 
 Span connection_span(const SessionFacts& facts, const TracePlace& place, Interval when,
                      const ConnectionFigures& figures, base::WallOffset wall) {
-  Span span = begin_span("websocket.connection", model::SpanKind::internal, facts, place, when);
+  Span span = begin_span(model::span_name::connection, model::SpanKind::internal, facts, place, when);
   put_figures(span, figures);
   if (figures.close == nullptr) return span;
   const model::CloseInfo& close = *figures.close;
-  put_count(span, "websocket.close.code", close.code);
-  put_text(span, "websocket.close.reason", printable(close.reason));
-  put_text(span, "websocket.close.initiator", model::name(close.initiator));
-  put_text(span, "websocket.end_reason", model::name(close.why));
+  put_count(span, attribute::websocket_close_code, close.code);
+  put_text(span, attribute::websocket_close_reason, printable(close.reason));
+  put_text(span, attribute::websocket_close_initiator, model::name(close.initiator));
+  put_text(span, attribute::websocket_end_reason, model::name(close.why));
   if (close.silent) {
-    put_text(span, "websocket.silent.leg", model::leg_name(*close.silent));
+    put_text(span, attribute::websocket_silent_leg, model::leg_name(*close.silent));
     const std::uint64_t since_ms = wall.unix_ns(close.silent_since) / 1'000'000;
-    put(span, "websocket.silent.since", static_cast<double>(since_ms) / 1e3);
+    put(span, attribute::websocket_silent_since, static_cast<double>(since_ms) / 1e3);
   }
   const bool decided = close.why == model::EndReason::normal || close.why == model::EndReason::drain ||
                        close.why == model::EndReason::idle;
@@ -104,14 +105,14 @@ Span segment_span(const SessionFacts& facts, const TracePlace& connection, const
   place.parent_id = connection.span_id;
   place.span_id = segment;
   place.parent_is_remote = false;
-  Span span = begin_span("websocket.connection.segment", model::SpanKind::internal, facts, place, when);
-  put_count(span, "websocket.segment.index", index);
+  Span span = begin_span(model::span_name::connection_segment, model::SpanKind::internal, facts, place, when);
+  put_count(span, attribute::websocket_segment_index, index);
   put_figures(span, figures);
   const Totals now = totals(figures);
-  put_count(span, "websocket.segment.messages.sent", now.messages[server] - before.messages[server]);
-  put_count(span, "websocket.segment.messages.received", now.messages[client] - before.messages[client]);
-  put_count(span, "websocket.segment.bytes.sent", now.bytes[server] - before.bytes[server]);
-  put_count(span, "websocket.segment.bytes.received", now.bytes[client] - before.bytes[client]);
+  put_count(span, attribute::websocket_segment_messages_sent, now.messages[server] - before.messages[server]);
+  put_count(span, attribute::websocket_segment_messages_received, now.messages[client] - before.messages[client]);
+  put_count(span, attribute::websocket_segment_bytes_sent, now.bytes[server] - before.bytes[server]);
+  put_count(span, attribute::websocket_segment_bytes_received, now.bytes[client] - before.bytes[client]);
   return span;
 }
 

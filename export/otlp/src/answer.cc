@@ -4,6 +4,8 @@
 #include <exception>
 #include <protozero/pbf_reader.hpp>
 
+#include "sockeye/model/otlp_fields.h"
+
 namespace sockeye::otlp {
 namespace {
 
@@ -13,7 +15,8 @@ using pipeline::Outcome;
 
 constexpr std::size_t longest_line = 160;
 
-// ExportTraceServiceResponse{partial_success = 1}, ExportTracePartialSuccess{rejected_spans = 1, error_message = 2}.
+namespace fields = model::otlp;
+
 struct Partial {
   std::int64_t rejected = 0;
   std::string message;
@@ -23,14 +26,15 @@ std::optional<Partial> parse_response(std::string_view body) {
   Partial partial;
   try {
     protozero::pbf_reader response(body.data(), body.size());
-    while (response.next(1, protozero::pbf_wire_type::length_delimited)) {
+    while (response.next(fields::response::partial_success, protozero::pbf_wire_type::length_delimited)) {
       protozero::pbf_reader success = response.get_message();
       while (success.next()) {
         switch (success.tag_and_type()) {
-          case protozero::tag_and_type(1, protozero::pbf_wire_type::varint):
+          case protozero::tag_and_type(fields::partial_success::rejected, protozero::pbf_wire_type::varint):
             partial.rejected = success.get_int64();
             break;
-          case protozero::tag_and_type(2, protozero::pbf_wire_type::length_delimited):
+          case protozero::tag_and_type(fields::partial_success::error_message,
+                                       protozero::pbf_wire_type::length_delimited):
             partial.message = success.get_string();
             break;
           default:

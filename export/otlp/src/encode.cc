@@ -1,5 +1,3 @@
-// Field numbers are those of opentelemetry-proto 1.x: collector/trace/v1/trace_service.proto, trace/v1/trace.proto,
-// common/v1/common.proto, resource/v1/resource.proto.
 #include "encode.h"
 
 #include <algorithm>
@@ -10,61 +8,14 @@
 #include <variant>
 
 #include "sockeye/base/utf8.h"
+#include "sockeye/model/names.h"
+#include "sockeye/model/otlp_fields.h"
 
 namespace sockeye::otlp {
 namespace {
 
+namespace fields = model::otlp;
 using protozero::pbf_writer;
-namespace request {
-enum : protozero::pbf_tag_type { resource_spans = 1 };
-}
-namespace resource_spans {
-enum : protozero::pbf_tag_type { resource = 1, scope_spans = 2 };
-}
-namespace scope_spans {
-enum : protozero::pbf_tag_type { scope = 1, spans = 2 };
-}
-namespace scope {
-enum : protozero::pbf_tag_type { name = 1, version = 2 };
-}
-namespace resource {
-enum : protozero::pbf_tag_type { attributes = 1 };
-}
-namespace key_value {
-enum : protozero::pbf_tag_type { key = 1, value = 2 };
-}
-namespace any_value {
-enum : protozero::pbf_tag_type { string_value = 1, bool_value = 2, int_value = 3, double_value = 4 };
-}
-namespace span_field {
-enum : protozero::pbf_tag_type {
-  trace_id = 1,
-  span_id = 2,
-  trace_state = 3,
-  parent_span_id = 4,
-  name = 5,
-  kind = 6,
-  start_time_unix_nano = 7,
-  end_time_unix_nano = 8,
-  attributes = 9,
-  dropped_attributes_count = 10,
-  events = 11,
-  dropped_events_count = 12,
-  links = 13,
-  dropped_links_count = 14,
-  status = 15,
-  flags = 16
-};
-}
-namespace event_field {
-enum : protozero::pbf_tag_type { time_unix_nano = 1, name = 2, attributes = 3, dropped_attributes_count = 4 };
-}
-namespace link_field {
-enum : protozero::pbf_tag_type { trace_id = 1, span_id = 2, attributes = 4, dropped_attributes_count = 5 };
-}
-namespace status_field {
-enum : protozero::pbf_tag_type { message = 2, code = 3 };
-}
 
 // SpanFlags of trace.proto.
 constexpr std::uint32_t has_is_remote = 0x100;
@@ -90,19 +41,19 @@ void add_id(pbf_writer& to, protozero::pbf_tag_type tag, const base::Id<N, Tag>&
 void add_key_value(pbf_writer& to, protozero::pbf_tag_type tag, std::string_view key,
                    const model::AttributeValue& value, const Limits& limits) {
   pbf_writer pair(to, tag);
-  add_text(pair, key_value::key, key, limits.value_bytes);
-  pbf_writer any(pair, key_value::value);
+  add_text(pair, fields::key_value::key, key, limits.value_bytes);
+  pbf_writer any(pair, fields::key_value::value);
   std::visit(
       [&](const auto& v) {
         using T = std::decay_t<decltype(v)>;
         if constexpr (std::is_same_v<T, bool>) {
-          any.add_bool(any_value::bool_value, v);
+          any.add_bool(fields::any_value::bool_value, v);
         } else if constexpr (std::is_same_v<T, std::int64_t>) {
-          any.add_int64(any_value::int_value, v);
+          any.add_int64(fields::any_value::int_value, v);
         } else if constexpr (std::is_same_v<T, double>) {
-          any.add_double(any_value::double_value, v);
+          any.add_double(fields::any_value::double_value, v);
         } else {
-          add_text(any, any_value::string_value, v, limits.value_bytes);
+          add_text(any, fields::any_value::string_value, v, limits.value_bytes);
         }
       },
       value);
@@ -124,37 +75,38 @@ void add_attributes(pbf_writer& to, protozero::pbf_tag_type tag, protozero::pbf_
 }
 
 void add_span(pbf_writer& to, const model::Span& span, const Limits& limits) {
-  pbf_writer out(to, scope_spans::spans);
-  add_id(out, span_field::trace_id, span.trace_id);
-  add_id(out, span_field::span_id, span.span_id);
-  if (!span.trace_state.empty()) add_text(out, span_field::trace_state, span.trace_state, limits.value_bytes);
-  if (!span.parent_id.is_zero()) add_id(out, span_field::parent_span_id, span.parent_id);
-  add_text(out, span_field::name, span.name, limits.value_bytes);
-  out.add_enum(span_field::kind, static_cast<std::int32_t>(span.kind));
-  out.add_fixed64(span_field::start_time_unix_nano, span.start_unix_ns);
-  out.add_fixed64(span_field::end_time_unix_nano, span.end_unix_ns);
-  add_attributes(out, span_field::attributes, span_field::dropped_attributes_count, span.attributes, limits);
-  add_bounded(out, span.events, limits.events, span_field::dropped_events_count, [&](const model::SpanEvent& event) {
-    pbf_writer one(out, span_field::events);
-    one.add_fixed64(event_field::time_unix_nano, event.time_unix_ns);
-    add_text(one, event_field::name, event.name, limits.value_bytes);
-    add_attributes(one, event_field::attributes, event_field::dropped_attributes_count, event.attributes, limits);
+  pbf_writer out(to, fields::of_scope::records);
+  add_id(out, fields::span::trace_id, span.trace_id);
+  add_id(out, fields::span::span_id, span.span_id);
+  if (!span.trace_state.empty()) add_text(out, fields::span::trace_state, span.trace_state, limits.value_bytes);
+  if (!span.parent_id.is_zero()) add_id(out, fields::span::parent_span_id, span.parent_id);
+  add_text(out, fields::span::name, span.name, limits.value_bytes);
+  out.add_enum(fields::span::kind, static_cast<std::int32_t>(span.kind));
+  out.add_fixed64(fields::span::start_time_unix_nano, span.start_unix_ns);
+  out.add_fixed64(fields::span::end_time_unix_nano, span.end_unix_ns);
+  add_attributes(out, fields::span::attributes, fields::span::dropped_attributes_count, span.attributes, limits);
+  add_bounded(out, span.events, limits.events, fields::span::dropped_events_count, [&](const model::SpanEvent& event) {
+    pbf_writer one(out, fields::span::events);
+    one.add_fixed64(fields::event::time_unix_nano, event.time_unix_ns);
+    add_text(one, fields::event::name, event.name, limits.value_bytes);
+    add_attributes(one, fields::event::attributes, fields::event::dropped_attributes_count, event.attributes, limits);
   });
-  add_bounded(out, span.links, limits.links, span_field::dropped_links_count, [&](const model::SpanLink& link) {
-    pbf_writer one(out, span_field::links);
-    add_id(one, link_field::trace_id, link.trace_id);
-    add_id(one, link_field::span_id, link.span_id);
-    add_attributes(one, link_field::attributes, link_field::dropped_attributes_count, link.attributes, limits);
+  add_bounded(out, span.links, limits.links, fields::span::dropped_links_count, [&](const model::SpanLink& link) {
+    pbf_writer one(out, fields::span::links);
+    add_id(one, fields::link::trace_id, link.trace_id);
+    add_id(one, fields::link::span_id, link.span_id);
+    add_attributes(one, fields::link::attributes, fields::link::dropped_attributes_count, link.attributes, limits);
   });
   if (span.status != model::SpanStatus::unset) {
-    pbf_writer status(out, span_field::status);
-    if (!span.status_message.empty()) add_text(status, status_field::message, span.status_message, limits.value_bytes);
-    status.add_enum(status_field::code, static_cast<std::int32_t>(span.status));
+    pbf_writer status(out, fields::span::status);
+    if (!span.status_message.empty())
+      add_text(status, fields::status::message, span.status_message, limits.value_bytes);
+    status.add_enum(fields::status::code, static_cast<std::int32_t>(span.status));
   }
   // A root has no parent to be remote.
   std::uint32_t flags = span.flags;
   if (!span.parent_id.is_zero()) flags |= has_is_remote | (span.parent_is_remote ? is_remote : 0U);
-  out.add_fixed32(span_field::flags, flags);
+  out.add_fixed32(fields::span::flags, flags);
 }
 
 }  // namespace
@@ -167,17 +119,17 @@ std::string encode_resource(const Resource& r) {
   const auto add = [&](std::string_view key, std::string_view value) {
     if (key.empty() || value.empty() || std::find(seen.begin(), seen.end(), key) != seen.end()) return;
     seen.push_back(key);
-    add_key_value(to, resource::attributes, key, std::string(value), limits);
+    add_key_value(to, fields::resource::attributes, key, std::string(value), limits);
   };
-  add("service.name", r.service_name);
+  add(model::attribute::service_name, r.service_name);
   // OpenTelemetry's rule for a custom SDK: its own name, not "opentelemetry".
-  add("telemetry.sdk.name", "sockeye");
-  add("telemetry.sdk.language", "cpp");
-  add("telemetry.sdk.version", SOCKEYE_VERSION);
+  add(model::attribute::telemetry_sdk_name, "sockeye");
+  add(model::attribute::telemetry_sdk_language, "cpp");
+  add(model::attribute::telemetry_sdk_version, SOCKEYE_VERSION);
   for (const auto& [key, value] : r.attributes) add(key, value);  // what a user says wins over what was found out
-  add("service.version", r.service_version);
-  add("service.instance.id", r.service_instance_id);
-  add("host.name", r.host_name);
+  add(model::attribute::service_version, r.service_version);
+  add(model::attribute::service_instance_id, r.service_instance_id);
+  add(model::attribute::host_name, r.host_name);
   return out;
 }
 
@@ -186,13 +138,13 @@ std::string encode_request(std::span<const model::Span> spans, const std::string
   std::string out;
   out.reserve(spans.size() * 512);
   pbf_writer to(out);
-  pbf_writer of_resource(to, request::resource_spans);
-  of_resource.add_message(resource_spans::resource, encoded_resource);
-  pbf_writer of_scope(of_resource, resource_spans::scope_spans);
+  pbf_writer of_resource(to, fields::request::of_resource);
+  of_resource.add_message(fields::of_resource::resource, encoded_resource);
+  pbf_writer of_scope(of_resource, fields::of_resource::of_scope);
   {
-    pbf_writer name(of_scope, scope_spans::scope);
-    name.add_string(scope::name, "sockeye");
-    name.add_string(scope::version, SOCKEYE_VERSION);
+    pbf_writer name(of_scope, fields::of_scope::scope);
+    name.add_string(fields::scope::name, "sockeye");
+    name.add_string(fields::scope::version, SOCKEYE_VERSION);
   }
   for (const auto& span : spans) add_span(of_scope, span, limits);
   of_scope.commit();

@@ -1,5 +1,4 @@
-// An ExportTraceServiceRequest read back, field by field, with numbers taken from the .proto files and not from the
-// encoder.
+// An ExportTraceServiceRequest read back, field by field.
 #pragma once
 
 #include <zlib.h>
@@ -13,7 +12,11 @@
 #include <variant>
 #include <vector>
 
+#include "sockeye/model/otlp_fields.h"
+
 namespace sockeye::otlp::test {
+
+namespace fields = model::otlp;
 
 using Value = std::variant<std::monostate, std::string, bool, std::int64_t, double>;
 using Values = std::map<std::string, Value>;
@@ -66,22 +69,22 @@ inline void decode_attribute(protozero::pbf_reader pair, Values& into) {
   std::string key;
   Value value;
   while (pair.next()) {
-    if (pair.tag() == 1) {
+    if (pair.tag() == fields::key_value::key) {
       key = pair.get_string();
-    } else if (pair.tag() == 2) {
+    } else if (pair.tag() == fields::key_value::value) {
       protozero::pbf_reader any = pair.get_message();
       while (any.next()) {
         switch (any.tag()) {
-          case 1:
+          case fields::any_value::string_value:
             value = any.get_string();
             break;
-          case 2:
+          case fields::any_value::bool_value:
             value = any.get_bool();
             break;
-          case 3:
+          case fields::any_value::int_value:
             value = any.get_int64();
             break;
-          case 4:
+          case fields::any_value::double_value:
             value = any.get_double();
             break;
           default:
@@ -98,16 +101,16 @@ inline void decode_attribute(protozero::pbf_reader pair, Values& into) {
 inline DecodedEvent decode_event(protozero::pbf_reader in) {
   DecodedEvent out;
   while (in.next()) switch (in.tag()) {
-      case 1:
+      case fields::event::time_unix_nano:
         out.time = in.get_fixed64();
         break;
-      case 2:
+      case fields::event::name:
         out.name = in.get_string();
         break;
-      case 3:
+      case fields::event::attributes:
         decode_attribute(in.get_message(), out.attributes);
         break;
-      case 4:
+      case fields::event::dropped_attributes_count:
         out.dropped = in.get_uint32();
         break;
       default:
@@ -119,16 +122,16 @@ inline DecodedEvent decode_event(protozero::pbf_reader in) {
 inline DecodedLink decode_link(protozero::pbf_reader in) {
   DecodedLink out;
   while (in.next()) switch (in.tag()) {
-      case 1:
+      case fields::link::trace_id:
         out.trace_id = in.get_bytes();
         break;
-      case 2:
+      case fields::link::span_id:
         out.span_id = in.get_bytes();
         break;
-      case 4:
+      case fields::link::attributes:
         decode_attribute(in.get_message(), out.attributes);
         break;
-      case 5:
+      case fields::link::dropped_attributes_count:
         in.skip();
         break;
       default:
@@ -140,54 +143,54 @@ inline DecodedLink decode_link(protozero::pbf_reader in) {
 inline DecodedSpan decode_span(protozero::pbf_reader in) {
   DecodedSpan out;
   while (in.next()) switch (in.tag()) {
-      case 1:
+      case fields::span::trace_id:
         out.trace_id = in.get_bytes();
         break;
-      case 2:
+      case fields::span::span_id:
         out.span_id = in.get_bytes();
         break;
-      case 3:
+      case fields::span::trace_state:
         out.trace_state = in.get_string();
         break;
-      case 4:
+      case fields::span::parent_span_id:
         out.parent_id = in.get_bytes();
         break;
-      case 5:
+      case fields::span::name:
         out.name = in.get_string();
         break;
-      case 6:
+      case fields::span::kind:
         out.kind = in.get_enum();
         break;
-      case 7:
+      case fields::span::start_time_unix_nano:
         out.start = in.get_fixed64();
         break;
-      case 8:
+      case fields::span::end_time_unix_nano:
         out.end = in.get_fixed64();
         break;
-      case 9:
+      case fields::span::attributes:
         decode_attribute(in.get_message(), out.attributes);
         break;
-      case 10:
+      case fields::span::dropped_attributes_count:
         out.dropped_attributes = in.get_uint32();
         break;
-      case 11:
+      case fields::span::events:
         out.events.push_back(decode_event(in.get_message()));
         break;
-      case 12:
+      case fields::span::dropped_events_count:
         out.dropped_events = in.get_uint32();
         break;
-      case 13:
+      case fields::span::links:
         out.links.push_back(decode_link(in.get_message()));
         break;
-      case 14:
+      case fields::span::dropped_links_count:
         out.dropped_links = in.get_uint32();
         break;
-      case 15: {
+      case fields::span::status: {
         protozero::pbf_reader status = in.get_message();
         while (status.next()) {
-          if (status.tag() == 2) {
+          if (status.tag() == fields::status::message) {
             out.status_message = status.get_string();
-          } else if (status.tag() == 3) {
+          } else if (status.tag() == fields::status::code) {
             out.status = status.get_enum();
           } else {
             throw std::runtime_error("unknown Status field");
@@ -195,7 +198,7 @@ inline DecodedSpan decode_span(protozero::pbf_reader in) {
         }
         break;
       }
-      case 16:
+      case fields::span::flags:
         out.flags = in.get_fixed32();
         break;
       default:
@@ -208,22 +211,22 @@ inline DecodedSpan decode_span(protozero::pbf_reader in) {
 inline DecodedRequest decode(const std::string& body) {
   DecodedRequest out;
   protozero::pbf_reader request(body);
-  while (request.next(1)) {
+  while (request.next(fields::request::of_resource)) {
     protozero::pbf_reader of_resource = request.get_message();
     while (of_resource.next()) {
-      if (of_resource.tag() == 1) {
+      if (of_resource.tag() == fields::of_resource::resource) {
         protozero::pbf_reader resource = of_resource.get_message();
-        while (resource.next(1)) decode_attribute(resource.get_message(), out.resource);
-      } else if (of_resource.tag() == 2) {
+        while (resource.next(fields::resource::attributes)) decode_attribute(resource.get_message(), out.resource);
+      } else if (of_resource.tag() == fields::of_resource::of_scope) {
         protozero::pbf_reader of_scope = of_resource.get_message();
         while (of_scope.next()) {
-          if (of_scope.tag() == 1) {
+          if (of_scope.tag() == fields::of_scope::scope) {
             protozero::pbf_reader scope = of_scope.get_message();
             while (scope.next()) {
-              std::string& field = scope.tag() == 1 ? out.scope_name : out.scope_version;
+              std::string& field = scope.tag() == fields::scope::name ? out.scope_name : out.scope_version;
               field = scope.get_string();
             }
-          } else if (of_scope.tag() == 2) {
+          } else if (of_scope.tag() == fields::of_scope::records) {
             out.spans.push_back(decode_span(of_scope.get_message()));
           } else {
             throw std::runtime_error("unknown ScopeSpans field");

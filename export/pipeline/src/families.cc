@@ -1,4 +1,5 @@
 #include "families.h"
+#include "sockeye/model/names.h"
 
 #include <array>
 #include <utility>
@@ -47,27 +48,28 @@ std::vector<MetricFamily> to_families(const Account& a) {
   for (std::size_t i = 1; i < kinds.size(); ++i) errors.push_back(sample("kind", kinds[i], a.errors[i]));
 
   std::vector<MetricFamily> all;
-  all.push_back(family("sockeye_spans_received_total",
+  all.push_back(family(model::metric::sockeye_spans_received_total,
                        "Spans taken over: from this process, or from the spool it found.", "", MetricType::counter,
                        {sample("source", "process", a.received), sample("source", "spool", a.recovered)}));
-  all.push_back(family("sockeye_spans_exported_total", "Spans that the collector accepted.", "", MetricType::counter,
-                       {sample(a.exported)}));
+  all.push_back(family(model::metric::sockeye_spans_exported_total, "Spans that the collector accepted.", "",
+                       MetricType::counter, {sample(a.exported)}));
+  all.push_back(family(model::metric::sockeye_spans_dropped_total, "Spans lost, by reason.", "", MetricType::counter,
+                       std::move(dropped)));
   all.push_back(
-      family("sockeye_spans_dropped_total", "Spans lost, by reason.", "", MetricType::counter, std::move(dropped)));
-  all.push_back(
-      family("sockeye_spans_resent_total",
+      family(model::metric::sockeye_spans_resent_total,
              "Spans sent again although an earlier attempt may have arrived: the most a collector can hold twice.", "",
              MetricType::counter, {sample(a.resent)}));
-  all.push_back(family("sockeye_queue_length", "Spans in memory that wait to be sent or are being sent.", "",
-                       MetricType::gauge, {sample(a.queued)}));
-  all.push_back(family("sockeye_spool_spans", "Spans on disk that wait for the collector.", "", MetricType::gauge,
-                       {sample(a.spooled)}));
-  all.push_back(
-      family("sockeye_spool_bytes", "Size of the spool on disk.", "bytes", MetricType::gauge, {sample(a.spool_bytes)}));
-  all.push_back(family("sockeye_export_errors_total", "Attempts to export or spool a batch that failed, by kind.", "",
-                       MetricType::counter, std::move(errors)));
-  all.push_back(family("sockeye_collector_away", "1 while the last attempt to reach the collector failed.", "",
-                       MetricType::gauge, {sample(a.collector_away ? 1 : 0)}));
+  all.push_back(family(model::metric::sockeye_queue_length, "Spans in memory that wait to be sent or are being sent.",
+                       "", MetricType::gauge, {sample(a.queued)}));
+  all.push_back(family(model::metric::sockeye_spool_spans, "Spans on disk that wait for the collector.", "",
+                       MetricType::gauge, {sample(a.spooled)}));
+  all.push_back(family(model::metric::sockeye_spool_bytes, "Size of the spool on disk.", "bytes", MetricType::gauge,
+                       {sample(a.spool_bytes)}));
+  all.push_back(family(model::metric::sockeye_export_errors_total,
+                       "Attempts to export or spool a batch that failed, by kind.", "", MetricType::counter,
+                       std::move(errors)));
+  all.push_back(family(model::metric::sockeye_collector_away, "1 while the last attempt to reach the collector failed.",
+                       "", MetricType::gauge, {sample(a.collector_away ? 1 : 0)}));
   return all;
 }
 

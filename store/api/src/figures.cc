@@ -1,4 +1,5 @@
 #include "sockeye/store/figures.h"
+#include "sockeye/model/names.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,14 +7,16 @@
 namespace sockeye::store {
 namespace {
 
-constexpr std::array<std::string_view, measures> measure_attributes = {"",
-                                                                       "websocket.time_to_first_chunk",
-                                                                       "websocket.time_to_last_chunk",
-                                                                       "websocket.chunk.interval.max",
-                                                                       "websocket.time_to_first_chunk.perceived",
-                                                                       "websocket.chunk.count"};
+constexpr std::array<std::string_view, measures> measure_attributes = {
+    "",
+    model::attribute::websocket_time_to_first_chunk,
+    model::attribute::websocket_time_to_last_chunk,
+    model::attribute::websocket_chunk_interval_max,
+    model::attribute::websocket_time_to_first_chunk_perceived,
+    model::attribute::websocket_chunk_count};
 constexpr std::array<std::string_view, attribute_dimensions> dimension_attributes = {
-    "sockeye.route", "url.path", "client.address", "sockeye.dialect"};
+    model::attribute::sockeye_route, model::attribute::url_path, model::attribute::client_address,
+    model::attribute::sockeye_dialect};
 constexpr double longest_ns = 9.0e18;  // what is longer counts as this: 285 years
 
 CallStatus status_of(const Value& value) {

@@ -1,5 +1,6 @@
 #include "sockeye/store/match.h"
 
+#include "sockeye/model/names.h"
 #include "sockeye/store/value_text.h"
 
 namespace sockeye::store {
@@ -42,8 +43,8 @@ std::uint64_t field_matched(std::string_view key, std::string_view value, const 
 std::uint64_t origin_matched(const Batch& batch, const Origin& origin, const Wanted& wanted, bool fields) {
   std::uint64_t out = matched(batch.of(origin.resource), wanted) | matched(batch.of(origin.scope), wanted);
   if (fields)
-    out |= field_matched(field_key::scope_name, origin.scope_name, wanted) |
-           field_matched(field_key::scope_version, origin.scope_version, wanted);
+    out |= field_matched(model::attribute::otel_scope_name, origin.scope_name, wanted) |
+           field_matched(model::attribute::otel_scope_version, origin.scope_version, wanted);
   return out;
 }
 
@@ -85,11 +86,11 @@ bool SpanMatch::attributes_fit(const Batch& batch, const Span& span) const {
   if (all == 0) return true;
   std::uint64_t has = matched(batch.of(span.attributes), attributes_);
   if (query_.fields) {
-    has |= field_matched(field_key::trace_state, span.trace_state, attributes_) |
-           field_matched(field_key::status_description, span.status_message, attributes_);
+    has |= field_matched(model::attribute::w3c_tracestate, span.trace_state, attributes_) |
+           field_matched(model::attribute::otel_status_description, span.status_message, attributes_);
     for (const auto& event : batch.events_of(span))
-      has |=
-          field_matched(field_key::event, event.name, attributes_) | matched(batch.of(event.attributes), attributes_);
+      has |= field_matched(model::attribute::event, event.name, attributes_) |
+             matched(batch.of(event.attributes), attributes_);
   }
   return has == all || (has | origin_matched(batch, origin, attributes_, query_.fields)) == all;
 }

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <tuple>
 
+#include "sockeye/model/names.h"
 #include "sockeye/store/match.h"
 #include "sockeye/store/value_text.h"
 
 namespace sockeye::store {
 namespace {
+
+namespace attribute = model::attribute;
 
 std::string_view text_of(std::span<const Attribute> attributes, std::string_view key) {
   const Value* value = find(attributes, key);
@@ -65,35 +68,36 @@ void take_end(Session& to, const Session& from, const Session& beside) {
 }  // namespace
 
 std::optional<Session> session_of(const Batch& batch, const Span& span) {
-  if (!span.session || span.name != "websocket.connection") return std::nullopt;
+  if (!span.session || span.name != model::span_name::connection) return std::nullopt;
   const auto attributes = batch.of(span.attributes);
-  if (text_of(attributes, "sockeye.vantage") == "console") return std::nullopt;  // whoever looks is none of the fleet
+  if (text_of(attributes, attribute::sockeye_vantage) == "console")
+    return std::nullopt;  // whoever looks is none of the fleet
   Session out;
   out.id = *span.session;
   out.service = batch.origins[span.origin].service;
-  out.route = text_of(attributes, "sockeye.route");
-  out.dialect = text_of(attributes, "sockeye.dialect");
-  out.client = text_of(attributes, "client.address");
-  out.target = text_of(attributes, "url.path");
-  out.host = text_of(attributes, "server.address");
-  out.subprotocol = text_of(attributes, "websocket.subprotocol");
+  out.route = text_of(attributes, attribute::sockeye_route);
+  out.dialect = text_of(attributes, attribute::sockeye_dialect);
+  out.client = text_of(attributes, attribute::client_address);
+  out.target = text_of(attributes, attribute::url_path);
+  out.host = text_of(attributes, attribute::server_address);
+  out.subprotocol = text_of(attributes, attribute::websocket_subprotocol);
   out.trace_id = span.trace_id;
   out.opened_unix_ns = span.start_unix_ns;
   out.ended_unix_ns = out.seen_unix_ns = span.end_unix_ns;
-  out.close_code =
-      static_cast<std::uint16_t>(std::min<std::uint64_t>(count_of(attributes, "websocket.close.code"), UINT16_MAX));
-  out.end_reason = text_of(attributes, "websocket.end_reason");
-  out.initiator = text_of(attributes, "websocket.close.initiator");
-  out.close_reason = text_of(attributes, "websocket.close.reason");
+  out.close_code = static_cast<std::uint16_t>(
+      std::min<std::uint64_t>(count_of(attributes, attribute::websocket_close_code), UINT16_MAX));
+  out.end_reason = text_of(attributes, attribute::websocket_end_reason);
+  out.initiator = text_of(attributes, attribute::websocket_close_initiator);
+  out.close_reason = text_of(attributes, attribute::websocket_close_reason);
   // The service's view: what it received, the client sent.
-  out.messages[0] = count_of(attributes, "websocket.messages.received");
-  out.messages[1] = count_of(attributes, "websocket.messages.sent");
-  out.bytes[0] = count_of(attributes, "websocket.bytes.received");
-  out.bytes[1] = count_of(attributes, "websocket.bytes.sent");
-  out.misses =
-      count_of(attributes, "websocket.ping.client.missed") + count_of(attributes, "websocket.ping.upstream.missed");
-  out.anomalies = count_of(attributes, "websocket.anomalies");
-  out.reconnect_of = base::parse_session_id(text_of(attributes, "websocket.reconnect_of"));
+  out.messages[0] = count_of(attributes, attribute::websocket_messages_received);
+  out.messages[1] = count_of(attributes, attribute::websocket_messages_sent);
+  out.bytes[0] = count_of(attributes, attribute::websocket_bytes_received);
+  out.bytes[1] = count_of(attributes, attribute::websocket_bytes_sent);
+  out.misses = count_of(attributes, attribute::websocket_ping_client_missed) +
+               count_of(attributes, attribute::websocket_ping_upstream_missed);
+  out.anomalies = count_of(attributes, attribute::websocket_anomalies);
+  out.reconnect_of = base::parse_session_id(text_of(attributes, attribute::websocket_reconnect_of));
   return out;
 }
 

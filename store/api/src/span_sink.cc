@@ -4,6 +4,7 @@
 #include <variant>
 #include <vector>
 
+#include "sockeye/model/names.h"
 #include "sockeye/store/batch.h"
 
 namespace sockeye::store {
@@ -18,7 +19,7 @@ class Sink final : public model::SpanSink {
     Batch batch;
     Origin& origin = batch.origins.emplace_back();
     origin.service = service_;
-    origin.resource = attributes(batch, {{"service.name", service_}});
+    origin.resource = attributes(batch, {{model::attribute::service_name, service_}});
     origin.scope_name = "sockeye";
     origin.scope_version = version_;
     Span out;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "body.h"
+#include "sockeye/model/names.h"
 #include "sockeye/store/match.h"
 #include "sockeye/store/value_text.h"
 
@@ -39,10 +40,10 @@ void Block::add_text(std::string_view key, std::string_view value) {
 
 // What a search with `fields` looks at besides (store::SpanQuery).
 void Block::add_fields(const store::Batch& batch, const store::Span& span) {
-  add_text(store::field_key::status_description, span.status_message);
-  add_text(store::field_key::trace_state, span.trace_state);
+  add_text(model::attribute::otel_status_description, span.status_message);
+  add_text(model::attribute::w3c_tracestate, span.trace_state);
   for (const auto& event : batch.events_of(span)) {
-    add_text(store::field_key::event, event.name);
+    add_text(model::attribute::event, event.name);
     add_attributes(batch.of(event.attributes));
   }
 }
@@ -69,8 +70,8 @@ void Block::add(const store::Batch& batch, const store::Span& span, const store:
   if (origins_.add(static_cast<Term>(origin) + 1)) {
     add_attributes(batch.of(from.resource));
     add_attributes(batch.of(from.scope));
-    add_text(store::field_key::scope_name, from.scope_name);
-    add_text(store::field_key::scope_version, from.scope_version);
+    add_text(model::attribute::otel_scope_name, from.scope_name);
+    add_text(model::attribute::otel_scope_version, from.scope_version);
   }
   const unsigned power = duration_power(span.duration_ns());
   const Term shape = (static_cast<Term>(operation) << 16U) | (Term{power} << 8U) | (Term{span.kind} << 4U) |

@@ -5,6 +5,8 @@
 #include <protozero/pbf_writer.hpp>
 
 #include "database.h"
+#include "sockeye/model/names.h"
+#include "sockeye/model/otlp_fields.h"
 
 namespace sockeye::sqlite {
 namespace {
@@ -17,26 +19,19 @@ using store::Range;
 using store::Value;
 using Tag = protozero::pbf_tag_type;
 
+namespace otlp = model::otlp;
 namespace key_value {
-constexpr Tag key = 1, value = 2, truncated = 15;
-}
-namespace any {
-constexpr Tag text = 1, boolean = 2, integer = 3, real = 4, array = 5, map = 6, bytes = 7;
-}
-namespace span_field {
-constexpr Tag trace_state = 3, start = 7, attributes = 9, dropped_attributes = 10, events = 11, dropped_events = 12,
-              links = 13, dropped_links = 14, status = 15;
-}
-namespace event_field {
-constexpr Tag time = 1, name = 2, attributes = 3, dropped = 4;
-}
-namespace link_field {
-constexpr Tag trace_id = 1, span_id = 2, trace_state = 3, attributes = 4, dropped = 5, flags = 6;
-}
+using namespace otlp::key_value;
+constexpr Tag truncated = 15;  // ours
+}  // namespace key_value
+namespace any = otlp::any_value;
+namespace span_field = otlp::span;
+namespace event_field = otlp::event;
+namespace link_field = otlp::link;
 namespace log_field {
-constexpr Tag severity_text = 3, body = 5, attributes = 6, dropped = 7, time = 1, flags = 8, event_name = 12,
-              cut = 1001;
-}
+using namespace otlp::log_record;
+constexpr Tag cut = 1001;  // ours
+}  // namespace log_field
 
 void put_text(pbf_writer& to, Tag tag, std::string_view text) {
   if (!text.empty()) to.add_string(tag, text.data(), text.size());
@@ -50,19 +45,19 @@ void put_value(pbf_writer& to, const Value& value) {
     case Value::Type::empty:
       return;
     case Value::Type::text:
-      return to.add_string(any::text, value.text.data(), value.text.size());
+      return to.add_string(any::string_value, value.text.data(), value.text.size());
     case Value::Type::boolean:
-      return to.add_bool(any::boolean, value.boolean);
+      return to.add_bool(any::bool_value, value.boolean);
     case Value::Type::integer:
-      return to.add_int64(any::integer, value.integer);
+      return to.add_int64(any::int_value, value.integer);
     case Value::Type::real:
-      return to.add_double(any::real, value.real);
+      return to.add_double(any::double_value, value.real);
     case Value::Type::bytes:
-      return to.add_bytes(any::bytes, value.text.data(), value.text.size());
+      return to.add_bytes(any::bytes_value, value.text.data(), value.text.size());
     case Value::Type::array:
-      return to.add_bytes(any::array, value.text.data(), value.text.size());
+      return to.add_bytes(any::array_value, value.text.data(), value.text.size());
     case Value::Type::map:
-      return to.add_bytes(any::map, value.text.data(), value.text.size());
+      return to.add_bytes(any::kvlist_value, value.text.data(), value.text.size());
   }
 }
 
@@ -99,31 +94,31 @@ Id get_id(pbf_reader& from) {
 void get_value(pbf_reader from, Value& to) {
   while (from.next()) {
     switch (from.tag()) {
-      case any::text:
+      case any::string_value:
         to.type = Value::Type::text;
         to.text = view(from);
         break;
-      case any::boolean:
+      case any::bool_value:
         to.type = Value::Type::boolean;
         to.boolean = from.get_bool();
         break;
-      case any::integer:
+      case any::int_value:
         to.type = Value::Type::integer;
         to.integer = from.get_int64();
         break;
-      case any::real:
+      case any::double_value:
         to.type = Value::Type::real;
         to.real = from.get_double();
         break;
-      case any::array:
+      case any::array_value:
         to.type = Value::Type::array;
         to.text = view(from);
         break;
-      case any::map:
+      case any::kvlist_value:
         to.type = Value::Type::map;
         to.text = view(from);
         break;
-      case any::bytes:
+      case any::bytes_value:
         to.type = Value::Type::bytes;
         to.text = view(from);
         break;
@@ -162,11 +157,11 @@ store::Event get_event(pbf_reader from, Batch& to) {
   store::Event out;
   out.attributes = get_attributes(from, event_field::attributes, to);
   while (from.next()) {
-    if (from.tag() == event_field::time) {
+    if (from.tag() == event_field::time_unix_nano) {
       out.time_unix_ns = from.get_fixed64();
     } else if (from.tag() == event_field::name) {
       out.name = view(from);
-    } else if (from.tag() == event_field::dropped) {
+    } else if (from.tag() == event_field::dropped_attributes_count) {
       out.dropped_attributes = from.get_uint32();
     } else {
       from.skip();
@@ -189,7 +184,7 @@ store::Link get_link(pbf_reader from, Batch& to) {
       case link_field::trace_state:
         out.trace_state = view(from);
         break;
-      case link_field::dropped:
+      case link_field::dropped_attributes_count:
         out.dropped_attributes = from.get_uint32();
         break;
       case link_field::flags:
@@ -217,44 +212,46 @@ void encode_span(const Batch& batch, const store::Span& span, std::string& out) 
   out.clear();
   pbf_writer to(out);
   put_text(to, span_field::trace_state, span.trace_state);
-  if (span.start_unix_ns > static_cast<std::uint64_t>(INT64_MAX)) to.add_fixed64(span_field::start, span.start_unix_ns);
+  if (span.start_unix_ns > static_cast<std::uint64_t>(INT64_MAX))
+    to.add_fixed64(span_field::start_time_unix_nano, span.start_unix_ns);
   put_attributes(to, span_field::attributes, batch.of(span.attributes));
-  put_count(to, span_field::dropped_attributes, span.dropped_attributes);
+  put_count(to, span_field::dropped_attributes_count, span.dropped_attributes);
   for (const auto& event : batch.events_of(span)) {
     pbf_writer one(to, span_field::events);
-    one.add_fixed64(event_field::time, event.time_unix_ns);
+    one.add_fixed64(event_field::time_unix_nano, event.time_unix_ns);
     put_text(one, event_field::name, event.name);
     put_attributes(one, event_field::attributes, batch.of(event.attributes));
-    put_count(one, event_field::dropped, event.dropped_attributes);
+    put_count(one, event_field::dropped_attributes_count, event.dropped_attributes);
   }
-  put_count(to, span_field::dropped_events, span.dropped_events);
+  put_count(to, span_field::dropped_events_count, span.dropped_events);
   for (const auto& link : batch.links_of(span)) {
     pbf_writer one(to, span_field::links);
     put_id(one, link_field::trace_id, link.trace_id);
     put_id(one, link_field::span_id, link.span_id);
     put_text(one, link_field::trace_state, link.trace_state);
     put_attributes(one, link_field::attributes, batch.of(link.attributes));
-    put_count(one, link_field::dropped, link.dropped_attributes);
+    put_count(one, link_field::dropped_attributes_count, link.dropped_attributes);
     if (link.flags != 0) one.add_fixed32(link_field::flags, link.flags);
   }
-  put_count(to, span_field::dropped_links, span.dropped_links);
+  put_count(to, span_field::dropped_links_count, span.dropped_links);
   if (!span.status_message.empty()) {
     pbf_writer status(to, span_field::status);
-    put_text(status, 2, span.status_message);
+    put_text(status, otlp::status::message, span.status_message);
   }
 }
 
 void encode_log(const Batch& batch, const store::Log& log, std::string& out) {
   out.clear();
   pbf_writer to(out);
-  if (log.time_unix_ns > static_cast<std::uint64_t>(INT64_MAX)) to.add_fixed64(log_field::time, log.time_unix_ns);
+  if (log.time_unix_ns > static_cast<std::uint64_t>(INT64_MAX))
+    to.add_fixed64(log_field::time_unix_nano, log.time_unix_ns);
   put_text(to, log_field::severity_text, log.severity_text);
   {
     pbf_writer body(to, log_field::body);
     put_value(body, log.body);
   }
   put_attributes(to, log_field::attributes, batch.of(log.attributes));
-  put_count(to, log_field::dropped, log.dropped_attributes);
+  put_count(to, log_field::dropped_attributes_count, log.dropped_attributes);
   put_text(to, log_field::event_name, log.event_name);
   if (log.flags != 0) to.add_fixed32(log_field::flags, log.flags);
   if (log.body.truncated) to.add_bool(log_field::cut, true);
@@ -264,20 +261,20 @@ void encode_origin(const Batch& batch, const store::Origin& origin, std::string&
   out.clear();
   pbf_writer to(out);
   {
-    pbf_writer resource(to, 1);
-    put_attributes(resource, 1, batch.of(origin.resource));
+    pbf_writer resource(to, otlp::of_resource::resource);
+    put_attributes(resource, otlp::resource::attributes, batch.of(origin.resource));
   }
   {
-    pbf_writer scope_spans(to, 2);
+    pbf_writer of_scope(to, otlp::of_resource::of_scope);
     {
-      pbf_writer scope(scope_spans, 1);
-      put_text(scope, 1, origin.scope_name);
-      put_text(scope, 2, origin.scope_version);
-      put_attributes(scope, 3, batch.of(origin.scope));
+      pbf_writer scope(of_scope, otlp::of_scope::scope);
+      put_text(scope, otlp::scope::name, origin.scope_name);
+      put_text(scope, otlp::scope::version, origin.scope_version);
+      put_attributes(scope, otlp::scope::attributes, batch.of(origin.scope));
     }
-    put_text(scope_spans, 3, origin.scope_schema_url);
+    put_text(of_scope, otlp::of_scope::schema_url, origin.scope_schema_url);
   }
-  put_text(to, 3, origin.resource_schema_url);
+  put_text(to, otlp::of_resource::schema_url, origin.resource_schema_url);
 }
 
 void decode_span(std::string_view body, Batch& to, store::Span& span) {
@@ -291,32 +288,32 @@ void decode_span(std::string_view body, Batch& to, store::Span& span) {
         case span_field::trace_state:
           span.trace_state = view(from);
           break;
-        case span_field::start: {
+        case span_field::start_time_unix_nano: {
           const std::uint64_t start = from.get_fixed64();
           span.end_unix_ns += start - span.start_unix_ns;  // it was reckoned from the column's
           span.start_unix_ns = start;
           break;
         }
-        case span_field::dropped_attributes:
+        case span_field::dropped_attributes_count:
           span.dropped_attributes = from.get_uint32();
           break;
         case span_field::events:
           to.events.push_back(get_event(from.get_message(), to));
           ++span.events.count;
           break;
-        case span_field::dropped_events:
+        case span_field::dropped_events_count:
           span.dropped_events = from.get_uint32();
           break;
         case span_field::links:
           to.links.push_back(get_link(from.get_message(), to));
           ++span.links.count;
           break;
-        case span_field::dropped_links:
+        case span_field::dropped_links_count:
           span.dropped_links = from.get_uint32();
           break;
         case span_field::status: {
           pbf_reader status = from.get_message();
-          while (status.next(2)) span.status_message = view(status);
+          while (status.next(otlp::status::message)) span.status_message = view(status);
           break;
         }
         default:
@@ -333,7 +330,7 @@ void decode_log(std::string_view body, Batch& to, store::Log& log) {
     log.attributes = get_attributes(from, log_field::attributes, to);
     while (from.next()) {
       switch (from.tag()) {
-        case log_field::time:
+        case log_field::time_unix_nano:
           log.time_unix_ns = from.get_fixed64();
           break;
         case log_field::severity_text:
@@ -342,7 +339,7 @@ void decode_log(std::string_view body, Batch& to, store::Log& log) {
         case log_field::body:
           get_value(from.get_message(), log.body);
           break;
-        case log_field::dropped:
+        case log_field::dropped_attributes_count:
           log.dropped_attributes = from.get_uint32();
           break;
         case log_field::event_name:
@@ -362,36 +359,41 @@ void decode_log(std::string_view body, Batch& to, store::Log& log) {
   });
 }
 
+namespace {
+
+void get_scope(pbf_reader scope, Batch& to, store::Origin& origin) {
+  origin.scope = get_attributes(scope, otlp::scope::attributes, to);
+  while (scope.next()) {
+    if (scope.tag() == otlp::scope::name) {
+      origin.scope_name = view(scope);
+    } else if (scope.tag() == otlp::scope::version) {
+      origin.scope_version = view(scope);
+    } else {
+      scope.skip();
+    }
+  }
+}
+
+}  // namespace
+
 void decode_origin(std::string_view body, Batch& to, store::Origin& origin) {
   guarded([&] {
     pbf_reader from(body.data(), body.size());
     while (from.next()) {
-      if (from.tag() == 1) {
-        origin.resource = get_attributes(from.get_message(), 1, to);
-      } else if (from.tag() == 2) {
-        pbf_reader scope_spans = from.get_message();
-        while (scope_spans.next()) {
-          if (scope_spans.tag() == 3) {
-            origin.scope_schema_url = view(scope_spans);
-            continue;
-          }
-          if (scope_spans.tag() != 1) {
-            scope_spans.skip();
-            continue;
-          }
-          pbf_reader scope = scope_spans.get_message();
-          origin.scope = get_attributes(scope, 3, to);
-          while (scope.next()) {
-            if (scope.tag() == 1) {
-              origin.scope_name = view(scope);
-            } else if (scope.tag() == 2) {
-              origin.scope_version = view(scope);
-            } else {
-              scope.skip();
-            }
+      if (from.tag() == otlp::of_resource::resource) {
+        origin.resource = get_attributes(from.get_message(), otlp::resource::attributes, to);
+      } else if (from.tag() == otlp::of_resource::of_scope) {
+        pbf_reader of_scope = from.get_message();
+        while (of_scope.next()) {
+          if (of_scope.tag() == otlp::of_scope::schema_url) {
+            origin.scope_schema_url = view(of_scope);
+          } else if (of_scope.tag() == otlp::of_scope::scope) {
+            get_scope(of_scope.get_message(), to, origin);
+          } else {
+            of_scope.skip();
           }
         }
-      } else if (from.tag() == 3) {
+      } else if (from.tag() == otlp::of_resource::schema_url) {
         origin.resource_schema_url = view(from);
       } else {
         from.skip();
@@ -405,7 +407,7 @@ std::uint64_t exact_start(std::string_view span_body, std::int64_t column) {
   if (column != INT64_MAX) return out;
   guarded([&] {
     pbf_reader from(span_body.data(), span_body.size());
-    if (from.next(span_field::start)) out = from.get_fixed64();
+    if (from.next(span_field::start_time_unix_nano)) out = from.get_fixed64();
   });
   return out;
 }
@@ -443,15 +445,16 @@ std::uint64_t fields_matched(pbf_reader from, const store::Wanted& wanted) {
   std::uint64_t out = 0;
   while (from.next()) {
     if (from.tag() == span_field::trace_state) {
-      out |= store::field_matched(store::field_key::trace_state, view(from), wanted);
+      out |= store::field_matched(model::attribute::w3c_tracestate, view(from), wanted);
     } else if (from.tag() == span_field::status) {
       pbf_reader status = from.get_message();
-      while (status.next(2)) out |= store::field_matched(store::field_key::status_description, view(status), wanted);
+      while (status.next(otlp::status::message))
+        out |= store::field_matched(model::attribute::otel_status_description, view(status), wanted);
     } else if (from.tag() == span_field::events) {
       const pbf_reader event = from.get_message();
       out |= list_matched(event, event_field::attributes, wanted);
       pbf_reader named = event;
-      while (named.next(event_field::name)) out |= store::field_matched(store::field_key::event, view(named), wanted);
+      while (named.next(event_field::name)) out |= store::field_matched(model::attribute::event, view(named), wanted);
     } else {
       from.skip();
     }

@@ -1,5 +1,5 @@
-// What of a span, a log or an origin has no column, as OpenTelemetry's own protobuf messages. Field numbers are those
-// of opentelemetry-proto 1.x; ours on top: 15 in KeyValue (the value was cut), 1001 in LogRecord (its body was).
+// What of a span, a log or an origin has no column, as OpenTelemetry's own protobuf messages (model::otlp). Ours on
+// top: 15 in KeyValue (the value was cut), 1001 in LogRecord (its body was).
 #pragma once
 
 #include <optional>

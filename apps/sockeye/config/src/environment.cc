@@ -3,6 +3,7 @@
 
 #include "draft.h"
 #include "sockeye/config/text.h"
+#include "sockeye/model/names.h"
 
 namespace sockeye::config {
 namespace {
@@ -45,7 +46,7 @@ void apply_resource(Variables& v, Draft& draft) {
   auto& resource = draft.settings.otlp.resource;
   const std::string name = "OTEL_RESOURCE_ATTRIBUTES";
   for (auto& [key, value] : v.pairs(name, v.get(name))) {
-    if (key == "service.name")
+    if (key == model::attribute::service_name)
       resource.service_name = value;
     else
       resource.attributes.emplace_back(std::move(key), std::move(value));

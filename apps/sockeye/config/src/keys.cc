@@ -5,6 +5,7 @@
 #include "draft.h"
 #include "reader.h"
 #include "sockeye/config/text.h"
+#include "sockeye/model/names.h"
 
 namespace sockeye::config {
 namespace {
@@ -496,7 +497,7 @@ constexpr Key<Draft> root_keys[] = {
        auto& attributes = d.settings.otlp.resource.attributes;
        r.names(n, [&](const Entry& entry, const Node& value) {
          std::string text;
-         if (entry.key == "service.name")
+         if (entry.key == model::attribute::service_name)
            r.problem(entry.at, "the service's name has its own key; write service: at the top");
          else if (r.text(value, "a text", text)) {
            std::erase_if(attributes, [&](const auto& a) { return a.first == entry.key; });

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "sockeye/model/names.h"
 #include "sockeye/store/batch.h"
 
 namespace sockeye::store {
@@ -33,7 +34,7 @@ struct Figures {
   [[nodiscard]] std::uint64_t of(Measure m) const { return values[static_cast<std::size_t>(m)]; }
 };
 
-inline constexpr std::string_view call_attribute = "websocket.invocation.status";
+inline constexpr std::string_view call_attribute = model::attribute::websocket_invocation_status;
 
 // `duration_ns` is the span's. What is no number, not finite or below 0 is unknown.
 [[nodiscard]] Figures figures_of(std::span<const Attribute> attributes, std::uint64_t duration_ns);

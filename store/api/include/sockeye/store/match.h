@@ -14,13 +14,6 @@
 
 namespace sockeye::store {
 
-// What OpenTelemetry keeps beside attributes, by the names it gives them where there are only attributes
-// (opentelemetry.io/docs/specs/otel/common/mapping-to-non-otlp), and Jaeger's for the name of an event.
-namespace field_key {
-inline constexpr std::string_view event = "event", scope_name = "otel.scope.name", scope_version = "otel.scope.version",
-                                  status_description = "otel.status_description", trace_state = "w3c.tracestate";
-}  // namespace field_key
-
 // Keys and values that are asked for; an empty value: the key alone. At most 64: sets of them are bits.
 using Wanted = std::vector<std::pair<std::string, std::string>>;
 // Most attributes of a search, so that there is room for what stands for its other conditions.
