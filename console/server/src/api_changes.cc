@@ -41,8 +41,8 @@ Values values_of(const store::Session& s, std::uint64_t at) {
           s.instance,
           network ? network->text() : "",
           at == 0 ? "" : base::iso8601(at / minute_ns * minute_ns / 1'000'000).substr(0, 16) + "Z",
-          s.end_reason,
-          s.close_code == 0 ? "" : std::to_string(s.close_code),
+          s.end.why,
+          s.end.code == 0 ? "" : std::to_string(s.end.code),
           s.dialect,
           s.target,
           s.host};
@@ -67,7 +67,7 @@ base::Result<Sample> sessions(Api& api, store::SessionQuery query, std::size_t m
     auto page = api.store.sessions(query, deadline);
     if (!page) return tl::unexpected(page.error());
     for (const auto& s : page->items) {
-      const std::uint64_t at = s.ended_unix_ns.value_or(0);
+      const std::uint64_t at = s.end.unix_ns;
       out.list.push_back({values_of(s, at), s.id, at});
     }
     query.cursor = page->cursor;

@@ -89,7 +89,7 @@ Item session_item(const store::Session& s) {
   const std::string id = base::to_uuid(s.id);
   return {.id = id,
           .label = id.substr(id.size() - 8),
-          .detail = joined({s.route, s.client, s.target, s.ended_unix_ns ? s.end_reason : "open"}),
+          .detail = joined({s.route, s.client, s.target, s.ended() ? s.end.why : "open"}),
           .time_unix_ns = s.opened_unix_ns,
           .session = id,
           .trace_id = s.trace_id.is_zero() ? "" : base::to_hex(s.trace_id)};

@@ -61,7 +61,7 @@ Response detail(Api& api, const store::SessionId& id) {
   auto stored = api.store.session(id, deadline);
   if (!stored) return store_failed(stored.error());
   if (!live && !*stored) return not_found();
-  const store::Session& facts = live ? live->facts : **stored;
+  const store::Session& facts = live ? live->session : **stored;
 
   std::vector<live::Recorded> recorder;
   std::vector<live::OpenCall> calls;
@@ -157,7 +157,7 @@ Response ask_sessions(Api& api, std::string_view, Parameters& with) {
   for (const auto& session : page->items) {
     // What its proxy says this second is newer than what the store has.
     if (const auto live = api.fleet.session(session.id, now))
-      write_session(json, live->facts, live->live);
+      write_session(json, live->session, live->live);
     else
       write_session(json, session, std::nullopt);
   }

@@ -264,9 +264,9 @@ class Tape {
             const std::tuple<std::string, std::string, std::uint16_t, std::string>& what, const Folded& folded) const {
     const auto& [route, reason, code, proxy] = what;
     store::Session session;
-    session.ended_unix_ns = folded.last;
-    session.end_reason = reason;
-    session.close_code = code;
+    session.end.unix_ns = folded.last;
+    session.end.why = reason;
+    session.end.code = code;
     const bool drain = reason == "drain";
     const bool abnormal = !drain && !store::abnormal(session).empty();
     auto out = entry(step,

@@ -152,12 +152,9 @@ void Fleet::end(Proxy& proxy, live::Ended&& ended, std::uint64_t before_ns, std:
   const auto found = sessions_.find(ended.last.id);
   if (found == sessions_.end() || found->second->proxy != &proxy) return;
   change(proxy, std::move(ended.last), before_ns, now_ns);
-  store::Session row = facts(*found->second);
-  row.ended_unix_ns = ended.end.unix_ns;
-  row.close_code = ended.end.code;
-  row.end_reason = std::move(ended.end.why);
-  row.initiator = std::move(ended.end.initiator);
-  row.close_reason = std::move(ended.end.reason);
+  store::Session row = record(*found->second);
+  row.end = std::move(ended.end);
+  if (!row.ended()) row.end.unix_ns = row.seen_unix_ns;
   row.recorder = live::encode(ended.recorder);
   if (const auto watched = watched_.find(row.id); watched != watched_.end()) {
     watched->second.detail.id = row.id;
@@ -172,11 +169,8 @@ void Fleet::end(Proxy& proxy, live::Ended&& ended, std::uint64_t before_ns, std:
 }
 
 void Fleet::forget(Sessions::iterator at, const char* why, const char* initiator) {
-  store::Session row = facts(*at->second);
-  row.ended_unix_ns = row.seen_unix_ns;
-  row.close_code = 1006;
-  row.end_reason = why;
-  row.initiator = initiator;
+  store::Session row = record(*at->second);
+  row.end = {row.seen_unix_ns, 1006, why, initiator, ""};
   sessions_.erase(at);
   remember(row);
   if (unwritten_.size() < most_unwritten) unwritten_.push_back(std::move(row));
@@ -192,48 +186,26 @@ void Fleet::remember(const store::Session& session) {
   if (list.size() > (&list == &abnormal_ ? most_abnormal : most_normal)) list.pop_back();
 }
 
-store::Session Fleet::facts(const Live& session) const {
+store::Session Fleet::record(const Live& session) const {
   store::Session out;
-  const auto& f = session.facts;
-  out.id = f.id;
+  static_cast<model::SessionFacts&>(out) = session.facts;
+  static_cast<model::SessionFigures&>(out) = session.now;
   out.instance = session.proxy->hello.instance;
   out.service = session.proxy->hello.service;
-  out.route = f.route;
-  out.dialect = session.now.dialect;
-  out.client = f.client;
-  out.target = f.target;
-  out.host = f.host;
-  out.subprotocol = f.subprotocol;
-  out.trace_id = f.trace_id;
-  out.opened_unix_ns = f.opened_unix_ns;
   out.seen_unix_ns = heard_ns(session);
-  out.reconnect_of = f.reconnect_of;
-  for (std::size_t i = 0; i < 2; ++i) {
-    out.messages[i] = session.now.messages[i];
-    out.bytes[i] = session.now.bytes[i];
-  }
-  out.misses = session.now.missed_total;
-  out.anomalies = session.now.anomalies;
   return out;
 }
 
-LiveFigures Fleet::figures(const Live& session, std::uint64_t now_ns) const {
-  LiveFigures out;
+LiveRates Fleet::rates(const Live& session, std::uint64_t now_ns) const {
+  LiveRates out;
   const auto& now = session.now;
   const bool quiet = now_ns > session.changed_ns + quiet_ns;
   const std::uint64_t elapsed = now_ns - std::min(now_ns, session.since.time_ns);
-  out.closing = now.state != model::SessionState::open;
   for (std::size_t i = 0; i < 2; ++i) {
     out.messages_per_second[i] = quiet ? 0 : per_second(now.messages[i], session.since.messages[i], elapsed);
     out.bytes_per_second[i] = quiet ? 0 : per_second(now.bytes[i], session.since.bytes[i], elapsed);
-    // Of a peer that does not answer, the last answer's says nothing of now.
-    if (now.rtt_ns[i] && now.misses[i] == 0) out.rtt_seconds[i] = static_cast<double>(*now.rtt_ns[i]) / 1e9;
   }
-  out.buffered_bytes = now.buffered_bytes;
   out.buffered_since_unix_ns = session.buffered_ns;
-  out.misses_now = now.misses;
-  out.invocations_open = now.invocations_open;
-  out.last_message_unix_ns = now.last_message_unix_ns;
   return out;
 }
 
@@ -283,7 +255,7 @@ store::Batch Fleet::collect(std::uint64_t now_ns) {
     if (session.dirty || (stale && heard(session, now_ns))) {
       session.dirty = false;
       session.stored_ns = now_ns;
-      batch.sessions.push_back(facts(session));
+      batch.sessions.push_back(record(session));
     }
   }
   hand_ends(batch);
@@ -374,9 +346,8 @@ std::vector<SessionNow> Fleet::ended_lately() const {
   std::vector<SessionNow> out;
   for (const auto* list : {&abnormal_, &normal_})
     for (const auto& session : *list) out.push_back({session, std::nullopt});
-  std::sort(out.begin(), out.end(), [](const SessionNow& a, const SessionNow& b) {
-    return a.facts.ended_unix_ns.value_or(0) > b.facts.ended_unix_ns.value_or(0);
-  });
+  std::sort(out.begin(), out.end(),
+            [](const SessionNow& a, const SessionNow& b) { return a.session.end.unix_ns > b.session.end.unix_ns; });
   return out;
 }
 
@@ -393,8 +364,11 @@ std::optional<SessionNow> Fleet::session(const base::SessionId& id, std::uint64_
 }
 
 SessionNow Fleet::look(const Live& session, std::uint64_t now_ns) const {
-  SessionNow out{facts(session), std::nullopt};
-  if (heard(session, now_ns)) out.live = figures(session, now_ns);
+  SessionNow out{record(session), std::nullopt};
+  // Of a peer that does not answer, the last answer's says nothing of now.
+  for (std::size_t i = 0; i < 2; ++i)
+    if (out.session.misses[i] != 0) out.session.rtt_ns[i].reset();
+  if (heard(session, now_ns)) out.live = rates(session, now_ns);
   return out;
 }
 
@@ -405,19 +379,8 @@ std::optional<store::Latest> Fleet::latest(const base::SessionId& id, std::uint6
   const Live& session = *found->second;
   store::Latest out;
   out.seen_unix_ns = heard(session, now_ns) ? now_ns : heard_ns(session);
-  for (std::size_t i = 0; i < 2; ++i) {
-    out.messages[i] = session.now.messages[i];
-    out.bytes[i] = session.now.bytes[i];
-  }
-  out.misses = session.now.missed_total;
+  out.figures = session.now;
   return out;
-}
-
-std::optional<LiveFigures> Fleet::figures(const base::SessionId& id, std::uint64_t now_ns) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = sessions_.find(id);
-  if (found == sessions_.end() || !heard(*found->second, now_ns)) return std::nullopt;
-  return figures(*found->second, now_ns);
 }
 
 void Fleet::watch(const base::SessionId& id, std::uint64_t until_ns) {

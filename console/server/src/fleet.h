@@ -28,21 +28,15 @@
 
 namespace sockeye::console {
 
-// What a live session is doing, beside its facts.
-struct LiveFigures {
-  bool closing = false;
+// What a live session is doing, beside its figures.
+struct LiveRates {
   std::array<double, 2> messages_per_second{}, bytes_per_second{};  // by sender
-  std::array<std::optional<double>, 2> rtt_seconds;                 // by leg
-  std::array<std::uint64_t, 2> buffered_bytes{};
-  std::uint64_t buffered_since_unix_ns = 0;  // bytes have been waiting since then; 0: none are
-  std::array<std::uint32_t, 2> misses_now{};
-  std::uint32_t invocations_open = 0;
-  std::array<std::uint64_t, 2> last_message_unix_ns{};  // 0: none yet
+  std::uint64_t buffered_since_unix_ns = 0;                         // bytes have been waiting since then; 0: none are
 };
 
 struct SessionNow {
-  store::Session facts;             // seen_unix_ns: when its proxy was heard at last
-  std::optional<LiveFigures> live;  // none: its proxy is not heard
+  store::Session session;         // seen_unix_ns: when its proxy was heard at last
+  std::optional<LiveRates> live;  // none: its proxy is not heard
 };
 
 struct ProxyNow {
@@ -125,8 +119,6 @@ class Fleet {
                               const std::set<base::SessionId>* only = nullptr) const;
   // What the store is told of a session that is open: seen now, while its proxy is heard.
   [[nodiscard]] std::optional<store::Latest> latest(const base::SessionId&, std::uint64_t now_unix_ns) const;
-  // Live figures laid over what the store knows.
-  [[nodiscard]] std::optional<LiveFigures> figures(const base::SessionId&, std::uint64_t now_unix_ns) const;
 
   // Somebody looks at this session until then: its proxy is asked for details.
   void watch(const base::SessionId&, std::uint64_t until_unix_ns);
@@ -209,9 +201,9 @@ class Fleet {
   void summarise(Proxy& proxy, live::Summary&& summary, std::uint64_t report_ns, std::uint64_t now_ns);
   [[nodiscard]] Route route_of(const Proxy& proxy, const live::Summary& first, std::uint64_t now_ns);
   void remember(const store::Session& session);
-  [[nodiscard]] store::Session facts(const Live& session) const;
+  [[nodiscard]] store::Session record(const Live& session) const;
   [[nodiscard]] SessionNow look(const Live& session, std::uint64_t now_ns) const;
-  [[nodiscard]] LiveFigures figures(const Live& session, std::uint64_t now_ns) const;
+  [[nodiscard]] LiveRates rates(const Live& session, std::uint64_t now_ns) const;
   void hand_ends(store::Batch& batch);
   void points(store::Batch& batch, std::uint64_t now_ns);
   void fleet_points(store::Batch& batch, std::uint64_t end_ns);

@@ -71,24 +71,9 @@ void Fleet::resume(std::vector<Presence> presences, std::vector<store::RouteTota
     auto session = std::make_unique<Live>();
     session->proxy = &proxy;
     session->dirty = false;
-    session->now.dialect = each.dialect;
     session->stored_ns = session->changed_ns = each.seen_unix_ns;
-    auto& facts = session->facts;
-    facts.id = each.id;
-    facts.route = each.route;
-    facts.client = each.client;
-    facts.target = each.target;
-    facts.host = each.host;
-    facts.subprotocol = each.subprotocol;
-    facts.trace_id = each.trace_id;
-    facts.opened_unix_ns = each.opened_unix_ns;
-    facts.reconnect_of = each.reconnect_of;
-    for (std::size_t i = 0; i < 2; ++i) {
-      session->now.messages[i] = each.messages[i];
-      session->now.bytes[i] = each.bytes[i];
-    }
-    session->now.missed_total = each.misses;
-    session->now.anomalies = each.anomalies;
+    session->facts = static_cast<const model::SessionFacts&>(each);
+    session->now = static_cast<const model::SessionFigures&>(each);
     sessions_[each.id] = std::move(session);
   }
 }

@@ -57,31 +57,49 @@ void session_id(Json& json, std::string_view key, const std::optional<store::Ses
     json.null();
 }
 
-void write_live(Json& json, const std::optional<LiveFigures>& live) {
+void number(Json& json, model::FigureUnit unit, std::uint64_t value) {
+  if (unit == model::FigureUnit::count)
+    json.number(value);
+  else if (unit == model::FigureUnit::seconds)
+    json.number(static_cast<double>(value) / 1e9);
+  else if (value == 0)
+    json.null();
+  else
+    json.number(ms(value));
+}
+void number(Json& json, model::FigureUnit unit, const std::optional<std::uint64_t>& value) {
+  if (value)
+    number(json, unit, *value);
+  else
+    json.null();
+}
+
+// The figures that last, or the others: which are of a live session alone.
+void write_figures(Json& json, const model::SessionFigures& figures, bool lasting, bool known) {
+  model::each_figure([&](const auto& figure) {
+    if (figure.lasting != lasting) return;
+    json.key(figure.name);
+    const auto& value = figures.*figure.field;
+    if (!known) {
+      json.null();
+    } else if constexpr (requires { value.size(); }) {
+      json.open('[');
+      for (const auto& each : value) number(json, figure.unit, each);
+      json.close(']');
+    } else {
+      number(json, figure.unit, value);
+    }
+  });
+}
+
+void write_rates(Json& json, const std::optional<LiveRates>& live) {
   if (!live) {
-    for (const std::string_view key : {"messages_per_second", "bytes_per_second", "rtt_seconds", "buffered_bytes",
-                                       "buffered_since_ms", "misses_now", "invocations_open", "last_message_ms"})
-      null(json, key);
+    for (const std::string_view key : {"messages_per_second", "bytes_per_second", "buffered_since_ms"}) null(json, key);
     return;
   }
   pair(json, "messages_per_second", [&](std::size_t i) { json.number(live->messages_per_second[i]); });
   pair(json, "bytes_per_second", [&](std::size_t i) { json.number(live->bytes_per_second[i]); });
-  pair(json, "rtt_seconds", [&](std::size_t i) {
-    if (live->rtt_seconds[i])
-      json.number(*live->rtt_seconds[i]);
-    else
-      json.null();
-  });
-  pair(json, "buffered_bytes", [&](std::size_t i) { json.number(live->buffered_bytes[i]); });
   time_ms(json, "buffered_since_ms", live->buffered_since_unix_ns);
-  pair(json, "misses_now", [&](std::size_t i) { json.number(std::uint64_t{live->misses_now[i]}); });
-  json.key("invocations_open").number(std::uint64_t{live->invocations_open});
-  pair(json, "last_message_ms", [&](std::size_t i) {
-    if (live->last_message_unix_ns[i] == 0)
-      json.null();
-    else
-      json.number(ms(live->last_message_unix_ns[i]));
-  });
 }
 
 }  // namespace
@@ -222,8 +240,8 @@ void write_summary(Json& json, const store::TraceSummary& trace) {
   json.close('}');
 }
 
-void write_session(Json& json, const store::Session& s, const std::optional<LiveFigures>& live) {
-  const bool ended = s.ended_unix_ns && !live;
+void write_session(Json& json, const store::Session& s, const std::optional<LiveRates>& live) {
+  const bool ended = s.ended() && !live;
   json.open('{').key("id").text(base::to_uuid(s.id)).key("instance").text(s.instance).key("service").text(s.service);
   json.key("route").text(s.route).key("dialect").text(s.dialect.empty() ? "none" : s.dialect);
   json.key("client").text(s.client).key("target").text(s.target).key("host").text(s.host);
@@ -233,29 +251,28 @@ void write_session(Json& json, const store::Session& s, const std::optional<Live
   // Open as far as is known, but its proxy is not heard: nothing of it is later than that.
   time_ms(json, "heard_ms", ended ? 0 : s.seen_unix_ns);
   json.key("last_heard").boolean(!ended && !live);
-  time_ms(json, "ended_ms", ended ? *s.ended_unix_ns : 0);
-  json.key("state").text(ended ? "ended" : live && live->closing ? "closing" : "open");
+  time_ms(json, "ended_ms", ended ? s.end.unix_ns : 0);
+  json.key("state").text(ended ? "ended" : live && s.state != model::SessionState::open ? "closing" : "open");
   json.key("live").boolean(live.has_value()).key("close_code");
-  if (ended && s.close_code != 0)
-    json.number(std::uint64_t{s.close_code});
+  if (ended && s.end.code != 0)
+    json.number(std::uint64_t{s.end.code});
   else
     json.null();
   for (const auto& [key, value] :
-       {std::pair<std::string_view, const std::string&>{"end_reason", s.end_reason}, {"initiator", s.initiator}}) {
+       {std::pair<std::string_view, const std::string&>{"end_reason", s.end.why}, {"initiator", s.end.initiator}}) {
     json.key(key);
     if (ended && !value.empty())
       json.text(value);
     else
       json.null();
   }
-  json.key("close_reason").text(s.close_reason);
+  json.key("close_reason").text(s.end.reason);
   const std::string abnormal = ended ? store::abnormal(s) : "";
   json.key("abnormal").boolean(!abnormal.empty()).key("abnormal_why").text(abnormal);
-  pair(json, "messages", [&](std::size_t i) { json.number(s.messages[i]); });
-  pair(json, "bytes", [&](std::size_t i) { json.number(s.bytes[i]); });
-  json.key("misses").number(s.misses).key("anomalies").number(s.anomalies);
+  write_figures(json, s, true, true);
   session_id(json, "reconnect_of", s.reconnect_of);
-  write_live(json, live);
+  write_rates(json, live);
+  write_figures(json, s, false, live.has_value());
   json.close('}');
 }
 

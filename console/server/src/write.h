@@ -22,7 +22,7 @@ void write_attributes(base::Json&, std::string_view key, std::span<const store::
 void write_span(base::Json&, const store::Batch&, const store::Span&, const std::function<void()>& more = {});
 void write_log(base::Json&, const store::Batch&, const store::Log&);
 void write_summary(base::Json&, const store::TraceSummary&);
-void write_session(base::Json&, const store::Session&, const std::optional<LiveFigures>&);
+void write_session(base::Json&, const store::Session&, const std::optional<LiveRates>&);
 void write_recorder(base::Json&, std::string_view key, const std::vector<live::Recorded>&);
 void write_calls(base::Json&, std::string_view key, const std::vector<live::OpenCall>&);
 void write_proxies(base::Json&, const std::vector<ProxyNow>&);

@@ -623,7 +623,7 @@ TEST_F(ConsoleTest, a_proxy_reports_and_a_page_sees_it) {
   last.ended[0].end.code = 1000;
   last.ended[0].end.why = "normal";
   proxy.frame(2, live::encode(last));
-  EXPECT_TRUE(eventually([&] { return store_.sessions_kept().back().ended_unix_ns.has_value(); }));
+  EXPECT_TRUE(eventually([&] { return store_.sessions_kept().back().ended(); }));
   EXPECT_TRUE(
       has(client.get("/api/v1/sessions/0190163d-8694-739b-aea5-966c26f8ad91").body, R"("end_reason":"normal")"));
 }
@@ -651,7 +651,7 @@ TEST_F(ConsoleTest, a_ping_behind_an_end_is_answered_when_the_end_is_stored) {
   };
   const auto stored = [&] {
     const auto all = store_.sessions_kept();
-    return std::count_if(all.begin(), all.end(), [](const auto& each) { return each.ended_unix_ns.has_value(); });
+    return std::count_if(all.begin(), all.end(), [](const auto& each) { return each.ended(); });
   };
   store_.hold_writes(true);
   end("0190163d-8694-739b-aea5-966c26f8ad91");

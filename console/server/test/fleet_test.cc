@@ -88,7 +88,7 @@ void change(Fleet& fleet, Fleet::Link link, model::SessionUpdate what, std::uint
 std::vector<std::uint64_t> numbers(const Window& window) {
   std::vector<std::uint64_t> out;
   for (const auto& each : window.sessions)
-    out.push_back((std::uint64_t{each.facts.id.bytes[14]} << 8U) + each.facts.id.bytes[15]);
+    out.push_back((std::uint64_t{each.session.id.bytes[14]} << 8U) + each.session.id.bytes[15]);
   return out;
 }
 
@@ -147,18 +147,18 @@ TEST(Fleet, a_session_opens_changes_and_ends) {
   EXPECT_EQ(session->facts.instance, "i-1");
   EXPECT_EQ(session->facts.service, "gate");
   EXPECT_EQ(session->facts.dialect, "graphql");
-  EXPECT_EQ(session->facts.messages[0], 20U);
-  EXPECT_TRUE(session->live->closing);
+  EXPECT_EQ(session->session.messages[0], 20U);
+  EXPECT_EQ(session->session.state, model::SessionState::closing);
   EXPECT_DOUBLE_EQ(session->live->messages_per_second[0], 10);  // in the two seconds since the report before
   EXPECT_DOUBLE_EQ(session->live->bytes_per_second[0], 500);
-  EXPECT_FALSE(session->live->rtt_seconds[0]);
-  EXPECT_DOUBLE_EQ(session->live->rtt_seconds[1].value_or(0), 0.005);
+  EXPECT_FALSE(session->session.rtt_ns[0]);
+  EXPECT_EQ(session->session.rtt_ns[1], 5'000'000U);
   // It is not in the reports that follow: it does nothing.
-  EXPECT_DOUBLE_EQ(fleet.figures(id(1), start + 6 * second)->messages_per_second[0], 0);
+  EXPECT_DOUBLE_EQ(fleet.session(id(1), start + 6 * second)->live->messages_per_second[0], 0);
 
   auto batch = fleet.collect(start + 4 * second);
   ASSERT_NE(find(batch, 1), nullptr);
-  EXPECT_FALSE(find(batch, 1)->ended_unix_ns);
+  EXPECT_FALSE(find(batch, 1)->ended());
   EXPECT_EQ(find(fleet.collect(start + 6 * second), 1), nullptr) << "nothing new for the store";
 
   live::Report last;
@@ -169,13 +169,13 @@ TEST(Fleet, a_session_opens_changes_and_ends) {
   batch = fleet.collect(start + 8 * second);
   const auto* row = find(batch, 1);
   ASSERT_NE(row, nullptr);
-  EXPECT_EQ(row->ended_unix_ns, start + 7 * second);
-  EXPECT_EQ(row->end_reason, "reset");
-  EXPECT_EQ(row->close_code, 1006);
+  EXPECT_EQ(row->end.unix_ns, start + 7 * second);
+  EXPECT_EQ(row->end.why, "reset");
+  EXPECT_EQ(row->end.code, 1006);
   EXPECT_EQ(row->dialect, "graphql");
   EXPECT_EQ(live::decode_recorder(base::as_bytes(row->recorder))->size(), 2U);
   ASSERT_EQ(fleet.ended_lately().size(), 1U);
-  EXPECT_EQ(fleet.ended_lately()[0].facts.id, id(1));
+  EXPECT_EQ(fleet.ended_lately()[0].session.id, id(1));
 }
 
 TEST(Fleet, a_long_session_is_written_again_while_it_does_something) {
@@ -198,13 +198,13 @@ TEST(Fleet, a_telling_is_no_burst_of_traffic) {
   report.changed = {changed(1, 1'000'000)};
   tell(fleet, 1, report, start);
   change(fleet, 1, changed(2, 1'000'000), start + second / 10);  // the telling goes on
-  EXPECT_DOUBLE_EQ(fleet.figures(id(1), start + second / 10)->messages_per_second[0], 0);
-  EXPECT_DOUBLE_EQ(fleet.figures(id(2), start + second / 10)->messages_per_second[0], 0);
+  EXPECT_DOUBLE_EQ(fleet.session(id(1), start + second / 10)->live->messages_per_second[0], 0);
+  EXPECT_DOUBLE_EQ(fleet.session(id(2), start + second / 10)->live->messages_per_second[0], 0);
   live::Report told;
   told.all_told = true;
   tell(fleet, 1, told, start + second);
   change(fleet, 1, changed(2, 1'000'010), start + 2 * second);
-  EXPECT_DOUBLE_EQ(fleet.figures(id(2), start + 2 * second)->messages_per_second[0], 10 / 1.9);
+  EXPECT_DOUBLE_EQ(fleet.session(id(2), start + 2 * second)->live->messages_per_second[0], 10 / 1.9);
 }
 
 // Two messages every 1.5 s are 1.33/s, in whichever of the reports, one a second, they come.
@@ -221,7 +221,7 @@ TEST(Fleet, rates_are_those_of_a_rhythm_that_is_not_the_reports) {
       change(fleet, 1, changed(1, so_far(s)), start + s * second);
     else
       tell(fleet, 1, {}, start + s * second);
-    seen += fleet.figures(id(1), start + s * second)->messages_per_second[0];
+    seen += fleet.session(id(1), start + s * second)->live->messages_per_second[0];
     for (const auto& point : fleet.collect(start + s * second).points) {
       if (s < 60) continue;
       ++points;
@@ -240,13 +240,13 @@ TEST(Fleet, a_peer_that_does_not_answer_has_no_round_trip) {
   auto now = changed(1, 1);
   now.figures.rtt_ns[0] = 5'000'000;
   change(fleet, 1, now, start + second);
-  EXPECT_EQ(fleet.figures(id(1), start + second)->rtt_seconds[0], 0.005);
+  EXPECT_EQ(fleet.session(id(1), start + second)->session.rtt_ns[0], 5'000'000U);
   now.figures.misses[0] = 1;
   change(fleet, 1, now, start + 2 * second);
-  EXPECT_FALSE(fleet.figures(id(1), start + 2 * second)->rtt_seconds[0]);
+  EXPECT_FALSE(fleet.session(id(1), start + 2 * second)->session.rtt_ns[0]);
   now.figures.misses[0] = 0;
   change(fleet, 1, now, start + 3 * second);
-  EXPECT_TRUE(fleet.figures(id(1), start + 3 * second)->rtt_seconds[0]);
+  EXPECT_TRUE(fleet.session(id(1), start + 3 * second)->session.rtt_ns[0]);
 }
 
 // Nothing is called well ten minutes after a proxy died, nor because the console was started anew.
@@ -285,7 +285,7 @@ TEST(Fleet, what_is_not_told_again_is_lost) {
   ASSERT_EQ(fleet.proxies(start + 10 * second).size(), 1U);
   EXPECT_EQ(fleet.proxies(start + 10 * second)[0].state, State::unheard);
   EXPECT_TRUE(fleet.knows(id(1)));
-  EXPECT_FALSE(fleet.figures(id(1), start + 11 * second)) << "nobody reports it now";
+  EXPECT_FALSE(fleet.session(id(1), start + 11 * second)->live) << "nobody reports it now";
 
   auto again = greeting("i-1", false);
   again.opened = {opened(2)};
@@ -298,10 +298,10 @@ TEST(Fleet, what_is_not_told_again_is_lost) {
   EXPECT_TRUE(fleet.knows(id(2)));
   const auto batch = fleet.collect(start + 22 * second);
   ASSERT_NE(find(batch, 1), nullptr);
-  EXPECT_EQ(find(batch, 1)->end_reason, "lost");
-  EXPECT_EQ(find(batch, 1)->ended_unix_ns, start) << "when it was last heard of";
+  EXPECT_EQ(find(batch, 1)->end.why, "lost");
+  EXPECT_EQ(find(batch, 1)->end.unix_ns, start) << "when it was last heard of";
   ASSERT_NE(find(batch, 2), nullptr);
-  EXPECT_FALSE(find(batch, 2)->ended_unix_ns);
+  EXPECT_FALSE(find(batch, 2)->ended());
 }
 
 TEST(Fleet, another_proxys_sessions_are_not_touched) {
@@ -315,7 +315,7 @@ TEST(Fleet, another_proxys_sessions_are_not_touched) {
   report.all_told = true;
   tell(fleet, 2, report, start + second);
   ASSERT_TRUE(fleet.knows(id(1)));
-  EXPECT_EQ(fleet.session(id(1), start + second)->facts.messages[0], 0U);
+  EXPECT_EQ(fleet.session(id(1), start + second)->session.messages[0], 0U);
 }
 
 // Its process hangs, or the network swallows everything: the connection is as it was.
@@ -382,9 +382,9 @@ TEST(Fleet, a_goodbye_is_a_drain_and_no_loss) {
   EXPECT_EQ(store::abnormal(*find(batch, 1)), "");
   // It had no time to tell of this one, whose end nobody was told with a Close.
   ASSERT_NE(find(batch, 2), nullptr);
-  EXPECT_EQ(find(batch, 2)->end_reason, "drain");
-  EXPECT_EQ(find(batch, 2)->initiator, "proxy");
-  EXPECT_EQ(find(batch, 2)->ended_unix_ns, start + 2 * second);
+  EXPECT_EQ(find(batch, 2)->end.why, "drain");
+  EXPECT_EQ(find(batch, 2)->end.initiator, "proxy");
+  EXPECT_EQ(find(batch, 2)->end.unix_ns, start + 2 * second);
   EXPECT_EQ(store::abnormal(*find(batch, 2)), "1006 no Close");
 }
 
@@ -396,8 +396,8 @@ TEST(Fleet, a_proxy_that_stays_away_has_lost_its_sessions) {
   EXPECT_EQ(fleet.proxies(start + 300 * second)[0].state, State::unheard);
   const auto batch = fleet.collect(start + 301 * second);
   ASSERT_NE(find(batch, 1), nullptr);
-  EXPECT_EQ(find(batch, 1)->end_reason, "lost");
-  EXPECT_EQ(find(batch, 1)->ended_unix_ns, start) << "when it was last heard of";
+  EXPECT_EQ(find(batch, 1)->end.why, "lost");
+  EXPECT_EQ(find(batch, 1)->end.unix_ns, start) << "when it was last heard of";
   EXPECT_FALSE(fleet.knows(id(1)));
   ASSERT_FALSE(batch.presences.empty());
   EXPECT_EQ(batch.presences[0].end, store::Presence::End::lost);
@@ -426,7 +426,7 @@ TEST(Fleet, after_a_restart_the_sessions_of_proxies_that_are_not_back_are_known_
   ASSERT_TRUE(unheard);
   EXPECT_EQ(unheard->sessions, 2U);
   EXPECT_EQ(unheard->since_unix_ns, start - 20 * second) << "as long as there was a console, it was heard";
-  EXPECT_EQ(fleet.session(id(1), start + second)->facts.messages[0], 7U);
+  EXPECT_EQ(fleet.session(id(1), start + second)->session.messages[0], 7U);
   EXPECT_EQ(fleet.proxies(start + second)[0].sessions, 2U);
   auto again = greeting("i-1", false);
   again.opened = {opened(2, start - 80 * second)};
@@ -434,7 +434,7 @@ TEST(Fleet, after_a_restart_the_sessions_of_proxies_that_are_not_back_are_known_
   tell(fleet, 1, again, start + 2 * second);
   EXPECT_FALSE(fleet.unheard(start + 2 * second));
   EXPECT_FALSE(fleet.knows(id(1)));
-  EXPECT_EQ(find(fleet.collect(start + 3 * second), 1)->ended_unix_ns, start - 20 * second);
+  EXPECT_EQ(find(fleet.collect(start + 3 * second), 1)->end.unix_ns, start - 20 * second);
 }
 
 TEST(Fleet, what_the_store_refused_is_given_again) {
@@ -451,7 +451,7 @@ TEST(Fleet, what_the_store_refused_is_given_again) {
   EXPECT_EQ(batch.sessions.size(), 2U);
   EXPECT_NE(find(batch, 1), nullptr);
   ASSERT_NE(find(batch, 2), nullptr) << "an end is told once: it must not be forgotten";
-  EXPECT_EQ(find(batch, 2)->end_reason, "reset");
+  EXPECT_EQ(find(batch, 2)->end.why, "reset");
   fleet.stored({{id(1), id(2)}, {}, {}});
   fleet.give_back({{id(2), id(3)}, {}, {}});
   EXPECT_TRUE(fleet.collect(start + 5 * second).sessions.empty());
@@ -855,7 +855,7 @@ TEST(Window, trouble_is_a_missed_heartbeat_or_bytes_that_wait_for_five_seconds) 
   EXPECT_EQ(at(5), Numbers{2});
   EXPECT_EQ(at(6), (Numbers{1, 2}));
   tell(fleet, 1, nothing, start + 6 * second);
-  EXPECT_EQ(fleet.figures(id(1), start + 6 * second)->buffered_since_unix_ns, start + second);
+  EXPECT_EQ(fleet.session(id(1), start + 6 * second)->live->buffered_since_unix_ns, start + second);
   waits.figures.buffered_bytes[0] = 20;
   change(fleet, 1, waits, start + 7 * second);
   EXPECT_EQ(at(7), (Numbers{1, 2})) << "other bytes, but without a pause";
@@ -943,14 +943,14 @@ TEST(Fleet, remembers_ends_that_matter_longer) {
   for (std::uint64_t n = 21; n <= 60; ++n) end(n, "normal");
   auto lately = fleet.ended_lately();
   ASSERT_EQ(lately.size(), 20U);
-  EXPECT_EQ(lately.front().facts.id, id(60));
-  EXPECT_EQ(lately[5].facts.id, id(20));
-  EXPECT_EQ(lately.back().facts.id, id(6));
-  EXPECT_TRUE(lately.back().facts.recorder.empty());
+  EXPECT_EQ(lately.front().session.id, id(60));
+  EXPECT_EQ(lately[5].session.id, id(20));
+  EXPECT_EQ(lately.back().session.id, id(6));
+  EXPECT_TRUE(lately.back().session.recorder.empty());
   end(60, "normal");  // told again, for it was not confirmed
   lately = fleet.ended_lately();
   EXPECT_EQ(lately.size(), 20U);
-  EXPECT_NE(lately[1].facts.id, id(60));
+  EXPECT_NE(lately[1].session.id, id(60));
 }
 
 // Killed before its next second, it must not be said to have been away when it stored an end.

@@ -39,9 +39,9 @@ class QuestionTest : public testing::Test {
     s.opened_unix_ns = tape_start + opened * one_second;
     s.seen_unix_ns = s.opened_unix_ns;
     if (ended > 0) {
-      s.ended_unix_ns = tape_start + ended * one_second;
-      s.end_reason = why;
-      s.close_code = static_cast<std::uint16_t>(code);
+      s.end.unix_ns = tape_start + ended * one_second;
+      s.end.why = why;
+      s.end.code = static_cast<std::uint16_t>(code);
     }
     batch_.sessions.push_back(s);
     return batch_.sessions.back();

@@ -134,8 +134,8 @@ TEST(Write, hostile_texts_stay_texts) {
                                             std::string(100'000, '"')};
   for (const auto& text : hostile) {
     store::Session session;
-    session.route = session.target = session.client = session.close_reason = session.end_reason = text;
-    session.ended_unix_ns = 5;
+    session.route = session.target = session.client = session.end.reason = session.end.why = text;
+    session.end.unix_ns = 5;
     base::Json json;
     write_session(json, session, std::nullopt);
     const std::string out = json.take();
@@ -203,8 +203,8 @@ TEST(WriteSpan, without_an_origin) {
 
 TEST(WriteSession, live_figures_or_null) {
   store::Session session;
-  session.ended_unix_ns = 7'000'000;
-  session.end_reason = "lost";
+  session.end.unix_ns = 7'000'000;
+  session.end.why = "lost";
   base::Json ended;
   write_session(ended, session, std::nullopt);
   const std::string past = ended.take();
@@ -214,10 +214,10 @@ TEST(WriteSession, live_figures_or_null) {
         R"("end_reason":"lost","initiator":null)", R"("ended_ms":7,)", R"("rtt_seconds":null)", R"("trace_id":"",)"})
     EXPECT_NE(past.find(part), std::string::npos) << part << " in " << past;
 
-  LiveFigures live;
-  live.rtt_seconds[1] = 0.25;
+  LiveRates live;
+  session.rtt_ns[1] = 250'000'000;
   live.messages_per_second = {1.5, std::nan("")};
-  live.last_message_unix_ns[0] = 3'000'000;
+  session.last_message_unix_ns[0] = 3'000'000;
   base::Json now;
   write_session(now, session, live);  // its proxy came back with it
   const std::string present = now.take();

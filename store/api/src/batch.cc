@@ -62,7 +62,7 @@ bool sound(const Batch& b) {
 }
 
 std::string abnormal(const Session& session) {
-  return session.ended_unix_ns ? model::abnormal_end(session.end_reason, session.close_code) : std::string();
+  return session.ended() ? model::abnormal_end(session.end.why, session.end.code) : std::string();
 }
 
 const Value* find(std::span<const Attribute> attributes, std::string_view key) {

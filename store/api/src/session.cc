@@ -1,6 +1,7 @@
 #include "sockeye/store/session.h"
 
 #include <algorithm>
+#include <array>
 #include <tuple>
 
 #include "sockeye/model/names.h"
@@ -24,7 +25,7 @@ std::uint64_t count_of(std::span<const Attribute> attributes, std::string_view k
 }
 
 // How much is known of its end: nothing, that its reporter went away with it, or what was seen.
-int end_known(const Session& s) { return !s.ended_unix_ns ? 0 : s.end_reason == "lost" ? 1 : 2; }
+int end_known(const Session& s) { return !s.ended() ? 0 : s.end.why == "lost" ? 1 : 2; }
 bool reported(const Session& s) { return !s.instance.empty(); }
 
 void fill(std::string& to, const std::string& from) {
@@ -33,36 +34,37 @@ void fill(std::string& to, const std::string& from) {
 
 // What `to` does not say, as `from` says it.
 void fill_facts(Session& to, const Session& from) {
-  for (std::string Session::*const field :
-       {&Session::instance, &Session::service, &Session::route, &Session::dialect, &Session::client, &Session::target,
-        &Session::host, &Session::subprotocol, &Session::recorder})
+  for (const auto field : {&Session::instance, &Session::service, &Session::recorder}) fill(to.*field, from.*field);
+  for (const auto field : {&model::SessionFacts::route, &model::SessionFacts::client, &model::SessionFacts::target,
+                           &model::SessionFacts::host, &model::SessionFacts::subprotocol,
+                           &model::SessionFacts::extensions, &model::SessionFacts::server})
     fill(to.*field, from.*field);
+  fill(to.dialect, from.dialect);
   if (to.trace_id.is_zero()) to.trace_id = from.trace_id;
   if (to.opened_unix_ns == 0) to.opened_unix_ns = from.opened_unix_ns;
   if (!to.reconnect_of) to.reconnect_of = from.reconnect_of;
 }
 
+void raise(std::uint64_t& to, std::uint64_t from) { to = std::max(to, from); }
+void raise(std::array<std::uint64_t, 2>& to, const std::array<std::uint64_t, 2>& from) {
+  for (std::size_t i = 0; i < to.size(); ++i) raise(to[i], from[i]);
+}
+// Figures that last only grow: of two that tell of one session, the higher is the later.
 void take_higher(Session& to, const Session& from) {
-  for (int i = 0; i < 2; ++i) {
-    to.messages[i] = std::max(to.messages[i], from.messages[i]);
-    to.bytes[i] = std::max(to.bytes[i], from.bytes[i]);
-  }
-  to.misses = std::max(to.misses, from.misses);
-  to.anomalies = std::max(to.anomalies, from.anomalies);
+  model::each_figure([&](const auto& figure) {
+    if constexpr (requires { raise(to.*figure.field, from.*figure.field); })
+      if (figure.lasting) raise(to.*figure.field, from.*figure.field);
+  });
 }
 
-void take_end(Session& to, const Session& from, const Session& beside) {
-  const Session end = from;
-  to.ended_unix_ns = end.ended_unix_ns;
-  to.close_code = end.close_code;
-  to.end_reason = end.end_reason;
-  to.initiator = end.initiator;
-  to.close_reason = end.close_reason;
-  if (end_known(end) != end_known(beside)) return;
-  if (to.close_code == 0) to.close_code = beside.close_code;
-  fill(to.end_reason, beside.end_reason);
-  fill(to.initiator, beside.initiator);
-  fill(to.close_reason, beside.close_reason);
+model::SessionEnd end_of(const Session& session, const Session& beside) {
+  model::SessionEnd out = session.end;
+  if (end_known(session) != end_known(beside)) return out;
+  if (out.code == 0) out.code = beside.end.code;
+  fill(out.why, beside.end.why);
+  fill(out.initiator, beside.end.initiator);
+  fill(out.reason, beside.end.reason);
+  return out;
 }
 
 }  // namespace
@@ -83,19 +85,20 @@ std::optional<Session> session_of(const Batch& batch, const Span& span) {
   out.subprotocol = text_of(attributes, attribute::websocket_subprotocol);
   out.trace_id = span.trace_id;
   out.opened_unix_ns = span.start_unix_ns;
-  out.ended_unix_ns = out.seen_unix_ns = span.end_unix_ns;
-  out.close_code = static_cast<std::uint16_t>(
+  out.seen_unix_ns = span.end_unix_ns;
+  out.end.unix_ns = std::max<std::uint64_t>(span.end_unix_ns, 1);  // 0 would be open
+  out.end.code = static_cast<std::uint16_t>(
       std::min<std::uint64_t>(count_of(attributes, attribute::websocket_close_code), UINT16_MAX));
-  out.end_reason = text_of(attributes, attribute::websocket_end_reason);
-  out.initiator = text_of(attributes, attribute::websocket_close_initiator);
-  out.close_reason = text_of(attributes, attribute::websocket_close_reason);
+  out.end.why = text_of(attributes, attribute::websocket_end_reason);
+  out.end.initiator = text_of(attributes, attribute::websocket_close_initiator);
+  out.end.reason = text_of(attributes, attribute::websocket_close_reason);
   // The service's view: what it received, the client sent.
   out.messages[0] = count_of(attributes, attribute::websocket_messages_received);
   out.messages[1] = count_of(attributes, attribute::websocket_messages_sent);
   out.bytes[0] = count_of(attributes, attribute::websocket_bytes_received);
   out.bytes[1] = count_of(attributes, attribute::websocket_bytes_sent);
-  out.misses = count_of(attributes, attribute::websocket_ping_client_missed) +
-               count_of(attributes, attribute::websocket_ping_upstream_missed);
+  out.missed_total = count_of(attributes, attribute::websocket_ping_client_missed) +
+                     count_of(attributes, attribute::websocket_ping_upstream_missed);
   out.anomalies = count_of(attributes, attribute::websocket_anomalies);
   out.reconnect_of = base::parse_session_id(text_of(attributes, attribute::websocket_reconnect_of));
   return out;
@@ -103,16 +106,13 @@ std::optional<Session> session_of(const Batch& batch, const Span& span) {
 
 Session merged(const Session& one, const Session& other) {
   const auto facts = [](const Session& s) { return std::tuple(reported(s), s.seen_unix_ns); };
-  const auto end = [](const Session& s) { return std::tuple(end_known(s), s.ended_unix_ns, reported(s)); };
+  const auto end = [](const Session& s) { return std::tuple(end_known(s), s.end.unix_ns, reported(s)); };
   const bool facts_of_other = facts(other) >= facts(one), end_of_other = end(other) >= end(one);
   Session out = facts_of_other ? other : one;
   const Session& rest = facts_of_other ? one : other;
   fill_facts(out, rest);
   take_higher(out, rest);
-  if (end_of_other)
-    take_end(out, other, one);
-  else
-    take_end(out, one, other);
+  out.end = end_of_other ? end_of(other, one) : end_of(one, other);
   out.seen_unix_ns = std::max(one.seen_unix_ns, other.seen_unix_ns);
   return out;
 }
@@ -121,27 +121,27 @@ bool open_within(const Session& session, const TimeRange& time) {
   if (time.to_unix_ns < time.from_unix_ns) return false;
   const bool moment = time.to_unix_ns == time.from_unix_ns || time.to_unix_ns == UINT64_MAX;
   const std::uint64_t last = moment ? time.to_unix_ns : time.to_unix_ns - 1;
-  return session.opened_unix_ns <= last && session.ended_unix_ns.value_or(UINT64_MAX) >= time.from_unix_ns;
+  return session.opened_unix_ns <= last && (!session.ended() || session.end.unix_ns >= time.from_unix_ns);
 }
 
 bool fits(const Session& s, const SessionQuery& q) {
   const auto same = [](const std::string& wanted, const std::string& is) { return wanted.empty() || wanted == is; };
   if (!same(q.instance, s.instance) || !same(q.route, s.route) || !same(q.dialect, s.dialect) ||
-      !same(q.end_reason, s.end_reason) || !same(q.target, s.target) || !same(q.host, s.host) ||
-      !same(q.close_reason, s.close_reason) || !ClientFilter(q.client).fits(s.client))
+      !same(q.end_reason, s.end.why) || !same(q.target, s.target) || !same(q.host, s.host) ||
+      !same(q.close_reason, s.end.reason) || !ClientFilter(q.client).fits(s.client))
     return false;
   if (!within(s.opened_unix_ns, q.opened) || (q.reconnects && !s.reconnect_of)) return false;
   const bool any_end = q.ended.from_unix_ns == 0 && q.ended.to_unix_ns == UINT64_MAX;
-  if (!any_end && (!s.ended_unix_ns || !within(*s.ended_unix_ns, q.ended))) return false;
-  if (q.close_code && *q.close_code != s.close_code) return false;
+  if (!any_end && (!s.ended() || !within(s.end.unix_ns, q.ended))) return false;
+  if (q.close_code && *q.close_code != s.end.code) return false;
   if (q.abnormal && abnormal(s).empty()) return false;
   if (duration_ns(s) < q.min_duration_ns || duration_ns(s) > q.max_duration_ns) return false;
   return holds_folded(s.target, q.text) || holds_folded(s.host, q.text) || holds_folded(s.subprotocol, q.text) ||
-         holds_folded(s.close_reason, q.text);
+         holds_folded(s.end.reason, q.text);
 }
 
 std::uint64_t duration_ns(const Session& s) {
-  const std::uint64_t until = s.ended_unix_ns.value_or(s.seen_unix_ns);
+  const std::uint64_t until = s.ended() ? s.end.unix_ns : s.seen_unix_ns;
   return until > s.opened_unix_ns ? until - s.opened_unix_ns : 0;
 }
 
@@ -152,15 +152,11 @@ std::optional<Latest> latest_of(const SessionQuery& q, const SessionId& id, std:
 }
 
 void take_latest(Session& to, const SessionQuery& q, std::uint64_t as_of_unix_ns) {
-  if (to.ended_unix_ns) return;
+  if (to.ended()) return;
   const auto latest = latest_of(q, to.id, as_of_unix_ns);
   if (!latest) return;
   to.seen_unix_ns = latest->seen_unix_ns;
-  to.misses = latest->misses;
-  for (int i = 0; i < 2; ++i) {
-    to.messages[i] = latest->messages[i];
-    to.bytes[i] = latest->bytes[i];
-  }
+  static_cast<model::SessionFigures&>(to) = latest->figures;
 }
 
 std::uint64_t rank_of(const Session& s, SessionQuery::Sort sort) {
@@ -169,7 +165,7 @@ std::uint64_t rank_of(const Session& s, SessionQuery::Sort sort) {
     case Sort::opened:
       return s.opened_unix_ns;
     case Sort::ended:
-      return s.ended_unix_ns.value_or(UINT64_MAX);
+      return s.ended() ? s.end.unix_ns : UINT64_MAX;
     case Sort::duration:
       return duration_ns(s);
     case Sort::messages:
@@ -177,7 +173,7 @@ std::uint64_t rank_of(const Session& s, SessionQuery::Sort sort) {
     case Sort::bytes:
       return s.bytes[0] + s.bytes[1];
     case Sort::misses:
-      return s.misses;
+      return s.missed_total;
   }
   return 0;
 }

@@ -19,21 +19,18 @@ Session telling(const char* instance, std::uint64_t seen, std::uint64_t messages
 }
 
 Session ended(Session out, std::uint64_t when, const char* why, std::uint16_t code) {
-  out.ended_unix_ns = when;
-  out.end_reason = why;
-  out.close_code = code;
+  out.end.unix_ns = when;
+  out.end.why = why;
+  out.end.code = code;
   return out;
 }
 
 void expect_same(const Session& a, const Session& b, const std::string& order) {
-  for (const auto field : {&Session::instance, &Session::service, &Session::route, &Session::dialect, &Session::client,
-                           &Session::subprotocol, &Session::end_reason, &Session::close_reason, &Session::initiator})
-    EXPECT_EQ(a.*field, b.*field) << order;
+  EXPECT_EQ(static_cast<const model::SessionFacts&>(a), b) << order;
+  EXPECT_EQ(static_cast<const model::SessionFigures&>(a), b) << order;
+  EXPECT_EQ(a.end, b.end) << order;
+  EXPECT_EQ(a.instance, b.instance) << order;
   EXPECT_EQ(a.seen_unix_ns, b.seen_unix_ns) << order;
-  EXPECT_EQ(a.ended_unix_ns, b.ended_unix_ns) << order;
-  EXPECT_EQ(a.close_code, b.close_code) << order;
-  EXPECT_EQ(a.messages[0], b.messages[0]) << order;
-  EXPECT_EQ(a.messages[1], b.messages[1]) << order;
 }
 
 // A backend may merge when it writes or when it reads: whatever the order is, the session is the same.
@@ -44,7 +41,7 @@ TEST(Session, is_the_same_in_whatever_order_it_is_told) {
   tellings[0].subprotocol = "mcp";
   tellings[1].dialect = "mcp";
   tellings[2].dialect = "mcp";
-  tellings[2].close_reason = "going";
+  tellings[2].end.reason = "going";
   tellings[2].messages[1] = 4;
   std::vector<std::size_t> order(tellings.size());
   std::iota(order.begin(), order.end(), 0U);
@@ -62,9 +59,9 @@ TEST(Session, is_the_same_in_whatever_order_it_is_told) {
   EXPECT_EQ(first->instance, "p");
   EXPECT_EQ(first->subprotocol, "mcp");
   EXPECT_EQ(first->dialect, "mcp");
-  EXPECT_EQ(first->ended_unix_ns, 31U) << "not when it was given up";
-  EXPECT_EQ(first->close_code, 1000);
-  EXPECT_EQ(first->close_reason, "going") << "what the report does not say";
+  EXPECT_EQ(first->end.unix_ns, 31U) << "not when it was given up";
+  EXPECT_EQ(first->end.code, 1000);
+  EXPECT_EQ(first->end.reason, "going") << "what the report does not say";
   EXPECT_EQ(first->messages[0], 9U);
   EXPECT_EQ(first->messages[1], 4U);
   EXPECT_EQ(first->seen_unix_ns, 300U);
@@ -74,7 +71,7 @@ TEST(Session, that_ended_does_not_open_again_and_a_late_report_takes_nothing_bac
   const Session now = ended(telling("p", 30, 8), 30, "reset", 1006);
   const Session late = telling("p", 20, 5);
   for (const auto& both : {merged(now, late), merged(late, now)}) {
-    EXPECT_EQ(both.ended_unix_ns, 30U);
+    EXPECT_EQ(both.end.unix_ns, 30U);
     EXPECT_EQ(both.messages[0], 8U);
   }
   EXPECT_EQ(merged(telling("p", 20, 5), telling("p", 10, 4)).messages[0], 5U) << "an older report of an open one";

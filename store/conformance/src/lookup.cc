@@ -37,10 +37,10 @@ void a_word_and_what_it_may_mean(World& world) {
   two.client = "[2001:db8::1]:9";
   two.route = "calls";
   two.target = "/live";
-  two.ended_unix_ns = noon + 9 * second;
-  two.close_code = 4001;
-  two.end_reason = "normal";
-  two.close_reason = "Token expired";
+  two.end.unix_ns = noon + 9 * second;
+  two.end.code = 4001;
+  two.end.why = "normal";
+  two.end.reason = "Token expired";
   auto three = session("0190163e-0000-7000-8000-0000ffffccdd", 3);
   three.client = "192.0.2.9:1";
   Batch batch =
@@ -102,9 +102,9 @@ void opens_and_ends_by_step(World& world) {
     s.route = route;
     if (again) s.reconnect_of = session_id(1);
     if (ended > 0) {
-      s.ended_unix_ns = noon + ended * second;
-      s.end_reason = code == 1000 ? "normal" : "reset";
-      s.close_code = static_cast<std::uint16_t>(code);
+      s.end.unix_ns = noon + ended * second;
+      s.end.why = code == 1000 ? "normal" : "reset";
+      s.end.code = static_cast<std::uint16_t>(code);
     }
     batch.sessions.push_back(s);
   };
@@ -162,9 +162,9 @@ void sessions_by_when_they_opened_and_ended(World& world) {
     s.host = "h" + std::to_string(i % 3);
     if (i > 3) s.reconnect_of = session_id(1);
     if (i < 6) {
-      s.ended_unix_ns = noon + (i * 10 + 5) * second;
-      s.end_reason = "normal";
-      s.close_reason = i % 2 == 0 ? "bye" : "bye for now";
+      s.end.unix_ns = noon + (i * 10 + 5) * second;
+      s.end.why = "normal";
+      s.end.reason = i % 2 == 0 ? "bye" : "bye for now";
     }
     batch.sessions.push_back(s);
   }

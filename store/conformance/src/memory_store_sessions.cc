@@ -38,8 +38,7 @@ base::Result<store::Page<Session>> MemoryStore::sessions(const SessionQuery& que
   for (const auto& [id, at] : sessions_) {
     Session session = at.session;
     if (!open_within(session, query.time)) continue;
-    if (query.state != SessionQuery::State::any &&
-        (query.state == SessionQuery::State::ended) != session.ended_unix_ns.has_value())
+    if (query.state != SessionQuery::State::any && (query.state == SessionQuery::State::ended) != session.ended())
       continue;
     store::take_latest(session, query, as_of);
     if (!store::fits(session, query) || (!query.attributes.empty() && !with_attributes.contains(id))) continue;
@@ -101,9 +100,9 @@ base::Result<std::vector<store::CloseCount>> MemoryStore::closes(const store::Cl
   store::CloseSteps steps(query);
   for (const auto& [id, at] : sessions_) {
     const auto& s = at.session;
-    if (s.ended_unix_ns && store::within(*s.ended_unix_ns, query.time) &&
-        (query.route.empty() || query.route == s.route) && (query.instance.empty() || query.instance == s.instance))
-      steps.add(*s.ended_unix_ns, s.route, s.end_reason, s.initiator, s.close_code);
+    if (s.ended() && store::within(s.end.unix_ns, query.time) && (query.route.empty() || query.route == s.route) &&
+        (query.instance.empty() || query.instance == s.instance))
+      steps.add(s.end.unix_ns, s.route, s.end.why, s.end.initiator, s.end.code);
   }
   return steps.counts();
 }
@@ -146,8 +145,7 @@ base::Result<store::Lookup> MemoryStore::lookup(const store::LookupQuery& query,
   if (sum.found_an_id()) return std::move(sum).result();
   for (const auto& [id, at] : sessions_) {
     const auto& s = at.session;
-    sum.add_texts(
-        {s.client, s.target, s.close_reason, s.end_reason, s.route, s.instance, s.close_code, s.opened_unix_ns});
+    sum.add_texts({s.client, s.target, s.end.reason, s.end.why, s.route, s.instance, s.end.code, s.opened_unix_ns});
   }
   std::map<store::OperationKey, std::uint64_t> operations;
   for (const auto& at : spans_)
@@ -157,11 +155,11 @@ base::Result<store::Lookup> MemoryStore::lookup(const store::LookupQuery& query,
 }
 
 std::vector<const Session*> MemoryStore::matching(const store::HappeningsQuery& query, bool by_end) const {
-  const auto time = [&](const Session& s) { return by_end ? *s.ended_unix_ns : s.opened_unix_ns; };
+  const auto time = [&](const Session& s) { return by_end ? s.end.unix_ns : s.opened_unix_ns; };
   std::vector<const Session*> out;
   for (const auto& [id, at] : sessions_) {
     const auto& s = at.session;
-    if ((by_end && !s.ended_unix_ns) || !store::within(time(s), query.time) ||
+    if ((by_end && !s.ended()) || !store::within(time(s), query.time) ||
         (!query.route.empty() && query.route != s.route) || (!query.instance.empty() && query.instance != s.instance))
       continue;
     out.push_back(&s);
@@ -179,7 +177,7 @@ base::Result<store::Page<store::Happening>> MemoryStore::happenings(const store:
   for (const auto* s : matching(query, false))
     steps.opened(s->opened_unix_ns, s->id, s->route, s->instance, s->reconnect_of.has_value());
   for (const auto* s : matching(query, true))
-    steps.ended(*s->ended_unix_ns, s->id, s->route, s->instance, s->end_reason, s->initiator, s->close_code);
+    steps.ended(s->end.unix_ns, s->id, s->route, s->instance, s->end.why, s->end.initiator, s->end.code);
   store::Page<store::Happening> out;
   out.complete = std::chrono::steady_clock::now() < deadline;
   out.items = std::move(steps).all();
@@ -193,7 +191,7 @@ base::Result<std::optional<std::uint64_t>> MemoryStore::happening(const store::H
   std::optional<std::uint64_t> out;
   const auto take = [&](std::uint64_t time) { out = !out ? time : last ? std::max(*out, time) : std::min(*out, time); };
   for (const auto* s : matching(query, false)) take(s->opened_unix_ns);
-  for (const auto* s : matching(query, true)) take(*s->ended_unix_ns);
+  for (const auto* s : matching(query, true)) take(s->end.unix_ns);
   return out;
 }
 

@@ -30,9 +30,9 @@ Session report(std::uint64_t id, std::uint64_t opened) {
 
 Session ended(Session session, std::uint64_t when, const std::string& why, std::uint16_t code) {
   session.ended_unix_ns = session.seen_unix_ns = when;
-  session.end_reason = why;
-  session.initiator = "client";
-  session.close_code = code;
+  session.end.why = why;
+  session.end.initiator = "client";
+  session.end.code = code;
   return session;
 }
 
@@ -61,33 +61,31 @@ void everything_of_a_session(World& world) {
   was.dialect = "mcp";
   was.subprotocol = "<b>mcp</b>";
   was.trace_id = trace_id(5);
-  was.initiator = "proxy";
-  was.close_reason = "'; DROP TABLE session; --";
+  was.end.initiator = "proxy";
+  was.end.reason = "'; DROP TABLE session; --";
   was.messages[0] = 1;
   was.messages[1] = 2;
   was.bytes[0] = UINT32_MAX * 8ULL;
   was.bytes[1] = 4;
-  was.misses = 5;
+  was.missed_total = 5;
   was.anomalies = 6;
   was.reconnect_of = session_id(99);
   was.recorder = std::string("\0\1\2\xff", 4);
   write(world, {was});
   const Session is = get(world, 1);
   EXPECT_EQ(is.id, was.id);
-  for (const auto field : {&Session::instance, &Session::service, &Session::route, &Session::dialect, &Session::client,
-                           &Session::target, &Session::host, &Session::subprotocol, &Session::end_reason,
-                           &Session::initiator, &Session::close_reason, &Session::recorder})
-    EXPECT_EQ(is.*field, was.*field);
-  EXPECT_EQ(is.trace_id, was.trace_id);
-  EXPECT_EQ(is.opened_unix_ns, was.opened_unix_ns);
+  EXPECT_EQ(is.instance, was.instance);
+  EXPECT_EQ(is.service, was.service);
+  EXPECT_EQ(static_cast<const model::SessionFacts&>(is), was);
+  EXPECT_EQ(is.dialect, was.dialect);
+  EXPECT_EQ(is.end, was.end);
+  EXPECT_EQ(is.recorder, was.recorder);
   EXPECT_EQ(is.seen_unix_ns, was.seen_unix_ns);
-  EXPECT_EQ(is.ended_unix_ns, was.ended_unix_ns);
-  EXPECT_EQ(is.close_code, 1006);
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(is.messages[i], was.messages[i]);
     EXPECT_EQ(is.bytes[i], was.bytes[i]);
   }
-  EXPECT_EQ(is.misses, 5U);
+  EXPECT_EQ(is.missed_total, 5U);
   EXPECT_EQ(is.anomalies, 6U);
   EXPECT_EQ(is.reconnect_of, session_id(99));
   // A list leaves the recorder out.
@@ -101,7 +99,7 @@ void a_session_lives_and_ends_once(World& world) {
   Session session = report(1, at(0));
   session.messages[0] = 1;
   write(world, {session});
-  EXPECT_FALSE(get(world, 1).ended_unix_ns);
+  EXPECT_FALSE(get(world, 1).ended());
   session.seen_unix_ns = at(5);
   session.messages[0] = 7;
   session.dialect = "mcp";
@@ -111,23 +109,23 @@ void a_session_lives_and_ends_once(World& world) {
   session = ended(session, at(9), "normal", 1000);
   session.recorder = "flight";
   write(world, {session});
-  EXPECT_EQ(get(world, 1).ended_unix_ns, at(9));
+  EXPECT_EQ(get(world, 1).end.unix_ns, at(9));
   // A report that was under way: it opens nothing again.
   Session late = report(1, at(0));
   late.seen_unix_ns = at(8);
   late.messages[0] = 6;
   write(world, {late});
   const Session is = get(world, 1);
-  EXPECT_EQ(is.ended_unix_ns, at(9));
-  EXPECT_EQ(is.end_reason, "normal");
-  EXPECT_EQ(is.close_code, 1000);
+  EXPECT_EQ(is.end.unix_ns, at(9));
+  EXPECT_EQ(is.end.why, "normal");
+  EXPECT_EQ(is.end.code, 1000);
   EXPECT_EQ(is.messages[0], 7U);
   EXPECT_EQ(is.seen_unix_ns, at(9));
   EXPECT_EQ(is.recorder, "flight");
   EXPECT_EQ(world.store().stats().sessions, 1U);
   // Found again at the next start.
   world.reopen();
-  EXPECT_EQ(get(world, 1).end_reason, "normal");
+  EXPECT_EQ(get(world, 1).end.why, "normal");
   EXPECT_EQ(world.store().stats().sessions, 1U);
 }
 
@@ -174,17 +172,17 @@ void a_connection_span_tells_of_its_session(World& world) {
   EXPECT_EQ(is.subprotocol, "mcp");
   EXPECT_EQ(is.trace_id, trace_id(1));
   EXPECT_EQ(is.opened_unix_ns, at(1));
-  EXPECT_EQ(is.ended_unix_ns, at(11));
-  EXPECT_EQ(is.close_code, 1001);
-  EXPECT_EQ(is.end_reason, "normal");
-  EXPECT_EQ(is.initiator, "server");
-  EXPECT_EQ(is.close_reason, "going");
+  EXPECT_EQ(is.end.unix_ns, at(11));
+  EXPECT_EQ(is.end.code, 1001);
+  EXPECT_EQ(is.end.why, "normal");
+  EXPECT_EQ(is.end.initiator, "server");
+  EXPECT_EQ(is.end.reason, "going");
   // The client sends what the service receives.
   EXPECT_EQ(is.messages[0], 4U);
   EXPECT_EQ(is.messages[1], 3U);
   EXPECT_EQ(is.bytes[0], 400U);
   EXPECT_EQ(is.bytes[1], 300U);
-  EXPECT_EQ(is.misses, 3U);
+  EXPECT_EQ(is.missed_total, 3U);
   EXPECT_EQ(is.anomalies, 5U);
   EXPECT_EQ(is.reconnect_of, session_id(99));
 }
@@ -201,37 +199,37 @@ void a_report_wins_over_a_span_where_it_says_something(World& world) {
     EXPECT_EQ(is.instance, "proxy-1") << id;
     EXPECT_EQ(is.route, "chat") << id;
     EXPECT_EQ(is.opened_unix_ns, at(2)) << id;
-    EXPECT_EQ(is.ended_unix_ns, at(12)) << id;
-    EXPECT_EQ(is.end_reason, "reset") << id;
-    EXPECT_EQ(is.close_code, 1006) << id;
+    EXPECT_EQ(is.end.unix_ns, at(12)) << id;
+    EXPECT_EQ(is.end.why, "reset") << id;
+    EXPECT_EQ(is.end.code, 1006) << id;
     EXPECT_EQ(is.messages[0], 40U) << id;
     // What the report does not say.
     EXPECT_EQ(is.dialect, "mcp") << id;
     EXPECT_EQ(is.subprotocol, "mcp") << id;
     EXPECT_EQ(is.messages[1], 3U) << id;
-    EXPECT_EQ(is.close_reason, "going") << id;
+    EXPECT_EQ(is.end.reason, "going") << id;
   }
   // A span ends what was reported open.
   Session early = report(3, at(2));
-  early.misses = 1;
+  early.missed_total = 1;
   write(world, {early});
   world.must_write(batch_of({connection(3)}));
-  EXPECT_EQ(get(world, 3).misses, 3U) << "what came behind the report";
-  EXPECT_EQ(get(world, 3).ended_unix_ns, at(11));
-  EXPECT_EQ(get(world, 3).end_reason, "normal");
+  EXPECT_EQ(get(world, 3).missed_total, 3U) << "what came behind the report";
+  EXPECT_EQ(get(world, 3).end.unix_ns, at(11));
+  EXPECT_EQ(get(world, 3).end.why, "normal");
   EXPECT_EQ(get(world, 3).route, "chat");
   // And says how that one ended whose reporter was lost.
   write(world, {ended(report(4, at(2)), at(90), "lost", 0)});
   world.must_write(batch_of({connection(4)}));
-  EXPECT_EQ(get(world, 4).ended_unix_ns, at(11));
-  EXPECT_EQ(get(world, 4).end_reason, "normal");
+  EXPECT_EQ(get(world, 4).end.unix_ns, at(11));
+  EXPECT_EQ(get(world, 4).end.why, "normal");
   // Which of the two comes first is the same.
   write(world, {report(5, at(2))});
   world.must_write(batch_of({connection(5)}));
   write(world, {ended(report(5, at(2)), at(90), "lost", 1006)});
-  EXPECT_EQ(get(world, 5).ended_unix_ns, at(11));
-  EXPECT_EQ(get(world, 5).end_reason, "normal");
-  EXPECT_EQ(get(world, 5).close_code, 1001);
+  EXPECT_EQ(get(world, 5).end.unix_ns, at(11));
+  EXPECT_EQ(get(world, 5).end.why, "normal");
+  EXPECT_EQ(get(world, 5).end.code, 1001);
 }
 
 void every_filter_of_sessions(World& world) {
@@ -242,7 +240,7 @@ void every_filter_of_sessions(World& world) {
   other.client = "2001:db8::1";
   other.host = "100%_sure.example";
   Session missed = report(4, at(30));
-  missed.misses = 1;
+  missed.missed_total = 1;
   write(world, {ended(report(1, at(0)), at(10), "normal", 1000), report(2, at(5)), other, missed,
                 ended(report(5, at(40)), at(40), "drain", 1001), ended(report(6, at(41)), at(100), "idle", 4000)});
   EXPECT_EQ(find(world, {}), (Numbers{6, 5, 4, 3, 2, 1}));
@@ -306,7 +304,7 @@ void sessions_in_any_order(World& world) {
     if (n % 4 != 0) one = ended(one, one.seen_unix_ns, "normal", 1000);
     one.messages[n % 2] = n % 5;
     one.bytes[0] = 1000 * n;
-    one.misses = n % 3;
+    one.missed_total = n % 3;
     all.push_back(one);
   }
   write(world, all);
@@ -316,15 +314,15 @@ void sessions_in_any_order(World& world) {
       case Sort::opened:
         return s.opened_unix_ns;
       case Sort::ended:
-        return s.ended_unix_ns.value_or(UINT64_MAX);
+        return s.ended() ? s.end.unix_ns : UINT64_MAX;
       case Sort::duration:
-        return s.ended_unix_ns.value_or(s.seen_unix_ns) - s.opened_unix_ns;
+        return (s.ended() ? s.end.unix_ns : s.seen_unix_ns) - s.opened_unix_ns;
       case Sort::messages:
         return s.messages[0] + s.messages[1];
       case Sort::bytes:
         return s.bytes[0] + s.bytes[1];
       case Sort::misses:
-        return s.misses;
+        return s.missed_total;
     }
     return 0;
   };
@@ -353,8 +351,7 @@ void sessions_in_any_order(World& world) {
   query.min_duration_ns = 10 * second;
   query.text = "ws/";
   std::uint64_t expected = 0;
-  for (const auto& one : all)
-    expected += one.ended_unix_ns && one.seen_unix_ns - one.opened_unix_ns >= 10 * second ? 1 : 0;
+  for (const auto& one : all) expected += one.ended() && one.seen_unix_ns - one.opened_unix_ns >= 10 * second ? 1 : 0;
   const auto page = world.store().sessions(query, soon());
   ASSERT_TRUE(page);
   EXPECT_EQ(page->total, expected) << "the whole range is sorted, and counted, whatever the page";
@@ -409,8 +406,8 @@ void open_sessions_as_they_are_now(World& world) {
     if (n > 8) return std::nullopt;
     store::Latest out;
     out.seen_unix_ns = n > 6 ? at(20) : UINT64_MAX;
-    out.messages[0] = out.bytes[1] = 100 - n;
-    out.misses = n % 2;
+    out.figures.messages[0] = out.figures.bytes[1] = 100 - n;
+    out.figures.missed_total = n % 2;
     return out;
   };
   query.now_unix_ns = at(60);
@@ -450,7 +447,7 @@ void open_sessions_as_they_are_now(World& world) {
 // One definition for the list, the counts and who asks for a single one.
 void abnormal_ends(World& world) {
   Session misses = ended(report(3, at(0)), at(13), "normal", 1000);
-  misses.misses = 2;
+  misses.missed_total = 2;
   write(world, {ended(report(1, at(0)), at(11), "normal", 1000), ended(report(2, at(0)), at(12), "drain", 1001), misses,
                 ended(report(4, at(0)), at(14), "normal", 1011), ended(report(5, at(0)), at(15), "normal", 4001),
                 ended(report(6, at(0)), at(16), "protocol_error", 1002), ended(report(7, at(0)), at(17), "lost", 1006),

@@ -28,13 +28,14 @@ base::Result<std::vector<store::Presence>> presences(Database& db, store::TimeRa
 
 base::Result<std::vector<store::RouteTotals>> totals(Database& db) {
   std::vector<store::RouteTotals> out;
-  Query rows(db, "SELECT instance, route, time, data FROM total");
+  Query rows(db, "SELECT instance, route, time, data, version FROM total");
   while (rows.next()) {
     store::RouteTotals each;
     each.instance.assign(rows.text(0));
     each.route.assign(rows.text(1));
     each.time_unix_ns = rows.number(2);
-    if (decode_counts(rows.bytes(3), each.counts)) out.push_back(std::move(each));
+    decode_counts(rows.integer(4), rows.bytes(3), each.counts);
+    out.push_back(std::move(each));
   }
   return out;
 }

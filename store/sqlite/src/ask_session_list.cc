@@ -244,9 +244,10 @@ class Ranked {
     if (!latest) return true;
     if (query_.sort == SessionQuery::Sort::duration) place.start = column_time(duration);
     if (query_.sort == SessionQuery::Sort::messages)
-      place.start = column_time(latest->messages[0] + latest->messages[1]);
-    if (query_.sort == SessionQuery::Sort::bytes) place.start = column_time(latest->bytes[0] + latest->bytes[1]);
-    if (query_.sort == SessionQuery::Sort::misses) place.start = column_time(latest->misses);
+      place.start = column_time(latest->figures.messages[0] + latest->figures.messages[1]);
+    if (query_.sort == SessionQuery::Sort::bytes)
+      place.start = column_time(latest->figures.bytes[0] + latest->figures.bytes[1]);
+    if (query_.sort == SessionQuery::Sort::misses) place.start = column_time(latest->figures.missed_total);
     return true;
   }
 

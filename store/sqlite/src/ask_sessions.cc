@@ -42,13 +42,13 @@ base::Result<std::vector<store::FleetPoint>> fleet(Database& db, const store::Fl
   constexpr std::size_t most = 200'000;
   store::FleetSteps steps(query.step_ns);
   Query rows(db,
-             "SELECT time, instance, route, data FROM fleet WHERE time >= ?1 AND time < ?2 "
+             "SELECT time, instance, route, data, version FROM fleet WHERE time >= ?1 AND time < ?2 "
              "AND (?3 = '' OR instance = ?3) AND (?4 = '' OR route = ?4) ORDER BY time",
              column_time(query.time.from_unix_ns), column_time(query.time.to_unix_ns), std::string_view(query.instance),
              std::string_view(query.route));
   store::FleetPoint point;
   while (rows.next()) {
-    if (!decode_fleet(rows.bytes(3), point)) continue;
+    decode_fleet(rows.integer(4), rows.bytes(3), point);
     point.time_unix_ns = rows.number(0);
     point.instance.assign(rows.text(1));
     point.route.assign(rows.text(2));

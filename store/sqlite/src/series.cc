@@ -48,7 +48,15 @@ void each_point_field(Point& p, Each each) {
   for (int i = 0; i < 2; ++i) each(p.messages_per_second[i]);
   for (int i = 0; i < 2; ++i) each(p.bytes_per_second[i]);
 }
-constexpr std::size_t fleet_size = 4 + 14 * 8 + 4 * 4;  // of the first schema: covered_ms came later, at the end
+constexpr std::size_t fleet_size = 4 + 14 * 8 + 4 * 4;  // of version 1
+
+void expect(const char* what, std::int64_t version, std::int64_t newest, std::size_t size, std::size_t expected) {
+  if (version > newest)
+    throw Failure{SQLITE_MISMATCH, 0,
+                  std::string(what) + " are of version " + std::to_string(version) +
+                      ", and this version of Sockeye knows up to " + std::to_string(newest)};
+  if (version < 1 || size != expected) throw Failure{SQLITE_CORRUPT, 0, std::string(what) + " are damaged"};
+}
 
 }  // namespace
 
@@ -72,13 +80,13 @@ void encode_fleet(const store::FleetPoint& point, std::string& out) {
   put(out, point.covered_ms);
 }
 
-bool decode_fleet(std::string_view bytes, store::FleetPoint& to) {
-  if (bytes.size() < fleet_size) return false;  // longer: a later version's, with more at its end
+void decode_fleet(std::int64_t version, std::string_view bytes, store::FleetPoint& to) {
+  expect("figures of the fleet", version, fleet_version, bytes.size(),
+         version == 1 ? fleet_size : fleet_size + sizeof to.covered_ms);
   const char* from = bytes.data();
   each_fleet_field(to, [&](auto& value) { from = take(from, value); });
   to.covered_ms = to.interval_ms;
-  if (bytes.size() >= fleet_size + sizeof to.covered_ms) take(from, to.covered_ms);
-  return true;
+  if (version > 1) take(from, to.covered_ms);
 }
 
 void encode_counts(const store::RouteTotals::Counts& counts, std::string& out) {
@@ -86,11 +94,10 @@ void encode_counts(const store::RouteTotals::Counts& counts, std::string& out) {
   for (const auto count : counts) put(out, count);
 }
 
-bool decode_counts(std::string_view bytes, store::RouteTotals::Counts& to) {
-  if (bytes.size() < sizeof to) return false;
+void decode_counts(std::int64_t version, std::string_view bytes, store::RouteTotals::Counts& to) {
+  expect("totals of a route", version, total_version, bytes.size(), sizeof to);
   const char* from = bytes.data();
   for (auto& count : to) from = take(from, count);
-  return true;
 }
 
 void Series::write(const std::vector<store::SessionPoint>& points, std::int64_t now_ms) {
@@ -121,9 +128,10 @@ void Series::write(const std::vector<store::FleetPoint>& points) {
   for (const auto& point : points) {
     encode_fleet(point, data_);
     Query(db_,
-          "INSERT INTO fleet(time, instance, route, data) VALUES(?1, ?2, ?3, ?4) "
-          "ON CONFLICT(time, instance, route) DO UPDATE SET data = excluded.data",
-          column_time(point.time_unix_ns), std::string_view(point.instance), std::string_view(point.route), Blob{data_})
+          "INSERT INTO fleet(time, instance, route, data, version) VALUES(?1, ?2, ?3, ?4, ?5) "
+          "ON CONFLICT(time, instance, route) DO UPDATE SET data = excluded.data, version = excluded.version",
+          column_time(point.time_unix_ns), std::string_view(point.instance), std::string_view(point.route), Blob{data_},
+          fleet_version)
         .run();
   }
 }
@@ -132,9 +140,11 @@ void Series::write(const std::vector<store::RouteTotals>& totals) {
   for (const auto& each : totals) {
     encode_counts(each.counts, data_);
     Query(db_,
-          "INSERT INTO total(instance, route, time, data) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(instance, route) DO "
-          "UPDATE SET time = excluded.time, data = excluded.data WHERE excluded.time >= time",
-          std::string_view(each.instance), std::string_view(each.route), column_time(each.time_unix_ns), Blob{data_})
+          "INSERT INTO total(instance, route, time, data, version) VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(instance, "
+          "route) DO UPDATE SET time = excluded.time, data = excluded.data, version = excluded.version "
+          "WHERE excluded.time >= time",
+          std::string_view(each.instance), std::string_view(each.route), column_time(each.time_unix_ns), Blob{data_},
+          total_version)
         .run();
   }
 }

@@ -17,11 +17,14 @@ inline constexpr std::size_t point_size = 16 + 8 + 8 * 4;
 void encode_point(const store::SessionPoint&, std::string& out);  // appends point_size bytes
 [[nodiscard]] store::SessionPoint decode_point(const char* from);
 
-void encode_fleet(const store::FleetPoint&, std::string& out);  // replaces; without time, instance and route
-[[nodiscard]] bool decode_fleet(std::string_view from, store::FleetPoint& to);
-
-void encode_counts(const store::RouteTotals::Counts&, std::string& out);  // replaces
-[[nodiscard]] bool decode_counts(std::string_view from, store::RouteTotals::Counts& to);
+// What has no column. A version says which fields there are, and in which order: it goes up with any of these. Of
+// fleet.data: 1 ends before covered_ms, which was the whole interval then; 2 has it. Encoding replaces `out`, decoding
+// throws Failure where the version is a later one than is known, or the length is not that of the version.
+inline constexpr std::int64_t fleet_version = 2, total_version = 1;
+void encode_fleet(const store::FleetPoint&, std::string& out);  // without time, instance and route
+void decode_fleet(std::int64_t version, std::string_view from, store::FleetPoint& to);
+void encode_counts(const store::RouteTotals::Counts&, std::string& out);
+void decode_counts(std::int64_t version, std::string_view from, store::RouteTotals::Counts& to);
 
 class Series {
  public:

@@ -10,23 +10,22 @@ using store::Session;
 void read_session(Query& row, Session& to) {
   to.id = row.id<base::SessionId>(1);
   to.opened_unix_ns = row.number(2);
-  to.ended_unix_ns.reset();
-  if (row.integer(3) != still_open) to.ended_unix_ns = row.number(3);
+  to.end.unix_ns = row.integer(3) == still_open ? 0 : std::max<std::uint64_t>(row.number(3), 1);
   to.seen_unix_ns = row.number(4);
   int at = 5;
-  for (std::string Session::*const field : {&Session::instance, &Session::service, &Session::route, &Session::dialect,
-                                            &Session::client, &Session::target, &Session::host, &Session::subprotocol})
-    (to.*field).assign(row.text(at++));
+  for (auto* const text :
+       {&to.instance, &to.service, &to.route, &to.dialect, &to.client, &to.target, &to.host, &to.subprotocol})
+    text->assign(row.text(at++));
   to.trace_id = row.id<base::TraceId>(13);
-  to.close_code = static_cast<std::uint16_t>(row.integer(14));
-  to.end_reason.assign(row.text(15));
-  to.initiator.assign(row.text(16));
-  to.close_reason.assign(row.text(17));
+  to.end.code = static_cast<std::uint16_t>(row.integer(14));
+  to.end.why.assign(row.text(15));
+  to.end.initiator.assign(row.text(16));
+  to.end.reason.assign(row.text(17));
   to.messages[0] = row.number(18);
   to.messages[1] = row.number(19);
   to.bytes[0] = row.number(20);
   to.bytes[1] = row.number(21);
-  to.misses = row.number(22);
+  to.missed_total = row.number(22);
   to.anomalies = row.number(23);
   to.reconnect_of.reset();
   if (!row.null(24)) to.reconnect_of = row.id<base::SessionId>(24);
@@ -47,16 +46,16 @@ bool Sessions::write(const Session& session, std::int64_t now_ms) {
   const Session now = fresh ? session : store::merged(before_, session);
   if (!fresh && now_ms - arrived >= touch_ms_) arrived = now_ms;
   // The end of time means "open": an end there is told one nanosecond earlier.
-  const std::int64_t ended = now.ended_unix_ns ? std::min(column_time(*now.ended_unix_ns), still_open - 1) : still_open;
+  const std::int64_t ended = now.ended() ? std::min(column_time(now.end.unix_ns), still_open - 1) : still_open;
   const std::int64_t opened = column_time(now.opened_unix_ns), seen = column_time(now.seen_unix_ns);
   const base::SessionId reconnect_of = now.reconnect_of.value_or(base::SessionId{});
   const auto bind = [&](const char* sql) {
     Query(db_, sql, blob(now.id), arrived, opened, ended, seen, std::string_view(now.instance),
           std::string_view(now.service), std::string_view(now.route), std::string_view(now.dialect),
           std::string_view(now.client), std::string_view(now.target), std::string_view(now.host),
-          std::string_view(now.subprotocol), unless_zero(now.trace_id), now.close_code,
-          std::string_view(now.end_reason), std::string_view(now.initiator), std::string_view(now.close_reason),
-          now.messages[0], now.messages[1], now.bytes[0], now.bytes[1], now.misses, now.anomalies,
+          std::string_view(now.subprotocol), unless_zero(now.trace_id), now.end.code, std::string_view(now.end.why),
+          std::string_view(now.end.initiator), std::string_view(now.end.reason), now.messages[0], now.messages[1],
+          now.bytes[0], now.bytes[1], now.missed_total, now.anomalies,
           MaybeBlob{blob(reconnect_of).bytes, now.reconnect_of.has_value()}, store::abnormal(now).empty() ? 0 : 1)
         .run();
   };

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <tuple>
 
 #include "sockeye/base/ids.h"
 #include "sockeye/model/session.h"
@@ -45,6 +47,37 @@ struct SessionEnd {
   std::string why, initiator, reason;  // the words of EndReason and Initiator, or a later version's; reason as sent
   friend bool operator==(const SessionEnd&, const SessionEnd&) = default;
 };
+
+// How figures are told outside: a figure of the session that is in this table is in the console's API by its name, and
+// whoever puts together what was told of a session at different times knows what to do with it.
+enum class FigureUnit : std::uint8_t {
+  count,
+  seconds,  // a field in nanoseconds
+  time      // a field in Unix nanoseconds, told in milliseconds
+};
+template <class Value>
+struct Figure {
+  std::string_view name;
+  Value SessionFigures::*field;
+  FigureUnit unit;
+  bool lasting;  // it only grows, and is known of a session that ended, too
+};
+inline constexpr std::tuple session_figures{
+    Figure{"messages", &SessionFigures::messages, FigureUnit::count, true},
+    Figure{"bytes", &SessionFigures::bytes, FigureUnit::count, true},
+    Figure{"misses", &SessionFigures::missed_total, FigureUnit::count, true},
+    Figure{"anomalies", &SessionFigures::anomalies, FigureUnit::count, true},
+    Figure{"rtt_seconds", &SessionFigures::rtt_ns, FigureUnit::seconds, false},
+    Figure{"buffered_bytes", &SessionFigures::buffered_bytes, FigureUnit::count, false},
+    Figure{"misses_now", &SessionFigures::misses, FigureUnit::count, false},
+    Figure{"invocations_open", &SessionFigures::invocations_open, FigureUnit::count, false},
+    Figure{"last_message_ms", &SessionFigures::last_message_unix_ns, FigureUnit::time, false},
+};
+// Calls visit(figure) for each, in their order.
+template <class Visit>
+constexpr void each_figure(Visit visit) {
+  std::apply([&](const auto&... figures) { (visit(figures), ...); }, session_figures);
+}
 
 // The figures of one session, where its facts are known already.
 struct SessionUpdate {

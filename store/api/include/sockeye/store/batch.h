@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sockeye/base/ids.h"
+#include "sockeye/model/session_record.h"
 
 namespace sockeye::store {
 
@@ -112,21 +113,16 @@ struct Log {
 
 // One session as last reported. Written again whenever more is known: the later write replaces the one before, except
 // that an ended session never becomes open again. Times in Unix nanoseconds.
-struct Session {
-  SessionId id;
+// It is the record of model/session_record.h, credentials redacted by the sender, and what the store adds. Of figures,
+// those that last are kept, and the dialect.
+struct Session : model::SessionFacts, model::SessionFigures {
   std::string instance;  // service.instance.id of the proxy that reported it; "" = known from its span alone
-  std::string service, route, dialect, client, target, host, subprotocol;  // credentials redacted by the sender
-  TraceId trace_id;                                                        // of its connection span; zero: not sampled
-  std::uint64_t opened_unix_ns = 0;
-  std::uint64_t seen_unix_ns = 0;                   // last report
-  std::optional<std::uint64_t> ended_unix_ns;       // none: open, as far as is known
-  std::uint16_t close_code = 0;                     // 0 while open
-  std::string end_reason, initiator, close_reason;  // signals.md's words; "lost": the reporter went away with it
-  std::uint64_t messages[2] = {}, bytes[2] = {};    // by sender: client, server
-  std::uint64_t misses = 0;                         // heartbeats, both legs
-  std::uint64_t anomalies = 0;
-  std::optional<SessionId> reconnect_of;
-  std::string recorder;  // flight recorder, encoded as docs/formats/live.md says; "" = not reported
+  std::string service;
+  std::uint64_t seen_unix_ns = 0;  // last report
+  model::SessionEnd end;           // at 0: open, as far as is known. Why "lost": its reporter went away with it
+  std::string recorder;            // flight recorder, encoded as docs/formats/live.md says; "" = not reported
+
+  [[nodiscard]] bool ended() const { return end.unix_ns != 0; }
 };
 
 // Why the session's end was abnormal, as model::abnormal_end() defines it; "" when it was not, and while it is open.

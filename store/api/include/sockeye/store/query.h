@@ -174,8 +174,7 @@ struct Dependency {
 // Figures of an open session that are newer than those stored: it is not written again with each report.
 struct Latest {
   std::uint64_t seen_unix_ns = 0;
-  std::uint64_t messages[2] = {}, bytes[2] = {};  // by sender
-  std::uint64_t misses = 0;
+  model::SessionFigures figures;
 };
 
 struct SessionQuery {
