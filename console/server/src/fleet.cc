@@ -26,6 +26,11 @@ double per_second(std::uint64_t now, std::uint64_t before, std::uint64_t ns) {
   return now > before && ns > 0 ? static_cast<double>(now - before) * 1e9 / static_cast<double>(ns) : 0;
 }
 
+// Of a peer that does not answer, the last answer's says nothing of now.
+std::optional<std::uint64_t> rtt_ns(const model::SessionFigures& now, std::size_t leg) {
+  return now.misses[leg] == 0 ? now.rtt_ns[leg] : std::nullopt;
+}
+
 }  // namespace
 
 std::size_t Fleet::Hash::operator()(const base::SessionId& id) const {
@@ -318,22 +323,24 @@ void Fleet::points(store::Batch& batch, std::uint64_t now_ns) {
       before = {now_ns, session->now.messages, session->now.bytes};
       continue;
     }
-    const auto look = figures(*session, now_ns);
+    const auto& now = session->now;
+    const auto rate = rates(*session, now_ns);
     store::SessionPoint point;
     point.id = id;
     point.time_unix_ns = now_ns;
     session->moving = false;
     for (std::size_t i = 0; i < 2; ++i) {
-      point.rtt_seconds[i] = look.rtt_seconds[i] ? static_cast<float>(*look.rtt_seconds[i]) : unknown;
-      point.buffered_bytes[i] = static_cast<float>(look.buffered_bytes[i]);
+      const auto rtt = rtt_ns(now, i);
+      point.rtt_seconds[i] = rtt ? static_cast<float>(static_cast<double>(*rtt) / 1e9) : unknown;
+      point.buffered_bytes[i] = static_cast<float>(now.buffered_bytes[i]);
       // The mean since the last point, not what the last report happened to hold.
       const std::uint64_t elapsed = before.time_ns == 0 ? 0 : now_ns - before.time_ns;
-      const double messages = elapsed == 0 ? look.messages_per_second[i]
-                                           : per_second(session->now.messages[i], before.messages[i], elapsed);
+      const double messages =
+          elapsed == 0 ? rate.messages_per_second[i] : per_second(now.messages[i], before.messages[i], elapsed);
       point.messages_per_second[i] = static_cast<float>(messages);
-      point.bytes_per_second[i] = static_cast<float>(
-          elapsed == 0 ? look.bytes_per_second[i] : per_second(session->now.bytes[i], before.bytes[i], elapsed));
-      session->moving = session->moving || messages > 0 || look.buffered_bytes[i] > 0;
+      point.bytes_per_second[i] = static_cast<float>(elapsed == 0 ? rate.bytes_per_second[i]
+                                                                  : per_second(now.bytes[i], before.bytes[i], elapsed));
+      session->moving = session->moving || messages > 0 || now.buffered_bytes[i] > 0;
     }
     before = {now_ns, session->now.messages, session->now.bytes};
     session->point_ns = now_ns;
@@ -365,9 +372,7 @@ std::optional<SessionNow> Fleet::session(const base::SessionId& id, std::uint64_
 
 SessionNow Fleet::look(const Live& session, std::uint64_t now_ns) const {
   SessionNow out{record(session), std::nullopt};
-  // Of a peer that does not answer, the last answer's says nothing of now.
-  for (std::size_t i = 0; i < 2; ++i)
-    if (out.session.misses[i] != 0) out.session.rtt_ns[i].reset();
+  for (std::size_t i = 0; i < 2; ++i) out.session.rtt_ns[i] = rtt_ns(session.now, i);
   if (heard(session, now_ns)) out.live = rates(session, now_ns);
   return out;
 }

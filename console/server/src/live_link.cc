@@ -39,7 +39,7 @@ std::string fleet_json(const Fleet& fleet, std::uint64_t now) {
   json.key("routes").open('[');
   for (const auto& route : fleet.routes(now)) write_route(json, route);
   json.close(']').key("ended").open('[');
-  for (const auto& session : fleet.ended_lately()) write_session(json, session.facts, std::nullopt);
+  for (const auto& session : fleet.ended_lately()) write_session(json, session.session, std::nullopt);
   json.close(']').close('}');
   return json.take();
 }
@@ -52,7 +52,7 @@ std::string sessions_json(const Fleet& fleet, const Subscription::Sessions& ask,
   time_ms(json, "now_ms", now);
   json.key("total").number(std::uint64_t{window.total}).key("matched").number(std::uint64_t{window.matched});
   json.key("sessions").open('[');
-  for (const auto& session : window.sessions) write_session(json, session.facts, session.live);
+  for (const auto& session : window.sessions) write_session(json, session.session, session.live);
   json.close(']').key("complete").boolean(only == nullptr || only->complete).close('}');
   return json.take();
 }
@@ -132,7 +132,7 @@ void LiveLink::State::push_session(Page& page, const base::SessionId& id, std::u
   json.open('{').key("type").text("session");
   time_ms(json, "now_ms", now);
   json.key("session");
-  write_session(json, session->facts, session->live);
+  write_session(json, session->session, session->live);
   write_recorder(json, "recorder", detail.recorder);
   write_calls(json, "calls", detail.calls);
   json.close('}');

@@ -144,9 +144,9 @@ TEST(Fleet, a_session_opens_changes_and_ends) {
 
   const auto session = fleet.session(id(1), start + 3 * second);
   ASSERT_TRUE(session && session->live);
-  EXPECT_EQ(session->facts.instance, "i-1");
-  EXPECT_EQ(session->facts.service, "gate");
-  EXPECT_EQ(session->facts.dialect, "graphql");
+  EXPECT_EQ(session->session.instance, "i-1");
+  EXPECT_EQ(session->session.service, "gate");
+  EXPECT_EQ(session->session.dialect, "graphql");
   EXPECT_EQ(session->session.messages[0], 20U);
   EXPECT_EQ(session->session.state, model::SessionState::closing);
   EXPECT_DOUBLE_EQ(session->live->messages_per_second[0], 10);  // in the two seconds since the report before
@@ -343,7 +343,7 @@ TEST(Fleet, a_proxy_that_says_nothing_is_unheard_within_five_seconds) {
   EXPECT_EQ(fleet.proxies(now)[1].state, State::connected);
   const auto session = fleet.session(id(1), now);
   EXPECT_FALSE(session->live);
-  EXPECT_EQ(session->facts.seen_unix_ns, start + 10 * second) << "it did nothing, and was there all the same";
+  EXPECT_EQ(session->session.seen_unix_ns, start + 10 * second) << "it did nothing, and was there all the same";
   EXPECT_TRUE(fleet.session(id(3), now)->live);
   // It goes on where it stopped: on the same connection there is nothing to tell anew.
   tell(fleet, 1, nothing, now);

@@ -1,14 +1,18 @@
-// docs/formats/openapi.yaml and the code name the same paths and parameters. The document's layout is a convention
-// here: a path is a line of two spaces, a parameter one line within it (tests/schema/openapi.py holds the rest of it).
+// docs/formats/openapi.yaml and the code name the same paths, parameters and fields of a session. The document's layout
+// is a convention here: a path is a line of two spaces, a parameter one line within it, a schema's field a line of
+// eight spaces (tests/schema/openapi.py holds the rest of it).
 #include <gtest/gtest.h>
+#include <simdjson.h>
 
 #include <fstream>
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "api.h"
 #include "store_double.h"
+#include "write.h"
 
 namespace sockeye::console {
 namespace {
@@ -62,6 +66,31 @@ TEST(OpenApi, documents_the_paths_that_are_there) {
   }
   for (const auto question : questions)
     EXPECT_TRUE(used.contains(question)) << question << " is answered, but not documented";
+}
+
+// A session's fields in the document, in their order.
+std::vector<std::string> session_fields() {
+  std::vector<std::string> out;
+  std::ifstream file(SOCKEYE_OPENAPI);
+  std::string line;
+  bool inside = false;
+  while (std::getline(file, line)) {
+    if (line.starts_with("    ") && line.at(4) != ' ') inside = line == "    Session:";
+    if (inside && line.starts_with("        ") && line.at(8) != ' ') out.push_back(line.substr(8, line.find(':') - 8));
+  }
+  return out;
+}
+
+TEST(OpenApi, documents_every_field_of_a_session) {
+  base::Json json;
+  write_session(json, store::Session(), LiveRates());
+  const std::string body = json.take();
+  simdjson::dom::parser parser;
+  std::set<std::string> told;
+  for (const auto [key, value] : parser.parse(body).get_object()) told.emplace(key);
+  const auto documented = session_fields();
+  EXPECT_EQ(told, std::set<std::string>(documented.begin(), documented.end()));
+  model::each_figure([&](const auto& figure) { EXPECT_TRUE(told.contains(std::string(figure.name))) << figure.name; });
 }
 
 TEST(OpenApi, documents_parameters_that_are_taken) {

@@ -29,7 +29,7 @@ Session report(std::uint64_t id, std::uint64_t opened) {
 }
 
 Session ended(Session session, std::uint64_t when, const std::string& why, std::uint16_t code) {
-  session.ended_unix_ns = session.seen_unix_ns = when;
+  session.end.unix_ns = session.seen_unix_ns = when;
   session.end.why = why;
   session.end.initiator = "client";
   session.end.code = code;

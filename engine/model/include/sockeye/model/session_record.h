@@ -1,5 +1,7 @@
 // The one record of a session: facts, which do not change while it lives; figures, which do; its end. Whoever tells of
 // a session carries these, from the worker that knows it to the console's page, so that a new figure is a field here.
+// Besides, it takes its line in the table below, the proxy's filling it in, docs/formats/live.proto and what maps it
+// (export/live), docs/formats/openapi.yaml and web/src/api/types.ts (tests hold them against the table), and a test.
 //
 // Times are Unix nanoseconds, 0 = not yet, or not known. Pairs are by sender (messages, bytes, last messages) or by
 // leg: the client's first, then the server's. Texts are redacted.
