@@ -450,6 +450,24 @@ model::SessionFigures Relay::figures() const {
   return observed().figures(worker_.workspace().wall);
 }
 
+namespace {
+
+// A figure is a number, a number that may not be known, or a pair of them.
+template <class Mix>
+void mix_value(std::uint64_t value, const Mix& mix) {
+  mix(value);
+}
+template <class Mix>
+void mix_value(const std::optional<std::uint64_t>& value, const Mix& mix) {
+  mix(value ? *value + 1 : 0);
+}
+template <class T, class Mix>
+void mix_value(const std::array<T, 2>& pair, const Mix& mix) {
+  for (const T& each : pair) mix_value(each, mix);
+}
+
+}  // namespace
+
 bool Relay::changed(const model::SessionFigures& figures, std::uint32_t epoch) {
   // Without the times: they move with the wall clock's offset, and change only with the counts anyway.
   std::uint64_t hash = 0x9e3779b97f4a7c15ULL;
@@ -457,17 +475,11 @@ bool Relay::changed(const model::SessionFigures& figures, std::uint32_t epoch) {
     hash = (hash ^ value) * 0xff51afd7ed558ccdULL;
     hash ^= hash >> 32U;
   };
-  mix(static_cast<std::uint64_t>(figures.state) | static_cast<std::uint64_t>(figures.invocations_open) << 32U);
+  mix(static_cast<std::uint64_t>(figures.state));
   mix(std::hash<std::string_view>{}(observed().dialect()));
-  for (std::size_t i = 0; i < 2; ++i) {
-    mix(figures.messages[i]);
-    mix(figures.bytes[i]);
-    mix(figures.buffered_bytes[i]);
-    mix(figures.rtt_ns[i] ? *figures.rtt_ns[i] + 1 : 0);
-    mix(figures.misses[i]);
-  }
-  mix(figures.missed_total);
-  mix(figures.anomalies);
+  model::each_figure([&](const auto& figure) {
+    if (figure.unit != model::FigureUnit::time) mix_value(figures.*figure.field, mix);
+  });
   const bool changed = reported_epoch_ != epoch || reported_ != hash;
   reported_epoch_ = epoch;
   reported_ = hash;
