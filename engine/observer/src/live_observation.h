@@ -42,6 +42,7 @@ class LiveObservation final : public Observation {
   void received(model::Side from, std::size_t bytes, const Call&) override;
   Advance advance(model::Side from, wire::FrameParser&, base::Bytes rest, std::size_t came, bool one,
                   std::optional<wire::Piece>& piece, const Call&) override;
+  void parsed(model::Side from, base::Bytes raw, const wire::Piece&, const Call&) override;
   bool begin(model::Side from, const wire::FrameParser&, const wire::Piece&, const Call&) override;
   model::Anomaly inspect(model::Side from, const wire::FrameParser&, const wire::Piece&, Text*, const Call&) override;
   base::Bytes complete(model::Side from, const wire::FrameParser&, const wire::Piece&, const Insert&,

@@ -216,6 +216,10 @@ Observation::Advance LiveObservation::advance(Side from, FrameParser& parser, By
   return {};
 }
 
+void LiveObservation::parsed(Side /*from*/, Bytes /*raw*/, const Piece& piece, const Call& call) {
+  if (piece.anomaly != Anomaly::none) anomaly(piece.anomaly, call);
+}
+
 bool LiveObservation::begin(Side from, const FrameParser& parser, const Piece& piece, const Call& call) {
   begin_message(from, parser, piece, call);
   return stream(from).read;

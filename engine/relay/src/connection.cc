@@ -164,7 +164,7 @@ void LiveConnection::feed(Side from, Bytes bytes, const Call& call) {
 // The next piece, and no more.
 Observation::Advance LiveConnection::next(Side from, Bytes rest, std::optional<Piece>& piece, const Call& call) {
   piece = stream(from).parser.next(rest);
-  if (piece->anomaly != Anomaly::none) observation_->anomaly(piece->anomaly, call);
+  observation_->parsed(from, rest, *piece, call);
   return {.at = rest.data(), .anomaly = piece->anomaly};
 }
 

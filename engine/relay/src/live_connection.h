@@ -36,6 +36,7 @@ class LiveConnection final : public Connection {
   [[nodiscard]] base::Time next_deadline() const override;
   void tick(const Call&) override;
   void finish(const Call&) override;
+  void observe(const Around& around) override { observation_ = around(std::move(observation_)); }
   [[nodiscard]] const observer::Observation& observed() const override { return *observation_; }
   [[nodiscard]] bool heartbeat(model::Side side) const override {
     return legs_[model::index(side)].heartbeat.enabled();

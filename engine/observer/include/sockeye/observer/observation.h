@@ -80,6 +80,9 @@ class Observation {
   // received() has had them. (One call a read, not a frame: a call of this size costs a third of a frame.)
   virtual Advance advance(model::Side from, wire::FrameParser&, base::Bytes rest, std::size_t came, bool one,
                           std::optional<wire::Piece>& piece, const Call&) = 0;
+  // For a carrier that takes every piece by itself: it parsed this one, which `raw` begins with. What is wrong with it
+  // is counted.
+  virtual void parsed(model::Side from, base::Bytes raw, const wire::Piece&, const Call&) = 0;
   // The parts of observing a data piece, for who acts in between. begin(): a message begins with it; what is wanted of
   // it is decided. True: it will be read for its dialect.
   virtual bool begin(model::Side from, const wire::FrameParser&, const wire::Piece&, const Call&) = 0;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -69,6 +70,9 @@ class Connection {
   // then.
   virtual void finish(const Call&) = 0;
 
+  // From here on another Observation is told, made of the one before: a recording around it.
+  using Around = std::function<std::unique_ptr<observer::Observation>(std::unique_ptr<observer::Observation>)>;
+  virtual void observe(const Around&) = 0;
   // What it did, for who asks.
   [[nodiscard]] virtual const observer::Observation& observed() const = 0;
   [[nodiscard]] virtual bool heartbeat(model::Side leg) const = 0;  // our pings are on for this leg

@@ -1,0 +1,90 @@
+// The data messages in what one peer sent, put together and inflated, bounded.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "sockeye/wire/extensions.h"
+#include "sockeye/wire/frame_parser.h"
+#include "sockeye/wire/inflate.h"
+
+namespace sockeye::capture {
+
+struct Message {
+  model::Opcode opcode{};
+  std::uint64_t length = 0;  // payload bytes on the wire
+  std::string data;
+  bool whole = true;  // `data` is all of it, as its sender had it
+};
+
+class Messages {
+ public:
+  // `limit`: bytes kept of one message.
+  Messages(model::Side sender, const wire::Extensions& extensions, std::uint64_t limit)
+      : parser_({.sender = sender, .deflate = extensions.deflate, .judge_reserved = !extensions.other}), limit_(limit) {
+    const auto& p = extensions.parameters;
+    const bool client = sender == model::Side::client;
+    if (extensions.deflate)
+      inflater_.emplace(client ? p.client_max_window_bits : p.server_max_window_bits,
+                        client ? p.client_no_context_takeover : p.server_no_context_takeover, longest_inflated);
+  }
+
+  // `take` gets each message as it is complete.
+  template <class Take>
+  void feed(base::Bytes in, Take&& take) {
+    while (!in.empty()) {
+      const wire::Piece piece = parser_.next(in);
+      in = in.subspan(piece.used);
+      if (piece.kind != wire::Piece::Kind::data || !parser_.in_message_frame()) continue;
+      if (piece.starts && parser_.header().opcode != model::Opcode::continuation) begin();
+      add(piece);
+      if (!piece.message_done) continue;
+      message_.length = parser_.message_length();
+      take(std::exchange(message_, {}));
+    }
+  }
+  void gap() { parser_.become_opaque(); }
+
+ private:
+  static constexpr std::uint64_t longest_inflated = 1ULL << 30U;  // of one message, looked through but not kept
+
+  void begin() {
+    message_ = {};
+    message_.opcode = parser_.message_opcode();
+  }
+  void keep(base::Bytes bytes) {
+    const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(limit_ - message_.data.size(), bytes.size()));
+    message_.data += base::as_text(bytes.first(room));
+    message_.whole = message_.whole && room == bytes.size();
+  }
+  void add(const wire::Piece& piece) {
+    const model::FrameHeader& header = parser_.header();
+    if (!parser_.message_compressed()) {
+      std::string plain(piece.payload.size(), '\0');
+      wire::unmask(piece.payload, header.mask, piece.offset, reinterpret_cast<base::Byte*>(plain.data()));
+      return keep(base::as_bytes(plain));
+    }
+    const auto output = [](void* self, base::Bytes bytes) {
+      static_cast<Messages*>(self)->keep(bytes);
+      return true;
+    };
+    if (!inflater_) {
+      message_.whole = false;
+      return;
+    }
+    auto result = inflater_->feed(piece.payload, header.mask, piece.offset, output, this);
+    if (result == wire::Inflater::Result::ok && piece.message_done) result = inflater_->end(output, this);
+    if (result == wire::Inflater::Result::ok) return;
+    message_.whole = false;
+    inflater_.reset();  // what the next ones refer to is not known
+  }
+
+  wire::FrameParser parser_;
+  std::optional<wire::Inflater> inflater_;
+  std::uint64_t limit_;
+  Message message_;
+};
+
+}  // namespace sockeye::capture

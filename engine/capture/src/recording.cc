@@ -1,0 +1,96 @@
+#include "sockeye/capture/recording.h"
+
+#include <utility>
+
+#include "options_text.h"
+#include "recorded_observation.h"
+#include "recorder.h"
+#include "redacted_head.h"
+
+namespace sockeye::capture {
+
+struct Recording::State {
+  State(const RecordingOptions& options, std::uint64_t seed, std::unique_ptr<Sink> sink)
+      : recorder(std::make_unique<Recorder>(options, seed, std::move(sink))) {
+    session.seed = seed;
+    session.payload = options.payload;
+    session.most_fragments = options.most_fragments;
+    session.most_frame = options.most_frame;
+    session.most_message = options.most_message;
+  }
+  std::unique_ptr<Recorder> recorder;
+  Session session;
+  bool begun = false;
+};
+
+Identifiers::Identifiers(base::Random& own, observer::Workspace& of) : own_(&own), of_(&of) {
+  std::swap(*own_, of_->random);
+}
+Identifiers::~Identifiers() {
+  if (own_ != nullptr) std::swap(*own_, of_->random);
+}
+
+Recording::Recording(const RecordingOptions& options, std::uint64_t seed, std::unique_ptr<Sink> sink)
+    : state_(std::make_unique<State>(options, seed, std::move(sink))) {}
+Recording::~Recording() = default;
+Recording::Recording(Recording&&) noexcept = default;
+Recording& Recording::operator=(Recording&&) noexcept = default;
+
+Identifiers Recording::identifiers(observer::Workspace& workspace) { return {state_->recorder->random(), workspace}; }
+
+void Recording::requested(const observer::Endpoints& endpoints, base::Time first_byte, const model::HttpHead& request,
+                          const observer::Options& options, const observer::Call& call) {
+  Session& s = state_->session;
+  s.client_address = endpoints.client_address;
+  s.client_port = endpoints.client_port;
+  s.server_address = endpoints.server_address;
+  s.server_port = endpoints.server_port;
+  s.tls = endpoints.tls;
+  s.first_byte = first_byte;
+  s.requested = call.now;
+  s.wall = call.workspace.wall;
+  s.request = redacted_head(request, options);
+}
+
+void Recording::passed_on(model::Anomaly kind) { state_->session.passed_on.emplace_back(model::name(kind)); }
+
+void Recording::reconnect_of(const base::SessionId& before, model::ReconnectBasis basis) {
+  state_->session.before = before;
+  state_->session.basis = basis;
+}
+
+void Recording::accepted(const base::SessionId& id, const model::HttpHead& response, const observer::Options& options,
+                         const observer::Call& call) {
+  Session& s = state_->session;
+  s.id = id;
+  s.opened = call.now;
+  s.wall_opened = call.workspace.wall;
+  s.response = redacted_head(response, options);
+  s.options = to_texts(options);
+  state_->recorder->begin(s);
+  state_->begun = true;
+}
+
+std::unique_ptr<observer::Observation> Recording::observe(std::unique_ptr<observer::Observation> observation,
+                                                          const observer::Endpoints& endpoints,
+                                                          const observer::Call& call) && {
+  if (!state_->begun) {
+    Session& s = state_->session;
+    s.id = observation->id();
+    s.attached = true;
+    s.client_address = endpoints.client_address;
+    s.client_port = endpoints.client_port;
+    s.server_address = endpoints.server_address;
+    s.server_port = endpoints.server_port;
+    s.tls = endpoints.tls;
+    s.first_byte = s.requested = s.opened = call.now;
+    s.wall = s.wall_opened = call.workspace.wall;
+    s.options = to_texts(observation->options());
+    // Its identifiers go on as they were; those of a replay are its own.
+    state_->recorder->random() = base::Random(call.workspace.random());
+    state_->recorder->begin(s);
+  }
+  return std::make_unique<RecordedObservation>(std::move(observation), std::move(state_->recorder), !state_->begun);
+}
+
+}  // namespace sockeye::capture
