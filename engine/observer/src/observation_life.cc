@@ -250,6 +250,7 @@ model::SessionFigures LiveObservation::figures(base::WallOffset wall) const {
     if (out.messages[i] > 0) out.last_message_unix_ns[i] = wall.unix_ns(streams_[i].gaps.last());
   }
   out.anomalies = anomalies_;
+  out.gap_bytes = lost_;
   if (reading_) out.invocations_open = reading_->open();
   return out;
 }

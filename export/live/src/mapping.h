@@ -76,6 +76,8 @@ void map(auto& io, Is<model::SessionUpdate> auto& m) {
   io(invocations_open, f.invocations_open);
   io(last_message_unix_ns_client, f.last_message_unix_ns[0]);
   io(last_message_unix_ns_server, f.last_message_unix_ns[1]);
+  io(gap_bytes_client, f.gap_bytes[0]);
+  io(gap_bytes_server, f.gap_bytes[1]);
 }
 
 void map(auto& io, Is<Recorded> auto& m) {

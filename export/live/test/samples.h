@@ -50,6 +50,7 @@ inline model::SessionUpdate changed(std::uint8_t number) {
   out.figures.missed_total = 5;
   out.figures.anomalies = 6;
   out.figures.invocations_open = 7;
+  out.figures.gap_bytes = {8, 1448};
   out.figures.last_message_unix_ns = {1'700'000'000'000'000'002, 1'700'000'000'000'000'003};
   return out;
 }

@@ -165,6 +165,7 @@ export interface Session {
   buffered_since_ms: number | null; // since when bytes have been waiting without a pause; null: none are
   misses_now: Pair | null; // in a row, by leg
   invocations_open: number | null;
+  gap_bytes: Pair | null; // that a tap's capture of it is missing, by sender
   last_message_ms: MaybePair | null;
 }
 

@@ -39,6 +39,7 @@ struct SessionFigures {
   std::array<std::uint32_t, 2> misses{};               // heartbeats missed in a row now, by leg
   std::uint64_t missed_total = 0, anomalies = 0;       // both legs
   std::uint32_t invocations_open = 0;
+  std::array<std::uint64_t, 2> gap_bytes{};             // that a capture of it is missing, by sender
   std::array<std::uint64_t, 2> last_message_unix_ns{};  // by sender
   friend bool operator==(const SessionFigures&, const SessionFigures&) = default;
 };
@@ -73,6 +74,7 @@ inline constexpr std::tuple session_figures{
     Figure{"buffered_bytes", &SessionFigures::buffered_bytes, FigureUnit::count, false},
     Figure{"misses_now", &SessionFigures::misses, FigureUnit::count, false},
     Figure{"invocations_open", &SessionFigures::invocations_open, FigureUnit::count, false},
+    Figure{"gap_bytes", &SessionFigures::gap_bytes, FigureUnit::count, false},
     Figure{"last_message_ms", &SessionFigures::last_message_unix_ns, FigureUnit::time, false},
 };
 // Calls visit(figure) for each, in their order.
