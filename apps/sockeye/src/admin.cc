@@ -42,6 +42,7 @@ Response metrics(const Admin& admin, const Request& request) {
   };
   if (const auto* source = admin.sessions.load()) append(signal::collect(source->metrics()));
   if (admin.pipeline != nullptr) append(admin.pipeline->families());
+  if (admin.recordings != nullptr) append(admin.recordings->families());
   families.push_back(build_info());
   append(process_families());
   return prometheus::metrics_response(request, families);
@@ -77,7 +78,36 @@ Response sessions(const Admin& admin, const Request& request) {
   return json_response(sessions_json(source->sessions(), source->ended(), *query, now_unix_ms()));
 }
 
+constexpr std::string_view capture_suffix = "/capture";
+
+// Not for pages: what one makes a browser send has an Origin, whoever's page it is.
+Response record(const Admin& admin, const Request& request) {
+  if (!request.origin.empty()) return json_error(403, "a page cannot ask for a recording");
+  const auto rest = request.rest;
+  const auto id = base::parse_session_id(rest.substr(0, rest.size() - capture_suffix.size()));
+  if (!id) return json_error(400, "expected /sessions/ID/capture, with an id as /sessions shows them");
+  if (admin.sessions.load() == nullptr || !admin.record) return json_error(503, "nothing can be recorded here (yet)");
+  switch (admin.record(*id)) {
+    case proxy::Recorded::begun:
+      return json_response("{\"recording\":true}\n", 202);
+    case proxy::Recorded::already:
+      return json_response("{\"recording\":true}\n");
+    case proxy::Recorded::unknown:
+      return json_error(404, "no session with this id is live");
+    case proxy::Recorded::off:
+      return json_error(409, "recordings are off: there is no capture.directory");
+    case proxy::Recorded::full:
+      return json_error(507, "the directory of recordings is full (capture.total)");
+  }
+  return json_error(500, "internal error");
+}
+
 Response session(const Admin& admin, const Request& request) {
+  if (request.rest.ends_with(capture_suffix)) {
+    if (request.method == "POST") return record(admin, request);
+    return json_error(405, "recordings are asked for with POST");
+  }
+  if (request.method == "POST") return json_error(405, "POST is for /sessions/ID/capture");
   const auto id = base::parse_session_id(request.rest);
   if (!id) return json_error(400, "expected /sessions/ID, with an id as /sessions shows them");
   const auto* source = admin.sessions.load();
@@ -93,6 +123,7 @@ constexpr const char* index_text = R"(sockeye
 /metrics      Prometheus text, or OpenMetrics by Accept
 /sessions     live sessions and the last ended ones, as JSON: ?limit= &offset= &sort= &order= &route=
 /sessions/ID  one session, with the headers of its last messages
+/sessions/ID/capture  POST: record it from now on
 /healthz      200 while the process lives
 /readyz       200 while it accepts sessions, 503 before and while draining
 )";
@@ -121,7 +152,7 @@ base::Result<std::unique_ptr<prometheus::Endpoint>> start_admin(const Admin& adm
        }},
       {"/readyz", [&admin](const Request&) { return ready(admin); }},
       {"/sessions", guarded(sessions)},
-      {"/sessions/", guarded(session), true},
+      {"/sessions/", guarded(session), true, true},
   };
   return prometheus::Endpoint::start(std::move(options));
 }

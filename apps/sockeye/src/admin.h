@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -9,6 +10,7 @@
 #include "sockeye/model/session_source.h"
 #include "sockeye/pipeline/pipeline.h"
 #include "sockeye/prometheus/endpoint.h"
+#include "sockeye/proxy/proxy.h"
 
 namespace sockeye::app {
 
@@ -16,6 +18,9 @@ namespace sockeye::app {
 struct Admin {
   std::atomic<model::SessionSource*> sessions{nullptr};  // null: not listening yet
   pipeline::Pipeline* pipeline = nullptr;                // null: no export
+  proxy::Recordings* recordings = nullptr;               // null: none can be made
+  // Records a session; null: this vantage cannot. Set before `sessions`.
+  std::function<proxy::Recorded(const base::SessionId&)> record{};
 };
 
 [[nodiscard]] base::Result<std::unique_ptr<prometheus::Endpoint>> start_admin(const Admin& admin,

@@ -47,6 +47,10 @@ std::string fixed_until_restart(const Settings& now, const Settings& next) {
            now.console.endpoint != next.console.endpoint || now.console.token_file != next.console.token_file ||
            now.console.ca != next.console.ca,
        "export");
+  note(now.recordings.directory != next.recordings.directory || now.recordings.limit != next.recordings.limit ||
+           now.recordings.total != next.recordings.total,
+       "capture");
+  note(now.recordings.payload != next.recordings.payload, "privacy.payload");
   note(now.log_format != next.log_format, "log.format");
   return out;
 }
@@ -151,9 +155,20 @@ int serve(Settings settings, const std::function<config::Reading()>& again) {
     spans = *std::move(started);
   }
 
+  std::unique_ptr<proxy::Recordings> recordings;
+  if (!settings.recordings.directory.empty()) {
+    auto opened = proxy::Recordings::start(settings.recordings);
+    if (!opened) {
+      log_error(opened.error().message);
+      return 1;
+    }
+    recordings = *std::move(opened);
+  }
+
   // The port first: while the proxy is not listening yet, /readyz says so.
   Admin admin;
   admin.pipeline = spans.get();
+  admin.recordings = recordings.get();
   auto endpoint = start_admin(admin, settings.metrics_listen);
   if (!endpoint) {
     log_error("metrics.listen: " + endpoint.error().message);
@@ -162,15 +177,15 @@ int serve(Settings settings, const std::function<config::Reading()>& again) {
 
   // The proxy tells each listener as it opens; at the start that is one line, below.
   std::atomic<bool> starting{true};
-  auto started = proxy::Proxy::start(settings.proxy, spans.get(), [&starting](int level, const std::string& line) {
-    log(starting && level == 2 ? 1 : level, line);
-  });
+  const auto tell = [&starting](int level, const std::string& line) { log(starting && level == 2 ? 1 : level, line); };
+  auto started = proxy::Proxy::start(settings.proxy, spans.get(), tell, recordings.get());
   starting = false;
   if (!started) {
     log_error(started.error().message);
     return 1;
   }
   const std::unique_ptr<proxy::Proxy> proxy = *std::move(started);
+  admin.record = [&proxy](const base::SessionId& id) { return proxy->record(id); };
   admin.sessions = proxy.get();
   auto console = start_console(settings, identity, *proxy);
   if (!console) {

@@ -13,9 +13,6 @@ constexpr base::Duration longest_wait = 1s;
 
 }  // namespace
 
-Recorder::Recorder(const RecordingOptions& options, std::uint64_t seed, std::unique_ptr<Sink> sink)
-    : options_(options), sink_(std::move(sink)), random_(seed) {}
-
 void Recorder::begin(const Session& session) {
   encoder_.session(session);
   wall_ = session.wall_opened;

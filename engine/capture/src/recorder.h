@@ -14,7 +14,9 @@ namespace sockeye::capture {
 
 class Recorder {
  public:
-  Recorder(const RecordingOptions& options, std::uint64_t seed, std::unique_ptr<Sink> sink);
+  Recorder(const RecordingOptions& options, std::uint64_t seed) : options_(options), random_(seed) {}
+
+  void to(std::unique_ptr<Sink> sink) { sink_ = std::move(sink); }
 
   void begin(const Session&);
   void event(Event, const observer::Call&);

@@ -10,8 +10,7 @@
 namespace sockeye::capture {
 
 struct Recording::State {
-  State(const RecordingOptions& options, std::uint64_t seed, std::unique_ptr<Sink> sink)
-      : recorder(std::make_unique<Recorder>(options, seed, std::move(sink))) {
+  State(const RecordingOptions& options, std::uint64_t seed) : recorder(std::make_unique<Recorder>(options, seed)) {
     session.seed = seed;
     session.payload = options.payload;
     session.most_fragments = options.most_fragments;
@@ -30,11 +29,13 @@ Identifiers::~Identifiers() {
   if (own_ != nullptr) std::swap(*own_, of_->random);
 }
 
-Recording::Recording(const RecordingOptions& options, std::uint64_t seed, std::unique_ptr<Sink> sink)
-    : state_(std::make_unique<State>(options, seed, std::move(sink))) {}
+Recording::Recording(const RecordingOptions& options, std::uint64_t seed)
+    : state_(std::make_unique<State>(options, seed)) {}
 Recording::~Recording() = default;
 Recording::Recording(Recording&&) noexcept = default;
 Recording& Recording::operator=(Recording&&) noexcept = default;
+
+void Recording::to(std::unique_ptr<Sink> sink) { state_->recorder->to(std::move(sink)); }
 
 Identifiers Recording::identifiers(observer::Workspace& workspace) { return {state_->recorder->random(), workspace}; }
 

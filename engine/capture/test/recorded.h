@@ -135,7 +135,8 @@ struct RecordedRig : Rig {
     record.most_frame = options.limits.frame;
     record.most_message = options.limits.message;
     record.most_fragments = options.limits.fragments;
-    Recording recording(record, 42, std::make_unique<Collect>(file));
+    Recording recording(record, 42);
+    recording.to(std::make_unique<Collect>(file));
     const observer::Endpoints endpoints{.client_address = "192.0.2.1",
                                         .client_port = 4711,
                                         .server_address = "server",

@@ -239,7 +239,8 @@ TEST(Recording, MayBeginInTheMiddle) {
     rig.feed(Side::client, text(Side::client, "before") + text(Side::client, "under way").substr(0, 9));
     RecordingOptions options{.payload = payload};
     rig.connection->observe([&](std::unique_ptr<observer::Observation> observation) {
-      Recording recording(options, 7, std::make_unique<Collect>(rig.file));
+      Recording recording(options, 7);
+      recording.to(std::make_unique<Collect>(rig.file));
       return std::move(recording).observe(std::move(observation),
                                           observer::Endpoints{"192.0.2.1", 4711, "server", 80, false}, rig.call());
     });

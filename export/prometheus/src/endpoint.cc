@@ -36,7 +36,7 @@ class Running final : public Endpoint {
   net::Site site();
   net::Response answer(const net::Request& request);
   [[nodiscard]] const Route* find(std::string_view path) const;
-  Response dispatch(const net::Request& request, bool& allow) const;
+  Response dispatch(const net::Request& request, std::string_view& allow) const;
 
   const EndpointOptions options_;
   net::Gzip gzip_{gzip_level};  // of the one thread
@@ -75,10 +75,10 @@ net::Site Running::site() {
 }
 
 net::Response Running::answer(const net::Request& request) {
-  bool allow = false;
+  std::string_view allow;
   Response response = dispatch(request, allow);
   net::Response out{response.status, std::move(response.content_type), std::move(response.body)};
-  if (allow) out.fields.emplace_back("Allow", "GET, HEAD");
+  if (!allow.empty()) out.fields.emplace_back("Allow", std::string(allow));
   if (out.body.size() < smallest_gzip) return out;
   out.fields.emplace_back("Vary", "Accept, Accept-Encoding");
   if (std::string smaller; accepts_gzip(request.field("accept-encoding")) && gzip_.compress(out.body, smaller)) {
@@ -98,7 +98,7 @@ const Route* Running::find(std::string_view path) const {
   return best;
 }
 
-Response Running::dispatch(const net::Request& request, bool& allow) const {
+Response Running::dispatch(const net::Request& request, std::string_view& allow) const {
   std::string_view target = request.target;
   if (target.starts_with("http://")) {  // absolute-form, RFC 9112 §3.2.2
     const std::size_t slash = target.find('/', 7);
@@ -110,13 +110,15 @@ Response Running::dispatch(const net::Request& request, bool& allow) const {
   in.query = target.substr(std::min(question + 1, target.size()));
   const Route* const route = find(in.path);
   if (route == nullptr) return {404, "text/plain; charset=utf-8", "not found\n"};
-  if (request.method != "GET" && request.method != "HEAD") {
-    allow = true;
+  if (request.method != "GET" && request.method != "HEAD" && !(route->post && request.method == "POST")) {
+    allow = route->post ? "GET, HEAD, POST" : "GET, HEAD";
     return {405, "text/plain; charset=utf-8", "method not allowed\n"};
   }
   in.rest = route->prefix ? in.path.substr(route->path.size()) : std::string_view();
+  in.method = request.method;
   in.accept = request.field("accept");
   in.host = request.field("host");
+  in.origin = request.field("origin");
   try {
     return route->handler(in);
   } catch (...) {

@@ -174,8 +174,13 @@ void Downstream::take_request(const model::HttpHead& head) {
 std::optional<wire::HttpFailure> Downstream::admit(const model::HttpHead& head) {
   const Route& config = route().config();
   const std::string address = route().client_address(head, peer_);
-  handshake_.emplace(config.observe, endpoints(address), first_byte_, call());
-  handshake_->request(head, call());
+  if (config.record) recording_ = recording_of(worker_, config);
+  {
+    const auto identifiers = recording_ ? recording_->identifiers(worker_.workspace()) : capture::Identifiers();
+    handshake_.emplace(config.observe, endpoints(address), first_byte_, call());
+    handshake_->request(head, call());
+  }
+  if (recording_) recording_->requested(endpoints(address), first_byte_, head, config.observe, call());
   identity_ = identify(config, head, address, handshake_->bare_target(), worker_.commons().secret);
   if (!route().origin_allowed(head)) return wire::HttpFailure{403, Anomaly::none, "origin not allowed"};
   slot_ = SessionSlot::take(*lane().account, config.limits.sessions);
@@ -218,6 +223,7 @@ void Downstream::exchange_switching(const model::HttpHead& response, base::Bytes
       return exchange_failed(invalid->status, invalid->kind, invalid->why, std::string(invalid->why));
     }
     handshake_->passed_on(invalid->kind, call());
+    if (recording_) recording_->passed_on(invalid->kind);
     warn_of_answer(invalid->why, "passed on");
   }
   auto upstream = exchange_->take_upstream();
@@ -226,6 +232,7 @@ void Downstream::exchange_switching(const model::HttpHead& response, base::Bytes
   const auto now = worker_.now();
   auto [seat, before] = worker_.commons().reconnects.opened(identity_, now);
   if (before) handshake_->reconnect_of(*before, identity_.basis);
+  if (before && recording_) recording_->reconnect_of(*before, identity_.basis);
   std::string answer;
   const std::array<Field, 1> selected{{{"Sec-WebSocket-Protocol", std::string(handshake_->answered_subprotocol())}}};
   const bool selects = !selected[0].second.empty();
@@ -233,9 +240,36 @@ void Downstream::exchange_switching(const model::HttpHead& response, base::Bytes
   const std::string pipelined = unread_.substr(parser_.size());
   auto relay = std::make_unique<Relay>(worker_, site_, route_, std::move(slot_), std::move(seat), std::move(leg_),
                                        std::move(upstream));
-  relay->observe(handshake_->accepted(parser_.head(), response, relay.get(), call()));
+  auto observation = accept(response, relay.get());
+  relay->observe(std::move(observation), std::exchange(recording_, std::nullopt));
   worker_.begin(std::move(relay), base::as_bytes(answer), base::as_bytes(pipelined), behind);
   end();
+}
+
+std::unique_ptr<observer::Observation> Downstream::accept(const model::HttpHead& response,
+                                                          observer::Listener* listener) {
+  if (recording_) {
+    if (auto sink = worker_.commons().recordings->open(handshake_->id())) {
+      recording_->to(std::move(sink));
+      recording_->accepted(handshake_->id(), response, route().config().observe, call());
+    } else {
+      recording_.reset();
+    }
+  }
+  const auto identifiers = recording_ ? recording_->identifiers(worker_.workspace()) : capture::Identifiers();
+  return handshake_->accepted(parser_.head(), response, listener, call());
+}
+
+std::optional<capture::Recording> Downstream::recording_of(Worker& worker, const Route& route) {
+  const Recordings* to = worker.commons().recordings;
+  if (to == nullptr) return std::nullopt;
+  const auto& limits = route.carry.limits;
+  return capture::Recording({.payload = to->options().payload,
+                             .limit = to->options().limit,
+                             .most_fragments = limits.fragments,
+                             .most_frame = limits.frame,
+                             .most_message = limits.message},
+                            worker.workspace().random());
 }
 
 void Downstream::exchange_failed(int status, Anomaly kind, std::string_view why, const std::string& detail) {
@@ -282,6 +316,7 @@ void Downstream::next_request() {
   parsed_ = false;
   request_ = {};
   route_ = -1;
+  recording_.reset();
   first_byte_ = worker_.now();
   deadline_ = first_byte_ + (unread_.empty() ? keep_alive : site_->handshake_timeout);
   worker_.timers().arm(*this, deadline_);

@@ -18,6 +18,7 @@
 #include "leg.h"
 #include "site.h"
 #include "slots.h"
+#include "sockeye/capture/recording.h"
 #include "sockeye/observer/handshake.h"
 #include "sockeye/wire/http.h"
 
@@ -56,6 +57,9 @@ class Downstream final : public Deletable,
   void exchange_answered(int status) override;
   void exchange_progress() override;
 
+  // Of a session of that route; none where nothing is recorded.
+  static std::optional<capture::Recording> recording_of(Worker& worker, const Route& route);
+
  private:
   enum class State : std::uint8_t { tls, head, dialing, exchanging, ended };
 
@@ -77,6 +81,8 @@ class Downstream final : public Deletable,
   [[nodiscard]] const CompiledRoute& route() const { return site_->table[route_]; }
   [[nodiscard]] const Site::Lane& lane() const { return site_->lanes[static_cast<std::size_t>(route_)]; }
   [[nodiscard]] bool declines_deflate() const;
+  // The observation of the session that was just accepted, and its recording, where there is one.
+  std::unique_ptr<observer::Observation> accept(const model::HttpHead& response, observer::Listener* listener);
 
   Worker& worker_;
   SitePtr site_;
@@ -95,6 +101,7 @@ class Downstream final : public Deletable,
   int route_ = -1;
   HttpExchange::Request request_;
   std::optional<observer::Handshake> handshake_;  // upgrades only
+  std::optional<capture::Recording> recording_;   // where the route is recorded
   SessionSlot slot_;
   Identity identity_;
   std::string sent_;  // the head as sent upstream

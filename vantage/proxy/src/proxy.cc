@@ -48,8 +48,9 @@ std::vector<T> wait_for(Collected<T>& answers) {
 
 class Running final : public Proxy {
  public:
-  Running(unsigned workers, model::SpanSink* spans, Log log) : commons_(workers, seed()) {
+  Running(unsigned workers, model::SpanSink* spans, Log log, Recordings* recordings) : commons_(workers, seed()) {
     commons_.spans = spans;
+    commons_.recordings = recordings;
     commons_.log = log ? std::move(log) : [](int, const std::string&) {};
     for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>(i, commons_, seed()));
   }
@@ -132,6 +133,12 @@ class Running final : public Proxy {
     auto found = ask<Found>([id](Worker& worker, auto into) { worker.find(id, into); });
     if (found.empty()) return std::nullopt;
     return std::move(found.front());
+  }
+
+  [[nodiscard]] Recorded record(const base::SessionId& id) override {
+    if (commons_.recordings == nullptr) return Recorded::off;
+    const auto answers = ask<Recorded>([id](Worker& worker, auto into) { worker.record(id, into); });
+    return answers.empty() ? Recorded::unknown : answers.front();
   }
 
   [[nodiscard]] std::vector<model::SessionRow> ended() const override {
@@ -321,8 +328,9 @@ class Running final : public Proxy {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Proxy>> Proxy::start(const Config& config, model::SpanSink* spans, Log log) {
-  auto proxy = std::make_unique<Running>(worker_count(config), spans, std::move(log));
+base::Result<std::unique_ptr<Proxy>> Proxy::start(const Config& config, model::SpanSink* spans, Log log,
+                                                  Recordings* recordings) {
+  auto proxy = std::make_unique<Running>(worker_count(config), spans, std::move(log), recordings);
   if (auto begun = proxy->begin(config); !begun) return tl::unexpected(begun.error());
   return proxy;
 }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "address.h"
+#include "downstream.h"
 #include "sockeye/base/json.h"
 #include "worker.h"
 
@@ -66,15 +67,19 @@ Relay::Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, Reconnec
 
 Relay::~Relay() = default;
 
-void Relay::observe(std::unique_ptr<observer::Observation> observation) {
+void Relay::observe(std::unique_ptr<observer::Observation> observation, std::optional<capture::Recording> recording) {
   observed_ = footprint(*observation);
+  if (recording) {
+    recorded_ = true;
+    observation = std::move(*recording).observe(std::move(observation), {}, call(worker_.now()));
+  }
   connection_ =
       relay::carry(std::move(observation), route().carry, *this, worker_.count_session(), call(worker_.now()));
   footprint_ = footprint(*connection_);
 }
 
 void Relay::prefetch(const Leg& leg, unsigned ahead) const noexcept {
-  if (ahead < 3) return observer::prefetch(observed(), ahead);
+  if (ahead < 3) return recorded_ ? void() : observer::prefetch(observed(), ahead);
   base::prefetch(footprint_.data(), footprint_.size());
   base::prefetch(observed_.data(), observed_.size());
   const auto& other = halves_[halves_[0].leg.get() == &leg ? 1 : 0].leg;
@@ -334,6 +339,27 @@ void Relay::kill() {
     worker_.timers().disarm(*this);
     worker_.left(*this);
   }
+}
+
+Recorded Relay::record() {
+  if (over_) return Recorded::unknown;
+  if (recorded_) return Recorded::already;
+  auto recording = Downstream::recording_of(worker_, route());
+  auto sink = recording ? worker_.commons().recordings->open(observed().id()) : nullptr;
+  if (!sink) return recording ? Recorded::full : Recorded::off;
+  recording->to(std::move(sink));
+  const auto facts = observed().facts(worker_.workspace().wall);
+  const Address& upstream = route().upstream;
+  const observer::Endpoints endpoints{.client_address = facts.client,
+                                      .client_port = 0,
+                                      .server_address = upstream.unix_path.empty() ? upstream.host : upstream.unix_path,
+                                      .server_port = upstream.port,
+                                      .tls = static_cast<bool>(site_->tls)};
+  connection_->observe([&](std::unique_ptr<observer::Observation> observation) {
+    return std::move(*recording).observe(std::move(observation), endpoints, call(worker_.now()));
+  });
+  recorded_ = true;
+  return Recorded::begun;
 }
 
 void Relay::shut(model::EndReason why, std::uint16_t code, std::string_view reason) {

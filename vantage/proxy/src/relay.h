@@ -17,6 +17,7 @@
 #include "reconnects.h"
 #include "site.h"
 #include "slots.h"
+#include "sockeye/capture/recording.h"
 #include "sockeye/observer/observation.h"
 #include "sockeye/observer/prefetch.h"
 #include "sockeye/proxy/proxy.h"
@@ -34,15 +35,18 @@ class Relay final : public Deletable,
                     public observer::Listener,
                     public InSlots<Relay> {
  public:
-  // Takes over both legs. observe() must follow, then begin().
+  // Takes over both legs. observe() must follow, then begin(). `recording`: of a session that is, from its handshake
+  // on.
   Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, Reconnects::Seat seat, std::unique_ptr<Leg> client,
         std::unique_ptr<Leg> server);
   ~Relay() override;
-  void observe(std::unique_ptr<observer::Observation> observation);
+  void observe(std::unique_ptr<observer::Observation> observation, std::optional<capture::Recording> recording);
   // `answer`: the 101. It goes out once the session is counted, so that a client that has it finds itself counted.
   // The others: what came behind the request's and the response's head.
   void begin(base::Bytes answer, base::Bytes from_client, base::Bytes from_server);
 
+  // Records it from here on.
+  [[nodiscard]] Recorded record();
   void shut(model::EndReason why, std::uint16_t code, std::string_view reason);
   // Ends now: what can be written at once is, then both legs are closed.
   void kill();
@@ -128,6 +132,7 @@ class Relay final : public Deletable,
   std::uint32_t read_limit_;         // bytes of one read, so of what a queue may have to hold
   int route_;
   std::uint32_t reported_epoch_ = 0;  // which resync its facts were reported in; 0: none yet
+  bool recorded_ = false;             // what is observed goes through a recording
   bool wrote_ = false;                // since the last sample
   bool attention_ = false;            // settle() has something to do
   bool over_ = false;

@@ -200,6 +200,13 @@ void Worker::collect_ended(const std::shared_ptr<Collected<model::SessionRow>>& 
   answer(into, {ended_.begin(), ended_.end()}, true);
 }
 
+void Worker::record(const base::SessionId& id, const std::shared_ptr<Collected<Recorded>>& into) {
+  std::vector<Recorded> outcome;
+  for (std::size_t i = 0; i < relays_.size(); ++i)
+    if (relays_[i].observed().id() == id) outcome.push_back(relays_[i].record());
+  answer(into, std::move(outcome), true);
+}
+
 void Worker::find(const base::SessionId& id, const std::shared_ptr<Collected<model::SessionSource::Found>>& into) {
   std::vector<model::SessionSource::Found> found;
   for (std::size_t i = 0; i < relays_.size(); ++i) {

@@ -171,6 +171,11 @@ constexpr Key<RouteDraft> route_keys[] = {
        d.tls = tls;
      },
      list_keys<server_tls_keys>},
+    {"capture",
+     [](Reader& r, const Node& n, RouteDraft& d) {
+       constexpr std::pair<std::string_view, bool> words[] = {{"off", false}, {"all", true}};
+       r.choice(n, d.route.record, words);
+     }},
     {"match", [](Reader& r, const Node& n, RouteDraft& d) { r.map<match_keys>(n, d.route.match); },
      list_keys<match_keys>},
     {"upstream",
@@ -439,9 +444,9 @@ constexpr Key<Draft> metrics_keys[] = {
 
 constexpr Key<Draft> privacy_keys[] = {
     {"payload",
-     [](Reader& r, const Node& n, Draft&) {
-       constexpr std::string_view words[] = {"never"};
-       static_cast<void>(r.word(n, words));
+     [](Reader& r, const Node& n, Draft& d) {
+       constexpr std::pair<std::string_view, bool> words[] = {{"never", false}, {"capture", true}};
+       r.choice(n, d.settings.recordings.payload, words);
      }},
     {"redact",
      [](Reader& r, const Node& n, Draft& d) {
@@ -458,6 +463,14 @@ constexpr Key<Draft> privacy_keys[] = {
        });
      },
      nullptr, "[]"},
+};
+
+constexpr Key<proxy::RecordingsOptions> capture_keys[] = {
+    {"directory", [](Reader& r, const Node& n, proxy::RecordingsOptions& o) { r.text(n, "a directory", o.directory); }},
+    {"limit",
+     [](Reader& r, const Node& n, proxy::RecordingsOptions& o) { r.size(n, o.limit, 64 * 1024, greatest_size); }},
+    {"total",
+     [](Reader& r, const Node& n, proxy::RecordingsOptions& o) { r.size(n, o.total, 64 * 1024, greatest_size); }},
 };
 
 constexpr Key<proxy::Config> head_keys[] = {
@@ -532,6 +545,13 @@ constexpr Key<Draft> root_keys[] = {
     {"propagation", [](Reader& r, const Node& n, Draft& d) { r.map<propagation_keys>(n, d); },
      list_keys<propagation_keys>},
     {"privacy", [](Reader& r, const Node& n, Draft& d) { r.map<privacy_keys>(n, d); }, list_keys<privacy_keys>},
+    {"capture",
+     [](Reader& r, const Node& n, Draft& d) {
+       r.map<capture_keys>(n, d.settings.recordings);
+       if (n.kind == Node::Kind::map && n.find("directory") == nullptr)
+         r.problem(n.at, "directory is missing; add e.g. directory: /var/lib/sockeye/captures");
+     },
+     list_keys<capture_keys>},
     {"limits", [](Reader& r, const Node& n, Draft& d) { r.map<head_keys>(n, d.settings.proxy); }, list_keys<head_keys>},
     {"threads", [](Reader& r, const Node& n, Draft& d) { r.integer(n, d.settings.proxy.threads, 0, 256); }},
     {"drain", [](Reader& r, const Node& n, Draft& d) { r.map<drain_keys>(n, d.settings.proxy); },

@@ -147,6 +147,9 @@ void finish(Draft& draft) {
       route.observe.seed_names = draft.seed_names;
       route.observe.propagation = draft.propagation;
       route.observe.redact = draft.redact;
+      if (route.record && settings.recordings.directory.empty())
+        settings.warnings.push_back("route " + route.name +
+                                    ": capture: all, but there is no capture.directory: nothing is recorded");
     }
   }
   if (draft.disabled && settings.tracing) {

@@ -73,6 +73,7 @@ routes:
     trusted_proxies: [10.0.0.0/8, ::1, unix]
     client_id: [header.x-device-id, query.device, cookie.sid, subprotocol]
     plain_http: refuse
+    capture: all
     dialect: auto
     compression: observe
     conformance: forward
@@ -100,7 +101,8 @@ export:
     spool: {directory: /var/lib/sockeye, limit: 1GiB}
 sampling: {ratio: 0.1, parent: false, keep: []}
 propagation: {tracecontext: true, b3: inject, baggage: false}
-privacy: {payload: never, redact: [query.sid, header.x-key]}
+privacy: {payload: capture, redact: [query.sid, header.x-key]}
+capture: {directory: /var/lib/captures, limit: 1MiB, total: 2GiB}
 limits: {header: 32KiB, fields: 50}
 drain: {timeout: 5s}
 log: {level: debug, format: json}
@@ -113,6 +115,10 @@ log: {level: debug, format: json}
   EXPECT_EQ(s.proxy.header_limit, 32U * 1024);
   EXPECT_EQ(s.proxy.header_fields, 50U);
   EXPECT_EQ(s.metrics_listen, ":9999");
+  EXPECT_EQ(s.recordings.directory, "/var/lib/captures");
+  EXPECT_EQ(s.recordings.limit, 1U << 20U);
+  EXPECT_EQ(s.recordings.total, 2ULL << 30U);
+  EXPECT_TRUE(s.recordings.payload);
   EXPECT_EQ(s.log_level, LogLevel::debug);
   EXPECT_EQ(s.log_format, LogFormat::json);
 
@@ -135,6 +141,7 @@ log: {level: debug, format: json}
   EXPECT_EQ(r.trusted_proxies, (std::vector<std::string>{"10.0.0.0/8", "::1", "unix"}));
   EXPECT_EQ(r.client_id, (std::vector<std::string>{"header.x-device-id", "query.device", "cookie.sid", "subprotocol"}));
   EXPECT_FALSE(r.plain_http);
+  EXPECT_TRUE(r.record);
   EXPECT_EQ(r.limits.sessions, 7U);
   EXPECT_EQ(r.limits.handshake_timeout, 3s);
   EXPECT_EQ(r.limits.buffered, 65536U);
@@ -272,7 +279,8 @@ INSTANTIATE_TEST_SUITE_P(
             "unknown_keys",
             "routes:\n  - upstraem: ws://a:1\n    colour: red\n    upstream: ws://a:1\nroutess: []\n",
             {"f:2:5: routes[0]: unknown key \"upstraem\"; did you mean upstream?",
-             "f:3:5: routes[0]: unknown key \"colour\"; expected name, listen, tls, match, upstream, host, origins, "
+             "f:3:5: routes[0]: unknown key \"colour\"; expected name, listen, tls, capture, match, upstream, host, "
+             "origins, "
              "forwarded, trusted_proxies, client_id, plain_http, dialect, compression, conformance, trace, heartbeat "
              "or limits",
              "f:5:1: unknown key \"routess\"; did you mean routes?"}},
@@ -411,7 +419,7 @@ INSTANTIATE_TEST_SUITE_P(
              "f:3:12: resource.service.name: the service's name has its own key; write service: at the top",
              "f:4:19: sampling.ratio: \"2\" is out of range; expected a number from 0 to 1, e.g. 0.1 for one in ten",
              "f:5:19: propagation.b3: \"multi\" is not known; expected extract, inject or off",
-             "f:6:20: privacy.payload: \"always\" is not known; expected never",
+             "f:6:20: privacy.payload: \"always\" is not known; expected never or capture",
              "f:6:37: privacy.redact[0]: \"cookie\" cannot be redacted; expected query.NAME, header.NAME or "
              "subprotocol",
              "f:7:14: log.level: \"verbose\" is not known; expected debug, info, warn or error",

@@ -52,11 +52,13 @@ class Identifiers {
 class Recording {
  public:
   // `seed`: of the session's identifiers, so that a replay gives the same.
-  Recording(const RecordingOptions&, std::uint64_t seed, std::unique_ptr<Sink>);
+  Recording(const RecordingOptions&, std::uint64_t seed);
   ~Recording();
   Recording(Recording&&) noexcept;
   Recording& operator=(Recording&&) noexcept;
 
+  // Where it goes, before accepted() or, of an open session, observe().
+  void to(std::unique_ptr<Sink>);
   // To be held while the Handshake is made, told its request, and accepted.
   [[nodiscard]] Identifiers identifiers(observer::Workspace&);
   // At the same times as the Handshake is told, with the same heads.

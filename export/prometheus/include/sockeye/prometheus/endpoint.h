@@ -1,4 +1,5 @@
-// A small HTTP/1.1 server for /metrics and its neighbours: GET and HEAD, one thread, its own port.
+// A small HTTP/1.1 server for /metrics and its neighbours: GET and HEAD, and POST where asked for, one thread, its own
+// port.
 #pragma once
 
 #include <cstddef>
@@ -17,11 +18,13 @@ namespace sockeye::prometheus {
 
 // Views die with the handler's call.
 struct Request {
+  std::string_view method;  // GET, HEAD, or POST
   std::string_view path;    // as sent, without query; not percent-decoded
   std::string_view rest;    // of a prefix route: the path behind the prefix
   std::string_view query;   // behind '?', or ""
   std::string_view accept;  // Accept, or ""
   std::string_view host;    // Host, or ""; not checked
+  std::string_view origin;  // Origin, or "": a browser sent it on behalf of a page
 };
 
 struct Response {
@@ -37,6 +40,7 @@ struct Route {
   std::string path;  // "/metrics", or with `prefix` "/sessions/"
   Handler handler;
   bool prefix = false;  // any path that begins with `path`; an exact route wins, then the longest prefix
+  bool post = false;    // the handler takes POST too, whose body is not read
 };
 
 struct EndpointOptions {

@@ -1,0 +1,227 @@
+#include "sockeye/proxy/recordings.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "fd.h"
+
+namespace sockeye::proxy {
+namespace {
+
+constexpr std::string_view suffix = ".capture";
+
+enum class Cut : std::uint8_t { queue_full, disk_full, write_error, count_ };
+constexpr std::array<std::string_view, static_cast<std::size_t>(Cut::count_)> cut_names{"queue_full", "disk_full",
+                                                                                        "write_error"};
+
+// One file; shared by the worker that records and the thread that writes.
+struct File {
+  std::string name;
+  Fd fd;                            // the writer's
+  std::atomic<bool> broken{false};  // no more of it can be written
+};
+
+struct Chunk {
+  std::shared_ptr<File> file;
+  std::string bytes;
+  bool last = false;
+};
+
+std::string errno_text() { return std::strerror(errno); }
+
+// Bytes of the recordings that are there.
+std::uint64_t found_in(int directory) {
+  std::uint64_t out = 0;
+  const int copy = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* const listing = copy >= 0 ? ::fdopendir(copy) : nullptr;
+  if (listing == nullptr) {
+    if (copy >= 0) ::close(copy);
+    return 0;
+  }
+  while (const dirent* entry = ::readdir(listing)) {
+    struct stat about {};
+    if (std::string_view(entry->d_name).ends_with(suffix) &&
+        ::fstatat(directory, entry->d_name, &about, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(about.st_mode))
+      out += static_cast<std::uint64_t>(about.st_size);
+  }
+  ::closedir(listing);
+  return out;
+}
+
+class Writer final : public Recordings {
+ public:
+  Writer(RecordingsOptions options, Fd directory)
+      : options_(std::move(options)), directory_(std::move(directory)), stored_(found_in(directory_.get())) {
+    thread_ = std::thread([this] { run(); });
+  }
+  ~Writer() override {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+
+  [[nodiscard]] const RecordingsOptions& options() const override { return options_; }
+  [[nodiscard]] std::unique_ptr<capture::Sink> open(const base::SessionId& id) override;
+  [[nodiscard]] std::vector<model::MetricFamily> families() const override;
+
+  bool take(const std::shared_ptr<File>& file, std::string bytes, bool last);
+
+ private:
+  void run();
+  void write(Chunk& chunk);
+  void cut(File& file, Cut why);
+
+  const RecordingsOptions options_;
+  const Fd directory_;
+  std::mutex mutex_;  // guards the next four
+  std::condition_variable wake_;
+  std::deque<Chunk> queue_;
+  std::size_t queued_ = 0;
+  bool stopping_ = false;
+  std::atomic<std::uint64_t> stored_;  // bytes in the directory, and promised to it
+  std::atomic<std::uint64_t> begun_{0}, refused_{0}, bytes_{0};
+  std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Cut::count_)> cuts_{};
+  std::thread thread_;
+};
+
+class FileSink final : public capture::Sink {
+ public:
+  FileSink(Writer& writer, std::string name) : writer_(writer), file_(std::make_shared<File>()) {
+    file_->name = std::move(name);
+  }
+  bool write(std::string bytes, bool last) override { return writer_.take(file_, std::move(bytes), last); }
+
+ private:
+  Writer& writer_;
+  std::shared_ptr<File> file_;
+};
+
+std::unique_ptr<capture::Sink> Writer::open(const base::SessionId& id) {
+  if (stored_.load(std::memory_order_relaxed) >= options_.total) {
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    return nullptr;
+  }
+  begun_.fetch_add(1, std::memory_order_relaxed);
+  return std::make_unique<FileSink>(*this, base::to_uuid(id) + std::string(suffix));
+}
+
+// From a worker. A last chunk is taken whatever is queued: it says that the recording was ended.
+bool Writer::take(const std::shared_ptr<File>& file, std::string bytes, bool last) {
+  const std::size_t size = bytes.size();
+  if (!last && file->broken.load(std::memory_order_relaxed)) return false;
+  if (!last && stored_.load(std::memory_order_relaxed) + size > options_.total) {
+    cut(*file, Cut::disk_full);
+    return false;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (!last && queued_ + size > options_.queued) {
+      cuts_[static_cast<std::size_t>(Cut::queue_full)].fetch_add(1, std::memory_order_relaxed);
+      return false;
+    }
+    queued_ += size;
+    queue_.push_back({file, std::move(bytes), last});
+  }
+  stored_.fetch_add(size, std::memory_order_relaxed);
+  wake_.notify_one();
+  return true;
+}
+
+void Writer::cut(File& file, Cut why) {
+  if (!file.broken.exchange(true)) cuts_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+}
+
+void Writer::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    Chunk chunk = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    const std::size_t size = chunk.bytes.size();
+    write(chunk);
+    chunk = {};
+    lock.lock();
+    queued_ -= size;
+  }
+}
+
+void Writer::write(Chunk& chunk) {
+  File& file = *chunk.file;
+  if (file.fd.get() < 0 && !file.broken) {
+    file.fd = Fd(::openat(directory_.get(), file.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                          S_IRUSR | S_IWUSR));
+    if (file.fd.get() < 0) cut(file, Cut::write_error);
+  }
+  std::string_view rest = chunk.bytes;
+  while (file.fd.get() >= 0 && !rest.empty()) {
+    const auto wrote = ::write(file.fd.get(), rest.data(), rest.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) {
+      cut(file, Cut::write_error);
+      file.fd.reset();
+      break;
+    }
+    bytes_.fetch_add(static_cast<std::uint64_t>(wrote), std::memory_order_relaxed);
+    rest.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+  stored_.fetch_sub(rest.size(), std::memory_order_relaxed);
+  if (chunk.last) file.fd.reset();
+}
+
+std::vector<model::MetricFamily> Writer::families() const {
+  using model::MetricType;
+  const auto value = [](const std::atomic<std::uint64_t>& of) {
+    return model::MetricSample{
+        .labels = {}, .value = static_cast<double>(of.load(std::memory_order_relaxed)), .histogram = {}};
+  };
+  std::vector<model::MetricFamily> out{
+      {"sockeye_recordings_total", "Recordings of sessions begun.", "", MetricType::counter, {value(begun_)}},
+      {"sockeye_recordings_refused_total",
+       "Sessions not recorded because the directory is full.",
+       "",
+       MetricType::counter,
+       {value(refused_)}},
+      {"sockeye_recording_bytes_total", "Bytes of recordings written.", "bytes", MetricType::counter, {value(bytes_)}},
+      {"sockeye_recordings_cut_total",
+       "Recordings ended before their session, by reason.",
+       "",
+       MetricType::counter,
+       {}}};
+  for (std::size_t i = 0; i < cuts_.size(); ++i) {
+    auto sample = value(cuts_[i]);
+    sample.labels = {{"reason", std::string(cut_names[i])}};
+    out.back().samples.push_back(std::move(sample));
+  }
+  return out;
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Recordings>> Recordings::start(const RecordingsOptions& options) {
+  if (::mkdir(options.directory.c_str(), S_IRWXU) != 0 && errno != EEXIST)
+    return base::fail("capture.directory: cannot make " + options.directory + ": " + errno_text());
+  Fd directory(::open(options.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() < 0) return base::fail("capture.directory: " + options.directory + ": " + errno_text());
+  if (::faccessat(directory.get(), ".", W_OK | X_OK, 0) != 0)
+    return base::fail("capture.directory: cannot write to " + options.directory + ": " + errno_text());
+  return std::make_unique<Writer>(options, std::move(directory));
+}
+
+}  // namespace sockeye::proxy
