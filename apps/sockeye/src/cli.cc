@@ -23,6 +23,7 @@ Examples:
   sockeye tap trace.pcapng
   sockeye check /etc/sockeye.yaml
   sockeye dialect test openai-realtime samples.jsonl
+  sockeye replay session.capture
 
 `sockeye COMMAND --help` says more. Exit status: 0 good, 1 the work failed, 2 bad arguments or configuration.)";
 
@@ -110,6 +111,28 @@ Prints what each message was taken for, every invocation as it ends, and what wa
 --format json each is a JSON object on a line. Exit status 0 when all samples could be read, whatever
 they mean; 2 when the rules or the samples are no such file.)";
 
+constexpr const char* replay_footer = R"(
+Examples:
+  sockeye replay 0190b5b2-….capture
+  sockeye replay session.capture --format json
+  sockeye replay session.capture --dialect mine.yaml --otlp http://127.0.0.1:4318
+  sockeye replay session.capture --to ws://127.0.0.1:9000 --speed 10
+
+Observes the session in FILE again and prints its record, its spans and what was counted: the same
+every time, identifiers and times included. Without its payload (the default of recordings) nothing
+is read for a dialect.
+
+With --to nothing is observed: a client connects to URL and sends what the recorded one sent, frame
+by frame. That takes a recording with payload, from its session's beginning.
+
+Exit status: 0 good, 1 the spans could not be delivered or the server did not take all, 2 bad arguments, or FILE is no capture.)";
+
+constexpr const char* capture_footer = R"(
+Example:
+  sockeye capture export session.capture > session.har
+
+A HAR file opens in the Network panel of a browser's developer tools.)";
+
 // CLI11's own, less what it lists of every option's relations.
 class Formatter final : public CLI::Formatter {
  public:
@@ -129,9 +152,41 @@ class Formatter final : public CLI::Formatter {
     if (app->get_name() == "list") return "Usage: sockeye dialect list\n";
     if (app->get_name() == "show") return "Usage: sockeye dialect show NAME\n";
     if (app->get_name() == "test") return "Usage: sockeye dialect test NAME|FILE SAMPLES [OPTIONS]\n";
+    if (app->get_name() == "replay") return "Usage: sockeye replay FILE [OPTIONS]\n";
+    if (app->get_name() == "capture") return "Usage: sockeye capture export FILE\n";
+    if (app->get_name() == "export") return "Usage: sockeye capture export FILE [--format har]\n";
     return "Usage: " + name + " COMMAND [OPTIONS]\n";
   }
 };
+
+void add_replay(CLI::App& app, ReplayCommand& r, CaptureCommand& c) {
+  auto* replay = app.add_subcommand("replay", "Observe a recorded session again");
+  replay->footer(replay_footer);
+  replay->add_option("FILE", r.file, "A session's recording")->required();
+  replay->add_option("--dialect", r.dialect, "Another dialect than it was read for: as `sockeye proxy --dialect`")
+      ->type_name("NAME");
+  replay->add_option("--otlp", r.otlp, "Send its spans to this collector, as OTLP over HTTP")->type_name("URL");
+  replay->add_option("--format", r.format, "text or json (text)")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"text", "json"}));
+
+  auto* to = replay->add_option("--to", r.to, "Play the client's half to this server: ws://HOST:PORT[/PATH]")
+                 ->type_name("URL")
+                 ->excludes("--otlp")
+                 ->excludes("--dialect")
+                 ->excludes("--format");
+  replay->add_option("--speed", r.speed, "So many times as fast as it was; 0 without waiting (1)")
+      ->type_name("N")
+      ->needs(to)
+      ->check(CLI::Range(0.0, 1e6));
+
+  auto* capture = app.add_subcommand("capture", "Write a recorded session in another format");
+  capture->footer(capture_footer);
+  capture->require_subcommand(1);
+  auto* har = capture->add_subcommand("export", "To standard output, as HTTP Archive (HAR)");
+  har->add_option("FILE", c.file, "A session's recording")->required();
+  har->add_option("--format", c.format, "har (har)")->type_name("FORMAT")->check(CLI::IsMember({"har"}));
+}
 
 }  // namespace
 
@@ -260,6 +315,8 @@ Command parse_command_line(int argc, const char* const* argv) {
   test->add_option("--target", d.target, "Path and query of the handshake, for auto and $query (/)")->type_name("PATH");
   test->add_option("--subprotocol", d.subprotocol, "Subprotocol of the handshake")->type_name("NAME");
 
+  add_replay(app, command.replay, command.capture);
+
   try {
     app.parse(argc, argv);
     if (tap->parsed() && t.files.empty() && t.interface.empty()) throw CLI::RequiredError("FILE or --interface");
@@ -269,29 +326,26 @@ Command parse_command_line(int argc, const char* const* argv) {
       return command;
     }
     std::string what = error.what();
-    if (argc > 1 && argv[1][0] != '-' && !proxy->parsed() && !console->parsed() && !check->parsed() &&
-        !dialect->parsed() && !tap->parsed()) {
-      constexpr std::array<std::string_view, 5> commands = {"proxy", "console", "tap", "check", "dialect"};
+    const auto chosen = app.get_subcommands();
+    if (argc > 1 && argv[1][0] != '-' && chosen.empty()) {
+      constexpr std::array<std::string_view, 7> commands = {"proxy",   "console", "tap",    "check",
+                                                            "dialect", "replay",  "capture"};
       const auto meant = config::nearest(argv[1], commands);
       what = "unknown command " + config::quote(argv[1]) + "; expected " + config::one_of(commands) +
              (meant.empty() ? "" : "; did you mean " + std::string(meant) + "?");
     }
-    std::cerr << "sockeye: " << what << "\nTry: sockeye "
-              << (proxy->parsed()     ? "proxy "
-                  : console->parsed() ? "console "
-                  : tap->parsed()     ? "tap "
-                  : check->parsed()   ? "check "
-                  : dialect->parsed() ? "dialect "
-                                      : "")
+    std::cerr << "sockeye: " << what << "\nTry: sockeye " << (chosen.empty() ? "" : chosen[0]->get_name() + " ")
               << "--help\n";
     command.status = 2;
     return command;
   }
-  command.action = proxy->parsed()     ? Action::proxy
-                   : console->parsed() ? Action::console
-                   : tap->parsed()     ? Action::tap
-                   : check->parsed()   ? Action::check
-                                       : Action::dialect;
+  command.action = proxy->parsed()                ? Action::proxy
+                   : console->parsed()            ? Action::console
+                   : tap->parsed()                ? Action::tap
+                   : check->parsed()              ? Action::check
+                   : dialect->parsed()            ? Action::dialect
+                   : app.got_subcommand("replay") ? Action::replay
+                                                  : Action::capture;
   flags.metrics += t.metrics;
   if (console_level == "debug") c.log_level = config::LogLevel::debug;
   if (console_level == "warn") c.log_level = config::LogLevel::warn;

@@ -9,7 +9,7 @@
 
 namespace sockeye::app {
 
-enum class Action { exit, proxy, console, check, dialect, tap };
+enum class Action { exit, proxy, console, check, dialect, tap, replay, capture };
 
 struct DialectCommand {
   enum class Verb { list, show, test } verb = Verb::list;
@@ -42,6 +42,20 @@ struct TapCommand {
   std::uint32_t buffer = 32;          // MiB
 };
 
+struct ReplayCommand {
+  std::string file;
+  std::string dialect;  // in place of the recorded one; "" = as it was
+  std::string otlp;     // where spans go; "" = nowhere
+  std::string to;       // the client's half is played to this server instead; "" = observed again
+  double speed = 1;     // of it; 0: without waiting
+  std::string format = "text";
+};
+
+struct CaptureCommand {
+  std::string file;
+  std::string format = "har";
+};
+
 struct Command {
   Action action = Action::exit;
   int status = 0;    // exit
@@ -50,6 +64,8 @@ struct Command {
   DialectCommand dialect;
   ConsoleCommand console;
   TapCommand tap;
+  ReplayCommand replay;
+  CaptureCommand capture;
 };
 
 // Prints help, the version or what is wrong itself; then the action is `exit`.

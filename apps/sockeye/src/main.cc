@@ -6,6 +6,7 @@
 #include "console_command.h"
 #include "dialect_command.h"
 #include "log.h"
+#include "replay_command.h"
 #include "serve.h"
 #include "tap_command.h"
 
@@ -54,6 +55,10 @@ int main(int argc, char** argv) {
       return app::run_console(command.console);
     case app::Action::tap:
       return app::run_tap(command, environment);
+    case app::Action::replay:
+      return app::run_replay(command.replay);
+    case app::Action::capture:
+      return app::run_capture(command.capture);
     case app::Action::proxy:
       return run_proxy(command, environment);
   }

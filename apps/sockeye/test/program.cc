@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "sockeye/wire/http.h"
+
 namespace sockeye::app::testing {
 namespace {
 
@@ -179,6 +181,18 @@ Upstream::~Upstream() {
   ::close(stop_[0]);
 }
 
+namespace {
+
+std::string key_in(const std::string& head) {
+  constexpr std::string_view name = "Sec-WebSocket-Key: ";
+  const auto at = head.find(name);
+  if (at == std::string::npos) return "";
+  const auto begin = at + name.size();
+  return head.substr(begin, head.find("\r\n", begin) - begin);
+}
+
+}  // namespace
+
 void Upstream::run() {
   struct Peer {
     int fd;
@@ -199,7 +213,9 @@ void Upstream::run() {
         peers.erase(peers.begin() + static_cast<std::ptrdiff_t>(i));
         continue;
       }
-      if (buffer[0] == '\x88') {  // a Close is answered, and that is the end
+      const std::string_view came(buffer.data(), static_cast<std::size_t>(got));
+      // A Close is answered, and that is the end: one that came alone, or, with a code, behind others.
+      if (came[0] == '\x88' || came.find("\x88\x82") != came.npos) {
         Tcp(peers[i].fd, true).write(std::string_view("\x88\0", 2));
         peers.erase(peers.begin() + static_cast<std::ptrdiff_t>(i));
         continue;
@@ -211,7 +227,8 @@ void Upstream::run() {
         Tcp(::dup(peers[i].fd), true)
             .write(
                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+                "Sec-WebSocket-Accept: " +
+                wire::accept_key(key_in(head)) + "\r\n\r\n");
     }
     if (waiting[1].revents != 0) peers.push_back({::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC), {}});
   }

@@ -70,7 +70,7 @@ TEST(Program, ACaptureThatCannotBeReadIsFailedWork) {
 TEST(Program, BadArgumentsExitWithTwo) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{}, "A subcommand is required"},
-      {{"agent"}, "unknown command \"agent\"; expected proxy, console, tap, check or dialect"},
+      {{"agent"}, "unknown command \"agent\"; expected proxy, console, tap, check, dialect, replay or capture"},
       {{"tap"}, "FILE or --interface is required"},
       {{"tap", "x.pcap", "--interface", "lo"}, "excludes"},
       {{"tap", "x.pcap", "--filter", "tcp"}, "--filter requires --interface"},

@@ -48,8 +48,6 @@ void read_root(class Reader& reader, const Node& root, Draft& draft);
 [[nodiscard]] base::Result<std::string> parse_console(std::string_view text);
 [[nodiscard]] base::Result<proxy::Upstream> parse_upstream_url(std::string_view text);
 [[nodiscard]] base::Result<std::string> parse_metrics_address(std::string_view text);
-// Reads and compiles a rule file; its errors name the file's own lines.
-[[nodiscard]] base::Result<observer::DialectOptions> parse_dialect(std::string_view text);
 [[nodiscard]] bool is_route_name(std::string_view text);
 
 }  // namespace sockeye::config

@@ -7,8 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "sockeye/base/result.h"
 #include "sockeye/config/document.h"
 #include "sockeye/config/settings.h"
+#include "sockeye/observer/options.h"
 
 namespace sockeye::config {
 
@@ -46,6 +48,9 @@ struct ReadOptions {
 [[nodiscard]] Reading read_file(const std::string& path, const Flags&, const Environment&, const ReadOptions& = {});
 // One route from flags alone.
 [[nodiscard]] Reading read_flags(const Flags&, const Environment&);
+
+// "auto", "none", a built-in dialect's name, or a rule file: what a route's `dialect` may say.
+[[nodiscard]] base::Result<observer::DialectOptions> parse_dialect(std::string_view text);
 
 // Every key the reader takes, as paths: "routes[].heartbeat.interval". `{}` stands for a name of the user's choice.
 [[nodiscard]] std::vector<std::string> known_keys();
