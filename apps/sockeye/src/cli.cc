@@ -125,7 +125,8 @@ is read for a dialect.
 With --to nothing is observed: a client connects to URL and sends what the recorded one sent, frame
 by frame. That takes a recording with payload, from its session's beginning.
 
-Exit status: 0 good, 1 the spans could not be delivered or the server did not take all, 2 bad arguments, or FILE is no capture.)";
+Exit status: 0 good, 1 the spans could not be delivered or the server did not take all, 2 bad
+arguments, or FILE is no capture.)";
 
 constexpr const char* capture_footer = R"(
 Example:

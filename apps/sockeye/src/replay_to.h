@@ -1,6 +1,7 @@
 // The client's half of a recorded session, played to a server.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 

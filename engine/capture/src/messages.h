@@ -1,7 +1,8 @@
 // The data messages in what one peer sent, put together and inflated, bounded.
 #pragma once
 
-#include <memory>
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>

@@ -1,6 +1,7 @@
 #include "options_text.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 
