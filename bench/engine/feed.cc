@@ -37,8 +37,10 @@ struct Session {
   base::Time now = base::Time{} + std::chrono::seconds(1);
   std::unique_ptr<relay::Connection> connection;
   Session() {
-    connection = relay::carry(relay::test::observe(observe, {}, {.target = "/", .host = "host", .subprotocol = {}, .tracestate = {}}, nullptr, call()),
-                              options, sink, 0, call());
+    connection = relay::carry(
+        relay::test::observe(observe, {}, {.target = "/", .host = "host", .subprotocol = {}, .tracestate = {}}, nullptr,
+                             call()),
+        options, sink, 0, call());
   }
   [[nodiscard]] relay::Call call() { return {workspace, *metrics, now}; }
 };
