@@ -71,8 +71,9 @@ async function session(url: string, number: number): Promise<void> {
   await end;
 }
 
-// What of a span is the traffic's, not the vantage's: ids, times, addresses, names and links of the vantage are left out.
-const notTheTraffics = /session\.id|vantage|route|websocket\.link|address|port|rtt|interval|gap|seconds|_ms$|reconnect|offsets|time/;
+// What of a span is the traffic's: ids, times, addresses, names and links of the vantage are left out.
+const notTheTraffics =
+  /session\.id|vantage|route|\.link|address|port|rtt|interval|gap|seconds|_ms$|reconnect|offsets|time/;
 function told(span: Span): string {
   const attributes = Object.entries(span.attributes)
     .filter(([key]) => !notTheTraffics.test(key))

@@ -39,7 +39,7 @@ struct Chunk {
   bool last = false;
 };
 
-std::string errno_text() { return std::strerror(errno); }
+std::string last_error() { return std::strerror(errno); }
 
 // Bytes of the recordings that are there.
 std::uint64_t found_in(int directory) {
@@ -216,11 +216,11 @@ std::vector<model::MetricFamily> Writer::families() const {
 
 base::Result<std::unique_ptr<Recordings>> Recordings::start(const RecordingsOptions& options) {
   if (::mkdir(options.directory.c_str(), S_IRWXU) != 0 && errno != EEXIST)
-    return base::fail("capture.directory: cannot make " + options.directory + ": " + errno_text());
+    return base::fail("capture.directory: cannot make " + options.directory + ": " + last_error());
   Fd directory(::open(options.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.get() < 0) return base::fail("capture.directory: " + options.directory + ": " + errno_text());
+  if (directory.get() < 0) return base::fail("capture.directory: " + options.directory + ": " + last_error());
   if (::faccessat(directory.get(), ".", W_OK | X_OK, 0) != 0)
-    return base::fail("capture.directory: cannot write to " + options.directory + ": " + errno_text());
+    return base::fail("capture.directory: cannot write to " + options.directory + ": " + last_error());
   return std::make_unique<Writer>(options, std::move(directory));
 }
 
