@@ -106,7 +106,7 @@ async function answer(socket: WebSocket, text: string): Promise<void> {
 
 describe('every metric has the right value', {timeout: 180_000}, () => {
   let one: Proxy, to: Collector, during: Metrics, stalled: Metrics, away: Metrics, end: Metrics;
-  let spool: string, onDisk: number, soundBytes: number, pingsOfLate: number, pingsToMain: number;
+  let spool: string, recordings: string, onDisk: number, soundBytes: number, pingsOfLate: number, pingsToMain: number;
   const began = Date.now() / 1e3;
 
   before(async () => {
@@ -114,6 +114,7 @@ describe('every metric has the right value', {timeout: 180_000}, () => {
     to = await collector();
     to.answer = () => ({status: 503});
     spool = join(temporaryFolder(), 'spool');
+    recordings = join(temporaryFolder(), 'recordings');
     const rules = join(temporaryFolder(), 'values.yaml');
     writeFileSync(rules, dialect);
     const off = {client: false, upstream: false};
@@ -126,13 +127,16 @@ describe('every metric has the right value', {timeout: 180_000}, () => {
     });
     one = await proxy({
       routes: [
-        route('main', {interval: '200ms', timeout: '60s'}, {dialect: rules}),
+        route('main', {interval: '200ms', timeout: '60s'}, {dialect: rules, capture: 'all'}),
         route('late', {interval: '100ms', timeout: '300ms', misses: 100, upstream: false}),
         route('silent', {interval: '100ms', timeout: '200ms', misses: 2, upstream: false}),
         route('back', off, {client_id: ['header.x-device-id']}),
         route('slow', off),
       ],
-      config: exported(to.endpoint, {spool: {directory: spool, limit: '64MiB'}}),
+      config: {
+        ...exported(to.endpoint, {spool: {directory: spool, limit: '64MiB'}}),
+        capture: {directory: recordings},
+      },
     });
     const url = `ws://127.0.0.1:${one.port}`;
 
@@ -476,6 +480,19 @@ describe('every metric has the right value', {timeout: 180_000}, () => {
       is('sockeye_spans_exported_total', {}, 0, away);
       is('sockeye_spans_exported_total', {}, to.spans.length);
     },
+    sockeye_recordings_total: () => {
+      is('sockeye_recordings_total', {}, end.sum('websocket_connections_total', {...main, result: 'accept'}));
+      is('sockeye_recordings_total', {}, readdirSync(recordings).length);
+    },
+    // A thread of its own writes them.
+    sockeye_recording_bytes_total: () =>
+      eventually('the files have what is counted', async () => {
+        const sizes = readdirSync(recordings).map((name) => statSync(join(recordings, name)).size);
+        const size = sizes.reduce((sum, each) => sum + each, 0);
+        return size > 0 && (await metrics(one)).sum('sockeye_recording_bytes_total') === size;
+      }),
+    sockeye_recordings_refused_total: () => is('sockeye_recordings_refused_total', {}, 0),
+    sockeye_recordings_cut_total: () => is('sockeye_recordings_cut_total', {}, 0),
     sockeye_spans_dropped_total: () => is('sockeye_spans_dropped_total', {}, 0),
     sockeye_spans_resent_total: () => is('sockeye_spans_resent_total', {}, 0), // a 503 leaves no doubt
     sockeye_queue_length: () => {
