@@ -26,7 +26,7 @@ if check "$scratch/bad.o" >/dev/null; then echo "the symbol check accepts a cloc
 
 status=0
 count=0
-for module in base model wire session dialect signal observer relay; do
+for module in base model wire session dialect signal observer relay capture; do
   archive=$build/engine/$module/libsockeye_$module.a
   if [ ! -f "$archive" ]; then continue; fi
   count=$((count + 1))

@@ -46,6 +46,7 @@ class Hook {
   }
   ~Hook() {
     for (const auto& respond : unanswered_) respond({200, "text/plain", "late"});
+    unanswered_.clear();  // none may outlive the threads
     server_.reset();
     threads_.reset();
   }

@@ -31,7 +31,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto flush_time = 30s;  // for the spans of a capture that is read
+constexpr auto span_patience = 30s;  // for the spans of a capture that is read
 constexpr std::uint64_t most_waiting = 32'768;
 
 // A capture is read faster than a collector takes its spans. Nothing is in a hurry here: reading waits for it.
@@ -41,7 +41,7 @@ class Patient final : public model::SpanSink {
   void offer(model::Span&& span) override {
     pipeline_.offer(std::move(span));
     if (++offered_ % 1024 != 0) return;
-    const auto patience = std::chrono::steady_clock::now() + flush_time;
+    const auto patience = std::chrono::steady_clock::now() + span_patience;
     for (;;) {
       const auto account = pipeline_.account();
       if (account.queued < most_waiting || account.collector_away || std::chrono::steady_clock::now() > patience)
@@ -55,7 +55,7 @@ class Patient final : public model::SpanSink {
   std::uint64_t offered_ = 0;
 };
 
-std::string plural(std::uint64_t count, std::string_view noun) {
+std::string counted(std::uint64_t count, std::string_view noun) {
   return std::to_string(count) + ' ' + std::string(noun) + (count == 1 ? "" : "s");
 }
 
@@ -66,12 +66,12 @@ std::string line_of(const model::SessionRow& row) {
   std::string out = base::iso8601(facts.opened_unix_ns / 1'000'000) + "  " + facts.client + " → " + facts.server +
                     (facts.target.empty() ? " (begun before the capture)" : facts.target);
   out += "  " + figures.dialect + "  " + std::to_string(figures.messages[0]) + " up, " +
-         std::to_string(figures.messages[1]) + " down, " + plural(figures.bytes[0] + figures.bytes[1], "byte");
+         std::to_string(figures.messages[1]) + " down, " + counted(figures.bytes[0] + figures.bytes[1], "byte");
   out += "  " +
          std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(row.now - row.detail.opened).count()) +
          " ms";
   if (row.detail.gap_bytes[0] + row.detail.gap_bytes[1] > 0)
-    out += "  " + plural(row.detail.gap_bytes[0] + row.detail.gap_bytes[1], "byte") + " missing";
+    out += "  " + counted(row.detail.gap_bytes[0] + row.detail.gap_bytes[1], "byte") + " missing";
   if (figures.anomalies > 0) out += "  " + std::to_string(figures.anomalies) + " anomalies";
   if (!row.record.end && !row.detail.close) return out + "  still open";
   if (const auto& close = row.detail.close)
@@ -102,8 +102,8 @@ class Report {
       std::cout << out.take() << '\n' << std::flush;
       return;
     }
-    std::cout << plural(t.packets, "packet") << ", " << plural(t.connections, "TCP connection") << ", "
-              << plural(t.websockets, "WebSocket") << ", " << plural(t.gaps, "gap") << '\n';
+    std::cout << counted(t.packets, "packet") << ", " << counted(t.connections, "TCP connection") << ", "
+              << counted(t.websockets, "WebSocket") << ", " << counted(t.gaps, "gap") << '\n';
     const auto also = [](std::uint64_t n, const char* what) {
       if (n > 0) std::cout << n << ' ' << what << '\n';
     };
@@ -165,7 +165,7 @@ tap::TapOptions options_for(const config::Settings& settings, const TapCommand& 
   return out;
 }
 
-int fail(const std::string& what) {
+int failed(const std::string& what) {
   log_error(what);
   return 1;
 }
@@ -178,7 +178,7 @@ int tap_sources(const config::Settings& settings, const TapCommand& wanted, std:
   std::unique_ptr<Patient> patient;
   if (settings.tracing) {
     auto started = start_pipeline(settings, identity);
-    if (!started) return fail("--otlp: " + started.error().message);
+    if (!started) return failed("--otlp: " + started.error().message);
     spans = *std::move(started);
     patient = std::make_unique<Patient>(*spans);
   }
@@ -190,7 +190,7 @@ int tap_sources(const config::Settings& settings, const TapCommand& wanted, std:
   options.ended = [&](const model::SessionRow& row) { report.session(row); };
   options.progress = [&](tap::Source& source) { progress(name, source); };
   auto opened = tap::Tap::open(std::move(options));
-  if (!opened) return fail("--keylog: " + opened.error().message);
+  if (!opened) return failed("--keylog: " + opened.error().message);
   const std::unique_ptr<tap::Tap> tap = *std::move(opened);
 
   Admin admin;
@@ -199,18 +199,18 @@ int tap_sources(const config::Settings& settings, const TapCommand& wanted, std:
   std::unique_ptr<prometheus::Endpoint> endpoint;
   if (live || !wanted.metrics.empty()) {
     auto started = start_admin(admin, settings.metrics_listen);
-    if (!started) return fail("--metrics: " + started.error().message);
+    if (!started) return failed("--metrics: " + started.error().message);
     endpoint = *std::move(started);
   }
   auto console = start_console(settings, identity, *tap);
-  if (!console) return fail("--console: " + console.error().message);
+  if (!console) return failed("--console: " + console.error().message);
 
   std::thread watcher([&] {
     if (signals.wait(-1ms) != 0) tap->stop();
   });
   int status = 0;
   const auto run = [&](tap::Source& source) {
-    if (auto ran = tap->run(source); !ran) status = fail(ran.error().message);
+    if (auto ran = tap->run(source); !ran) status = failed(ran.error().message);
     progress.done();
     if (!source.truncation().empty()) log_warning(source.truncation());
   };
@@ -223,7 +223,7 @@ int tap_sources(const config::Settings& settings, const TapCommand& wanted, std:
     name = file;
     auto source = tap::open_capture(file);
     if (!source) {
-      status = fail(source.error().message);
+      status = failed(source.error().message);
       continue;
     }
     run(**source);
@@ -233,9 +233,9 @@ int tap_sources(const config::Settings& settings, const TapCommand& wanted, std:
   signals.done();
   watcher.join();
   if (console->reporter) console->reporter->stop(3s);
-  if (spans) spans->stop(flush_time);
+  if (spans) spans->stop(span_patience);
   if (spans && spans->account().dropped_total() > 0)
-    status = fail(plural(spans->account().dropped_total(), "span") + " could not be sent");
+    status = failed(counted(spans->account().dropped_total(), "span") + " could not be sent");
   if (endpoint) endpoint->stop(0s);
   return status;
 }
@@ -255,13 +255,13 @@ int run_tap(const Command& command, const config::Environment& environment) {
   start_log(settings.log_level, settings.log_format);
   const Signals signals;
   const auto key_log = open_key_log(command.tap);
-  if (!key_log) return fail(key_log.error().message);
+  if (!key_log) return failed(key_log.error().message);
   std::unique_ptr<tap::Source> live;
   if (!command.tap.interface.empty()) {
     auto opened = open_interface(command.tap);
-    if (!opened) return fail(opened.error().message);
+    if (!opened) return failed(opened.error().message);
     live = *std::move(opened);
-    if (auto dropped = tap::drop_privileges(command.tap.user); !dropped) return fail(dropped.error().message);
+    if (auto dropped = tap::drop_privileges(command.tap.user); !dropped) return failed(dropped.error().message);
   }
   return tap_sources(settings, command.tap, std::move(live), *key_log, signals);
 }

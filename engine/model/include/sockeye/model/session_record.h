@@ -65,6 +65,10 @@ struct Figure {
   FigureUnit unit;
   bool lasting;  // it only grows, and is known of a session that ended, too
 };
+// C++20 has it for aggregates; Clang 14 does not yet.
+template <class Value>
+Figure(std::string_view, Value SessionFigures::*, FigureUnit, bool) -> Figure<Value>;
+
 inline constexpr std::tuple session_figures{
     Figure{"messages", &SessionFigures::messages, FigureUnit::count, true},
     Figure{"bytes", &SessionFigures::bytes, FigureUnit::count, true},
