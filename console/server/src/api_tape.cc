@@ -348,17 +348,17 @@ void begin_at(Cursor& place, std::uint64_t step_seconds, bool ascending) {
       ascending ? floor(place.time.from_unix_ns) : floor(place.time.to_unix_ns - (place.time.to_unix_ns > 0 ? 1 : 0));
 }
 
-struct Page {
+struct TapePage {
   std::vector<Entry> entries;
   bool complete = true;  // false: the time was over
   bool more = false;     // there is, from `place` on
 };
 
 // Reads on from `place`, which is left where the next page begins.
-base::Result<Page> read_page(Tape& tape, Cursor& place, std::size_t limit, store::Deadline deadline) {
+base::Result<TapePage> read_page(Tape& tape, Cursor& place, std::size_t limit, store::Deadline deadline) {
   const std::uint64_t step = place.step_ns;
   const std::uint64_t bottom = place.time.from_unix_ns / step * step;
-  Page page;
+  TapePage page;
   page.more = place.time.from_unix_ns < place.time.to_unix_ns;
   for (std::uint64_t chunk = first_chunk; page.more && page.entries.size() < limit;
        chunk = std::min({chunk * 2, largest_chunk, latest_ns / step + 1})) {

@@ -97,7 +97,8 @@ class Exporter {
     const bool text = message.opcode == model::Opcode::text;
     const bool has = session_.payload && kept_ + message.data.size() <= options_.all;
     if (has) kept_ += message.data.size();
-    const auto time = static_cast<double>(wall_.unix_ns(event.at) / 1000) / 1e6;
+    const std::uint64_t whole_microseconds = wall_.unix_ns(event.at) / 1000;
+    const double time = static_cast<double>(whole_microseconds) / 1e6;
     messages_.open('{').key("type").text(event.side == Side::client ? "send" : "receive").key("time").number(time);
     messages_.key("opcode").number(static_cast<std::uint64_t>(message.opcode)).key("data");
     messages_.text(!has ? std::string() : text ? message.data : base64(message.data));

@@ -311,8 +311,10 @@ store::TraceSummary MemoryStore::summarize(const store::TraceId& id, const store
   }
   out.root_missing = root == nullptr;
   const SpanAt* const shown = root != nullptr ? root : earliest;
-  out.root_service = shown->service();
-  out.root_operation = shown->span->name;
+  if (shown != nullptr) {
+    out.root_service = shown->service();
+    out.root_operation = shown->span->name;
+  }
   out.services.assign(services.begin(), services.end());
   std::stable_sort(out.services.begin(), out.services.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
@@ -535,7 +537,8 @@ base::Result<store::GroupPage> MemoryStore::groups(const store::GroupsQuery& que
                                  : query.sort == Sort::errors ? group.errors
                                                               : group.figure.percentile(query.sort_quantile);
     const bool known = query.sort != Sort::percentile || group.figure.count() > 0;
-    list.push_back({{key_of(static_cast<double>(figure), known, query.ascending), each.first}, std::move(group)});
+    Ranked place{key_of(static_cast<double>(figure), known, query.ascending), each.first};
+    list.emplace_back(place, std::move(group));
   }
   std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) {
     return a.first.key != b.first.key ? a.first.key > b.first.key : a.first.id < b.first.id;

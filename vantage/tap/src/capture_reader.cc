@@ -250,7 +250,7 @@ std::optional<Source::Event> CaptureReader::read_block(std::uint32_t type, std::
       read_statistics(body);
       break;
   }
-  if (event == Event::failed) return fail_at(at, std::move(error_.message));
+  if (event == Event::failed) return fail_at(at, error_.message);
   return event;
 }
 
@@ -382,9 +382,9 @@ Source::Event CaptureReader::end_here(bool inside) {
   return Event::end;
 }
 
-Source::Event CaptureReader::fail(std::string what) { return fail_at(window_.offset(), std::move(what)); }
+Source::Event CaptureReader::fail(const std::string& what) { return fail_at(window_.offset(), what); }
 
-Source::Event CaptureReader::fail_at(std::uint64_t offset, std::string what) {
+Source::Event CaptureReader::fail_at(std::uint64_t offset, const std::string& what) {
   error_.message = name_ + ": byte " + std::to_string(offset) + ": " + what;
   ended_ = Event::failed;
   return Event::failed;

@@ -71,8 +71,8 @@ class CaptureReader final : public Source {
 
   // The input has ended; `inside` of a block that was being stepped over.
   Event end_here(bool inside = false);
-  Event fail(std::string what);
-  Event fail_at(std::uint64_t offset, std::string what);
+  Event fail(const std::string& what);
+  Event fail_at(std::uint64_t offset, const std::string& what);
 
   std::string name_;
   Window window_;
