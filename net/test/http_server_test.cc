@@ -187,6 +187,7 @@ TEST(HttpServer, TheOneThatWaitedLongestMakesRoom) {
   for (const auto& respond : unanswered) respond({200, "text/plain", "at last"});
   EXPECT_EQ(body_of(busy.one()), "at last");
   EXPECT_EQ(body_of(third.one()), "at last");
+  unanswered.clear();  // none may outlive the threads
 }
 
 TEST(HttpServer, StopEndsWhatWaitsAndLetsAnAnswerEnd) {
@@ -212,6 +213,7 @@ TEST(HttpServer, StopEndsWhatWaitsAndLetsAnAnswerEnd) {
   stopper.join();
   served.server->stop(20s);
   EXPECT_FALSE(served.connect().connected());
+  answer = nullptr;  // it may not outlive the threads
 }
 
 TEST(HttpServer, SaysWhatIsWrongWithAnAddressOrAFile) {
