@@ -10,6 +10,7 @@
 
 #include "admin.h"
 #include "log.h"
+#include "plural.h"
 #include "process.h"
 #include "reporting.h"
 #include "signals.h"
@@ -103,10 +104,6 @@ Drained drain(const Settings& settings, proxy::Proxy& proxy, const Signals& sign
   patient.join();
   impatient.join();
   return Drained::at_once;
-}
-
-std::string plural(std::size_t count, std::string_view noun) {
-  return std::to_string(count) + ' ' + std::string(noun) + (count == 1 ? "" : "s");
 }
 
 // `addresses`: what was bound, in the order of the listeners.

@@ -135,7 +135,7 @@ void traffic(Json& json, const SessionRow& row) {
   });
   by_direction(json, "bytes", [&](std::size_t i) { json.number(figures.bytes[i]); });
   by_direction(json, "wire_bytes", [&](std::size_t i) { json.number(counts[i].wire_bytes); });
-  by_direction(json, "gaps", [&](std::size_t i) { json.number(row.detail.gap_bytes[i]); });
+  by_direction(json, "gaps", [&](std::size_t i) { json.number(figures.gap_bytes[i]); });
   by_direction(json, "unreadable", [&](std::size_t i) { json.number(row.detail.unreadable[i]); });
   json.key("last_message_seconds").open('{');
   for (std::size_t i = 0; i < 2; ++i) seconds(json, directions[i], since_last_message(row, i));

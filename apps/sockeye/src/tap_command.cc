@@ -17,6 +17,7 @@
 
 #include "admin.h"
 #include "log.h"
+#include "plural.h"
 #include "reporting.h"
 #include "sessions.h"
 #include "signals.h"
@@ -55,10 +56,6 @@ class Patient final : public model::SpanSink {
   std::uint64_t offered_ = 0;
 };
 
-std::string counted(std::uint64_t count, std::string_view noun) {
-  return std::to_string(count) + ' ' + std::string(noun) + (count == 1 ? "" : "s");
-}
-
 // "client → server/path  dialect  12 ↑ 30 ↓ messages, 3 KiB  1.2 s  closed 1000 by client".
 std::string line_of(const model::SessionRow& row) {
   const auto& facts = row.record.facts;
@@ -66,12 +63,12 @@ std::string line_of(const model::SessionRow& row) {
   std::string out = base::iso8601(facts.opened_unix_ns / 1'000'000) + "  " + facts.client + " → " + facts.server +
                     (facts.target.empty() ? " (begun before the capture)" : facts.target);
   out += "  " + figures.dialect + "  " + std::to_string(figures.messages[0]) + " up, " +
-         std::to_string(figures.messages[1]) + " down, " + counted(figures.bytes[0] + figures.bytes[1], "byte");
+         std::to_string(figures.messages[1]) + " down, " + plural(figures.bytes[0] + figures.bytes[1], "byte");
   out += "  " +
          std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(row.now - row.detail.opened).count()) +
          " ms";
-  if (row.detail.gap_bytes[0] + row.detail.gap_bytes[1] > 0)
-    out += "  " + counted(row.detail.gap_bytes[0] + row.detail.gap_bytes[1], "byte") + " missing";
+  if (figures.gap_bytes[0] + figures.gap_bytes[1] > 0)
+    out += "  " + plural(figures.gap_bytes[0] + figures.gap_bytes[1], "byte") + " missing";
   if (figures.anomalies > 0) out += "  " + std::to_string(figures.anomalies) + " anomalies";
   if (!row.record.end && !row.detail.close) return out + "  still open";
   if (const auto& close = row.detail.close)
@@ -102,8 +99,8 @@ class Report {
       std::cout << out.take() << '\n' << std::flush;
       return;
     }
-    std::cout << counted(t.packets, "packet") << ", " << counted(t.connections, "TCP connection") << ", "
-              << counted(t.websockets, "WebSocket") << ", " << counted(t.gaps, "gap") << '\n';
+    std::cout << plural(t.packets, "packet") << ", " << plural(t.connections, "TCP connection") << ", "
+              << plural(t.websockets, "WebSocket") << ", " << plural(t.gaps, "gap") << '\n';
     const auto also = [](std::uint64_t n, const char* what) {
       if (n > 0) std::cout << n << ' ' << what << '\n';
     };
@@ -235,7 +232,7 @@ int tap_sources(const config::Settings& settings, const TapCommand& wanted, std:
   if (console->reporter) console->reporter->stop(3s);
   if (spans) spans->stop(span_patience);
   if (spans && spans->account().dropped_total() > 0)
-    status = failed(counted(spans->account().dropped_total(), "span") + " could not be sent");
+    status = failed(plural(spans->account().dropped_total(), "span") + " could not be sent");
   if (endpoint) endpoint->stop(0s);
   return status;
 }

@@ -259,7 +259,6 @@ model::SessionDetail LiveObservation::detail() const {
   model::SessionDetail out;
   out.vantage = opening_.options->vantage;
   out.attached = opening_.attached;
-  out.gap_bytes = lost_;
   out.unreadable = unreadable_;
   out.reconnect_basis = opening_.reconnect_basis;
   out.opened = opening_.opened;

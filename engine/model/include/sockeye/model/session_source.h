@@ -44,9 +44,9 @@ struct OpenInvocation {
 
 // What its record has not.
 struct SessionDetail {
-  std::string vantage;                                     // where it was observed: "proxy", "tap", …
-  bool attached = false;                                   // in its midst: its handshake was not seen
-  std::array<std::uint64_t, 2> gap_bytes{}, unreadable{};  // missing bytes; messages that could not be read for them
+  std::string vantage;                        // where it was observed: "proxy", "tap", …
+  bool attached = false;                      // in its midst: its handshake was not seen
+  std::array<std::uint64_t, 2> unreadable{};  // messages that could not be read, since parts of them are missing
   ReconnectBasis reconnect_basis{};
   base::Time opened;
   std::array<DirectionCounts, 2> counts;      // by sender
