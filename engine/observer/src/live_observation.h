@@ -98,7 +98,6 @@ class LiveObservation final : public Observation {
     const auto& watched = (*watched_)[model::index(from)];
     __builtin_prefetch(&watched);
     __builtin_prefetch(reinterpret_cast<const char*>(&watched) + 64);
-    __builtin_prefetch(&watched.resync);
   }
 
  private:

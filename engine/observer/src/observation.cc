@@ -194,7 +194,8 @@ Observation::Advance LiveObservation::advance(Side from, FrameParser& parser, By
     const Piece piece = parser.next(rest);
     assert(piece.used > 0);
     rest = rest.subspan(piece.used);
-    if (piece.kind != Piece::Kind::data || piece.anomaly != Anomaly::none || !piece.held.empty()) [[unlikely]] {
+    // In this order: neighbours in memory would be read as one, right behind the stores of their parts.
+    if (piece.anomaly != Anomaly::none || !piece.held.empty() || piece.kind != Piece::Kind::data) [[unlikely]] {
       if (piece.anomaly != Anomaly::none) anomaly(piece.anomaly, call);
       out = piece;
       return {.at = begins, .anomaly = piece.anomaly};

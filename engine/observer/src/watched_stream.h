@@ -8,10 +8,11 @@
 
 namespace sockeye::observer {
 
-struct WatchedStream {
+// What a frame touches is its first two cache lines.
+struct alignas(64) WatchedStream {
   explicit WatchedStream(const wire::FrameRules& rules) : parser(rules) {}
-  wire::FrameParser parser;
   std::unique_ptr<wire::Resync> resync;  // where the next frame begins is not known; null: it is
+  wire::FrameParser parser;
 };
 
 }  // namespace sockeye::observer

@@ -30,17 +30,6 @@ Heartbeat::Heartbeat(const HeartbeatTiming& timing, bool enabled, std::uint32_t 
   last_received_ = last_ping_;  // the handshake does not postpone the first ping: it would undo the spreading
 }
 
-base::Time Heartbeat::next_ping() const {
-  const base::Time earliest = last_ping_ + timing_.interval;
-  if (misses_ > 0) return earliest;
-  return std::clamp(last_received_ + timing_.interval, earliest, earliest + timing_.interval);
-}
-
-base::Time Heartbeat::deadline() const {
-  if (!enabled_) return base::never;
-  return phase_ == Phase::idle ? next_ping() : overdue_;
-}
-
 Heartbeat::Due Heartbeat::due(base::Time now) const {
   if (now < deadline()) return Due::nothing;
   return phase_ == Phase::idle ? Due::ping : Due::overdue;

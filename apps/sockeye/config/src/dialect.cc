@@ -10,10 +10,7 @@ namespace sockeye::config {
 
 using Mode = observer::DialectOptions::Mode;
 
-RouteDraft::RouteDraft() {
-  route.observe.dialect.mode = Mode::automatic;
-  static_cast<void>(dialect::built_in());  // compiled now, not under the first connection
-}
+RouteDraft::RouteDraft() { route.observe.dialect.mode = Mode::automatic; }
 
 base::Result<observer::DialectOptions> parse_dialect(std::string_view text) {
   observer::DialectOptions options;

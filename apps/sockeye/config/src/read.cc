@@ -12,6 +12,7 @@
 #include "draft.h"
 #include "reader.h"
 #include "sockeye/config/text.h"
+#include "sockeye/dialect/registry.h"
 
 namespace sockeye::config {
 namespace {
@@ -147,6 +148,9 @@ void finish(Draft& draft) {
       route.observe.seed_names = draft.seed_names;
       route.observe.propagation = draft.propagation;
       route.observe.redact = draft.redact;
+      // Compiled now, not under the first connection.
+      if (route.observe.dialect.mode == observer::DialectOptions::Mode::automatic)
+        static_cast<void>(dialect::built_in());
       if (route.record && settings.recordings.directory.empty())
         settings.warnings.push_back("route " + route.name +
                                     ": capture: all, but there is no capture.directory: nothing is recorded");

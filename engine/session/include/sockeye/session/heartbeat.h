@@ -21,6 +21,7 @@
 // A pong is ours when it repeats our payload: 4 magic bytes, the session's nonce, a sequence number we have sent.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -43,8 +44,11 @@ class Heartbeat {
   // `phase` in [0, 1): the first ping is due at opened + phase × interval.
   Heartbeat(const HeartbeatTiming& timing, bool enabled, std::uint32_t nonce, base::Time opened, double phase);
 
-  // When something is to be done; never when nothing is.
-  [[nodiscard]] base::Time deadline() const;
+  // When something is to be done; never when nothing is. Inline: asked behind every read.
+  [[nodiscard]] base::Time deadline() const {
+    if (!enabled_) return base::never;
+    return phase_ == Phase::idle ? next_ping() : overdue_;
+  }
   enum class Due : std::uint8_t {
     nothing,
     ping,    // send one: sent() at a frame boundary, else wait_for_boundary()
@@ -93,7 +97,11 @@ class Heartbeat {
   enum class Phase : std::uint8_t { idle, waiting, outstanding };
   static constexpr base::Duration none = base::Duration::min();
 
-  [[nodiscard]] base::Time next_ping() const;
+  [[nodiscard]] base::Time next_ping() const {
+    const base::Time earliest = last_ping_ + timing_.interval;
+    if (misses_ > 0) return earliest;
+    return std::clamp(last_received_ + timing_.interval, earliest, earliest + timing_.interval);
+  }
   void lives() {
     lives_ = true;
     misses_ = 0;
