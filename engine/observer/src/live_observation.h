@@ -8,6 +8,7 @@
 // (observation_spans.cc), and to the Listener. Which of them there are is known here, so nothing is dispatched.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -70,9 +71,9 @@ class LiveObservation final : public Observation {
   [[nodiscard]] const Options& options() const override { return *opening_.options; }
   [[nodiscard]] const wire::Extensions& extensions() const override { return opening_.extensions; }
   [[nodiscard]] const std::optional<model::CloseInfo>& close_info() const override { return close_; }
-  [[nodiscard]] base::Time last_data() const override { return last_data_; }
+  [[nodiscard]] base::Time last_data() const override { return std::max(streams_[0].last_data, streams_[1].last_data); }
   [[nodiscard]] base::Time last_received(model::Side leg) const override {
-    return legs_[model::index(leg)].last_received;
+    return streams_[model::index(leg)].last_received;
   }
   [[nodiscard]] model::SessionFacts facts(base::WallOffset) const override;
   [[nodiscard]] model::SessionFigures figures(base::WallOffset) const override;
@@ -83,28 +84,22 @@ class LiveObservation final : public Observation {
   // What it leads to, for prefetch.h.
   [[nodiscard]] const Reading* reading() const { return reading_.get(); }
   void prefetch_self(model::Side from) const noexcept {
-    const auto& stream = streams_[model::index(from)];
-    const auto& leg = legs_[model::index(from)];
-    for (const void* each :
-         {static_cast<const void*>(this), static_cast<const void*>(&reading_), static_cast<const void*>(&stream),
-          static_cast<const void*>(&stream + 1), static_cast<const void*>(&leg), static_cast<const void*>(&leg.misses),
-          static_cast<const void*>(&turn_), static_cast<const void*>(&last_data_), static_cast<const void*>(&watched_)})
-      __builtin_prefetch(each);
-    __builtin_prefetch(reinterpret_cast<const char*>(&stream) + 64);
+    __builtin_prefetch(this);
+    base::prefetch(&streams_[model::index(from)], sizeof(Stream));
   }
   void prefetch_rest(model::Side from) const noexcept {
     recorder_.prefetch();
-    if (!watched_) return;
-    const auto& watched = (*watched_)[model::index(from)];
-    __builtin_prefetch(&watched);
-    __builtin_prefetch(reinterpret_cast<const char*>(&watched) + 64);
+    if (watched_) base::prefetch(&(*watched_)[model::index(from)], WatchedStream::hot);
   }
 
  private:
   enum class Inspect : std::uint8_t { nothing, utf8, inflate };
-  struct Stream {
-    explicit Stream(base::Time opened) : gaps(opened) {}
+  // All that its messages touch, in two cache lines.
+  struct alignas(64) Stream {
+    explicit Stream(base::Time opened) : last_received(opened), last_data(opened), gaps(opened) {}
     model::DirectionCounts counts;
+    base::Time last_received;  // any byte
+    base::Time last_data;      // of a data frame
     session::Gaps gaps;
     std::unique_ptr<wire::Inflater> inflater;
     wire::Utf8 utf8;
@@ -116,11 +111,15 @@ class LiveObservation final : public Observation {
     bool heard_close = false;
     bool ended = false;         // FIN or reset
     bool counted_late = false;  // bytes behind its Close are counted once
-    std::uint32_t frames = 0;   // of it, where it is traced
-    base::Time began{};         // likewise
+    bool alarmed = false;       // its leg has misses or conditions, which the next byte clears
+  };
+  static_assert(sizeof(Stream) == 128);
+  // Of the message last started in a stream, where that is traced.
+  struct Traced {
+    std::uint32_t frames = 0;
+    base::Time began{};
   };
   struct Leg {
-    base::Time last_received;
     session::Pings pings;
     std::optional<base::Duration> rtt;
     base::Duration rtt_min = base::Duration::max();
@@ -160,7 +159,7 @@ class LiveObservation final : public Observation {
   void lose_context(model::Side from);
 
   // observation_life.cc
-  void clear(Leg&);
+  void clear(model::Side of);
   // After whatever may move it.
   void set_deadline();
   [[nodiscard]] model::SessionState state() const;
@@ -172,26 +171,28 @@ class LiveObservation final : public Observation {
   void emit_message(model::Side from, const wire::FrameParser&, std::uint64_t number, const Call&);
   void emit_connection(const Call&);
 
-  Opening opening_;
-  std::unique_ptr<Reading> reading_;  // null: nothing is read
-  Listener* listener_;                // null: nobody listens
+  // What a message touches is what lies before opening_; the first line of it, whoever sent it.
+  std::unique_ptr<Reading> reading_;                       // null: nothing is read
+  std::unique_ptr<std::array<WatchedStream, 2>> watched_;  // made with the first bytes(); null: somebody else walks
+  session::Turn turn_;
+  session::Recorder recorder_;
   bool hears_messages_;
   bool traces_messages_ = false;
   bool closed_ = false;
   bool finished_ = false;
+  std::uint32_t anomalies_ = 0;
   std::array<Stream, 2> streams_;  // by sender
+
+  Opening opening_;
+  Listener* listener_;  // null: nobody listens
   std::array<Leg, 2> legs_;
-  session::Turn turn_;
-  session::Recorder recorder_;
+  std::array<Traced, 2> traced_;
   std::optional<model::CloseInfo> close_;
-  base::Time last_data_;
   base::Time segment_begin_;
   base::Time segment_end_ = base::never;
   signal::Totals segment_before_;
   std::uint32_t segments_ = 0;
-  std::uint32_t anomalies_ = 0;
-  std::unique_ptr<std::array<WatchedStream, 2>> watched_;  // made with the first bytes(); null: somebody else walks
-  std::array<std::uint64_t, 2> lost_{}, unreadable_{};     // bytes that are missing; messages not read; by sender
+  std::array<std::uint64_t, 2> lost_{}, unreadable_{};  // bytes that are missing; messages not read; by sender
 };
 
 }  // namespace sockeye::observer

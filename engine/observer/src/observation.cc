@@ -73,18 +73,15 @@ class LiveObservation::Batch {
 
 LiveObservation::LiveObservation(Opening&& opening, std::unique_ptr<Reading> reading, Listener* listener,
                                  const Call& call)
-    : opening_(std::move(opening)),
-      reading_(std::move(reading)),
-      listener_(listener),
+    : reading_(std::move(reading)),
       hears_messages_(listener != nullptr && listener->wants_messages()),
+      anomalies_(opening.anomalies),
       streams_{Stream(call.now), Stream(call.now)},
-      last_data_(call.now),
-      segment_begin_(call.now),
-      anomalies_(opening_.anomalies) {
-  for (const Side side : {Side::client, Side::server}) {
-    leg(side).last_received = call.now;
+      opening_(std::move(opening)),
+      listener_(listener),
+      segment_begin_(call.now) {
+  for (const Side side : {Side::client, Side::server})
     stream(side).inflater = inflater_for(side, opening_, reading_ != nullptr);
-  }
   traces_messages_ = opening_.traced(call) && opening_.options->message_spans > 0;
   if (opening_.traced(call) && opening_.options->segment > base::Duration::zero())
     segment_end_ = call.now + opening_.options->segment;
@@ -94,11 +91,11 @@ LiveObservation::LiveObservation(Opening&& opening, std::unique_ptr<Reading> rea
 // --- bytes ---
 
 inline void LiveObservation::receive(Side from, std::size_t bytes, const Call& call) {
-  Leg& l = leg(from);
-  stream(from).counts.wire_bytes += bytes;
-  l.last_received = call.now;
-  if (l.misses != 0) [[unlikely]]
-    clear(l);
+  Stream& s = stream(from);
+  s.counts.wire_bytes += bytes;
+  s.last_received = call.now;
+  if (s.alarmed) [[unlikely]]
+    clear(from);
 }
 
 void LiveObservation::received(Side from, std::size_t bytes, const Call& call) { receive(from, bytes, call); }
@@ -151,21 +148,20 @@ inline void LiveObservation::begin_message(Side from, const FrameParser& parser,
   s.read = reading_ && wanted(from, parser, piece);
   if (traces_messages_) [[unlikely]] {
     s.traced = call.workspace.random.unit() < opening_.options->message_spans;
-    s.frames = 0;
-    s.began = call.now;
+    traced_[model::index(from)] = {.frames = 0, .began = call.now};
   }
 }
 
 // A part of a data frame that belongs to a message.
 inline Anomaly LiveObservation::content(Side from, const FrameParser& parser, const Piece& piece, Batch& batch,
                                         Text* text, const Call& call) {
-  last_data_ = call.now;
-  batch.bytes(piece.payload.size());
   Stream& s = stream(from);
+  s.last_data = call.now;
+  batch.bytes(piece.payload.size());
   if (piece.starts) {
     batch.frame();
     if (traces_messages_) [[unlikely]]
-      ++s.frames;
+      ++traced_[model::index(from)].frames;
   }
   if (s.inspect == Inspect::nothing) return Anomaly::none;
   const Anomaly found = look(from, parser, piece, text);
@@ -366,7 +362,7 @@ void LiveObservation::message(Side from, Opcode opcode, Bytes payload, std::uint
   if (finished_ || model::is_control(opcode)) return;
   Stream& s = stream(from);
   received(from, wire_size, call);
-  last_data_ = call.now;
+  s.last_data = call.now;
   {
     Batch batch(s.counts, call.metrics, model::index(from));
     batch.bytes(wire_size);

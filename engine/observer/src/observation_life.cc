@@ -115,9 +115,10 @@ void LiveObservation::probe_missed(Side of, bool late, const Call& call) {
     return;
   }
   ++l.misses;
+  stream(of).alarmed = true;
   raise({.kind = ConditionKind::missed_pong,
          .subject = {opening_.id, of},
-         .since = l.last_received,
+         .since = stream(of).last_received,
          .evidence = {.unanswered_pings = l.misses, .rtt = l.rtt, .seen = call.now}},
         call);
 }
@@ -138,13 +139,16 @@ void LiveObservation::raise(const model::Condition& condition, const Call& call)
   auto& raised = (*l.raised)[static_cast<std::size_t>(condition.kind)];
   if (raised) return;
   raised = condition;
+  stream(*condition.subject.leg).alarmed = true;
   if (condition.kind == ConditionKind::silent)
     call.metrics.heartbeat_timeouts[model::index(*condition.subject.leg)].add();
   if (listener_ != nullptr) listener_->raised(condition);
 }
 
 // A byte came: whatever said that none does is over.
-void LiveObservation::clear(Leg& l) {
+void LiveObservation::clear(Side of) {
+  stream(of).alarmed = false;
+  Leg& l = leg(of);
   l.misses = 0;
   if (!l.raised) return;
   const auto raised = std::move(l.raised);
@@ -272,7 +276,7 @@ model::SessionDetail LiveObservation::detail() const {
                     .silent = l.raised && (*l.raised)[static_cast<std::size_t>(ConditionKind::silent)],
                     .missed_total = l.missed_total,
                     .late_total = l.late_total};
-    out.last_received[i] = l.last_received;
+    out.last_received[i] = streams_[i].last_received;
     out.last_message[i] = streams_[i].gaps.last();
     out.longest_gap[i] = streams_[i].gaps.longest();
   }

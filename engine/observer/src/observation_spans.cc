@@ -41,15 +41,15 @@ void LiveObservation::emit_segment(const Call& call) {
 
 // What came from one leg went to the other: one span each, side by side under the connection.
 void LiveObservation::emit_message(Side from, const wire::FrameParser& parser, std::uint64_t number, const Call& call) {
-  const Stream& s = stream(from);
+  const Traced& traced = traced_[model::index(from)];
   signal::MessageFacts message{.from = from,
                                .text = parser.message_opcode() == Opcode::text,
                                .compressed = parser.message_compressed(),
                                .length = parser.message_length(),
-                               .frames = s.frames,
+                               .frames = traced.frames,
                                .number = number};
   const base::WallOffset wall = call.workspace.wall;
-  const signal::Interval interval{wall.unix_ns(s.began), wall.unix_ns(call.now)};
+  const signal::Interval interval{wall.unix_ns(traced.began), wall.unix_ns(call.now)};
   signal::TracePlace place = opening_.connection_place();
   place.parent_id = place.span_id;
   for (const bool sent : {false, true}) {

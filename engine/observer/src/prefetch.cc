@@ -5,9 +5,10 @@
 
 namespace sockeye::observer {
 
-base::Bytes footprint(const Observation& observation) {
-  return {reinterpret_cast<const base::Byte*>(&static_cast<const LiveObservation&>(observation)),
-          sizeof(LiveObservation)};
+std::size_t footprint(const Observation&) { return sizeof(LiveObservation); }
+
+void prefetch_self(const Observation& observation, model::Side from) noexcept {
+  static_cast<const LiveObservation&>(observation).prefetch_self(from);
 }
 
 void prefetch(const Observation& observation, unsigned ahead) noexcept {
@@ -19,12 +20,8 @@ void prefetch(const Observation& observation, unsigned ahead) noexcept {
     reading->prefetch();
 }
 
-void prefetch_bytes(const Observation& observation, model::Side from, unsigned ahead) noexcept {
-  const auto& live = static_cast<const LiveObservation&>(observation);
-  if (ahead == 2)
-    live.prefetch_self(from);
-  else
-    live.prefetch_rest(from);
+void prefetch_bytes(const Observation& observation, model::Side from) noexcept {
+  static_cast<const LiveObservation&>(observation).prefetch_rest(from);
 }
 
 }  // namespace sockeye::observer

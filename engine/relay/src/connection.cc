@@ -257,8 +257,10 @@ std::unique_ptr<Connection> carry(std::unique_ptr<Observation> observation, cons
   return std::make_unique<LiveConnection>(std::move(observation), options, outlet, nth, call);
 }
 
-Bytes footprint(const Connection& connection) {
-  return {reinterpret_cast<const Byte*>(&static_cast<const LiveConnection&>(connection)), sizeof(LiveConnection)};
+std::size_t footprint(const Connection&) { return sizeof(LiveConnection); }
+
+void prefetch(const Connection& connection, Side from) noexcept {
+  static_cast<const LiveConnection&>(connection).prefetch(from);
 }
 
 }  // namespace sockeye::relay

@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "rewriter.h"
+#include "sockeye/base/prefetch.h"
 #include "sockeye/relay/connection.h"
 #include "sockeye/session/heartbeat.h"
 #include "sockeye/session/lifecycle.h"
@@ -43,6 +44,12 @@ class LiveConnection final : public Connection {
   }
   void transport(model::Side side, std::uint64_t unsent) override { observation_->transport(side, unsent); }
 
+  void prefetch(model::Side from) const noexcept {
+    __builtin_prefetch(this);
+    base::prefetch(&streams_[model::index(from)], Stream::hot);
+    base::prefetch(legs_.data(), sizeof legs_);
+  }
+
  private:
   enum class Flow : std::uint8_t {
     pass,    // forwarded
@@ -52,10 +59,10 @@ class LiveConnection final : public Connection {
   // Whether what was forwarded of a stream ends on a frame boundary, where the parser no longer knows.
   enum class Edge : std::uint8_t { as_parsed, boundary, inside };
 
-  struct Stream {
+  // What a frame touches is its first `hot` bytes.
+  struct alignas(64) Stream {
     explicit Stream(const wire::FrameRules& rules, std::uint32_t control_rate) : parser(rules), control(control_rate) {}
-    wire::FrameParser parser;
-    session::RateLimit control;
+    static constexpr std::size_t hot = 128;
     Flow flow = Flow::pass;
     Edge edge = Edge::as_parsed;
     bool held = false;  // the message last started goes through the rewriter, and nothing of it has been forwarded
@@ -63,6 +70,8 @@ class LiveConnection final : public Connection {
     bool ended = false;         // FIN or reset
     bool counted_late = false;  // bytes behind its Close are counted once
     bool counted_flood = false;
+    wire::FrameParser parser;
+    session::RateLimit control;
   };
   struct Leg {
     session::Heartbeat heartbeat;
@@ -129,12 +138,12 @@ class LiveConnection final : public Connection {
   Outlet* outlet_;
   std::unique_ptr<observer::Observation> observation_;
   std::unique_ptr<Rewriter> rewriter_;  // null: nothing is put into any message
-  std::array<Stream, 2> streams_;       // by sender
-  std::array<Leg, 2> legs_;
-  session::Lifecycle life_;
   base::Time close_deadline_ = base::never;
+  session::Lifecycle life_;
   std::uint16_t parting_code_ = 1000;  // of a Close that waits for a boundary; close_info() has its reason
   bool finished_ = false;
+  std::array<Stream, 2> streams_;  // by sender
+  std::array<Leg, 2> legs_;
 };
 
 }  // namespace sockeye::relay

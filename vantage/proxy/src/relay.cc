@@ -68,22 +68,24 @@ Relay::Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, Reconnec
 Relay::~Relay() = default;
 
 void Relay::observe(std::unique_ptr<observer::Observation> observation, std::optional<capture::Recording> recording) {
-  observed_ = footprint(*observation);
+  observed_ = observation.get();
   if (recording) {
     recorded_ = true;
     observation = std::move(*recording).observe(std::move(observation), {}, call(worker_.now()));
   }
   connection_ =
       relay::carry(std::move(observation), route().carry, *this, worker_.count_session(), call(worker_.now()));
-  footprint_ = footprint(*connection_);
 }
 
 void Relay::prefetch(const Leg& leg, unsigned ahead) const noexcept {
   if (ahead < 3) return recorded_ ? void() : observer::prefetch(observed(), ahead);
-  base::prefetch(footprint_.data(), footprint_.size());
-  base::prefetch(observed_.data(), observed_.size());
-  const auto& other = halves_[halves_[0].leg.get() == &leg ? 1 : 0].leg;
-  base::prefetch(other.get(), sizeof(Leg));
+  prefetch(halves_[0].leg.get() == &leg ? Side::client : Side::server);
+}
+
+void Relay::prefetch(Side from) const noexcept {
+  relay::prefetch(*connection_, from);
+  observer::prefetch_self(*observed_, from);
+  base::prefetch(half(model::other(from)).leg.get(), sizeof(Leg));
 }
 
 const RouteAccount& Relay::route_account() const { return *site_->lanes[static_cast<std::size_t>(route_)].account; }
@@ -142,9 +144,7 @@ void Relay::read(Side side, base::Time now) {
   Leg& leg = *half(side).leg;
   // With a thousand sessions none of this is in the cache, and what comes alone was not prefetched: it is fetched while
   // the kernel is busy with recv.
-  base::prefetch(half(model::other(side)).leg.get(), sizeof(Leg));
-  base::prefetch(footprint_.data(), footprint_.size());
-  base::prefetch(observed_.data(), observed_.size());
+  prefetch(side);
   const auto into = worker_.buffer().first(read_limit_);
   const IoResult result = leg.read(into);
   switch (result.state) {

@@ -66,7 +66,7 @@ class Relay final : public Deletable,
   // Fetches what figures() will look at.
   void prefetch() const noexcept {
     __builtin_prefetch(this);
-    base::prefetch(observed_.data(), observed_.size());
+    base::prefetch(observed_, observer::footprint(*observed_));
   }
   [[nodiscard]] const observer::Observation& observed() const { return connection_->observed(); }
 
@@ -101,6 +101,7 @@ class Relay final : public Deletable,
   [[nodiscard]] Half& half(model::Side side) { return halves_[model::index(side)]; }
   [[nodiscard]] const Half& half(model::Side side) const { return halves_[model::index(side)]; }
 
+  void prefetch(model::Side from) const noexcept;
   void read(model::Side side, base::Time now);
   void feed(model::Side side, base::Bytes bytes, base::Time now);
   void put(model::Side to, base::Bytes bytes);
@@ -123,7 +124,7 @@ class Relay final : public Deletable,
   Worker& worker_;
   SitePtr site_;
   std::unique_ptr<relay::Connection> connection_;
-  base::Bytes footprint_, observed_;  // where it and its Observation lie, known without asking them
+  const observer::Observation* observed_ = nullptr;  // its Observation, known without asking it
   std::array<Half, 2> halves_;
   SessionSlot slot_;
   Reconnects::Seat seat_;

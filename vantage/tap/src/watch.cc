@@ -240,8 +240,10 @@ void Watch::closed(Closed why, Time time) {
 void Watch::prefetch(const Watch& watch, Side from, unsigned ahead) noexcept {
   if (ahead == 3) {
     __builtin_prefetch(&watch);
+  } else if (watch.session_ != nullptr && ahead == 2) {
+    observer::prefetch_self(*watch.session_, watch.side(from));
   } else if (watch.session_ != nullptr) {
-    observer::prefetch_bytes(*watch.session_, watch.side(from), ahead);
+    observer::prefetch_bytes(*watch.session_, watch.side(from));
   }
 }
 

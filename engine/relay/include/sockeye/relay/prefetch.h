@@ -1,12 +1,16 @@
 // For a loop over many sessions, which are long out of the processor's caches when their turn comes.
 #pragma once
 
-#include "sockeye/base/bytes.h"
+#include <cstddef>
+
+#include "sockeye/model/frame.h"
 #include "sockeye/relay/connection.h"
 
 namespace sockeye::relay {
 
-// Where a Connection lies. Not to be read.
-[[nodiscard]] base::Bytes footprint(const Connection&);
+// Bytes of one, without its Observation.
+[[nodiscard]] std::size_t footprint(const Connection&);
+// What bytes from that side will touch of it. Nothing is read: only where it lies has to be known.
+void prefetch(const Connection&, model::Side from) noexcept;
 
 }  // namespace sockeye::relay
