@@ -84,7 +84,7 @@ class LiveObservation final : public Observation {
   // What it leads to, for prefetch.h.
   [[nodiscard]] const Reading* reading() const { return reading_.get(); }
   void prefetch_self(model::Side from) const noexcept {
-    __builtin_prefetch(this);
+    base::prefetch(this);
     base::prefetch(&streams_[model::index(from)], sizeof(Stream));
   }
   void prefetch_rest(model::Side from) const noexcept {

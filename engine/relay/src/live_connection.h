@@ -45,7 +45,7 @@ class LiveConnection final : public Connection {
   void transport(model::Side side, std::uint64_t unsent) override { observation_->transport(side, unsent); }
 
   void prefetch(model::Side from) const noexcept {
-    __builtin_prefetch(this);
+    base::prefetch(this);
     base::prefetch(&streams_[model::index(from)], Stream::hot);
     base::prefetch(legs_.data(), sizeof legs_);
   }

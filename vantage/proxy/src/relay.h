@@ -18,6 +18,7 @@
 #include "reconnects.h"
 #include "site.h"
 #include "slots.h"
+#include "sockeye/base/prefetch.h"
 #include "sockeye/capture/recording.h"
 #include "sockeye/observer/observation.h"
 #include "sockeye/observer/prefetch.h"
@@ -65,7 +66,7 @@ class Relay final : public Deletable,
   [[nodiscard]] const std::string& route_name() const { return route().name; }
   // Fetches what figures() will look at.
   void prefetch() const noexcept {
-    __builtin_prefetch(this);
+    base::prefetch(this);
     base::prefetch(observed_, observer::footprint(*observed_));
   }
   [[nodiscard]] const observer::Observation& observed() const { return connection_->observed(); }

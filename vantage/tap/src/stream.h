@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "segment.h"
+#include "sockeye/base/prefetch.h"
 #include "sockeye/model/frame.h"
 
 namespace sockeye::tap {
@@ -69,10 +70,10 @@ struct alignas(64) Stream {
     return static_cast<std::uint64_t>(halves[model::index(side)].next);
   }
   void prefetch() const noexcept {
-    __builtin_prefetch(this);
+    base::prefetch(this);
     for (const auto& each : halves) {
-      __builtin_prefetch(&each);
-      __builtin_prefetch(&each.held);
+      base::prefetch(&each);
+      base::prefetch(&each.held);
     }
   }
 };

@@ -31,7 +31,7 @@ class StreamTable {
   [[nodiscard]] Stream* find(std::uint32_t hash, const Endpoint& source, const Endpoint& destination,
                              model::Side& from);
   // For prefetching: where to look for it, and then who it probably is.
-  void prefetch(std::uint32_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
+  void prefetch(std::uint32_t hash) const { base::prefetch(&slots_[hash & (slots_.size() - 1)]); }
   [[nodiscard]] const Stream* guess(std::uint32_t hash) const {
     const auto mask = slots_.size() - 1;
     for (std::size_t i = hash & mask; slots_[i].stream != 0; i = (i + 1) & mask) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sockeye/base/prefetch.h"
 #include "sockeye/observer/prefetch.h"
 
 namespace sockeye::tap {
@@ -239,7 +240,7 @@ void Watch::closed(Closed why, Time time) {
 
 void Watch::prefetch(const Watch& watch, Side from, unsigned ahead) noexcept {
   if (ahead == 3) {
-    __builtin_prefetch(&watch);
+    base::prefetch(&watch);
   } else if (watch.session_ != nullptr && ahead == 2) {
     observer::prefetch_self(*watch.session_, watch.side(from));
   } else if (watch.session_ != nullptr) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "sockeye/base/prefetch.h"
 #include "sockeye/model/session.h"
 
 namespace sockeye::session {
@@ -47,7 +48,7 @@ class Recorder {
   }
 
   // What record() will write to.
-  void prefetch() const noexcept { __builtin_prefetch(ring_.get() + next_, 1); }
+  void prefetch() const noexcept { base::prefetch(ring_.get() + next_); }
 
   // Oldest first.
   [[nodiscard]] std::vector<model::RecordedMessage> messages() const {
