@@ -4,16 +4,13 @@
 
 #include <array>
 #include <chrono>
-#include <iterator>
 #include <utility>
 #include <vector>
 
-#include "process.h"
 #include "sessions.h"
 #include "sockeye/base/ids.h"
 #include "sockeye/base/json.h"
 #include "sockeye/model/http_head.h"
-#include "sockeye/signal/collect.h"
 
 namespace sockeye::app {
 namespace {
@@ -36,16 +33,7 @@ Response json_error(int status, std::string_view message) {
 }
 
 Response metrics(const Admin& admin, const Request& request) {
-  std::vector<model::MetricFamily> families;
-  const auto append = [&](std::vector<model::MetricFamily> more) {
-    families.insert(families.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-  };
-  if (const auto* source = admin.sessions.load()) append(signal::collect(source->metrics()));
-  if (admin.pipeline != nullptr) append(admin.pipeline->families());
-  if (admin.recordings != nullptr) append(admin.recordings->families());
-  families.push_back(build_info());
-  append(process_families());
-  return prometheus::metrics_response(request, families);
+  return prometheus::metrics_response(request, admin.metrics->families());
 }
 
 Response ready(const Admin& admin) {

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "sockeye/base/result.h"
+#include "sockeye/model/metric_source.h"
 #include "sockeye/model/session_source.h"
-#include "sockeye/pipeline/pipeline.h"
 #include "sockeye/prometheus/endpoint.h"
 #include "sockeye/proxy/proxy.h"
 
@@ -17,8 +17,7 @@ namespace sockeye::app {
 // What the handlers look at; outlives the endpoint.
 struct Admin {
   std::atomic<model::SessionSource*> sessions{nullptr};  // null: not listening yet
-  pipeline::Pipeline* pipeline = nullptr;                // null: no export
-  proxy::Recordings* recordings = nullptr;               // null: none can be made
+  const model::MetricSource* metrics = nullptr;          // never null when asked
   // Records a session; null: this vantage cannot. Set before `sessions`.
   std::function<proxy::Recorded(const base::SessionId&)> record{};
 };

@@ -10,6 +10,7 @@
 
 #include "admin.h"
 #include "log.h"
+#include "metrics.h"
 #include "plural.h"
 #include "process.h"
 #include "reporting.h"
@@ -164,8 +165,10 @@ int serve(Settings settings, const std::function<config::Reading()>& again) {
 
   // The port first: while the proxy is not listening yet, /readyz says so.
   Admin admin;
-  admin.pipeline = spans.get();
-  admin.recordings = recordings.get();
+  Metrics metrics(admin.sessions);
+  metrics.add(spans.get());
+  metrics.add(recordings.get());
+  admin.metrics = &metrics;
   auto endpoint = start_admin(admin, settings.metrics_listen);
   if (!endpoint) {
     log_error("metrics.listen: " + endpoint.error().message);

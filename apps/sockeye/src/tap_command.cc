@@ -17,6 +17,7 @@
 
 #include "admin.h"
 #include "log.h"
+#include "metrics.h"
 #include "plural.h"
 #include "reporting.h"
 #include "sessions.h"
@@ -191,7 +192,9 @@ int tap_sources(const config::Settings& settings, const TapCommand& wanted, std:
   const std::unique_ptr<tap::Tap> tap = *std::move(opened);
 
   Admin admin;
-  admin.pipeline = spans.get();
+  Metrics metrics(admin.sessions);
+  metrics.add(spans.get());
+  admin.metrics = &metrics;
   admin.sessions = tap.get();
   std::unique_ptr<prometheus::Endpoint> endpoint;
   if (live || !wanted.metrics.empty()) {

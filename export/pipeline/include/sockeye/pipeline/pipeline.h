@@ -15,7 +15,7 @@
 
 #include "sockeye/base/result.h"
 #include "sockeye/base/time.h"
-#include "sockeye/model/metric_family.h"
+#include "sockeye/model/metric_source.h"
 #include "sockeye/model/span.h"
 #include "sockeye/pipeline/transport.h"
 
@@ -79,7 +79,7 @@ struct Account {
 };
 
 // All methods are safe from any thread.
-class Pipeline : public model::SpanSink {
+class Pipeline : public model::SpanSink, public model::MetricSource {
  public:
   // stop(0s) unless stopped before.
   ~Pipeline() override = default;
@@ -95,9 +95,9 @@ class Pipeline : public model::SpanSink {
   virtual void stop(base::Duration timeout) = 0;
 
   [[nodiscard]] virtual Account account() const = 0;
-  // sockeye_spans_{received,exported,dropped,resent}_total, sockeye_queue_length, sockeye_spool_{bytes,spans},
-  // sockeye_export_errors_total, sockeye_collector_away.
-  [[nodiscard]] virtual std::vector<model::MetricFamily> families() const = 0;
+
+  // families(): sockeye_spans_{received,exported,dropped,resent}_total, sockeye_queue_length,
+  // sockeye_spool_{bytes,spans}, sockeye_export_errors_total, sockeye_collector_away.
 };
 
 // Opens the spool (fails when its directory cannot be used or another process holds it) and starts two threads. Neither

@@ -6,12 +6,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "sockeye/base/ids.h"
 #include "sockeye/base/result.h"
 #include "sockeye/capture/recording.h"
-#include "sockeye/model/metric_family.h"
+#include "sockeye/model/metric_source.h"
 
 namespace sockeye::proxy {
 
@@ -24,16 +23,15 @@ struct RecordingsOptions {
 };
 
 // Thread-safe.
-class Recordings {
+class Recordings : public model::MetricSource {
  public:
   // Fails on a directory that cannot be made or written to.
   [[nodiscard]] static base::Result<std::unique_ptr<Recordings>> start(const RecordingsOptions&);
-  virtual ~Recordings() = default;  // writes what is queued
+  ~Recordings() override = default;  // writes what is queued
 
   [[nodiscard]] virtual const RecordingsOptions& options() const = 0;
   // Where the recording of that session goes; null when there is no room for another, which is counted.
   [[nodiscard]] virtual std::unique_ptr<capture::Sink> open(const base::SessionId&) = 0;
-  [[nodiscard]] virtual std::vector<model::MetricFamily> families() const = 0;
 };
 
 }  // namespace sockeye::proxy
