@@ -147,6 +147,11 @@ class Sockeye(Contestant):
         return {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
 
 
+class Before(Sockeye):
+    """Another build of Sockeye, as a peer."""
+    name, label, peer = "before", "Sockeye before", True
+
+
 NGINX = """worker_processes 1;
 worker_rlimit_nofile 20000;
 user root;
