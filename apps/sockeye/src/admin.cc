@@ -76,15 +76,15 @@ Response record(const Admin& admin, const Request& request) {
   if (!id) return json_error(400, "expected /sessions/ID/capture, with an id as /sessions shows them");
   if (admin.sessions.load() == nullptr || !admin.record) return json_error(503, "nothing can be recorded here (yet)");
   switch (admin.record(*id)) {
-    case proxy::Recorded::begun:
+    case capture::Recorded::begun:
       return json_response("{\"recording\":true}\n", 202);
-    case proxy::Recorded::already:
+    case capture::Recorded::already:
       return json_response("{\"recording\":true}\n");
-    case proxy::Recorded::unknown:
+    case capture::Recorded::unknown:
       return json_error(404, "no session with this id is live");
-    case proxy::Recorded::off:
+    case capture::Recorded::off:
       return json_error(409, "recordings are off: there is no capture.directory");
-    case proxy::Recorded::full:
+    case capture::Recorded::full:
       return json_error(507, "the directory of recordings is full (capture.total)");
   }
   return json_error(500, "internal error");

@@ -7,10 +7,10 @@
 #include <string>
 
 #include "sockeye/base/result.h"
+#include "sockeye/capture/recordings.h"
 #include "sockeye/model/metric_source.h"
 #include "sockeye/model/session_source.h"
 #include "sockeye/prometheus/endpoint.h"
-#include "sockeye/proxy/proxy.h"
 
 namespace sockeye::app {
 
@@ -19,7 +19,7 @@ struct Admin {
   std::atomic<model::SessionSource*> sessions{nullptr};  // null: not listening yet
   const model::MetricSource* metrics = nullptr;          // never null when asked
   // Records a session; null: this vantage cannot. Set before `sessions`.
-  std::function<proxy::Recorded(const base::SessionId&)> record{};
+  std::function<capture::Recorded(const base::SessionId&)> record{};
 };
 
 [[nodiscard]] base::Result<std::unique_ptr<prometheus::Endpoint>> start_admin(const Admin& admin,

@@ -153,21 +153,21 @@ int serve(Settings settings, const std::function<config::Reading()>& again) {
     spans = *std::move(started);
   }
 
-  std::unique_ptr<proxy::Recordings> recordings;
+  std::unique_ptr<recordings::Directory> recorded;
   if (!settings.recordings.directory.empty()) {
-    auto opened = proxy::Recordings::start(settings.recordings);
+    auto opened = recordings::Directory::start(settings.recordings);
     if (!opened) {
-      log_error(opened.error().message);
+      log_error("capture.directory: " + opened.error().message);
       return 1;
     }
-    recordings = *std::move(opened);
+    recorded = *std::move(opened);
   }
 
   // The port first: while the proxy is not listening yet, /readyz says so.
   Admin admin;
   Metrics metrics(admin.sessions);
   metrics.add(spans.get());
-  metrics.add(recordings.get());
+  metrics.add(recorded.get());
   admin.metrics = &metrics;
   auto endpoint = start_admin(admin, settings.metrics_listen);
   if (!endpoint) {
@@ -178,7 +178,7 @@ int serve(Settings settings, const std::function<config::Reading()>& again) {
   // The proxy tells each listener as it opens; at the start that is one line, below.
   std::atomic<bool> starting{true};
   const auto tell = [&starting](int level, const std::string& line) { log(starting && level == 2 ? 1 : level, line); };
-  auto started = proxy::Proxy::start(settings.proxy, spans.get(), tell, recordings.get());
+  auto started = proxy::Proxy::start(settings.proxy, spans.get(), tell, recorded.get());
   starting = false;
   if (!started) {
     log_error(started.error().message);

@@ -261,15 +261,14 @@ std::unique_ptr<observer::Observation> Downstream::accept(const model::HttpHead&
 }
 
 std::optional<capture::Recording> Downstream::recording_of(Worker& worker, const Route& route) {
-  const Recordings* to = worker.commons().recordings;
+  const capture::Recordings* to = worker.commons().recordings;
   if (to == nullptr) return std::nullopt;
   const auto& limits = route.carry.limits;
-  return capture::Recording({.payload = to->options().payload,
-                             .limit = to->options().limit,
-                             .most_fragments = limits.fragments,
-                             .most_frame = limits.frame,
-                             .most_message = limits.message},
-                            worker.workspace().random());
+  auto options = to->options();
+  options.most_fragments = limits.fragments;
+  options.most_frame = limits.frame;
+  options.most_message = limits.message;
+  return capture::Recording(options, worker.workspace().random());
 }
 
 void Downstream::exchange_failed(int status, Anomaly kind, std::string_view why, const std::string& detail) {

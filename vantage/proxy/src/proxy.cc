@@ -48,7 +48,8 @@ std::vector<T> wait_for(Collected<T>& answers) {
 
 class Running final : public Proxy {
  public:
-  Running(unsigned workers, model::SpanSink* spans, Log log, Recordings* recordings) : commons_(workers, seed()) {
+  Running(unsigned workers, model::SpanSink* spans, Log log, capture::Recordings* recordings)
+      : commons_(workers, seed()) {
     commons_.spans = spans;
     commons_.recordings = recordings;
     commons_.log = log ? std::move(log) : [](int, const std::string&) {};
@@ -135,10 +136,10 @@ class Running final : public Proxy {
     return std::move(found.front());
   }
 
-  [[nodiscard]] Recorded record(const base::SessionId& id) override {
-    if (commons_.recordings == nullptr) return Recorded::off;
-    const auto answers = ask<Recorded>([id](Worker& worker, auto into) { worker.record(id, into); });
-    return answers.empty() ? Recorded::unknown : answers.front();
+  [[nodiscard]] capture::Recorded record(const base::SessionId& id) override {
+    if (commons_.recordings == nullptr) return capture::Recorded::off;
+    const auto answers = ask<capture::Recorded>([id](Worker& worker, auto into) { worker.record(id, into); });
+    return answers.empty() ? capture::Recorded::unknown : answers.front();
   }
 
   [[nodiscard]] std::vector<model::SessionRow> ended() const override {
@@ -329,7 +330,7 @@ class Running final : public Proxy {
 }  // namespace
 
 base::Result<std::unique_ptr<Proxy>> Proxy::start(const Config& config, model::SpanSink* spans, Log log,
-                                                  Recordings* recordings) {
+                                                  capture::Recordings* recordings) {
   auto proxy = std::make_unique<Running>(worker_count(config), spans, std::move(log), recordings);
   if (auto begun = proxy->begin(config); !begun) return tl::unexpected(begun.error());
   return proxy;

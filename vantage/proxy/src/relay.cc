@@ -341,12 +341,12 @@ void Relay::kill() {
   }
 }
 
-Recorded Relay::record() {
-  if (over_) return Recorded::unknown;
-  if (recorded_) return Recorded::already;
+capture::Recorded Relay::record() {
+  if (over_) return capture::Recorded::unknown;
+  if (recorded_) return capture::Recorded::already;
   auto recording = Downstream::recording_of(worker_, route());
   auto sink = recording ? worker_.commons().recordings->open(observed().id()) : nullptr;
-  if (!sink) return recording ? Recorded::full : Recorded::off;
+  if (!sink) return recording ? capture::Recorded::full : capture::Recorded::off;
   recording->to(std::move(sink));
   const auto facts = observed().facts(worker_.workspace().wall);
   const Address& upstream = route().upstream;
@@ -359,7 +359,7 @@ Recorded Relay::record() {
     return std::move(*recording).observe(std::move(observation), endpoints, call(worker_.now()));
   });
   recorded_ = true;
-  return Recorded::begun;
+  return capture::Recorded::begun;
 }
 
 void Relay::shut(model::EndReason why, std::uint16_t code, std::string_view reason) {

@@ -48,7 +48,7 @@ class Relay final : public Deletable,
   void begin(base::Bytes answer, base::Bytes from_client, base::Bytes from_server);
 
   // Records it from here on.
-  [[nodiscard]] Recorded record();
+  [[nodiscard]] capture::Recorded record();
   void shut(model::EndReason why, std::uint16_t code, std::string_view reason);
   // Ends now: what can be written at once is, then both legs are closed.
   void kill();

@@ -200,8 +200,8 @@ void Worker::collect_ended(const std::shared_ptr<Collected<model::SessionRow>>& 
   answer(into, {ended_.begin(), ended_.end()}, true);
 }
 
-void Worker::record(const base::SessionId& id, const std::shared_ptr<Collected<Recorded>>& into) {
-  std::vector<Recorded> outcome;
+void Worker::record(const base::SessionId& id, const std::shared_ptr<Collected<capture::Recorded>>& into) {
+  std::vector<capture::Recorded> outcome;
   for (std::size_t i = 0; i < relays_.size(); ++i)
     if (relays_[i].observed().id() == id) outcome.push_back(relays_[i].record());
   answer(into, std::move(outcome), true);

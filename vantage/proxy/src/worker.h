@@ -42,7 +42,7 @@ struct Commons {
   Reconnects reconnects;
   LogThrottle throttle;
   model::SpanSink* spans = nullptr;
-  Recordings* recordings = nullptr;  // null: nothing is recorded
+  capture::Recordings* recordings = nullptr;  // null: nothing is recorded
   Log log;
 };
 
@@ -136,7 +136,7 @@ class Worker final : public Timer {
   void collect_ended(const std::shared_ptr<Collected<model::SessionRow>>& into);
   void follow(std::size_t ended_kept);
   void walk(const std::shared_ptr<DeltaWalk>& walk);
-  void record(const base::SessionId& id, const std::shared_ptr<Collected<Recorded>>& into);
+  void record(const base::SessionId& id, const std::shared_ptr<Collected<capture::Recorded>>& into);
   void find(const base::SessionId& id, const std::shared_ptr<Collected<model::SessionSource::Found>>& into);
 
   void expired(base::Time now) override;

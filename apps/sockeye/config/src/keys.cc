@@ -465,12 +465,10 @@ constexpr Key<Draft> privacy_keys[] = {
      nullptr, "[]"},
 };
 
-constexpr Key<proxy::RecordingsOptions> capture_keys[] = {
-    {"directory", [](Reader& r, const Node& n, proxy::RecordingsOptions& o) { r.text(n, "a directory", o.directory); }},
-    {"limit",
-     [](Reader& r, const Node& n, proxy::RecordingsOptions& o) { r.size(n, o.limit, 64 * 1024, greatest_size); }},
-    {"total",
-     [](Reader& r, const Node& n, proxy::RecordingsOptions& o) { r.size(n, o.total, 64 * 1024, greatest_size); }},
+constexpr Key<recordings::Options> capture_keys[] = {
+    {"directory", [](Reader& r, const Node& n, recordings::Options& o) { r.text(n, "a directory", o.directory); }},
+    {"limit", [](Reader& r, const Node& n, recordings::Options& o) { r.size(n, o.limit, 64 * 1024, greatest_size); }},
+    {"total", [](Reader& r, const Node& n, recordings::Options& o) { r.size(n, o.total, 64 * 1024, greatest_size); }},
 };
 
 constexpr Key<proxy::Config> head_keys[] = {

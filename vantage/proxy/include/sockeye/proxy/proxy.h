@@ -8,31 +8,22 @@
 #include <vector>
 
 #include "sockeye/base/result.h"
+#include "sockeye/capture/recordings.h"
 #include "sockeye/model/session_source.h"
 #include "sockeye/model/span.h"
 #include "sockeye/proxy/config.h"
-#include "sockeye/proxy/recordings.h"
 
 namespace sockeye::proxy {
 
 // One log line of the proxy: called from any worker. Levels as spdlog's: 0 trace … 2 info, 3 warn, 4 error.
 using Log = std::function<void(int level, const std::string& line)>;
 
-// What became of a wish to record a session.
-enum class Recorded : std::uint8_t {
-  begun,
-  already,  // it is being recorded
-  unknown,  // no such session is open
-  off,      // there is nowhere to put recordings
-  full      // nor room for another
-};
-
 class Proxy : public model::SessionSource {
  public:
   // Binds every listener and starts the workers; nothing is accepted on failure.
   // `recordings` outlive it; null: none are made.
   static base::Result<std::unique_ptr<Proxy>> start(const Config& config, model::SpanSink* spans, Log log,
-                                                    Recordings* recordings = nullptr);
+                                                    capture::Recordings* recordings = nullptr);
 
   // New certificates, routes and listeners for new sessions; live ones keep what they began with. On failure nothing
   // changes.
@@ -43,7 +34,7 @@ class Proxy : public model::SessionSource {
   virtual void drain(base::Duration timeout) = 0;
 
   // Records an open session from here on.
-  [[nodiscard]] virtual Recorded record(const base::SessionId&) = 0;
+  [[nodiscard]] virtual capture::Recorded record(const base::SessionId&) = 0;
 
   // The addresses bound, in the order of the configuration, port 0 replaced by the real one.
   [[nodiscard]] virtual std::vector<Address> addresses() const = 0;

@@ -12,7 +12,7 @@
 #include "sockeye/otlp/transport.h"
 #include "sockeye/pipeline/pipeline.h"
 #include "sockeye/proxy/config.h"
-#include "sockeye/proxy/recordings.h"
+#include "sockeye/recordings/directory.h"
 
 namespace sockeye::config {
 
@@ -25,7 +25,7 @@ struct Settings {
   bool tracing = false;                           // an endpoint is configured and OTEL_SDK_DISABLED is not set
   otlp::Options otlp;
   pipeline::SpoolOptions spool;
-  proxy::RecordingsOptions recordings;  // of sessions; no directory: none can be made
+  recordings::Options recordings;  // of sessions; no directory: none can be made
   live::ReporterOptions console;        // where sessions are told; no endpoint: nowhere
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;

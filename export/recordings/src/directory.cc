@@ -1,4 +1,4 @@
-#include "sockeye/proxy/recordings.h"
+#include "sockeye/recordings/directory.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,9 +15,7 @@
 #include <thread>
 #include <utility>
 
-#include "fd.h"
-
-namespace sockeye::proxy {
+namespace sockeye::recordings {
 namespace {
 
 constexpr std::string_view suffix = ".capture";
@@ -26,11 +24,32 @@ enum class Cut : std::uint8_t { queue_full, disk_full, write_error, count_ };
 constexpr std::array<std::string_view, static_cast<std::size_t>(Cut::count_)> cut_names{"queue_full", "disk_full",
                                                                                         "write_error"};
 
+// Closed once.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
+  ~Descriptor() { close(); }
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  [[nodiscard]] int get() const { return fd_; }
+  void close() {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  }
+
+ private:
+  int fd_;
+};
+
 // One file; shared by the worker that records and the thread that writes.
 struct File {
   std::string name;
-  Fd fd;                            // the writer's
-  std::atomic<bool> broken{false};  // no more of it can be written
+  Descriptor fd;                 // the writer's
+  bool begun = false;            // the worker's: a chunk was taken
+  bool failed = false;           // the writer's: nothing can be written
+  std::atomic<bool> cut{false};  // it ends here, which was counted
 };
 
 struct Chunk {
@@ -60,10 +79,13 @@ std::uint64_t found_in(int directory) {
   return out;
 }
 
-class Writer final : public Recordings {
+class Writer final : public Directory {
  public:
-  Writer(RecordingsOptions options, Fd directory)
-      : options_(std::move(options)), directory_(std::move(directory)), stored_(found_in(directory_.get())) {
+  Writer(const Options& options, Descriptor directory)
+      : options_(options),
+        kept_{.payload = options.payload, .limit = options.limit},
+        directory_(std::move(directory)),
+        stored_(found_in(directory_.get())) {
     thread_ = std::thread([this] { run(); });
   }
   ~Writer() override {
@@ -75,7 +97,7 @@ class Writer final : public Recordings {
     thread_.join();
   }
 
-  [[nodiscard]] const RecordingsOptions& options() const override { return options_; }
+  [[nodiscard]] const capture::RecordingOptions& options() const override { return kept_; }
   [[nodiscard]] std::unique_ptr<capture::Sink> open(const base::SessionId& id) override;
   [[nodiscard]] std::vector<model::MetricFamily> families() const override;
 
@@ -84,10 +106,11 @@ class Writer final : public Recordings {
  private:
   void run();
   void write(Chunk& chunk);
-  void cut(File& file, Cut why);
+  bool cut(File& file, Cut why);
 
-  const RecordingsOptions options_;
-  const Fd directory_;
+  const Options options_;
+  const capture::RecordingOptions kept_;
+  const Descriptor directory_;
   std::mutex mutex_;  // guards the next four
   std::condition_variable wake_;
   std::deque<Chunk> queue_;
@@ -123,27 +146,25 @@ std::unique_ptr<capture::Sink> Writer::open(const base::SessionId& id) {
 // From a worker. A last chunk is taken whatever is queued: it says that the recording was ended.
 bool Writer::take(const std::shared_ptr<File>& file, std::string bytes, bool last) {
   const std::size_t size = bytes.size();
-  if (!last && file->broken.load(std::memory_order_relaxed)) return false;
-  if (!last && stored_.load(std::memory_order_relaxed) + size > options_.total) {
-    cut(*file, Cut::disk_full);
-    return false;
-  }
+  if (last && !file->begun) return true;  // of what was refused from its beginning there is nothing to end
+  if (!last && file->cut.load(std::memory_order_relaxed)) return false;
+  if (!last && stored_.load(std::memory_order_relaxed) + size > options_.total) return cut(*file, Cut::disk_full);
   {
     const std::lock_guard lock(mutex_);
-    if (!last && queued_ + size > options_.queued) {
-      cuts_[static_cast<std::size_t>(Cut::queue_full)].fetch_add(1, std::memory_order_relaxed);
-      return false;
-    }
+    if (!last && queued_ + size > options_.queued) return cut(*file, Cut::queue_full);
+    stored_.fetch_add(size, std::memory_order_relaxed);
     queued_ += size;
     queue_.push_back({file, std::move(bytes), last});
   }
-  stored_.fetch_add(size, std::memory_order_relaxed);
+  file->begun = true;
   wake_.notify_one();
   return true;
 }
 
-void Writer::cut(File& file, Cut why) {
-  if (!file.broken.exchange(true)) cuts_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+// Once a recording. False, as take() says it.
+bool Writer::cut(File& file, Cut why) {
+  if (!file.cut.exchange(true)) cuts_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+  return false;
 }
 
 void Writer::run() {
@@ -164,25 +185,26 @@ void Writer::run() {
 
 void Writer::write(Chunk& chunk) {
   File& file = *chunk.file;
-  if (file.fd.get() < 0 && !file.broken) {
-    file.fd = Fd(::openat(directory_.get(), file.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                          S_IRUSR | S_IWUSR));
-    if (file.fd.get() < 0) cut(file, Cut::write_error);
+  if (file.fd.get() < 0 && !file.failed) {
+    file.fd = Descriptor(::openat(directory_.get(), file.name.c_str(),
+                                  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
+    file.failed = file.fd.get() < 0 && !cut(file, Cut::write_error);
   }
   std::string_view rest = chunk.bytes;
   while (file.fd.get() >= 0 && !rest.empty()) {
     const auto wrote = ::write(file.fd.get(), rest.data(), rest.size());
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote <= 0) {
-      cut(file, Cut::write_error);
-      file.fd.reset();
+      cut(file, errno == ENOSPC || errno == EDQUOT ? Cut::disk_full : Cut::write_error);
+      file.failed = true;
+      file.fd.close();
       break;
     }
     bytes_.fetch_add(static_cast<std::uint64_t>(wrote), std::memory_order_relaxed);
     rest.remove_prefix(static_cast<std::size_t>(wrote));
   }
   stored_.fetch_sub(rest.size(), std::memory_order_relaxed);
-  if (chunk.last) file.fd.reset();
+  if (chunk.last) file.fd.close();
 }
 
 std::vector<model::MetricFamily> Writer::families() const {
@@ -214,14 +236,14 @@ std::vector<model::MetricFamily> Writer::families() const {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Recordings>> Recordings::start(const RecordingsOptions& options) {
+base::Result<std::unique_ptr<Directory>> Directory::start(const Options& options) {
   if (::mkdir(options.directory.c_str(), S_IRWXU) != 0 && errno != EEXIST)
-    return base::fail("capture.directory: cannot make " + options.directory + ": " + last_error());
-  Fd directory(::open(options.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.get() < 0) return base::fail("capture.directory: " + options.directory + ": " + last_error());
+    return base::fail("cannot make " + options.directory + ": " + last_error());
+  Descriptor directory(::open(options.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() < 0) return base::fail(options.directory + ": " + last_error());
   if (::faccessat(directory.get(), ".", W_OK | X_OK, 0) != 0)
-    return base::fail("capture.directory: cannot write to " + options.directory + ": " + last_error());
+    return base::fail("cannot write to " + options.directory + ": " + last_error());
   return std::make_unique<Writer>(options, std::move(directory));
 }
 
-}  // namespace sockeye::proxy
+}  // namespace sockeye::recordings
