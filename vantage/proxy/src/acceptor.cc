@@ -20,8 +20,8 @@ Fd open_reserve() { return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
 }  // namespace
 
-Acceptor::Acceptor(Worker& worker, Fd fd, SitePtr site)
-    : worker_(worker), fd_(std::move(fd)), reserve_(open_reserve()), site_(std::move(site)) {}
+Acceptor::Acceptor(Worker& worker, Fd fd, ActiveListenerPtr listener)
+    : worker_(worker), fd_(std::move(fd)), reserve_(open_reserve()), listener_(std::move(listener)) {}
 
 Acceptor::~Acceptor() { worker_.reactor().forget(*this); }
 
@@ -41,7 +41,7 @@ bool Acceptor::accept_one() {
   auto* address = reinterpret_cast<sockaddr*>(&storage);
   const int fd = ::accept4(fd_.get(), address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd >= 0) {
-    worker_.accepted(Fd(fd), SocketAddress(address, size), site_);
+    worker_.accepted(Fd(fd), SocketAddress(address, size), listener_);
     return true;
   }
   switch (errno) {
@@ -49,17 +49,17 @@ bool Acceptor::accept_one() {
       return false;
     case EMFILE:
     case ENFILE:
-      worker_.warn("descriptors",
-                   "listener " + site_->text + ": out of file descriptors, answering 503; raise the limit (ulimit -n)");
+      worker_.warn("descriptors", "listener " + listener_->text +
+                                      ": out of file descriptors, answering 503; raise the limit (ulimit -n)");
       return shed();
     case ENOBUFS:
     case ENOMEM:
-      worker_.warn("memory", "listener " + site_->text + ": " + errno_text(errno));
+      worker_.warn("memory", "listener " + listener_->text + ": " + errno_text(errno));
       return false;
     default:
       // The connection died in the queue (ECONNABORTED, EPROTO, and the network errors accept(2) lists): take the next.
       if (errno == EBADF || errno == EINVAL || errno == ENOTSOCK) {
-        worker_.warn("accept", "listener " + site_->text + ": " + errno_text(errno));
+        worker_.warn("accept", "listener " + listener_->text + ": " + errno_text(errno));
         return false;
       }
       return true;
@@ -75,8 +75,8 @@ bool Acceptor::shed() {
   Fd victim(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   const bool taken = static_cast<bool>(victim);
   if (taken) {
-    worker_.metrics(*site_->unmatched).connections_rejected.add();
-    if (!site_->tls) {
+    worker_.metrics(*listener_->unmatched).connections_rejected.add();
+    if (!listener_->tls) {
       std::string reply;
       append_reply(reply, 503, "out of file descriptors");
       // Read first: closing a socket with unread bytes sends RST, which would overtake the answer.

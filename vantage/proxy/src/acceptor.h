@@ -3,9 +3,9 @@
 // cannot take from.
 #pragma once
 
+#include "active_listener.h"
 #include "fd.h"
 #include "reactor.h"
-#include "site.h"
 
 namespace sockeye::proxy {
 
@@ -13,10 +13,10 @@ class Worker;
 
 class Acceptor final : public Handler {
  public:
-  Acceptor(Worker& worker, Fd fd, SitePtr site);
+  Acceptor(Worker& worker, Fd fd, ActiveListenerPtr listener);
   ~Acceptor() override;
   [[nodiscard]] bool watch();
-  void change(SitePtr site) { site_ = std::move(site); }
+  void change(ActiveListenerPtr listener) { listener_ = std::move(listener); }
   // Takes what is queued already, then closes the socket.
   void close();
 
@@ -31,7 +31,7 @@ class Acceptor final : public Handler {
   Worker& worker_;
   Fd fd_;
   Fd reserve_;
-  SitePtr site_;
+  ActiveListenerPtr listener_;
 };
 
 }  // namespace sockeye::proxy

@@ -8,8 +8,8 @@
 
 namespace sockeye::proxy {
 
-Dial::Dial(Worker& worker, const Route& route, const Site::Lane& lane, base::Time deadline, DialOwner& owner)
-    : worker_(worker), route_(route), lane_(lane), deadline_(deadline), owner_(&owner) {}
+Dial::Dial(Worker& worker, const Route& route, const ActiveRoute& active, base::Time deadline, DialOwner& owner)
+    : worker_(worker), route_(route), active_route_(active), deadline_(deadline), owner_(&owner) {}
 
 Dial::~Dial() { cancel(); }
 
@@ -51,8 +51,9 @@ void Dial::attempt() {
     return attempt_failed(false, "upstream refused the connection", address.text() + ": " + fd.error().message);
   }
   connected_ = false;
-  leg_ = std::make_unique<Leg>(worker_.reactor(),
-                               lane_.tls ? lane_.tls->connect(std::move(*fd)) : Transport(std::move(*fd)), *this);
+  leg_ = std::make_unique<Leg>(
+      worker_.reactor(), active_route_.tls ? active_route_.tls->connect(std::move(*fd)) : Transport(std::move(*fd)),
+      *this);
   if (!leg_->open() || !leg_->watch()) fail(503, "out of memory", upstream_text() + "out of memory");
 }
 

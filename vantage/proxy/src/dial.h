@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "active_listener.h"
 #include "leg.h"
 #include "resolver.h"
-#include "site.h"
 
 namespace sockeye::proxy {
 
@@ -26,7 +26,7 @@ class DialOwner {
 
 class Dial final : public Deletable, public LegOwner, public Timer {
  public:
-  Dial(Worker& worker, const Route& route, const Site::Lane& lane, base::Time deadline, DialOwner& owner);
+  Dial(Worker& worker, const Route& route, const ActiveRoute& active, base::Time deadline, DialOwner& owner);
   ~Dial() override;
 
   // Calls the owner, perhaps before it returns. The owner may delete_later() this from within either call.
@@ -50,7 +50,7 @@ class Dial final : public Deletable, public LegOwner, public Timer {
 
   Worker& worker_;
   const Route& route_;
-  const Site::Lane& lane_;
+  const ActiveRoute& active_route_;
   base::Time deadline_;
   DialOwner* owner_;
   std::uint64_t ticket_ = 0;  // of the resolver's question; 0: none

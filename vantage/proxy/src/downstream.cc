@@ -18,17 +18,17 @@ constexpr int client_closed_request = 499;
 
 }  // namespace
 
-Downstream::Downstream(Worker& worker, Transport transport, const SocketAddress& peer, SitePtr site)
+Downstream::Downstream(Worker& worker, Transport transport, const SocketAddress& peer, ActiveListenerPtr listener)
     : worker_(worker),
-      site_(std::move(site)),
+      listener_(std::move(listener)),
       peer_(peer),
       leg_(std::make_unique<Leg>(worker.reactor(), std::move(transport), *this)),
-      state_(site_->tls ? State::tls : State::head),
-      parser_(wire::HeadParser::Kind::request, site_->http) {}
+      state_(listener_->tls ? State::tls : State::head),
+      parser_(wire::HeadParser::Kind::request, listener_->http) {}
 
 void Downstream::begin() {
   if (!leg_->open() || !leg_->watch()) return end();
-  deadline_ = worker_.now() + site_->handshake_timeout;
+  deadline_ = worker_.now() + listener_->handshake_timeout;
   worker_.timers().arm(*this, deadline_);
 }
 
@@ -60,9 +60,9 @@ void Downstream::step_tls() {
   const IoResult result = leg_->transport().handshake();
   if (result.state == Io::want_read || result.state == Io::want_write) return;
   if (result.state != Io::ok) {
-    worker_.metrics(*site_->unmatched).connections_rejected.add();
-    worker_.warn("tls " + site_->text, "listener " + site_->text + ": TLS handshake with " + peer_.text() +
-                                           " failed: " + leg_->transport().error());
+    worker_.metrics(*listener_->unmatched).connections_rejected.add();
+    worker_.warn("tls " + listener_->text, "listener " + listener_->text + ": TLS handshake with " + peer_.text() +
+                                               " failed: " + leg_->transport().error());
     return abort();
   }
   state_ = State::head;
@@ -75,7 +75,7 @@ void Downstream::read_head() {
   if (leg_->blocked()) return;
   if (!unread_.empty() && parse_head()) return;
   while (state_ == State::head && leg_->readable()) {
-    const auto into = worker_.buffer().first(std::min(Worker::buffer_size, site_->http.head));
+    const auto into = worker_.buffer().first(std::min(Worker::buffer_size, listener_->http.head));
     const IoResult result = leg_->read(into);
     if (result.state == Io::want_read) return;
     if (result.state != Io::ok) {
@@ -87,7 +87,7 @@ void Downstream::read_head() {
       first_byte_ = worker_.now();
       // The clock of a kept-alive connection's next request starts with that request.
       if (requests_ > 0) {
-        deadline_ = first_byte_ + site_->handshake_timeout;
+        deadline_ = first_byte_ + listener_->handshake_timeout;
         worker_.timers().arm(*this, deadline_);
       }
     }
@@ -115,7 +115,7 @@ observer::Endpoints Downstream::endpoints(std::string client_address) const {
   observer::Endpoints out;
   out.client_address = std::move(client_address);
   out.client_port = peer_.port();
-  out.tls = static_cast<bool>(site_->tls);
+  out.tls = static_cast<bool>(listener_->tls);
   if (route_ >= 0) {
     const Address& upstream = route().config().upstream;
     out.server_address = upstream.unix_path.empty() ? upstream.host : upstream.unix_path;
@@ -124,7 +124,9 @@ observer::Endpoints Downstream::endpoints(std::string client_address) const {
   return out;
 }
 
-observer::Call Downstream::call() const { return worker_.call(route_ >= 0 ? *lane().account : *site_->unmatched); }
+observer::Call Downstream::call() const {
+  return worker_.call(route_ >= 0 ? *active_route().stats : *listener_->unmatched);
+}
 
 bool Downstream::declines_deflate() const { return request_.upgrade && route().config().carry.decline_compression; }
 
@@ -138,13 +140,13 @@ void Downstream::take_request(const model::HttpHead& head) {
   request_.upgrade = wire::wants_websocket(head);
   const auto bad_body = wire::BodyFramer::for_request(head, request_.body);
   if (bad_body) return refuse(bad_body->status, bad_body->kind, bad_body->why);
-  const auto verdict = site_->table.match(head);
+  const auto verdict = listener_->table.match(head);
   if (verdict.index < 0) return refuse(verdict.status, Anomaly::none, verdict.why);
   route_ = verdict.index;
   const Route& config = route().config();
 
   if (!request_.upgrade) {
-    worker_.metrics(*lane().account).http_requests.add();
+    worker_.metrics(*active_route().stats).http_requests.add();
     if (!config.plain_http) return refuse(426, Anomaly::none, "this address speaks WebSocket only");
     if (!route().origin_allowed(head)) return refuse(403, Anomaly::none, "origin not allowed");
   } else if (const auto refusal = admit(head)) {
@@ -155,7 +157,7 @@ void Downstream::take_request(const model::HttpHead& head) {
   RequestRewrite how{.upgrade = request_.upgrade,
                      .close = !request_.upgrade,
                      .decline_deflate = declines_deflate(),
-                     .tls = static_cast<bool>(site_->tls),
+                     .tls = static_cast<bool>(listener_->tls),
                      .peer = &peer_};
   if (handshake_) {
     how.fields = handshake_->propagated();
@@ -167,7 +169,7 @@ void Downstream::take_request(const model::HttpHead& head) {
   state_ = State::dialing;
   worker_.timers().disarm(*this);
   deadline_ = worker_.now() + config.limits.handshake_timeout;
-  dial_ = std::make_unique<Dial>(worker_, config, lane(), deadline_, *this);
+  dial_ = std::make_unique<Dial>(worker_, config, active_route(), deadline_, *this);
   dial_->begin();
 }
 
@@ -183,7 +185,7 @@ std::optional<wire::HttpFailure> Downstream::admit(const model::HttpHead& head) 
   if (recording_) recording_->requested(endpoints(address), first_byte_, head, config.observe, call());
   identity_ = identify(config, head, address, handshake_->bare_target(), worker_.commons().secret);
   if (!route().origin_allowed(head)) return wire::HttpFailure{403, Anomaly::none, "origin not allowed"};
-  slot_ = SessionSlot::take(*lane().account, config.limits.sessions);
+  slot_ = SessionSlot::take(*active_route().stats, config.limits.sessions);
   if (!slot_) return wire::HttpFailure{503, Anomaly::none, "too many sessions"};
   if (auto invalid = wire::check_upgrade_request(head)) return invalid;
   // Frames follow an upgrade, not a body: which of the two it was would be anyone's guess.
@@ -196,7 +198,7 @@ void Downstream::dialed(std::unique_ptr<Leg> leg) {
   state_ = State::exchanging;
   if (!request_.upgrade) deadline_ = worker_.now() + silence;
   worker_.timers().arm(*this, deadline_);
-  exchange_ = std::make_unique<HttpExchange>(worker_, *leg_, unread_, request_, site_->http, *this);
+  exchange_ = std::make_unique<HttpExchange>(worker_, *leg_, unread_, request_, listener_->http, *this);
   exchange_->begin(std::move(leg), sent_);
 }
 
@@ -208,7 +210,7 @@ void Downstream::dial_failed(int status, std::string_view why, const std::string
 
 void Downstream::exchange_switching(const model::HttpHead& response, base::Bytes behind) {
   wire::HeadParser offered(wire::HeadParser::Kind::request,
-                           {.head = sent_.size() + 1, .fields = site_->http.fields + 16});
+                           {.head = sent_.size() + 1, .fields = listener_->http.fields + 16});
   const model::HttpHead* request = &parser_.head();
   if (declines_deflate() ||
       !handshake_->upstream_target().empty()) {  // the answer is to what was sent, not to what the client asked
@@ -238,11 +240,11 @@ void Downstream::exchange_switching(const model::HttpHead& response, base::Bytes
   const bool selects = !selected[0].second.empty();
   append_response(answer, response, {.upgrade = true, .fields = std::span(selected).first(selects ? 1 : 0)});
   const std::string pipelined = unread_.substr(parser_.size());
-  auto relay = std::make_unique<Relay>(worker_, site_, route_, std::move(slot_), std::move(seat), std::move(leg_),
-                                       std::move(upstream));
-  auto observation = accept(response, relay.get());
-  relay->observe(std::move(observation), std::exchange(recording_, std::nullopt));
-  worker_.begin(std::move(relay), base::as_bytes(answer), base::as_bytes(pipelined), behind);
+  auto session = std::make_unique<Session>(worker_, listener_, route_, std::move(slot_), std::move(seat),
+                                           std::move(leg_), std::move(upstream));
+  auto observation = accept(response, session.get());
+  session->observe(std::move(observation), std::exchange(recording_, std::nullopt));
+  worker_.begin(std::move(session), base::as_bytes(answer), base::as_bytes(pipelined), behind);
   end();
 }
 
@@ -311,13 +313,13 @@ void Downstream::exchange_done(Ending ending) {
 
 void Downstream::next_request() {
   state_ = State::head;
-  parser_ = wire::HeadParser(wire::HeadParser::Kind::request, site_->http);
+  parser_ = wire::HeadParser(wire::HeadParser::Kind::request, listener_->http);
   parsed_ = false;
   request_ = {};
   route_ = -1;
   recording_.reset();
   first_byte_ = worker_.now();
-  deadline_ = first_byte_ + (unread_.empty() ? keep_alive : site_->handshake_timeout);
+  deadline_ = first_byte_ + (unread_.empty() ? keep_alive : listener_->handshake_timeout);
   worker_.timers().arm(*this, deadline_);
   if (worker_.draining() && unread_.empty()) return close_idle();
   // Not from here: a pipeline of a thousand requests would nest as deep.
@@ -341,7 +343,7 @@ void Downstream::client_gone(std::string_view why) {
     handshake_->refused(client_closed_request, Anomaly::none, why, call());
     handshake_.reset();
   } else if (state_ == State::head && !unread_.empty()) {
-    observer::Handshake unread_head(site_->unmatched_options, endpoints(peer_.host()), first_byte_, call());
+    observer::Handshake unread_head(listener_->unmatched_options, endpoints(peer_.host()), first_byte_, call());
     unread_head.refused(client_closed_request, Anomaly::none, why, call());
   }
   abort();
@@ -350,9 +352,9 @@ void Downstream::client_gone(std::string_view why) {
 void Downstream::refuse(int status, Anomaly kind, std::string_view why) {
   const auto now = worker_.now();
   if (!handshake_ && route_ < 0 && parsed_ && !request_.upgrade && kind == Anomaly::none) {
-    worker_.metrics(*site_->unmatched).http_requests.add();  // plain HTTP that asks for nothing we have
+    worker_.metrics(*listener_->unmatched).http_requests.add();  // plain HTTP that asks for nothing we have
   } else if (!handshake_ && route_ < 0) {
-    handshake_.emplace(site_->unmatched_options, endpoints(peer_.host()),
+    handshake_.emplace(listener_->unmatched_options, endpoints(peer_.host()),
                        first_byte_ == base::Time{} ? now : first_byte_, call());
     if (parsed_) handshake_->request(parser_.head(), call());
   }
@@ -360,7 +362,7 @@ void Downstream::refuse(int status, Anomaly kind, std::string_view why) {
     handshake_->refused(status, kind, why, call());
     handshake_.reset();
   } else if (route_ >= 0 && kind != Anomaly::none) {
-    worker_.metrics(*lane().account).anomalies[static_cast<std::size_t>(kind)].add();
+    worker_.metrics(*active_route().stats).anomalies[static_cast<std::size_t>(kind)].add();
   }
   std::string out;
   append_reply(out, status, why, request_.head);
@@ -373,7 +375,7 @@ void Downstream::expired(base::Time now) {
   if (now < deadline_) return worker_.timers().arm(*this, deadline_);
   switch (state_) {
     case State::tls:
-      worker_.metrics(*site_->unmatched).connections_rejected.add();
+      worker_.metrics(*listener_->unmatched).connections_rejected.add();
       return abort();
     case State::head:
       if (unread_.empty() && (requests_ > 0 || worker_.draining())) return close_idle();

@@ -1,7 +1,7 @@
 // A client's connection while it speaks HTTP: TLS, request heads, routing and refusals. A plain request is relayed by
-// an HttpExchange and the connection takes the next; an upgrade that succeeds turns the connection into a Relay.
+// an HttpExchange and the connection takes the next; an upgrade that succeeds turns the connection into a Session.
 //
-//   tls ─▶ head ─▶ dialing ─▶ exchanging ─▶ Relay
+//   tls ─▶ head ─▶ dialing ─▶ exchanging ─▶ Session
 //           ▲                      │
 //           └──── plain request ◀──┘          any state ─▶ refusal ─▶ Linger
 #pragma once
@@ -11,12 +11,12 @@
 #include <string>
 #include <string_view>
 
+#include "active_listener.h"
 #include "address.h"
 #include "dial.h"
 #include "http_exchange.h"
 #include "identity.h"
 #include "leg.h"
-#include "site.h"
 #include "slots.h"
 #include "sockeye/capture/recording.h"
 #include "sockeye/observer/handshake.h"
@@ -38,7 +38,7 @@ class Downstream final : public Deletable,
   static constexpr base::Duration silence = std::chrono::seconds(300);
   static constexpr base::Duration drain_grace = std::chrono::seconds(1);
 
-  Downstream(Worker& worker, Transport transport, const SocketAddress& peer, SitePtr site);
+  Downstream(Worker& worker, Transport transport, const SocketAddress& peer, ActiveListenerPtr listener);
   void begin();
   // The proxy stops: between requests the connection closes, unused ones get a moment for the request that may be on
   // its way, and what is being served is finished.
@@ -78,14 +78,14 @@ class Downstream final : public Deletable,
   [[nodiscard]] observer::Endpoints endpoints(std::string client_address) const;
   // For the observation, of the route or of what matches none.
   [[nodiscard]] observer::Call call() const;
-  [[nodiscard]] const CompiledRoute& route() const { return site_->table[route_]; }
-  [[nodiscard]] const Site::Lane& lane() const { return site_->lanes[static_cast<std::size_t>(route_)]; }
+  [[nodiscard]] const CompiledRoute& route() const { return listener_->table[route_]; }
+  [[nodiscard]] const ActiveRoute& active_route() const { return listener_->routes[static_cast<std::size_t>(route_)]; }
   [[nodiscard]] bool declines_deflate() const;
   // The observation of the session that was just accepted, and its recording, where there is one.
   std::unique_ptr<observer::Observation> accept(const model::HttpHead& response, observer::Listener* listener);
 
   Worker& worker_;
-  SitePtr site_;
+  ActiveListenerPtr listener_;
   SocketAddress peer_;
   std::unique_ptr<Leg> leg_;
   State state_ = State::head;

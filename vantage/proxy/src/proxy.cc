@@ -1,4 +1,4 @@
-// The facade: owns the workers' threads and what they share, turns configurations into sites, and asks the workers.
+// The facade: owns the workers' threads and what they share, compiles configurations, and asks the workers.
 // Everything public here may be called from any thread; start, reload and drain take turns.
 #include "sockeye/proxy/proxy.h"
 
@@ -16,8 +16,8 @@
 #include <thread>
 #include <utility>
 
+#include "active_listener.h"
 #include "address.h"
-#include "site.h"
 #include "worker.h"
 
 namespace sockeye::proxy {
@@ -189,7 +189,7 @@ class Running final : public Proxy {
     return out;
   }
 
-  [[nodiscard]] std::vector<model::RouteCounters> metrics() const override { return commons_.accounts.all(); }
+  [[nodiscard]] std::vector<model::RouteCounters> metrics() const override { return commons_.stats.all(); }
 
  private:
   struct Listening {
@@ -202,7 +202,7 @@ class Running final : public Proxy {
   base::Result<void> apply(const Config& config) {
     struct Change {
       Listening listening;
-      SitePtr site;
+      ActiveListenerPtr active;
       std::vector<Fd> fresh;  // one a worker; none: the sockets stay
     };
     std::vector<Change> changes;
@@ -213,10 +213,10 @@ class Running final : public Proxy {
       for (const auto& earlier : changes)
         if (twice && earlier.listening.configured == listener.address)
           return base::fail("two listeners on " + listener.address.text());
-      auto site = Site::compile(listener, config, commons_.accounts, warnings);
-      if (!site) return tl::unexpected(site.error());
+      auto active = ActiveListener::compile(listener, config, commons_.stats, warnings);
+      if (!active) return tl::unexpected(active.error());
       Change change;
-      change.site = std::move(*site);
+      change.active = std::move(*active);
       change.listening.configured = listener.address;
       changes.push_back(std::move(change));
     }
@@ -253,15 +253,15 @@ class Running final : public Proxy {
       const auto id = change.listening.id;
       if (change.fresh.empty()) {
         for (auto& worker : workers_)
-          worker->reactor().post([&worker = *worker, id, site = change.site] { worker.change(id, site); });
+          worker->reactor().post([&worker = *worker, id, active = change.active] { worker.change(id, active); });
         continue;
       }
       const auto sockets = std::make_shared<std::vector<Fd>>(std::move(change.fresh));
       for (std::size_t i = 0; i < workers_.size(); ++i)
-        workers_[i]->reactor().post([&worker = *workers_[i], id, sockets, i, site = change.site] {
-          worker.listen(id, std::move((*sockets)[i]), site);
+        workers_[i]->reactor().post([&worker = *workers_[i], id, sockets, i, active = change.active] {
+          worker.listen(id, std::move((*sockets)[i]), active);
         });
-      commons_.log(2, "listening on " + change.listening.bound.text() + (change.site->tls ? " (TLS)" : ""));
+      commons_.log(2, "listening on " + change.listening.bound.text() + (change.active->tls ? " (TLS)" : ""));
     }
     for (auto& gone : old) {
       release(gone);

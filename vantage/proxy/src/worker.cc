@@ -42,7 +42,7 @@ void Worker::run() {
   timers().arm(*this, monotonic_now() + second);
   reactor_.run();
   end_all(now());
-  for (std::size_t i = relays_.size(); i-- > 0;) relays_[i].kill();
+  for (std::size_t i = sessions_.size(); i-- > 0;) sessions_[i].kill();
   for (std::size_t i = downstreams_.size(); i-- > 0;) downstreams_[i].abort();
   for (std::size_t i = lingers_.size(); i-- > 0;) lingers_[i].abort();
   acceptors_.clear();
@@ -51,14 +51,14 @@ void Worker::run() {
 
 // --- connections ---
 
-void Worker::listen(std::uint64_t id, Fd fd, const SitePtr& site) {
-  auto acceptor = std::make_unique<Acceptor>(*this, std::move(fd), site);
-  if (!acceptor->watch()) return log(4, "listener " + site->text + ": the kernel refuses to watch it");
+void Worker::listen(std::uint64_t id, Fd fd, const ActiveListenerPtr& listener) {
+  auto acceptor = std::make_unique<Acceptor>(*this, std::move(fd), listener);
+  if (!acceptor->watch()) return log(4, "listener " + listener->text + ": the kernel refuses to watch it");
   acceptors_.emplace(id, std::move(acceptor));
 }
 
-void Worker::change(std::uint64_t id, const SitePtr& site) {
-  if (const auto at = acceptors_.find(id); at != acceptors_.end()) at->second->change(site);
+void Worker::change(std::uint64_t id, const ActiveListenerPtr& listener) {
+  if (const auto at = acceptors_.find(id); at != acceptors_.end()) at->second->change(listener);
 }
 
 void Worker::unlisten(std::uint64_t id) {
@@ -69,20 +69,21 @@ void Worker::unlisten(std::uint64_t id) {
   acceptors_.erase(at);
 }
 
-void Worker::accepted(Fd fd, const SocketAddress& peer, const SitePtr& site) {
+void Worker::accepted(Fd fd, const SocketAddress& peer, const ActiveListenerPtr& listener) {
   prepare_stream(fd.get());
-  auto transport = site->tls ? site->tls->accept(std::move(fd)) : Transport(std::move(fd));
-  downstreams_.add(std::make_unique<Downstream>(*this, std::move(transport), peer, site)).begin();
+  auto transport = listener->tls ? listener->tls->accept(std::move(fd)) : Transport(std::move(fd));
+  downstreams_.add(std::make_unique<Downstream>(*this, std::move(transport), peer, listener)).begin();
 }
 
-void Worker::begin(std::unique_ptr<Relay> relay, base::Bytes answer, base::Bytes from_client, base::Bytes from_server) {
-  relays_.add(std::move(relay)).begin(answer, from_client, from_server);
+void Worker::begin(std::unique_ptr<Session> session, base::Bytes answer, base::Bytes from_client,
+                   base::Bytes from_server) {
+  sessions_.add(std::move(session)).begin(answer, from_client, from_server);
 }
 
 void Worker::linger(std::unique_ptr<Leg> leg) { lingers_.add(std::make_unique<Linger>(*this, std::move(leg))).begin(); }
 
 void Worker::left(Downstream& d) { reactor_.delete_later(downstreams_.remove(d)); }
-void Worker::left(Relay& r) { reactor_.delete_later(relays_.remove(r)); }
+void Worker::left(Session& session) { reactor_.delete_later(sessions_.remove(session)); }
 void Worker::left(Linger& l) { reactor_.delete_later(lingers_.remove(l)); }
 
 Resolver::AnswerPtr Worker::resolve(const Address& address, Dial& dial, std::uint64_t& ticket) {
@@ -117,7 +118,7 @@ void Worker::warn(std::string_view subject, const std::string& line) {
 
 void Worker::expired(base::Time now) {
   beat(now);
-  timers().arm(*this, now + (relays_.empty() && !draining_ ? second : second / slices));
+  timers().arm(*this, now + (sessions_.empty() && !draining_ ? second : second / slices));
 }
 
 void Worker::timer_fault() noexcept { timers().arm(*this, now() + second); }
@@ -130,10 +131,10 @@ void Worker::beat(base::Time now) {
 
 // Each session once a second, a slice at a time, so that ten thousand of them do not hold up the loop.
 void Worker::sample(base::Time) {
-  const std::size_t share = (relays_.size() + slices - 1) / slices;
+  const std::size_t share = (sessions_.size() + slices - 1) / slices;
   for (std::size_t i = 0; i < share; ++i) {
-    if (sampled_ >= relays_.size()) sampled_ = 0;
-    relays_[sampled_++].sample();
+    if (sampled_ >= sessions_.size()) sampled_ = 0;
+    sessions_[sampled_++].sample();
   }
 }
 
@@ -154,18 +155,18 @@ void Worker::drain(base::Time deadline, std::function<void()> empty) {
 void Worker::drain_step(base::Time now) {
   if (now >= drain_deadline_) end_all(now);
   if (now >= drain_deadline_ && now - drain_deadline_ >= drain_margin) {
-    for (std::size_t i = relays_.size(); i-- > 0;) relays_[i].kill();
+    for (std::size_t i = sessions_.size(); i-- > 0;) sessions_[i].kill();
     for (std::size_t i = lingers_.size(); i-- > 0;) lingers_[i].abort();
   }
-  if (relays_.empty() && downstreams_.empty() && lingers_.empty()) {
+  if (sessions_.empty() && downstreams_.empty() && lingers_.empty()) {
     for (auto& each : std::exchange(drained_, {})) each();
   }
 }
 
 void Worker::end_all(base::Time) {
   for (std::size_t i = downstreams_.size(); i-- > 0;) downstreams_[i].abort();
-  for (std::size_t i = relays_.size(); i-- > 0;)
-    if (!relays_[i].observed().close_info()) relays_[i].shut(model::EndReason::drain, 1001, "server shutting down");
+  for (std::size_t i = sessions_.size(); i-- > 0;)
+    if (!sessions_[i].observed().close_info()) sessions_[i].shut(model::EndReason::drain, 1001, "server shutting down");
 }
 
 // --- questions ---
@@ -187,11 +188,11 @@ void answer(const std::shared_ptr<Collected<T>>& into, std::vector<T> found, boo
 // From the back to the front, a batch a turn: a session that leaves meanwhile puts the last one in its place, which may
 // then be seen twice (the asker drops doubles) but is never missed.
 void Worker::collect(const std::shared_ptr<Collected<model::SessionRow>>& into, std::size_t below) {
-  std::size_t at = std::min(below, relays_.size());
+  std::size_t at = std::min(below, sessions_.size());
   const std::size_t stop = at > batch ? at - batch : 0;
   std::vector<model::SessionRow> rows;
   rows.reserve(at - stop);
-  while (at > stop) rows.push_back(relays_[--at].row());
+  while (at > stop) rows.push_back(sessions_[--at].row());
   answer(into, std::move(rows), at == 0);
   if (at > 0) reactor_.post([this, into, at] { collect(into, at); });
 }
@@ -202,15 +203,15 @@ void Worker::collect_ended(const std::shared_ptr<Collected<model::SessionRow>>& 
 
 void Worker::record(const base::SessionId& id, const std::shared_ptr<Collected<capture::Recorded>>& into) {
   std::vector<capture::Recorded> outcome;
-  for (std::size_t i = 0; i < relays_.size(); ++i)
-    if (relays_[i].observed().id() == id) outcome.push_back(relays_[i].record());
+  for (std::size_t i = 0; i < sessions_.size(); ++i)
+    if (sessions_[i].observed().id() == id) outcome.push_back(sessions_[i].record());
   answer(into, std::move(outcome), true);
 }
 
 void Worker::find(const base::SessionId& id, const std::shared_ptr<Collected<model::SessionSource::Found>>& into) {
   std::vector<model::SessionSource::Found> found;
-  for (std::size_t i = 0; i < relays_.size(); ++i) {
-    if (relays_[i].observed().id() == id) found.push_back({relays_[i].row(), relays_[i].observed().recorder()});
+  for (std::size_t i = 0; i < sessions_.size(); ++i) {
+    if (sessions_[i].observed().id() == id) found.push_back({sessions_[i].row(), sessions_[i].observed().recorder()});
   }
   answer(into, std::move(found), true);
 }

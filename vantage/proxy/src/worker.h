@@ -1,5 +1,5 @@
 // One thread of the proxy: its reactor, its listening sockets, and the connections it accepted, for their whole life.
-// Nothing a message touches is shared with another worker; what is (accounts, resolver, reconnects, log) is touched
+// Nothing a message touches is shared with another worker; what is (route stats, resolver, reconnects, log) is touched
 // when a session opens or ends.
 #pragma once
 
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "acceptor.h"
+#include "active_listener.h"
 #include "dial.h"
 #include "downstream.h"
 #include "gather.h"
@@ -22,9 +23,8 @@
 #include "log_throttle.h"
 #include "reactor.h"
 #include "reconnects.h"
-#include "relay.h"
 #include "resolver.h"
-#include "site.h"
+#include "session.h"
 #include "slots.h"
 #include "sockeye/model/session_source.h"
 #include "sockeye/observer/call.h"
@@ -35,8 +35,8 @@ namespace sockeye::proxy {
 // What the workers of one proxy share. Thread-safe, and outlives them.
 struct Commons {
   Commons(unsigned workers, std::uint64_t hashed_with)
-      : accounts(workers), resolver(std::make_unique<Resolver>()), secret(hashed_with) {}
-  Accounts accounts;
+      : stats(workers), resolver(std::make_unique<Resolver>()), secret(hashed_with) {}
+  RouteStatsTable stats;
   std::unique_ptr<Resolver> resolver;  // goes before the workers do
   const std::uint64_t secret;          // of this process: identifiers of clients are kept hashed with it
   Reconnects reconnects;
@@ -94,11 +94,11 @@ class Worker final : public Timer {
   [[nodiscard]] base::Time now() const { return reactor_.now(); }
   [[nodiscard]] Commons& commons() { return commons_; }
   [[nodiscard]] observer::Workspace& workspace() { return workspace_; }
-  [[nodiscard]] model::RouteMetrics& metrics(const RouteAccount& account) const { return *account.shards[index_]; }
+  [[nodiscard]] model::RouteMetrics& metrics(const RouteStats& stats) const { return *stats.shards[index_]; }
   // For an Observation of that route.
-  [[nodiscard]] observer::Call call(const RouteAccount& account) { return {workspace_, metrics(account), now()}; }
+  [[nodiscard]] observer::Call call(const RouteStats& stats) { return {workspace_, metrics(stats), now()}; }
   // Sessions so far.
-  [[nodiscard]] std::uint64_t count_session() { return sessions_++; }
+  [[nodiscard]] std::uint64_t count_session() { return session_count_++; }
   // Where every read goes. Large enough that a 64 KiB message is one read, small enough to stay in the second-level
   // cache while it is written out again.
   [[nodiscard]] base::MutableBytes buffer() { return buffer_->bytes; }
@@ -106,11 +106,11 @@ class Worker final : public Timer {
   [[nodiscard]] Gather& gather(model::Side to) { return gather_[model::index(to)]; }
   [[nodiscard]] bool draining() const { return draining_; }
 
-  void accepted(Fd fd, const SocketAddress& peer, const SitePtr& site);
-  void begin(std::unique_ptr<Relay> relay, base::Bytes answer, base::Bytes from_client, base::Bytes from_server);
+  void accepted(Fd fd, const SocketAddress& peer, const ActiveListenerPtr& listener);
+  void begin(std::unique_ptr<Session> session, base::Bytes answer, base::Bytes from_client, base::Bytes from_server);
   void linger(std::unique_ptr<Leg> leg);
   void left(Downstream&);
-  void left(Relay&);
+  void left(Session&);
   void left(Linger&);
   // Asks the resolver for `dial`; null when the answer will come by Dial::resolved(). `ticket` is for forget_ticket().
   Resolver::AnswerPtr resolve(const Address&, Dial& dial, std::uint64_t& ticket);
@@ -119,14 +119,14 @@ class Worker final : public Timer {
   void keep_ended(model::SessionRow row);
   // And, while somebody follows, for the next delta.
   [[nodiscard]] bool followed() const { return delta_kept_ > 0; }
-  void keep_for_delta(const Relay& relay, base::Time now);
+  void keep_for_delta(const Session& session, base::Time now);
 
   void log(int level, const std::string& line) const { commons_.log(level, line); }
   // A warning about something that may happen often.
   void warn(std::string_view subject, const std::string& line);
 
-  void listen(std::uint64_t id, Fd fd, const SitePtr& site);
-  void change(std::uint64_t id, const SitePtr& site);
+  void listen(std::uint64_t id, Fd fd, const ActiveListenerPtr& listener);
+  void change(std::uint64_t id, const ActiveListenerPtr& listener);
   void unlisten(std::uint64_t id);
   // Stops accepting; closes what is idle; at `deadline` ends the sessions, and 10 s later whatever is left. `empty` is
   // called once nothing is.
@@ -146,14 +146,14 @@ class Worker final : public Timer {
   void beat(base::Time now);
   void sample(base::Time now);
   void drain_step(base::Time now);
-  void look(Relay& relay, DeltaWalk& walk);
+  void look(Session& session, DeltaWalk& walk);
   void end_all(base::Time now);
 
   const unsigned index_;
   Commons& commons_;
   Reactor reactor_;
   observer::Workspace workspace_;
-  std::uint64_t sessions_ = 0;
+  std::uint64_t session_count_ = 0;
   // On a page of its own: the kernel's copies are slower to and from an address that no cache line begins at.
   struct alignas(4096) Buffer {
     std::array<base::Byte, buffer_size> bytes;
@@ -163,7 +163,7 @@ class Worker final : public Timer {
 
   std::unordered_map<std::uint64_t, std::unique_ptr<Acceptor>> acceptors_;
   Slots<Downstream> downstreams_;
-  Slots<Relay> relays_;
+  Slots<Session> sessions_;
   Slots<Linger> lingers_;
   std::unordered_map<std::uint64_t, Dial*> asked_;
   std::uint64_t next_ticket_ = 1;

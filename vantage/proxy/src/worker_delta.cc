@@ -39,30 +39,30 @@ void Worker::follow(std::size_t ended_kept) {
   while (delta_ended_.size() > ended_kept) delta_ended_.pop_front();
 }
 
-void Worker::keep_for_delta(const Relay& relay, base::Time now) {
+void Worker::keep_for_delta(const Session& session, base::Time now) {
   if (delta_ended_.size() >= delta_kept_) {
     delta_ended_.pop_front();
     ++delta_lost_;
   }
   auto& kept = delta_ended_.emplace_back();
-  kept.record = relay.record();
+  kept.record = session.record();
   kept.wall = workspace_.wall;
-  const auto close = relay.observed().close_info().value_or(model::CloseInfo{});
+  const auto close = session.observed().close_info().value_or(model::CloseInfo{});
   kept.record.end = {kept.wall.unix_ns(now), close.code, std::string(model::name(close.why)),
                      std::string(model::name(close.initiator)), close.reason};
-  kept.recorder = relay.observed().recorder();
+  kept.recorder = session.observed().recorder();
 }
 
 void Worker::walk(const std::shared_ptr<DeltaWalk>& walk) {
   const auto begun = monotonic_now();
   const auto used_before = used();
   auto& out = walk->delta;
-  walk->next = std::min(walk->next, relays_.size());
+  walk->next = std::min(walk->next, sessions_.size());
   try {
     for (std::size_t done = 1; walk->next > 0; ++done) {
       const std::size_t at = --walk->next;
-      if (at >= ahead) relays_[at - ahead].prefetch();
-      look(relays_[at], *walk);
+      if (at >= ahead) sessions_[at - ahead].prefetch();
+      look(sessions_[at], *walk);
       if (done % stride == 0 && monotonic_now() - begun >= step) break;
     }
   } catch (const std::bad_alloc&) {  // the rest with the next delta
@@ -85,31 +85,31 @@ void Worker::walk(const std::shared_ptr<DeltaWalk>& walk) {
   walk->into->ready.notify_all();
 }
 
-void Worker::look(Relay& relay, DeltaWalk& walk) {
+void Worker::look(Session& session, DeltaWalk& walk) {
   auto& out = walk.delta;
   const auto& request = walk.request;
-  const auto& id = relay.observed().id();
-  auto figures = relay.figures();
-  auto& route = route_of(out, relay.route_name());
+  const auto& id = session.observed().id();
+  auto figures = session.figures();
+  auto& route = route_of(out, session.route_name());
   ++route.open;
   route.missing_pongs += figures.misses[0] + figures.misses[1] > 0 ? 1 : 0;
   route.invocations_open += figures.invocations_open;
   for (std::size_t i = 0; i < 2; ++i)
     if (figures.rtt_ns[i]) route.rtt_ns[i].push_back(*figures.rtt_ns[i]);
 
-  const bool known = relay.reported_in(walk.epoch);
+  const bool known = session.reported_in(walk.epoch);
   if (!known && out.opened.size() >= request.opened_most) {
     walk.all = false;
   } else {
-    if (!known) out.opened.push_back(relay.observed().facts(workspace_.wall));
-    if (relay.changed(figures, walk.epoch)) {
-      figures.dialect = relay.observed().dialect();
+    if (!known) out.opened.push_back(session.observed().facts(workspace_.wall));
+    if (session.changed(figures, walk.epoch)) {
+      figures.dialect = session.observed().dialect();
       out.changed.push_back({id, std::move(figures)});
     }
   }
   if (!request.watch.empty() && std::find(request.watch.begin(), request.watch.end(), id) != request.watch.end())
     out.watched.push_back(
-        {id, workspace_.wall, relay.observed().recorder(), std::move(relay.observed().detail().invocations)});
+        {id, workspace_.wall, session.observed().recorder(), std::move(session.observed().detail().invocations)});
   ++out.walked;
 }
 

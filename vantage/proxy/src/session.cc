@@ -1,4 +1,4 @@
-#include "relay.h"
+#include "session.h"
 
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -50,11 +50,11 @@ void keep_alive(int fd) {
 
 }  // namespace
 
-Relay::Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, Reconnects::Seat seat,
-             std::unique_ptr<Leg> client, std::unique_ptr<Leg> server)
+Session::Session(Worker& worker, ActiveListenerPtr listener, int route, SessionSlot slot, Reconnects::Seat seat,
+                 std::unique_ptr<Leg> client, std::unique_ptr<Leg> server)
     : observer::Listener(false),
       worker_(worker),
-      site_(std::move(site)),
+      listener_(std::move(listener)),
       slot_(std::move(slot)),
       seat_(std::move(seat)),
       route_(route) {
@@ -65,9 +65,9 @@ Relay::Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, Reconnec
   for (auto& each : halves_) each.leg->own(*this);
 }
 
-Relay::~Relay() = default;
+Session::~Session() = default;
 
-void Relay::observe(std::unique_ptr<observer::Observation> observation, std::optional<capture::Recording> recording) {
+void Session::observe(std::unique_ptr<observer::Observation> observation, std::optional<capture::Recording> recording) {
   observed_ = observation.get();
   if (recording) {
     recorded_ = true;
@@ -77,22 +77,22 @@ void Relay::observe(std::unique_ptr<observer::Observation> observation, std::opt
       relay::carry(std::move(observation), route().carry, *this, worker_.count_session(), call(worker_.now()));
 }
 
-void Relay::prefetch(const Leg& leg, unsigned ahead) const noexcept {
+void Session::prefetch(const Leg& leg, unsigned ahead) const noexcept {
   if (ahead < 3) return recorded_ ? void() : observer::prefetch(observed(), ahead);
   prefetch(halves_[0].leg.get() == &leg ? Side::client : Side::server);
 }
 
-void Relay::prefetch(Side from) const noexcept {
+void Session::prefetch(Side from) const noexcept {
   relay::prefetch(*connection_, from);
   observer::prefetch_self(*observed_, from);
   base::prefetch(half(model::other(from)).leg.get(), sizeof(Leg));
 }
 
-const RouteAccount& Relay::route_account() const { return *site_->lanes[static_cast<std::size_t>(route_)].account; }
-model::RouteMetrics& Relay::metrics() const { return worker_.metrics(route_account()); }
-observer::Call Relay::call(base::Time now) const { return {worker_.workspace(), metrics(), now}; }
+const RouteStats& Session::stats() const { return *listener_->routes[static_cast<std::size_t>(route_)].stats; }
+model::RouteMetrics& Session::metrics() const { return worker_.metrics(stats()); }
+observer::Call Session::call(base::Time now) const { return {worker_.workspace(), metrics(), now}; }
 
-void Relay::begin(base::Bytes answer, base::Bytes from_client, base::Bytes from_server) {
+void Session::begin(base::Bytes answer, base::Bytes from_client, base::Bytes from_server) {
   const auto now = worker_.now();
   const auto& heartbeat = route().carry.heartbeat;
   if (!heartbeat.client) keep_alive(half(Side::client).leg->transport().fd());
@@ -108,7 +108,7 @@ void Relay::begin(base::Bytes answer, base::Bytes from_client, base::Bytes from_
 
 // --- bytes ---
 
-void Relay::leg_ready(Leg& leg, std::uint32_t events) {
+void Session::leg_ready(Leg& leg, std::uint32_t events) {
   if (over_) return;
   const Side side = half(Side::client).leg.get() == &leg ? Side::client : Side::server;
   Half& h = half(side);
@@ -140,7 +140,7 @@ void Relay::leg_ready(Leg& leg, std::uint32_t events) {
   if (h.leg && h.leg->readable() && !h.paused && !h.ended) read(side, now);
 }
 
-void Relay::read(Side side, base::Time now) {
+void Session::read(Side side, base::Time now) {
   Leg& leg = *half(side).leg;
   // With a thousand sessions none of this is in the cache, and what comes alone was not prefetched: it is fetched while
   // the kernel is busy with recv.
@@ -165,7 +165,7 @@ void Relay::read(Side side, base::Time now) {
   }
 }
 
-void Relay::feed(Side side, base::Bytes bytes, base::Time now) {
+void Session::feed(Side side, base::Bytes bytes, base::Time now) {
   auto& gather = worker_.gather(model::other(side));
   gather.stable(bytes);
   connection_->feed(side, bytes, call(now));
@@ -173,7 +173,7 @@ void Relay::feed(Side side, base::Bytes bytes, base::Time now) {
   gather.stable({});
 }
 
-void Relay::put(Side to, base::Bytes bytes) {
+void Session::put(Side to, base::Bytes bytes) {
   auto& gather = worker_.gather(to);
   if (gather.add(bytes)) return;
   write(to);
@@ -186,21 +186,21 @@ void Relay::put(Side to, base::Bytes bytes) {
   }
 }
 
-void Relay::forward(Side from, base::Bytes bytes) { put(model::other(from), bytes); }
+void Session::forward(Side from, base::Bytes bytes) { put(model::other(from), bytes); }
 
-void Relay::inject(Side to, base::Bytes frame) {
+void Session::inject(Side to, base::Bytes frame) {
   put(to, frame);
   half(to).frame = Half::Frame::fresh;
   attention_ = true;
 }
 
-void Relay::finish(Side leg, relay::Finish how) {
+void Session::finish(Side leg, relay::Finish how) {
   half(leg).finishing = true;
   half(leg).how = how;
   attention_ = true;
 }
 
-void Relay::write(Side to) {
+void Session::write(Side to) {
   auto& gather = worker_.gather(to);
   if (gather.empty()) return;
   Half& h = half(to);
@@ -215,7 +215,7 @@ void Relay::write(Side to) {
   gather.clear();
 }
 
-void Relay::after(base::Time now) {
+void Session::after(base::Time now) {
   write(Side::client);
   write(Side::server);
   if (attention_) {
@@ -230,7 +230,7 @@ void Relay::after(base::Time now) {
 
 // --- what the Connection asked for, and what became of the sockets ---
 
-void Relay::settle(base::Time now) {
+void Session::settle(base::Time now) {
   while (attention_ && !over_) {
     attention_ = false;
     for (const Side side : sides)
@@ -239,7 +239,7 @@ void Relay::settle(base::Time now) {
   }
 }
 
-void Relay::settle(Side side, base::Time now) {
+void Session::settle(Side side, base::Time now) {
   Half& h = half(side);
   if (!h.leg) return;
   const Half& to = half(model::other(side));
@@ -264,7 +264,7 @@ void Relay::settle(Side side, base::Time now) {
   if (h.write_failed) dying(side, now);
 }
 
-void Relay::leave(Side side) {
+void Session::leave(Side side) {
   Half& h = half(side);
   auto leg = std::move(h.leg);
   // Given up by the close timeout, but its peer may only be slow: what it is owed gets the Linger's patience.
@@ -279,7 +279,7 @@ void Relay::leave(Side side) {
 }
 
 // Nothing can be written to the leg any more, but what its peer said last (a Close, often) may still be there to read.
-void Relay::dying(Side side, base::Time now) {
+void Session::dying(Side side, base::Time now) {
   Half& h = half(side);
   if (h.ended) return lost(side, now);
   if (h.paused) {
@@ -292,7 +292,7 @@ void Relay::dying(Side side, base::Time now) {
   h.leg->again();
 }
 
-void Relay::lost(Side side, base::Time now) {
+void Session::lost(Side side, base::Time now) {
   auto leg = std::move(half(side).leg);
   leg->close(false);
   worker_.reactor().delete_later(std::move(leg));
@@ -301,7 +301,7 @@ void Relay::lost(Side side, base::Time now) {
   after(now);
 }
 
-void Relay::end(base::Time now) {
+void Session::end(base::Time now) {
   over_ = true;
   worker_.timers().disarm(*this);
   const auto& close = observed().close_info();
@@ -319,7 +319,7 @@ void Relay::end(base::Time now) {
   worker_.left(*this);
 }
 
-void Relay::kill() {
+void Session::kill() {
   if (over_) return;
   const auto now = worker_.now();
   try {
@@ -341,7 +341,7 @@ void Relay::kill() {
   }
 }
 
-capture::Recorded Relay::record() {
+capture::Recorded Session::record() {
   if (over_) return capture::Recorded::unknown;
   if (recorded_) return capture::Recorded::already;
   auto recording = Downstream::recording_of(worker_, route());
@@ -354,7 +354,7 @@ capture::Recorded Relay::record() {
                                       .client_port = 0,
                                       .server_address = upstream.unix_path.empty() ? upstream.host : upstream.unix_path,
                                       .server_port = upstream.port,
-                                      .tls = static_cast<bool>(site_->tls)};
+                                      .tls = static_cast<bool>(listener_->tls)};
   connection_->observe([&](std::unique_ptr<observer::Observation> observation) {
     return std::move(*recording).observe(std::move(observation), endpoints, call(worker_.now()));
   });
@@ -362,7 +362,7 @@ capture::Recorded Relay::record() {
   return capture::Recorded::begun;
 }
 
-void Relay::shut(model::EndReason why, std::uint16_t code, std::string_view reason) {
+void Session::shut(model::EndReason why, std::uint16_t code, std::string_view reason) {
   if (over_) return;
   const auto now = worker_.now();
   connection_->shut(why, code, reason, call(now));
@@ -371,7 +371,7 @@ void Relay::shut(model::EndReason why, std::uint16_t code, std::string_view reas
 
 // --- time ---
 
-void Relay::expired(base::Time now) {
+void Session::expired(base::Time now) {
   if (now >= doomed_) {
     doomed_ = base::never;
     for (const Side side : sides)
@@ -383,7 +383,7 @@ void Relay::expired(base::Time now) {
   if (!over_ && doomed_ < worker_.timers().armed(*this)) worker_.timers().arm(*this, doomed_);
 }
 
-void Relay::raised(const model::Condition& condition) {
+void Session::raised(const model::Condition& condition) {
   if (condition.kind != model::ConditionKind::silent) return;
   const bool client = condition.subject.leg == Side::client;
   const bool closes = route().carry.heartbeat.on_dead == relay::HeartbeatOptions::OnDead::close;
@@ -402,7 +402,7 @@ void Relay::raised(const model::Condition& condition) {
 
 // --- what is on its way ---
 
-void Relay::track_frame(Half& h) {
+void Session::track_frame(Half& h) {
   const auto acked = acknowledged(h.leg->transport().fd());
   const std::uint64_t unsent = h.leg->transport().unsent();
   if (h.frame == Half::Frame::fresh) {
@@ -417,7 +417,7 @@ void Relay::track_frame(Half& h) {
   if (acked) h.frame_end = *acked + unsent;
 }
 
-bool Relay::advancing(Side side) {
+bool Session::advancing(Side side) {
   Half& h = half(side);
   if (!h.leg) return false;
   const std::uint64_t unsent = h.leg->transport().unsent();
@@ -429,12 +429,12 @@ bool Relay::advancing(Side side) {
   return stuck && moved;
 }
 
-std::uint64_t Relay::buffered(Side to) const {
+std::uint64_t Session::buffered(Side to) const {
   const auto& leg = half(to).leg;
   return leg ? leg->queued() + leg->transport().unsent() : 0;
 }
 
-void Relay::sample() {
+void Session::sample() {
   if (!wrote_ && sampled_ == 0) return;  // nothing was on its way, and nothing was sent since
   wrote_ = false;
   std::uint64_t now = 0;
@@ -452,14 +452,14 @@ void Relay::sample() {
 
 // --- its record ---
 
-model::SessionRecord Relay::record() const {
+model::SessionRecord Session::record() const {
   const base::WallOffset wall = worker_.workspace().wall;
   model::SessionRecord out{.facts = observed().facts(wall), .figures = figures(), .end = {}};
   out.figures.dialect = observed().dialect();
   return out;
 }
 
-model::SessionRow Relay::row() const {
+model::SessionRow Session::row() const {
   model::SessionRow row{
       .record = record(), .detail = observed().detail(), .now = worker_.now(), .wall = worker_.workspace().wall};
   for (const Side side : sides) {
@@ -469,7 +469,7 @@ model::SessionRow Relay::row() const {
   return row;
 }
 
-model::SessionFigures Relay::figures() const {
+model::SessionFigures Session::figures() const {
   // Asking the kernel costs more than all the rest: only where something was sent lately.
   if (wrote_ || sampled_ > 0)
     for (const Side side : sides) connection_->transport(side, buffered(side));
@@ -494,7 +494,7 @@ void mix_value(const std::array<T, 2>& pair, const Mix& mix) {
 
 }  // namespace
 
-bool Relay::changed(const model::SessionFigures& figures, std::uint32_t epoch) {
+bool Session::changed(const model::SessionFigures& figures, std::uint32_t epoch) {
   // Without the times: they move with the wall clock's offset, and change only with the counts anyway.
   std::uint64_t hash = 0x9e3779b97f4a7c15ULL;
   const auto mix = [&hash](std::uint64_t value) {

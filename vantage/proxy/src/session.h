@@ -1,12 +1,12 @@
-// A live session: two legs and the engine's Connection between them. Bytes are read into the worker's buffer, shown to
-// the Connection, and what it forwards is written with one sendmsg(2) from where it lies; nothing is parsed, copied or
-// allocated here for a message that the receiving socket takes.
+// A live session: two legs and the engine's relay::Connection between them. Bytes are read into the worker's buffer,
+// shown to the Connection, and what it forwards is written with one sendmsg(2) from where it lies; nothing is parsed,
+// copied or allocated here for a message that the receiving socket takes.
 //
 // Back-pressure. What a socket does not take is copied to its leg's queue, and from then on the other leg is not read
 // until the queue is gone. So the queue holds at most the rest of one read, and a read is at most limits.buffered.
 //
-// A leg leaves the relay in one of three ways: handed to a Linger when the Connection finished it with flush, closed at
-// once when it finished it with abort, or closed when its socket died, which the Connection learns. When both have
+// A leg leaves the session in one of three ways: handed to a Linger when the Connection finished it with flush, closed
+// at once when it finished it with abort, or closed when its socket died, which the Connection learns. When both have
 // left the session is over.
 #pragma once
 
@@ -14,9 +14,9 @@
 #include <memory>
 #include <optional>
 
+#include "active_listener.h"
 #include "leg.h"
 #include "reconnects.h"
-#include "site.h"
 #include "slots.h"
 #include "sockeye/base/prefetch.h"
 #include "sockeye/capture/recording.h"
@@ -30,18 +30,18 @@ namespace sockeye::proxy {
 
 class Worker;
 
-class Relay final : public Deletable,
-                    public LegOwner,
-                    public Timer,
-                    public relay::Outlet,
-                    public observer::Listener,
-                    public InSlots<Relay> {
+class Session final : public Deletable,
+                      public LegOwner,
+                      public Timer,
+                      public relay::Outlet,
+                      public observer::Listener,
+                      public InSlots<Session> {
  public:
   // Takes over both legs. observe() must follow, then begin(). `recording`: of a session that is, from its handshake
   // on.
-  Relay(Worker& worker, SitePtr site, int route, SessionSlot slot, Reconnects::Seat seat, std::unique_ptr<Leg> client,
-        std::unique_ptr<Leg> server);
-  ~Relay() override;
+  Session(Worker& worker, ActiveListenerPtr listener, int route, SessionSlot slot, Reconnects::Seat seat,
+          std::unique_ptr<Leg> client, std::unique_ptr<Leg> server);
+  ~Session() override;
   void observe(std::unique_ptr<observer::Observation> observation, std::optional<capture::Recording> recording);
   // `answer`: the 101. It goes out once the session is counted, so that a client that has it finds itself counted.
   // The others: what came behind the request's and the response's head.
@@ -62,7 +62,6 @@ class Relay final : public Deletable,
   [[nodiscard]] model::SessionFigures figures() const;
   [[nodiscard]] bool reported_in(std::uint32_t epoch) const { return reported_epoch_ == epoch; }
   bool changed(const model::SessionFigures&, std::uint32_t epoch);
-  [[nodiscard]] const model::RouteMetrics& account() const { return metrics(); }
   [[nodiscard]] const std::string& route_name() const { return route().name; }
   // Fetches what figures() will look at.
   void prefetch() const noexcept {
@@ -117,13 +116,13 @@ class Relay final : public Deletable,
   void track_frame(Half& h);
   void end(base::Time now);
   [[nodiscard]] std::uint64_t buffered(model::Side to) const;
-  [[nodiscard]] const Route& route() const { return site_->table[route_].config(); }
-  [[nodiscard]] const RouteAccount& route_account() const;
+  [[nodiscard]] const Route& route() const { return listener_->table[route_].config(); }
+  [[nodiscard]] const RouteStats& stats() const;
   [[nodiscard]] model::RouteMetrics& metrics() const;
   [[nodiscard]] observer::Call call(base::Time now) const;
 
   Worker& worker_;
-  SitePtr site_;
+  ActiveListenerPtr listener_;
   std::unique_ptr<relay::Connection> connection_;
   const observer::Observation* observed_ = nullptr;  // its Observation, known without asking it
   std::array<Half, 2> halves_;

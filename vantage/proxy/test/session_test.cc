@@ -8,7 +8,7 @@ namespace {
 
 using model::EndReason;
 
-TEST(Relay, CarriesASessionFromUpgradeToClose) {
+TEST(Session, CarriesASessionFromUpgradeToClose) {
   std::string head;
   std::mutex mutex;
   Backend backend([&](Socket& socket) {
@@ -65,7 +65,7 @@ TEST(Relay, CarriesASessionFromUpgradeToClose) {
   EXPECT_NE(head.find(base::to_hex(spans[0].trace_id)), head.npos);
 }
 
-TEST(Relay, BytesBehindEitherHeadArrive) {
+TEST(Session, BytesBehindEitherHeadArrive) {
   Backend backend([&](Socket& socket) {
     socket.receive_head();
     socket.send(upgrade_response() + server_frame(text, "early bird"));
@@ -82,7 +82,7 @@ TEST(Relay, BytesBehindEitherHeadArrive) {
   EXPECT_EQ(receive_frame(client).payload, "pipelined");
 }
 
-TEST(Relay, PassesBytesVerbatimHoweverTheyAreSplit) {
+TEST(Session, PassesBytesVerbatimHoweverTheyAreSplit) {
   Backend backend(echo);
   TestProxy proxy(backend);
   Socket client = proxy.open();
@@ -113,7 +113,7 @@ TEST(Relay, PassesBytesVerbatimHoweverTheyAreSplit) {
 
 // A million small frames in few reads: pieces are gathered, pings between them are answered by the peer, nothing is
 // lost.
-TEST(Relay, ManySmallFramesInOneRead) {
+TEST(Session, ManySmallFramesInOneRead) {
   Backend backend([](Socket& socket) {
     socket.receive_head();
     socket.send(upgrade_response());
@@ -130,7 +130,7 @@ TEST(Relay, ManySmallFramesInOneRead) {
   EXPECT_EQ(receive_frame(client).payload, "50000");
 }
 
-TEST(Relay, APeerThatNeverReadsPausesTheOtherAndLosesNothing) {
+TEST(Session, APeerThatNeverReadsPausesTheOtherAndLosesNothing) {
   constexpr std::size_t count = 1024;
   const std::string message = server_frame(binary, std::string(60000, 'm'));
   std::atomic<std::size_t> written{0};
@@ -194,7 +194,7 @@ struct Seen {
   }
 };
 
-TEST(Relay, AClientThatIsGoneReleasesTheUpstream) {
+TEST(Session, AClientThatIsGoneReleasesTheUpstream) {
   for (const bool rst : {true, false}) {
     Seen seen;
     Backend backend([&](Socket& socket) {
@@ -224,7 +224,7 @@ TEST(Relay, AClientThatIsGoneReleasesTheUpstream) {
   }
 }
 
-TEST(Relay, AnUpstreamThatIsGoneReleasesTheClient) {
+TEST(Session, AnUpstreamThatIsGoneReleasesTheClient) {
   for (const bool rst : {true, false}) {
     Backend backend([&](Socket& socket) {
       socket.receive_head();
@@ -250,7 +250,7 @@ TEST(Relay, AnUpstreamThatIsGoneReleasesTheClient) {
 }
 
 // What the server said last is not lost because the client's bytes met its closed socket.
-TEST(Relay, ACloseBeforeAResetIsStillSeen) {
+TEST(Session, ACloseBeforeAResetIsStillSeen) {
   Backend backend([&](Socket& socket) {
     socket.receive_head();
     socket.send(upgrade_response() + server_frame(close_op, close_payload(4321, "out of cheese")));
@@ -270,7 +270,7 @@ TEST(Relay, ACloseBeforeAResetIsStillSeen) {
 }
 
 // A violation closes both legs with the code RFC 6455 asks for; the Close arrives although bytes are left unread.
-TEST(Relay, AViolationClosesBothLegsWithItsCode) {
+TEST(Session, AViolationClosesBothLegsWithItsCode) {
   Seen seen;
   Backend backend([&](Socket& socket) {
     socket.receive_head();
@@ -293,7 +293,7 @@ TEST(Relay, AViolationClosesBothLegsWithItsCode) {
 }
 
 // A FIN is passed on, and what the other peer still says arrives.
-TEST(Relay, AHalfClosedClientStillHearsTheServer) {
+TEST(Session, AHalfClosedClientStillHearsTheServer) {
   Backend backend([&](Socket& socket) {
     socket.receive_head();
     socket.send(upgrade_response());
@@ -318,7 +318,7 @@ TEST(Relay, AHalfClosedClientStillHearsTheServer) {
 
 // The server is long gone when its last bytes are read: neither the close timeout nor the linger cuts them off as long
 // as they move.
-TEST(Relay, ASlowReaderGetsEverythingUpToTheClose) {
+TEST(Session, ASlowReaderGetsEverythingUpToTheClose) {
   constexpr std::size_t size = 3'000'000;
   Backend backend([&](Socket& socket) {
     socket.receive_head();
@@ -350,7 +350,7 @@ void quick_heartbeats(Route& route) {
   route.carry.heartbeat = {.interval = 200ms, .timeout = 100ms, .misses = 2, .client = true, .upstream = true};
 }
 
-TEST(Relay, AFrozenClientIsClosedCountedAndLoggedOnce) {
+TEST(Session, AFrozenClientIsClosedCountedAndLoggedOnce) {
   Seen seen;
   std::atomic<int> pings{0};
   Backend backend([&](Socket& socket) {
@@ -402,7 +402,7 @@ TEST(Relay, AFrozenClientIsClosedCountedAndLoggedOnce) {
 }
 
 // Our ping waits behind megabytes that the client does read, slowly: that is no missed heartbeat.
-TEST(Relay, ASlowReaderIsNotADeadOne) {
+TEST(Session, ASlowReaderIsNotADeadOne) {
   constexpr std::size_t size = 6'000'000;
   Backend backend([&](Socket& socket) {
     socket.receive_head();
@@ -432,7 +432,7 @@ TEST(Relay, ASlowReaderIsNotADeadOne) {
   EXPECT_EQ(proxy.active(), 1U);
 }
 
-TEST(Relay, HealthyIdleSessionsStayOpenAndAreNotMentioned) {
+TEST(Session, HealthyIdleSessionsStayOpenAndAreNotMentioned) {
   Backend backend(echo);
   TestProxy proxy(backend, quick_heartbeats);
   Socket client = proxy.open();
@@ -453,7 +453,7 @@ TEST(Relay, HealthyIdleSessionsStayOpenAndAreNotMentioned) {
 
 // --- the live view, limits, reconnects ---
 
-TEST(Relay, TheLiveViewShowsWhatIsGoingOn) {
+TEST(Session, TheLiveViewShowsWhatIsGoingOn) {
   Backend backend(echo);
   TestProxy proxy(backend);
   std::vector<Socket> clients;
@@ -479,7 +479,7 @@ TEST(Relay, TheLiveViewShowsWhatIsGoingOn) {
   EXPECT_FALSE(proxy->session(base::SessionId{}));
 }
 
-TEST(Relay, TooManySessionsAre503AndAPlaceComesFree) {
+TEST(Session, TooManySessionsAre503AndAPlaceComesFree) {
   Backend backend(echo);
   TestProxy proxy(backend, [](Route& route) { route.limits.sessions = 2; });
   Socket a = proxy.open();
@@ -497,7 +497,7 @@ TEST(Relay, TooManySessionsAre503AndAPlaceComesFree) {
   EXPECT_EQ(proxy.active(), 2U);
 }
 
-TEST(Relay, AReconnectAfterAnAbnormalEndIsCounted) {
+TEST(Session, AReconnectAfterAnAbnormalEndIsCounted) {
   Backend backend(echo);
   TestProxy proxy(backend);
   const auto reconnects = [&] {
