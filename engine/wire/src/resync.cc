@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "sockeye/wire/frame_parser.h"
 #include "sockeye/wire/utf8.h"
@@ -15,9 +16,10 @@ using model::Opcode;
 
 constexpr std::uint64_t longest = 64ULL << 20U;  // payload of a frame that is believed
 constexpr unsigned header_bits = 4;              // of evidence: a byte pair makes sense by chance one time in 20
-constexpr unsigned segment_bits = 8;
+constexpr unsigned segment_bits = 8;             // at most: of segments that are 256 bytes long or more
 constexpr unsigned text_bits = 8;
-constexpr unsigned close_bits = 8;
+constexpr unsigned sure_bits = 5;           // of the header that a run begins with
+constexpr unsigned close_bits = 4;          // a code of the allowed range is one of sixteen
 constexpr std::size_t text_looked_at = 64;  // bytes
 
 struct Header {
@@ -67,6 +69,8 @@ std::optional<unsigned> evidence_of(const Header& h, Bytes payload) {
     if (n < 2) return 0;
     const unsigned code = (unsigned{plain[0]} << 8U) | plain[1];
     if (code < 1000 || code > 4999) return std::nullopt;
+    Utf8 reason;
+    if (!reason.feed(Bytes(plain).subspan(2, n - 2))) return std::nullopt;
     return close_bits;
   }
   if (h.opcode != Opcode::text || h.compressed) return 0;
@@ -86,6 +90,12 @@ bool Resync::begins_segment(std::uint64_t offset) const {
   return at != segments_.end() && at->offset == offset && offset != origin_;
 }
 
+// As unlikely as it is that an offset is a segment's first by chance: of many tiny segments it says little.
+unsigned Resync::segment_weight() const {
+  const auto average = std::bit_width(buffer_.size() / segments_.size());
+  return average == 0 ? 0 : std::min(segment_bits, static_cast<unsigned>(average) - 1);
+}
+
 Resync::Look Resync::look(Candidate& c) const {
   if (c.next >= end()) return Look::more;
   const Bytes in = Bytes(buffer_).subspan(static_cast<std::size_t>(c.next - base_));
@@ -103,12 +113,12 @@ Resync::Look Resync::look(Candidate& c) const {
   }
   const auto payload = evidence_of(*h, in.subspan(h->size));
   if (!payload) return Look::no;
-  const unsigned weight = *payload + (begins_segment(c.next) ? segment_bits : 0);
+  const unsigned weight = *payload + (begins_segment(c.next) ? segment_weight() : 0);
   c.evidence += header_bits + weight;
   ++c.headers;
   if (!c.sure) {
     c.begin = c.next;
-    c.sure = weight >= segment_bits || c.headers == 3;
+    c.sure = weight >= sure_bits || c.headers == 3;
   }
   c.last = c.next;
   c.next += h->size + h->length;

@@ -134,6 +134,20 @@ TEST(Resync, FindsNothingInWhatIsNone) {
   }
 }
 
+// Where each byte begins a segment, that says nothing of what begins there.
+TEST(Resync, TinySegmentsAreNoEvidence) {
+  base::Random random(10);
+  for (int i = 0; i < 8; ++i) {
+    Resync resync;
+    const std::string all = payload_of(random, false, 20'000);
+    for (std::size_t at = 0; at < all.size();) {
+      const std::size_t size = 1 + random() % 3;
+      ASSERT_FALSE(resync.feed(base::as_bytes(std::string_view(all).substr(at, size)), base::Time{})) << i << ' ' << at;
+      at += size;
+    }
+  }
+}
+
 TEST(Resync, KeepsNoMoreThanItsBound) {
   // One frame that never ends: nothing to find, however long it is looked for.
   Resync resync(Side::server);

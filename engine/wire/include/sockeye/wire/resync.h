@@ -63,6 +63,7 @@ class Resync {
   [[nodiscard]] std::uint64_t end() const { return base_ + buffer_.size(); }
   Look look(Candidate&) const;  // at the header at next
   [[nodiscard]] bool begins_segment(std::uint64_t offset) const;
+  [[nodiscard]] unsigned segment_weight() const;
   // Follows a run as far as what is held goes; true: found.
   bool follow(Candidate&, bool& pending) const;
   void keep(const Candidate&);
