@@ -12,7 +12,6 @@ using model::Side;
 
 namespace content {  // RFC 8446 §5.1
 constexpr std::uint8_t change_cipher_spec = 20;
-constexpr std::uint8_t alert = 21;
 constexpr std::uint8_t handshake = 22;
 constexpr std::uint8_t application_data = 23;
 }  // namespace content
