@@ -93,7 +93,7 @@ class Report {
       out.key("websockets").number(t.websockets).key("sessions").number(sessions_);
       out.key("gaps").number(t.gaps).key("truncated").boolean(!t.truncation.empty());
       out.key("gap_bytes").number(t.gap_bytes).key("dropped").number(t.dropped).key("malformed").number(t.malformed);
-      out.key("evicted").number(t.evicted).key("repeated").number(t.repeated);
+      out.key("evicted").number(t.evicted).key("given_up").number(t.given_up).key("repeated").number(t.repeated);
       out.key("contradictions").number(t.contradictions).key("attached").number(t.attached);
       out.key("tls").number(t.tls).key("tls_decrypted").number(t.tls_decrypted).key("tls_bytes").number(t.tls_bytes);
       out.close('}');
@@ -109,6 +109,7 @@ class Report {
     also(t.malformed, "packets whose headers contradict themselves or were cut off");
     also(t.unknown_link, "packets of a link layer that is not understood");
     also(t.evicted, "connections given up because too many were open");
+    also(t.given_up, "connections given up because too much of them all was unfinished");
     also(t.contradictions, "segments that differ from what was seen of the same bytes");
     also(t.tls - t.tls_decrypted, "TLS connections that could not be read (--keylog)");
     std::cout << std::flush;

@@ -196,6 +196,13 @@ void ByteStream::finish(const Call& call) {
 }
 
 ByteStream::State ByteStream::state() const { return live_->state; }
+
+std::size_t ByteStream::held() const {
+  std::size_t out = live_->early.size() + live_->http[0].unread.size() + live_->http[1].unread.size();
+  for (const auto& each : live_->asked) out += each.method.size() + (each.head ? each.head->size() : 0);
+  return out;
+}
+
 Observation* ByteStream::observation() { return live_->observation.get(); }
 
 }  // namespace sockeye::observer

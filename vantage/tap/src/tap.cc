@@ -32,6 +32,7 @@ class Tap::Live final : private StreamListener {
   explicit Live(TapOptions options)
       : options_(std::move(options)), reassembly_({.streams = options_.streams}, options_.seed, *this) {
     shared_.options = options_.observation;
+    shared_.max_held = options_.held;
     shared_.workspace.spans = options_.spans;
     shared_.workspace.random = base::Random(options_.seed);
     shared_.on_ended = options_.ended;
@@ -270,6 +271,7 @@ TapTotals Tap::Live::totals() const {
   out.websockets = shared_.websockets;
   out.attached = shared_.attached;
   out.open = shared_.sessions.size();
+  out.given_up = shared_.given_up;
   const auto& tls = shared_.tls.stats;
   out.tls = tls.streams;
   out.tls_decrypted = tls.decrypted;

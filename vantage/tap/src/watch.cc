@@ -46,7 +46,7 @@ void Shared::keep_ended(model::SessionRow row, std::vector<model::RecordedMessag
   if (ended.size() > ended_kept) ended.pop_back();
 }
 
-Watch::~Watch() { end_search(); }
+Watch::~Watch() { shared_.held -= held_; }
 
 void Watch::bytes(Side from, Bytes bytes, Time time) {
   if (!begun_) [[unlikely]]
@@ -111,7 +111,15 @@ void Watch::begin_search() {
 
 void Watch::end_search() {
   search_.reset();
-  shared_.searched -= std::exchange(searched_, 0);
+  hold(0);
+}
+
+void Watch::hold(std::size_t bytes) {
+  shared_.held += bytes;
+  shared_.held -= std::exchange(held_, bytes);
+  if (bytes == 0 || shared_.held <= shared_.max_held) return;
+  ++shared_.given_up;
+  ignore();
 }
 
 observer::Endpoints Watch::endpoints() const {
@@ -154,10 +162,12 @@ void Watch::plain_gap(Side from, std::optional<std::uint64_t> count, Time time) 
 void Watch::look_at_http(const observer::Call& call) {
   switch (http_->state()) {
     case observer::ByteStream::State::http:
-      return;
+      return hold(http_->held());
     case observer::ByteStream::State::websocket:
+      hold(0);
       return found(*http_->observation());
     case observer::ByteStream::State::other:
+      hold(0);
       http_->finish(call);
       return gap_seen_ ? begin_search() : ignore();
   }
@@ -171,10 +181,9 @@ void Watch::search(Side from, Bytes bytes, Time now) {
     return look_at_http(call);
   }
   constexpr std::size_t overhead = 64;  // of each piece that is held
-  searched_ += bytes.size() + overhead;
-  shared_.searched += bytes.size() + overhead;
   if (search_->bytes(static_cast<unsigned>(model::index(from)), bytes, now)) return attach(now);
-  if (search_->given_up() || shared_.searched > Shared::max_searched) ignore();
+  if (search_->given_up()) return ignore();
+  hold(held_ + bytes.size() + overhead);
 }
 
 void Watch::attach(Time now) {

@@ -27,8 +27,6 @@ class Watch;
 // What all streams of a tap share. One thread's.
 struct Shared {
   static constexpr std::size_t ended_kept = 64;  // as a proxy's worker has them
-  // Bytes that all streams together hold while they are searched for frames. A stream that wants more is given up.
-  static constexpr std::size_t max_searched = 128U << 20U;
 
   observer::Options options;
   observer::Workspace workspace;
@@ -39,7 +37,9 @@ struct Shared {
   std::uint64_t websockets = 0;
   std::uint64_t attached = 0;
   std::uint64_t tls_unread_bytes = 0;
-  std::size_t searched = 0;  // held by streams that are
+  std::size_t max_held = 0;  // as TapOptions has it
+  std::size_t held = 0;
+  std::uint64_t given_up = 0;
   std::vector<Watch*> sessions;
   std::deque<model::SessionRow> ended;  // newest first
   std::size_t delta_kept = 0;           // 0: nobody follows
@@ -83,6 +83,8 @@ class alignas(64) Watch final : public TlsListener {
   void begin_http(model::Side client);
   void begin_search();
   void end_search();
+  // What it holds now, of max_held. Gives up when that is too much.
+  void hold(std::size_t bytes);
   void look_at_http(const observer::Call& call);
   void search(model::Side from, base::Bytes bytes, base::Time now);
   void attach(base::Time now);
@@ -105,7 +107,7 @@ class alignas(64) Watch final : public TlsListener {
   // What is above is all that a message touches.
   std::unique_ptr<observer::ByteStream> http_;
   std::unique_ptr<observer::UnknownStream> search_;
-  std::size_t searched_ = 0;  // bytes it was given
+  std::size_t held_ = 0;
   std::unique_ptr<observer::Observation> attached_;
   std::size_t place_ = 0;  // in Shared::sessions
 

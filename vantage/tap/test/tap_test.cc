@@ -337,6 +337,31 @@ TEST(Tap, ManyTinyStreamsInBoundedMemory) {
   (*tap)->finish();
 }
 
+TEST(Tap, HeadsThatNeverEndInBoundedMemory) {
+  Observed out;
+  auto options = options_for(out);
+  options.held = 100'000;
+  auto tap = Tap::open(std::move(options));
+  ASSERT_TRUE(tap);
+  const std::string endless = "GET /" + std::string(29'995, 'a');
+  for (int i = 0; i < 10; ++i) {
+    Talk one(static_cast<std::uint16_t>(1000 + i), 80);
+    one.connect();
+    one.client(endless);
+    test::ListSource source(one.packets);
+    ASSERT_TRUE((*tap)->run(source));
+  }
+  EXPECT_EQ((*tap)->totals().given_up, 7U) << "three of them fit";
+  Talk session(9, 80);
+  session.connect();
+  session.upgrade();
+  session.chat(1);
+  test::ListSource last(session.packets);
+  ASSERT_TRUE((*tap)->run(last));
+  EXPECT_EQ((*tap)->totals().open, 1U) << "what is small still finds room";
+  (*tap)->finish();
+}
+
 TEST(Tap, OthersAskWhileItRuns) {
   // Gives the same conversation's packets until the tap is stopped.
   class Endless final : public Source {

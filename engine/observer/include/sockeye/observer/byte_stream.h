@@ -36,6 +36,9 @@ class ByteStream {
 
   enum class State : std::uint8_t { http, websocket, other };
   [[nodiscard]] State state() const;
+  // Bytes of heads that are not whole, or wait for their answer. Bounded by the two above, which is much where many
+  // peers do it: who watches many streams bounds the sum.
+  [[nodiscard]] std::size_t held() const;
   [[nodiscard]] Observation* observation();  // null: no WebSocket (yet)
 
  private:

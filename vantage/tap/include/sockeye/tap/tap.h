@@ -25,7 +25,10 @@ struct TapOptions {
   std::string key_log;            // a file of TLS secrets (SSLKEYLOGFILE), followed as it grows; "": none
   // Instead of key_log: that file, open already (by one who has given up root since). The tap closes it.
   int key_log_descriptor = -1;
-  std::size_t streams = 131'072;     // TCP connections followed, or remembered as closed, at a time
+  std::size_t streams = 131'072;  // TCP connections followed, or remembered as closed, at a time
+  // Bytes that all streams together hold of what is no session yet: heads that are not whole, and streams that are
+  // searched for frames. A stream that wants more is given up.
+  std::size_t held = 128U << 20U;
   std::uint64_t seed = 1;            // of identifiers; and keys what is hashed
   model::SpanSink* spans = nullptr;  // null: no tracing
   // A session is over, or was open when the capture ended (its row has no end then). Called from run() and finish().
@@ -46,6 +49,7 @@ struct TapTotals {
   std::uint64_t connections = 0;        // TCP
   std::uint64_t begun_before = 0;       // of them: not seen from their beginning
   std::uint64_t evicted = 0;            // of them: dropped from a full table
+  std::uint64_t given_up = 0;           // of them: no longer followed, too much was held of what was none yet
   std::uint64_t websockets = 0;         // of them: found to be WebSockets
   std::uint64_t attached = 0;           // of them: in their midst, without a handshake
   std::uint64_t open = 0;               // WebSockets now
