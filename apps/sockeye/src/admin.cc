@@ -83,9 +83,9 @@ Response record(const Admin& admin, const Request& request) {
     case capture::Recorded::unknown:
       return json_error(404, "no session with this id is live");
     case capture::Recorded::off:
-      return json_error(409, "recordings are off: there is no capture.directory");
+      return json_error(409, "recordings are off: there is no capture.directory, or --record of a tap");
     case capture::Recorded::full:
-      return json_error(507, "the directory of recordings is full (capture.total)");
+      return json_error(507, "the directory of recordings is full (capture.total, --record-total)");
   }
   return json_error(500, "internal error");
 }

@@ -75,6 +75,7 @@ Examples:
   sockeye tap trace.pcapng
   sockeye tap --format json --dialect openai-realtime *.pcap
   sockeye tap --keylog keys.log --otlp http://127.0.0.1:4318 trace.pcap
+  sockeye tap --record captures --record-payload trace.pcap
   sudo sockeye tap --interface eth0 --filter 'tcp port 8080' --console http://127.0.0.1:16686
 
 Captures may be pcap or pcapng, of Ethernet, loopback, Linux cooked or raw IP; WebSockets are found on any port, also
@@ -84,7 +85,7 @@ pcapng). Prints a line for each session, and a total. Nothing is sent to anybody
 On an interface: runs until SIGINT or SIGTERM; /metrics and /sessions as a proxy's (--metrics); privileges are
 dropped once the interface is open.
 
-Exit status: 0 good, 1 a capture could not be read or spans could not be sent, 2 bad arguments.)";
+Exit status: 0 good, 1 a capture could not be read, spans not be sent or recordings not be written, 2 bad arguments.)";
 
 constexpr const char* check_footer = R"(
 Prints "ok: …" and exits 0, or every problem as FILE:LINE:COLUMN: what, expected, fix, and exits 2.
@@ -159,6 +160,36 @@ class Formatter final : public CLI::Formatter {
     return "Usage: " + name + " COMMAND [OPTIONS]\n";
   }
 };
+
+// A size as a person writes it, in bytes.
+std::string read_size(std::string& text) {
+  const auto size = config::parse_size(text);
+  if (!size) return size.error().message;
+  text = std::to_string(*size);
+  return {};
+}
+
+void add_recording(CLI::App& tap, TapCommand& t) {
+  const CLI::Validator size(read_size, "", "size");
+  auto* record =
+      tap.add_option("--record", t.record.directory, "Record sessions in this directory, for `sockeye replay`")
+          ->type_name("DIR");
+  tap.add_option(
+         "--record-when", t.record_when,
+         "all; asked: only by POST /sessions/ID/capture; anomaly: also from a\nsession's first anomaly on (all)")
+      ->type_name("WHEN")
+      ->check(CLI::IsMember({"all", "asked", "anomaly"}))
+      ->needs(record);
+  tap.add_flag("--record-payload", t.record.payload, "Record payload too, not only headers and sizes")->needs(record);
+  tap.add_option("--record-limit", t.record.limit, "Of one recording, which ends there (64MiB)")
+      ->type_name("SIZE")
+      ->transform(size)
+      ->needs(record);
+  tap.add_option("--record-total", t.record.total, "Of all in the directory; then no other is begun (1GiB)")
+      ->type_name("SIZE")
+      ->transform(size)
+      ->needs(record);
+}
 
 void add_replay(CLI::App& app, ReplayCommand& r, CaptureCommand& c) {
   auto* replay = app.add_subcommand("replay", "Observe a recorded session again");
@@ -291,6 +322,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   tap->add_option("--user", t.user, "Whom root becomes once the interface is open (nobody)")
       ->type_name("NAME")
       ->needs(interface);
+  add_recording(*tap, t);
   tap->add_option("--log-level", flags.log_level, "debug, info, warn or error (info)")->type_name("LEVEL");
   tap->add_option("--log-format", flags.log_format, "text or json (text)")->type_name("FORMAT");
 

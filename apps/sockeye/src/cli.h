@@ -40,6 +40,8 @@ struct TapCommand {
   std::string user = "nobody";
   std::uint32_t snap_length = 65535;  // bytes
   std::uint32_t buffer = 32;          // MiB
+  recordings::Options record;         // of sessions; no directory: nothing is recorded
+  std::string record_when = "all";    // asked, anomaly
 };
 
 struct ReplayCommand {

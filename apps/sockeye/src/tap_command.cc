@@ -19,6 +19,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "plural.h"
+#include "process.h"
 #include "reporting.h"
 #include "sessions.h"
 #include "signals.h"
@@ -164,6 +165,15 @@ tap::TapOptions options_for(const config::Settings& settings, const TapCommand& 
   return out;
 }
 
+// None where nothing is recorded.
+base::Result<std::unique_ptr<recordings::Directory>> start_recordings(const TapCommand& wanted) {
+  if (wanted.record.directory.empty()) return nullptr;
+  auto options = wanted.record;
+  options.waits = options.replaces = wanted.interface.empty();
+  raise_descriptor_limit();  // a file for each session that is open
+  return recordings::Directory::start(options);
+}
+
 int failed(const std::string& what) {
   log_error(what);
   return 1;
@@ -181,11 +191,16 @@ int tap_sources(const config::Settings& settings, const TapCommand& wanted, std:
     spans = *std::move(started);
     patient = std::make_unique<Patient>(*spans);
   }
+  auto recorded = start_recordings(wanted);
+  if (!recorded) return failed("--record: " + recorded.error().message);
+  const std::unique_ptr<recordings::Directory> recordings = *std::move(recorded);
   Report report(wanted.format == "json");
   Progress progress;
   std::string name = wanted.interface;
   auto options = options_for(settings, wanted, key_log);
   options.spans = live ? static_cast<model::SpanSink*>(spans.get()) : patient.get();
+  options.recordings = recordings.get();
+  options.record = {.all = wanted.record_when == "all", .raised = {}, .anomaly = wanted.record_when == "anomaly"};
   options.ended = [&](const model::SessionRow& row) { report.session(row); };
   options.progress = [&](tap::Source& source) { progress(name, source); };
   auto opened = tap::Tap::open(std::move(options));
@@ -195,7 +210,9 @@ int tap_sources(const config::Settings& settings, const TapCommand& wanted, std:
   Admin admin;
   Metrics metrics(admin.sessions);
   metrics.add(spans.get());
+  metrics.add(recordings.get());
   admin.metrics = &metrics;
+  admin.record = [&tap](const base::SessionId& id) { return tap->record(id); };
   admin.sessions = tap.get();
   std::unique_ptr<prometheus::Endpoint> endpoint;
   if (live || !wanted.metrics.empty()) {
@@ -237,6 +254,10 @@ int tap_sources(const config::Settings& settings, const TapCommand& wanted, std:
   if (spans) spans->stop(span_patience);
   if (spans && spans->account().dropped_total() > 0)
     status = failed(plural(spans->account().dropped_total(), "span") + " could not be sent");
+  if (recordings) recordings->flush();
+  if (recordings && recordings->lost() > 0)
+    status = failed(plural(recordings->lost(), "recording") +
+                    " refused or cut off: the directory is full (--record-total), or cannot be written to");
   if (endpoint) endpoint->stop(0s);
   return status;
 }

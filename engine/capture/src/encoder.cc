@@ -154,6 +154,9 @@ void Encoder::event(const Event& event) {
     case Kind::probe_missed:
       put(body_, side | (event.flag ? 2U : 0U));
       break;
+    case Kind::frame:
+      put(body_, side);
+      break;
     case Kind::closing:
       put_close(body_, event.close, last_);
       break;

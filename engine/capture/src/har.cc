@@ -70,15 +70,21 @@ class Exporter {
     const auto extensions = wire::negotiated(request, session.response.view()).extensions;
     for (const Side side : {Side::client, Side::server}) streams_.emplace_back(side, extensions, options.message);
     wall_ = session.wall_opened;
+    if (session.attached)
+      for (auto& each : streams_) each.lose();
     messages_.open('[');
   }
 
   void event(const Event& event) {
     if (event.kind == Kind::wall) wall_ = event.wall;
-    if (event.kind == Kind::gap) streams_[model::index(event.side)].gap();
     last_ = event.at;
+    Messages& stream = streams_[model::index(event.side)];
+    const auto take = [&](Message&& message, base::Time at) { add(event.side, at, std::move(message)); };
+    if (event.kind == Kind::gap) stream.gap(event.count, event.at, take);
+    if (event.kind == Kind::frame) stream.found();
     if (event.kind != Kind::bytes) return;
-    streams_[model::index(event.side)].feed(event.data, [&](Message&& message) { add(event, std::move(message)); });
+    if (stream.lost() && !event.watched) stream.found();  // a carrier knows its frames
+    stream.feed(event.data, event.at, take);
   }
 
   [[nodiscard]] std::string document() {
@@ -93,13 +99,13 @@ class Exporter {
   }
 
  private:
-  void add(const Event& event, Message&& message) {
+  void add(Side from, base::Time at, Message&& message) {
     const bool text = message.opcode == model::Opcode::text;
     const bool has = session_.payload && kept_ + message.data.size() <= options_.all;
     if (has) kept_ += message.data.size();
-    const std::uint64_t whole_microseconds = wall_.unix_ns(event.at) / 1000;
+    const std::uint64_t whole_microseconds = wall_.unix_ns(at) / 1000;
     const double time = static_cast<double>(whole_microseconds) / 1e6;
-    messages_.open('{').key("type").text(event.side == Side::client ? "send" : "receive").key("time").number(time);
+    messages_.open('{').key("type").text(from == Side::client ? "send" : "receive").key("time").number(time);
     messages_.key("opcode").number(static_cast<std::uint64_t>(message.opcode)).key("data");
     messages_.text(!has ? std::string() : text ? message.data : base64(message.data));
     if (!has || !message.whole) messages_.key("_length").number(message.length);

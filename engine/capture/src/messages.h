@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "sockeye/wire/extensions.h"
 #include "sockeye/wire/frame_parser.h"
 #include "sockeye/wire/inflate.h"
+#include "sockeye/wire/resync.h"
 
 namespace sockeye::capture {
 
@@ -24,7 +26,9 @@ class Messages {
  public:
   // `limit`: bytes kept of one message.
   Messages(model::Side sender, const wire::Extensions& extensions, std::uint64_t limit)
-      : parser_({.sender = sender, .deflate = extensions.deflate, .judge_reserved = !extensions.other}), limit_(limit) {
+      : sender_(sender),
+        parser_({.sender = sender, .deflate = extensions.deflate, .judge_reserved = !extensions.other}),
+        limit_(limit) {
     const auto& p = extensions.parameters;
     const bool client = sender == model::Side::client;
     if (extensions.deflate)
@@ -32,25 +36,52 @@ class Messages {
                         client ? p.client_no_context_takeover : p.server_no_context_takeover, longest_inflated);
   }
 
-  // `take` gets each message as it is complete.
+  // `take` gets each message as it is complete, and when.
   template <class Take>
-  void feed(base::Bytes in, Take&& take) {
+  void feed(base::Bytes in, base::Time now, const Take& take) {
+    if (!resync_) return walk(in, now, take);
+    if (in.empty() || !resync_->feed(in, now)) return;
+    const auto found = std::move(resync_);
+    this->found();
+    for (const auto& [held, at] : found->held()) walk(held, at, take);
+  }
+  // So many bytes are missing here; none: nobody knows how many.
+  template <class Take>
+  void gap(std::optional<std::uint64_t> bytes, base::Time now, const Take& take) {
+    inflater_.reset();
+    if (resync_) return resync_->gap();
+    wire::Piece piece;
+    if (!bytes || !parser_.skip(*bytes, piece)) return lose();
+    message_.whole = false;
+    if (piece.message_done) complete(now, take);
+  }
+  // Where the next frame begins is not known; and is known again.
+  void lose() { resync_ = std::make_unique<wire::Resync>(sender_); }
+  void found() {
+    resync_.reset();
+    parser_.resume();
+  }
+  [[nodiscard]] bool lost() const { return resync_ != nullptr; }
+
+ private:
+  static constexpr std::uint64_t longest_inflated = 1ULL << 30U;  // of one message, looked through but not kept
+
+  template <class Take>
+  void walk(base::Bytes in, base::Time now, const Take& take) {
     while (!in.empty()) {
       const wire::Piece piece = parser_.next(in);
       in = in.subspan(piece.used);
       if (piece.kind != wire::Piece::Kind::data || !parser_.in_message_frame()) continue;
       if (piece.starts && parser_.header().opcode != model::Opcode::continuation) begin();
       add(piece);
-      if (!piece.message_done) continue;
-      message_.length = parser_.message_length();
-      take(std::exchange(message_, {}));
+      if (piece.message_done) complete(now, take);
     }
   }
-  void gap() { parser_.become_opaque(); }
-
- private:
-  static constexpr std::uint64_t longest_inflated = 1ULL << 30U;  // of one message, looked through but not kept
-
+  template <class Take>
+  void complete(base::Time now, const Take& take) {
+    message_.length = parser_.message_length();
+    take(std::exchange(message_, {}), now);
+  }
   void begin() {
     message_ = {};
     message_.opcode = parser_.message_opcode();
@@ -82,7 +113,9 @@ class Messages {
     inflater_.reset();  // what the next ones refer to is not known
   }
 
+  model::Side sender_;
   wire::FrameParser parser_;
+  std::unique_ptr<wire::Resync> resync_;  // where the next frame begins is not known; null: it is
   std::optional<wire::Inflater> inflater_;
   std::uint64_t limit_;
   Message message_;

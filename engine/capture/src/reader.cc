@@ -172,6 +172,9 @@ Outcome read_event(Cursor& in, Event& out, std::vector<base::Byte>& data) {
     case Kind::probe_missed:
       side_and_flag(out.flag);
       break;
+    case Kind::frame:
+      side();
+      break;
     case Kind::closing:
       read_close(in, out.close, out.at);
       break;
@@ -245,7 +248,7 @@ base::Result<std::optional<Event>> Reader::next() {
       return std::nullopt;
     }
     const Raw& found = **record;
-    if (found.type < static_cast<std::uint8_t>(Kind::bytes) || found.type > static_cast<std::uint8_t>(Kind::truncated))
+    if (found.type < static_cast<std::uint8_t>(Kind::bytes) || found.type > static_cast<std::uint8_t>(Kind::frame))
       continue;
     Event event;
     event.kind = static_cast<Kind>(found.type);

@@ -1,5 +1,7 @@
 #include "recorded_observation.h"
 
+#include <algorithm>
+
 namespace sockeye::capture {
 
 using base::Bytes;
@@ -11,8 +13,11 @@ using wire::Piece;
 using Kind = Event::Kind;
 
 RecordedObservation::RecordedObservation(std::unique_ptr<observer::Observation> inner,
-                                         std::unique_ptr<Recorder> recorder, bool attached)
-    : inner_(std::move(inner)), recorder_(std::move(recorder)), attached_(attached) {
+                                         std::unique_ptr<Recorder> recorder, Begun begun)
+    : inner_(std::move(inner)),
+      recorder_(std::move(recorder)),
+      follows_{begun == Begun::at_once, begun == Begun::at_once},
+      attached_(begun == Begun::late) {
   moved();
 }
 
@@ -48,7 +53,8 @@ void RecordedObservation::passed(Side from, Bytes bytes, std::uint64_t came, boo
 }
 
 void RecordedObservation::bytes(Side from, Bytes bytes, const Call& call) {
-  passed(from, bytes, 0, true, call);
+  const Bytes kept = follows_[model::index(from)] ? bytes : from_next_frame(from, bytes, call);
+  if (!kept.empty()) passed(from, kept, 0, true, call);
   const Identifiers own(recorder_->random(), call.workspace);
   inner_->bytes(from, bytes, call);
   moved();
@@ -60,6 +66,19 @@ void RecordedObservation::gap(Side from, std::optional<std::uint64_t> bytes, con
   const Identifiers own(recorder_->random(), call.workspace);
   inner_->gap(from, bytes, call);
   moved();
+  // With payload a replay will find the framing as it was found here.
+  if (!recorder_->options().payload && !inner_->to_next_frame(from)) follows_[model::index(from)] = false;
+}
+
+// What of it lies behind the beginning of the next frame, where that is known.
+Bytes RecordedObservation::from_next_frame(Side from, Bytes bytes, const Call& call) {
+  const auto before = std::min<std::uint64_t>(inner_->to_next_frame(from).value_or(bytes.size()), bytes.size());
+  if (before > 0) simple(Kind::received, from, before, false, call);
+  if (before == bytes.size()) return {};
+  follows_[model::index(from)] = true;
+  simple(Kind::frame, from, std::nullopt, false, call);
+  recorder_->frame(from);
+  return bytes.subspan(static_cast<std::size_t>(before));
 }
 
 void RecordedObservation::message(Side from, Opcode opcode, Bytes payload, std::uint64_t wire_size, const Call& call) {

@@ -1,5 +1,8 @@
 // An Observation around another: passes on what it is told, and has it written down.
 //
+// A vantage that only watches has the bytes recorded as they come: from the first on, or, of a recording that began
+// later, from a frame's header. Without payload they are also left out where framing is lost, until it is found.
+//
 // Of a session that was carried from its first byte on, the bytes are recorded as the carrier had them walked, each
 // piece that it had to decide on with the steps that followed. Of one whose recording began later they are recorded
 // from a frame's header on, without the pongs to the carrier's own pings, and need no steps.
@@ -16,10 +19,17 @@ namespace sockeye::capture {
 
 class RecordedObservation final : public observer::Observation {
  public:
-  RecordedObservation(std::unique_ptr<observer::Observation> inner, std::unique_ptr<Recorder> recorder, bool attached);
+  // `begun`: where bytes() may be recorded from: the first byte, a frame's header, or (by a carrier, too) a header of
+  // a session that was open.
+  enum class Begun : std::uint8_t { at_once, at_frame, late };
+  RecordedObservation(std::unique_ptr<observer::Observation> inner, std::unique_ptr<Recorder> recorder, Begun begun);
 
   void bytes(model::Side, base::Bytes, const observer::Call&) override;
   void gap(model::Side, std::optional<std::uint64_t> bytes, const observer::Call&) override;
+  [[nodiscard]] std::optional<std::uint64_t> to_next_frame(model::Side from) const override {
+    return inner_->to_next_frame(from);
+  }
+  void next_frame(model::Side from) override { inner_->next_frame(from); }
   // Messages without frames have no bytes to record.
   void message(model::Side, model::Opcode, base::Bytes payload, std::uint64_t wire_size,
                const observer::Call&) override;
@@ -71,6 +81,7 @@ class RecordedObservation final : public observer::Observation {
               const observer::Call&);
   void walked_late(model::Side, base::Bytes raw, const wire::Piece*, const base::Byte* at, const observer::Call&);
   void passed(model::Side, base::Bytes, std::uint64_t came, bool watched, const observer::Call&);
+  base::Bytes from_next_frame(model::Side, base::Bytes, const observer::Call&);
   void step(model::Side, Step, const observer::Call&);
   void simple(Event::Kind, model::Side, std::optional<std::uint64_t> count, bool flag, const observer::Call&);
   void moved() { deadline_ = inner_->next_deadline(); }
@@ -84,7 +95,8 @@ class RecordedObservation final : public observer::Observation {
     bool decides = false;  // `held` is a whole control frame
   };
   std::array<Late, 2> late_;
-  model::Side stopped_{};  // whose piece was decided on last
+  std::array<bool, 2> follows_;  // what a vantage that only watches sees is recorded; by sender
+  model::Side stopped_{};        // whose piece was decided on last
   bool attached_;
 };
 

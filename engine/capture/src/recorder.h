@@ -27,6 +27,8 @@ class Recorder {
   // So many bytes of the sender's are missing here: without payload, nothing that follows can be told from a header
   // unless they all lie inside a frame.
   void gap(model::Side, std::optional<std::uint64_t> bytes);
+  // What the sender's next bytes begin with is a header, whatever came before.
+  void frame(model::Side of) { scrubbers_[model::index(of)] = {}; }
   // What there is goes out, and nothing more comes.
   void finish();
   // The identifiers of this session, while its Observation is called.

@@ -17,6 +17,13 @@ struct Recording::State {
     session.most_frame = options.most_frame;
     session.most_message = options.most_message;
   }
+  void between(const observer::Endpoints& endpoints) {
+    session.client_address = endpoints.client_address;
+    session.client_port = endpoints.client_port;
+    session.server_address = endpoints.server_address;
+    session.server_port = endpoints.server_port;
+    session.tls = endpoints.tls;
+  }
   std::unique_ptr<Recorder> recorder;
   Session session;
   bool begun = false;
@@ -42,11 +49,7 @@ Identifiers Recording::identifiers(observer::Workspace& workspace) { return {sta
 void Recording::requested(const observer::Endpoints& endpoints, base::Time first_byte, const model::HttpHead& request,
                           const observer::Options& options, const observer::Call& call) {
   Session& s = state_->session;
-  s.client_address = endpoints.client_address;
-  s.client_port = endpoints.client_port;
-  s.server_address = endpoints.server_address;
-  s.server_port = endpoints.server_port;
-  s.tls = endpoints.tls;
+  state_->between(endpoints);
   s.first_byte = first_byte;
   s.requested = call.now;
   s.wall = call.workspace.wall;
@@ -72,26 +75,33 @@ void Recording::accepted(const base::SessionId& id, const model::HttpHead& respo
   state_->begun = true;
 }
 
+void Recording::attached(const base::SessionId& id, const observer::Endpoints& endpoints,
+                         const observer::Options& options, const observer::Call& call) {
+  Session& s = state_->session;
+  s.id = id;
+  s.attached = true;
+  state_->between(endpoints);
+  s.first_byte = s.requested = s.opened = call.now;
+  s.wall = s.wall_opened = call.workspace.wall;
+  s.options = to_texts(options);
+  state_->recorder->begin(s);
+  state_->begun = true;
+}
+
 std::unique_ptr<observer::Observation> Recording::observe(std::unique_ptr<observer::Observation> observation,
                                                           const observer::Endpoints& endpoints,
                                                           const observer::Call& call) && {
+  using Begun = RecordedObservation::Begun;
+  Begun begun = Begun::at_once;
   if (!state_->begun) {
-    Session& s = state_->session;
-    s.id = observation->id();
-    s.attached = true;
-    s.client_address = endpoints.client_address;
-    s.client_port = endpoints.client_port;
-    s.server_address = endpoints.server_address;
-    s.server_port = endpoints.server_port;
-    s.tls = endpoints.tls;
-    s.first_byte = s.requested = s.opened = call.now;
-    s.wall = s.wall_opened = call.workspace.wall;
-    s.options = to_texts(observation->options());
     // Its identifiers go on as they were; those of a replay are its own.
     state_->recorder->random() = base::Random(call.workspace.random());
-    state_->recorder->begin(s);
+    attached(observation->id(), endpoints, observation->options(), call);
+    begun = Begun::late;
+  } else if (state_->session.attached && !state_->session.payload) {
+    begun = Begun::at_frame;  // nothing tells headers from payload before
   }
-  return std::make_unique<RecordedObservation>(std::move(observation), std::move(state_->recorder), !state_->begun);
+  return std::make_unique<RecordedObservation>(std::move(observation), std::move(state_->recorder), begun);
 }
 
 }  // namespace sockeye::capture

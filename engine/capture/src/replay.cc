@@ -221,6 +221,8 @@ void Player::play(const Event& event) {
       return step(event);
     case Kind::received:
       return observation_->received(side, count, call());
+    case Kind::frame:
+      return observation_->next_frame(side);
     case Kind::gap:
       return observation_->gap(side, event.count, call());
     case Kind::end:

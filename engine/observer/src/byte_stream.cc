@@ -16,6 +16,30 @@ using model::Side;
 using wire::BodyFramer;
 using wire::HeadParser;
 
+namespace {
+
+class PlainUpgrade final : public Upgrade {
+ public:
+  PlainUpgrade(const Options& options, const Endpoints& endpoints, Time first_byte, const model::HttpHead& request,
+               const Call& call)
+      : handshake_(options, endpoints, first_byte, call) {
+    handshake_.request(request, call);
+  }
+  void passed_on(model::Anomaly kind, const Call& call) override { handshake_.passed_on(kind, call); }
+  void refused(int status, model::Anomaly kind, std::string_view why, const Call& call) override {
+    handshake_.refused(status, kind, why, call);
+  }
+  std::unique_ptr<Observation> accepted(const model::HttpHead& request, const model::HttpHead& response,
+                                        Listener* listener, const Call& call) override {
+    return handshake_.accepted(request, response, listener, call);
+  }
+
+ private:
+  Handshake handshake_;
+};
+
+}  // namespace
+
 // One direction of HTTP: a head, its body, the next head.
 struct HttpDirection {
   std::string unread;  // of a head that is not whole
@@ -26,18 +50,20 @@ struct HttpDirection {
 };
 
 struct ByteStream::Live {
-  Live(const Options& o, Endpoints e, Listener* l) : options(o), endpoints(std::move(e)), listener(l) {}
+  Live(const Options& o, Endpoints e, Listener* l, Openings* how)
+      : options(o), endpoints(std::move(e)), listener(l), openings(how) {}
 
   // A request whose answer has not come.
   struct Asked {
     std::string method;
     std::unique_ptr<std::string> head;  // of an upgrade: what its answer is held against
-    std::optional<Handshake> handshake;
+    std::unique_ptr<Upgrade> handshake;
   };
 
   const Options& options;
   Endpoints endpoints;
   Listener* listener;
+  Openings* openings;
   State state = State::http;
   std::array<HttpDirection, 2> http;
   std::deque<Asked> asked;
@@ -111,8 +137,10 @@ bool ByteStream::Live::request(const model::HttpHead& head, const Call& call) {
   added.method = head.method;
   if (!wire::wants_websocket(head) || d.in_body) return true;
   added.head = std::make_unique<std::string>(d.unread.substr(0, d.parser->size()));
-  added.handshake.emplace(options, endpoints, d.head_began, call);
-  added.handshake->request(head, call);
+  if (openings != nullptr)
+    added.handshake = openings->upgrade(options, endpoints, d.head_began, head, call);
+  else
+    added.handshake = std::make_unique<PlainUpgrade>(options, endpoints, d.head_began, head, call);
   return true;
 }
 
@@ -154,8 +182,8 @@ bool ByteStream::Live::response(const model::HttpHead& head, const Call& call) {
   return true;
 }
 
-ByteStream::ByteStream(const Options& options, Endpoints endpoints, Listener* listener)
-    : live_(std::make_unique<Live>(options, std::move(endpoints), listener)) {}
+ByteStream::ByteStream(const Options& options, Endpoints endpoints, Listener* listener, Openings* openings)
+    : live_(std::make_unique<Live>(options, std::move(endpoints), listener, openings)) {}
 ByteStream::~ByteStream() = default;
 ByteStream::ByteStream(ByteStream&&) noexcept = default;
 ByteStream& ByteStream::operator=(ByteStream&&) noexcept = default;
@@ -204,5 +232,6 @@ std::size_t ByteStream::held() const {
 }
 
 Observation* ByteStream::observation() { return live_->observation.get(); }
+void ByteStream::observe(const Around& around) { live_->observation = around(std::move(live_->observation)); }
 
 }  // namespace sockeye::observer

@@ -37,6 +37,8 @@ class LiveObservation final : public Observation {
 
   void bytes(model::Side from, base::Bytes, const Call&) override;
   void gap(model::Side from, std::optional<std::uint64_t> bytes, const Call&) override;
+  [[nodiscard]] std::optional<std::uint64_t> to_next_frame(model::Side from) const override;
+  void next_frame(model::Side from) override;
   void message(model::Side from, model::Opcode, base::Bytes payload, std::uint64_t wire_size, const Call&) override;
   void handled(model::Side from, base::Duration, const Call&) override;
 

@@ -102,6 +102,18 @@ void LiveObservation::gap(Side from, std::optional<std::uint64_t> bytes, const C
   complete(from, w.parser, piece, {}, call);
 }
 
+std::optional<std::uint64_t> LiveObservation::to_next_frame(Side from) const {
+  if (!watched_) return opening_.attached ? std::nullopt : std::optional<std::uint64_t>(0);
+  const WatchedStream& w = (*watched_)[model::index(from)];
+  return w.resync ? std::nullopt : w.parser.to_next_frame();
+}
+
+void LiveObservation::next_frame(Side from) {
+  WatchedStream& w = watched(from);
+  w.resync.reset();
+  w.parser.resume();
+}
+
 // What compressed messages refer back to is not known, nor the rest of the message under way; and what is missing may
 // have been anything: a reply, or the next request.
 void LiveObservation::lose_context(Side from) {

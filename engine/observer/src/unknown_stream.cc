@@ -51,11 +51,12 @@ void UnknownStream::gap(unsigned end) {
 }
 
 std::unique_ptr<Observation> UnknownStream::take(const Options& options, const Endpoints& endpoints, Listener* listener,
-                                                 const Call& call) {
+                                                 const Call& call, Openings* openings) {
   const auto held = std::move(held_);
   Call then = call;
   then.now = held->segments.empty() ? call.now : held->segments.front().at;
-  auto observation = attach(options, endpoints, listener, then);
+  auto observation = openings != nullptr ? openings->attach(options, endpoints, listener, then)
+                                         : attach(options, endpoints, listener, then);
   for (const auto& segment : held->segments) {
     const Side from = segment.end == client_ ? Side::client : Side::server;
     if (segment.hole) {

@@ -99,20 +99,27 @@ class Writer final : public Directory {
 
   [[nodiscard]] const capture::RecordingOptions& options() const override { return kept_; }
   [[nodiscard]] std::unique_ptr<capture::Sink> open(const base::SessionId& id) override;
+  void flush() override {
+    std::unique_lock lock(mutex_);
+    written_.wait(lock, [this] { return queue_.empty() && queued_ == 0; });
+  }
   [[nodiscard]] std::vector<model::MetricFamily> families() const override;
+  [[nodiscard]] std::uint64_t lost() const override;
 
   bool take(const std::shared_ptr<File>& file, std::string bytes, bool last);
 
  private:
   void run();
   void write(Chunk& chunk);
+  [[nodiscard]] int create(const File& file) const;
+  void remove(const File& file);
   bool cut(File& file, Cut why);
 
   const Options options_;
   const capture::RecordingOptions kept_;
   const Descriptor directory_;
   std::mutex mutex_;  // guards the next four
-  std::condition_variable wake_;
+  std::condition_variable wake_, written_;
   std::deque<Chunk> queue_;
   std::size_t queued_ = 0;
   bool stopping_ = false;
@@ -150,8 +157,11 @@ bool Writer::take(const std::shared_ptr<File>& file, std::string bytes, bool las
   if (!last && file->cut.load(std::memory_order_relaxed)) return false;
   if (!last && stored_.load(std::memory_order_relaxed) + size > options_.total) return cut(*file, Cut::disk_full);
   {
-    const std::lock_guard lock(mutex_);
-    if (!last && queued_ + size > options_.queued) return cut(*file, Cut::queue_full);
+    std::unique_lock lock(mutex_);
+    if (!last && options_.waits)
+      written_.wait(lock, [&] { return queued_ == 0 || queued_ + size <= options_.queued; });
+    else if (!last && queued_ + size > options_.queued)
+      return cut(*file, Cut::queue_full);
     stored_.fetch_add(size, std::memory_order_relaxed);
     queued_ += size;
     queue_.push_back({file, std::move(bytes), last});
@@ -180,14 +190,30 @@ void Writer::run() {
     chunk = {};
     lock.lock();
     queued_ -= size;
+    written_.notify_all();
   }
+}
+
+int Writer::create(const File& file) const {
+  return ::openat(directory_.get(), file.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                  S_IRUSR | S_IWUSR);
+}
+
+void Writer::remove(const File& file) {
+  struct stat about {};
+  if (::fstatat(directory_.get(), file.name.c_str(), &about, AT_SYMLINK_NOFOLLOW) != 0) return;
+  if (::unlinkat(directory_.get(), file.name.c_str(), 0) == 0 && S_ISREG(about.st_mode))
+    stored_.fetch_sub(static_cast<std::uint64_t>(about.st_size), std::memory_order_relaxed);
 }
 
 void Writer::write(Chunk& chunk) {
   File& file = *chunk.file;
   if (file.fd.get() < 0 && !file.failed) {
-    file.fd = Descriptor(::openat(directory_.get(), file.name.c_str(),
-                                  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
+    file.fd = Descriptor(create(file));
+    if (file.fd.get() < 0 && errno == EEXIST && options_.replaces) {
+      remove(file);
+      file.fd = Descriptor(create(file));
+    }
     file.failed = file.fd.get() < 0 && !cut(file, Cut::write_error);
   }
   std::string_view rest = chunk.bytes;
@@ -205,6 +231,12 @@ void Writer::write(Chunk& chunk) {
   }
   stored_.fetch_sub(rest.size(), std::memory_order_relaxed);
   if (chunk.last) file.fd.close();
+}
+
+std::uint64_t Writer::lost() const {
+  std::uint64_t out = refused_.load(std::memory_order_relaxed);
+  for (const auto& each : cuts_) out += each.load(std::memory_order_relaxed);
+  return out;
 }
 
 std::vector<model::MetricFamily> Writer::families() const {

@@ -123,6 +123,22 @@ TEST_F(Recordings, AreCutWhereTheDiskDoesNotKeepUp) {
   EXPECT_FALSE(fs::exists(file(2))) << "an end without a beginning is no recording";
 }
 
+TEST_F(Recordings, OfACaptureWaitForTheDiskAndReplaceThoseOfTheLastTime) {
+  options_.queued = 10;
+  options_.waits = options_.replaces = true;
+  options_.total = 5000;
+  for (int i = 0; i < 3; ++i) {
+    const auto to = start();
+    const auto sink = to->open(id(1));
+    ASSERT_NE(sink, nullptr);
+    for (int chunk = 0; chunk < 100; ++chunk) ASSERT_TRUE(sink->write(std::string(20, 'x'), false)) << i;
+    EXPECT_TRUE(sink->write("end", true));
+    to->flush();
+    EXPECT_EQ(contents(1), std::string(2000, 'x') + "end");
+    EXPECT_EQ(to->lost(), 0U);
+  }
+}
+
 TEST_F(Recordings, AreCutAndRefusedOnceTheDirectoryIsFull) {
   options_.total = 100;
   fs::create_directory(options_.directory);
@@ -140,6 +156,7 @@ TEST_F(Recordings, AreCutAndRefusedOnceTheDirectoryIsFull) {
   EXPECT_EQ(to->open(id(3)), nullptr);
   EXPECT_EQ(value(*to, "sockeye_recordings_refused_total"), 1);
   EXPECT_EQ(value(*to, "sockeye_recordings_total"), 2);
+  EXPECT_EQ(to->lost(), 2U) << "cut, and refused";
   EXPECT_TRUE(two->write("end", true));
   EXPECT_TRUE(eventually([&] { return contents(2) == "begin end"; }));
 }

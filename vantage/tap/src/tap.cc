@@ -36,6 +36,9 @@ class Tap::Live final : private StreamListener {
     shared_.workspace.spans = options_.spans;
     shared_.workspace.random = base::Random(options_.seed);
     shared_.on_ended = options_.ended;
+    shared_.recordings = options_.recordings;
+    if (options_.recordings != nullptr && options_.record.all) shared_.record_all.emplace(*options_.recordings);
+    shared_.record_anomalous = options_.recordings != nullptr && options_.record.anomaly;
   }
   ~Live() override {  // finish() has been called, or nobody wants to hear of it
     shared_.workspace.spans = nullptr;
@@ -87,6 +90,7 @@ class Tap::Live final : private StreamListener {
   [[nodiscard]] TapTotals totals() const;
   [[nodiscard]] std::vector<model::SessionRow> sessions() const;
   [[nodiscard]] std::optional<Found> find(const base::SessionId& id) const;
+  capture::Recorded record(const base::SessionId& id);
   [[nodiscard]] std::vector<model::SessionRow> ended() const { return {shared_.ended.begin(), shared_.ended.end()}; }
   void follow(std::size_t ended_kept);
   model::SessionDeltas changes(const model::DeltaRequest& request);
@@ -303,6 +307,13 @@ std::optional<Tap::Found> Tap::Live::find(const base::SessionId& id) const {
   return std::nullopt;
 }
 
+capture::Recorded Tap::Live::record(const base::SessionId& id) {
+  if (shared_.recordings == nullptr) return capture::Recorded::off;
+  for (auto* each : shared_.sessions)
+    if (each->session().id() == id) return each->record(totals_.now);
+  return capture::Recorded::unknown;
+}
+
 void Tap::Live::follow(std::size_t ended_kept) {
   shared_.delta_kept = ended_kept;
   while (shared_.delta_ended.size() > ended_kept) shared_.delta_ended.pop_front();
@@ -376,6 +387,9 @@ std::vector<model::SessionRow> Tap::sessions() const {
 }
 std::optional<Tap::Found> Tap::session(const base::SessionId& id) const {
   return live_->ask([this, id] { return live_->find(id); }).value_or(std::nullopt);
+}
+capture::Recorded Tap::record(const base::SessionId& id) {
+  return live_->ask([this, id] { return live_->record(id); }).value_or(capture::Recorded::unknown);
 }
 std::vector<model::SessionRow> Tap::ended() const {
   return live_->ask([this] { return live_->ended(); }).value_or(std::vector<model::SessionRow>{});

@@ -100,7 +100,7 @@ void Watch::begin(Side from, Bytes first) {
 void Watch::begin_http(Side client) {
   swapped_ = client == Side::server;
   end_search();
-  http_ = std::make_unique<observer::ByteStream>(shared_.options, endpoints(), nullptr);
+  http_ = std::make_unique<observer::ByteStream>(shared_.options, endpoints(), listener(), openings());
 }
 
 void Watch::begin_search() {
@@ -132,6 +132,11 @@ observer::Endpoints Watch::endpoints() const {
           .tls = tls_ != nullptr};
 }
 
+observer::Listener* Watch::listener() {
+  if (shared_.record_anomalous && !alarm_) alarm_ = std::make_unique<Alarm>(*this);
+  return alarm_.get();
+}
+
 void Watch::plain(Side from, Bytes bytes, Time time) {
   if (stream_.ignored) return;
   const auto call = shared_.call(at(time));
@@ -143,6 +148,7 @@ void Watch::plain(Side from, Bytes bytes, Time time) {
   } else if (search_) {
     search(from, bytes, call.now);
   }
+  after(call);
 }
 
 void Watch::plain_gap(Side from, std::optional<std::uint64_t> count, Time time) {
@@ -157,6 +163,7 @@ void Watch::plain_gap(Side from, std::optional<std::uint64_t> count, Time time) 
   } else if (search_) {
     search_->gap(static_cast<unsigned>(model::index(from)));
   }
+  after(call);
 }
 
 void Watch::look_at_http(const observer::Call& call) {
@@ -188,7 +195,7 @@ void Watch::search(Side from, Bytes bytes, Time now) {
 
 void Watch::attach(Time now) {
   swapped_ = search_->client() == model::index(Side::server);
-  attached_ = search_->take(shared_.options, endpoints(), nullptr, shared_.call(now));
+  attached_ = search_->take(shared_.options, endpoints(), listener(), shared_.call(now), openings());
   end_search();
   ++shared_.attached;
   found(*attached_);
@@ -196,10 +203,35 @@ void Watch::attach(Time now) {
 
 void Watch::found(observer::Observation& session) {
   session_ = &session;
+  recorded_ = shared_.record_all && capture::is_recorded(session);
   stream_.kept = true;
   ++shared_.websockets;
   place_ = shared_.sessions.size();
   shared_.sessions.push_back(this);
+}
+
+capture::Recorded Watch::record(Time now) {
+  record_wanted_ = false;
+  if (session_ == nullptr) return capture::Recorded::unknown;
+  if (recorded_) return capture::Recorded::already;
+  if (shared_.recordings == nullptr) return capture::Recorded::off;
+  auto sink = shared_.recordings->open(session_->id());
+  if (!sink) return capture::Recorded::full;
+  const auto call = shared_.call(at(now));
+  capture::Recording recording(shared_.recordings->options(), call.workspace.random());
+  recording.to(std::move(sink));
+  const auto around = [&](std::unique_ptr<observer::Observation> of) {
+    return std::move(recording).observe(std::move(of), endpoints(), call);
+  };
+  if (attached_) {
+    attached_ = around(std::move(attached_));
+    session_ = attached_.get();
+  } else {
+    http_->observe(around);
+    session_ = http_->observation();
+  }
+  recorded_ = true;
+  return capture::Recorded::begun;
 }
 
 // What has no session is let go of at once; bytes that come are not handed on any more.
@@ -217,6 +249,7 @@ void Watch::finished(Side from, Finish how, Time time) {
   } else if (http_) {
     http_->end(side(from), end, call);
   }
+  after(call);
 }
 
 void Watch::closed(Closed why, Time time) {
@@ -250,16 +283,20 @@ void Watch::closed(Closed why, Time time) {
 void Watch::prefetch(const Watch& watch, Side from, unsigned ahead) noexcept {
   if (ahead == 3) {
     base::prefetch(&watch);
-  } else if (watch.session_ != nullptr && ahead == 2) {
+  } else if (watch.session_ == nullptr || watch.recorded_) {
+    return;  // a recording stands before the observation, and costs more
+  } else if (ahead == 2) {
     observer::prefetch_self(*watch.session_, watch.side(from));
-  } else if (watch.session_ != nullptr) {
+  } else {
     observer::prefetch_bytes(*watch.session_, watch.side(from));
   }
 }
 
 void Watch::tick(Time now) {
   if (session_ == nullptr || session_->next_deadline() > now) return;
-  session_->tick(shared_.call(at(now)));
+  const auto call = shared_.call(at(now));
+  session_->tick(call);
+  after(call);
 }
 
 model::SessionRow Watch::row() const {

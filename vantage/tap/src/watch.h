@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "sockeye/capture/openings.h"
 #include "sockeye/model/metrics.h"
 #include "sockeye/model/session_source.h"
 #include "sockeye/observer/byte_stream.h"
@@ -32,6 +33,9 @@ struct Shared {
   observer::Workspace workspace;
   model::RouteMetrics metrics;
   TlsShared tls;
+  capture::Recordings* recordings = nullptr;            // null: nothing is recorded
+  std::optional<capture::RecordedOpenings> record_all;  // of all sessions, from their beginning
+  bool record_anomalous = false;
   std::function<void(const model::SessionRow&)> on_ended;
 
   std::uint64_t websockets = 0;
@@ -64,6 +68,9 @@ class alignas(64) Watch final : public TlsListener {
   void closed(Closed why, base::Time time);
   void tick(base::Time now);
 
+  // Records its session from here on. Of one that is in Shared::sessions.
+  capture::Recorded record(base::Time now);
+
   // For what comes soon: `ahead` 3 where this lies, 2 its session, 1 what that leads to.
   static void prefetch(const Watch& watch, model::Side from, unsigned ahead) noexcept;
 
@@ -89,6 +96,13 @@ class alignas(64) Watch final : public TlsListener {
   void search(model::Side from, base::Bytes bytes, base::Time now);
   void attach(base::Time now);
   void found(observer::Observation& session);
+  [[nodiscard]] observer::Listener* listener();
+  [[nodiscard]] observer::Openings* openings() { return shared_.record_all ? &*shared_.record_all : nullptr; }
+  // Between two calls to the session, whose observation may be another then.
+  void after(const observer::Call& call) {
+    if (record_wanted_) [[unlikely]]
+      static_cast<void>(record(call.now));
+  }
   void ignore();
   [[nodiscard]] observer::Endpoints endpoints() const;
   // The client is who asked, or who masks: not always whom the ports made it.
@@ -101,10 +115,19 @@ class alignas(64) Watch final : public TlsListener {
   bool begun_ = false;
   bool swapped_ = false;
   bool gap_seen_ = false;
+  bool recorded_ = false;       // session_ goes through a recording
+  bool record_wanted_ = false;  // it is to
   base::Time last_{};
   std::unique_ptr<TlsStream> tls_;
   observer::Observation* session_ = nullptr;  // http_'s or attached_
   // What is above is all that a message touches.
+  // Hears of anomalies, where they begin a recording.
+  struct Alarm final : observer::Listener {
+    explicit Alarm(Watch& of) : Listener(false), watch(of) {}
+    void anomaly(model::Anomaly, base::Time) override { watch.record_wanted_ = !watch.recorded_; }
+    Watch& watch;
+  };
+  std::unique_ptr<Alarm> alarm_;
   std::unique_ptr<observer::ByteStream> http_;
   std::unique_ptr<observer::UnknownStream> search_;
   std::size_t held_ = 0;

@@ -305,8 +305,12 @@ TEST(Tap, SecretsInTheCapture) {
   ::unlink(path.c_str());
   ASSERT_EQ(out.rows.size(), 1U);
   expect_counts(out.rows[0], 10, 10);
-  EXPECT_FALSE(
-      Tap::open({.observation = {}, .key_log = "/nonexistent/keys", .spans = nullptr, .ended = {}, .progress = {}}));
+  EXPECT_FALSE(Tap::open({.observation = {},
+                          .key_log = "/nonexistent/keys",
+                          .spans = nullptr,
+                          .record = {},
+                          .ended = {},
+                          .progress = {}}));
 }
 
 TEST(Tap, ManyTinyStreamsInBoundedMemory) {

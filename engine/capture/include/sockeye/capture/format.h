@@ -77,8 +77,9 @@ struct Event {
     anomaly = 15,    // `anomaly`
     tick = 16,
     finish = 17,
-    wall = 18,      // `wall` from here on
-    truncated = 19  // the recording was ended by its limit, or could not be kept up
+    wall = 18,       // `wall` from here on
+    truncated = 19,  // the recording was ended by its limit, or could not be kept up
+    frame = 20       // the next `bytes` of `side` begin with a frame's header, whatever was before
   };
   Kind kind{};
   base::Time at;

@@ -2,10 +2,12 @@
 //
 //   Recording ──▶ requested() ──▶ accepted(), beside a Handshake ──▶ observe(observation) ──▶ as any Observation
 //
-// or, for a session that is open already, observe() alone. What is recorded is what the observation was told, not what
-// a socket read, so that a replay needs no policy of the carrier's. Without payload nothing of it is kept: masking keys
-// and payload are zeros, but for the code of a Close. Credentials are redacted as in spans, and of header fields only
-// those are kept that are known to be none.
+// or attached(), beside observer::attach(), before observe(); or, for a session that is open already, observe() alone.
+// What is recorded is what the observation was told, not what a socket read, so that a replay needs no policy of the
+// carrier's. Without payload nothing of it is kept: masking keys and payload are zeros, but for the code of a Close.
+// Credentials are redacted as in spans, and of header fields only those are kept that are known to be none.
+//
+// For a vantage whose sessions begin in a ByteStream or an UnknownStream RecordedOpenings does all that.
 //
 // Nothing here opens a file: encoded bytes go to a Sink, whole records at a time. One thread at a time, as the
 // Observation's.
@@ -59,7 +61,7 @@ class Recording {
 
   // Where it goes, before accepted() or, of an open session, observe().
   void to(std::unique_ptr<Sink>);
-  // To be held while the Handshake is made, told its request, and accepted.
+  // To be held while the Handshake is made, told its request, and accepted; or while the session is attached to.
   [[nodiscard]] Identifiers identifiers(observer::Workspace&);
   // At the same times as the Handshake is told, with the same heads.
   void requested(const observer::Endpoints&, base::Time first_byte, const model::HttpHead& request,
@@ -68,6 +70,8 @@ class Recording {
   void reconnect_of(const base::SessionId&, model::ReconnectBasis);
   void accepted(const base::SessionId&, const model::HttpHead& response, const observer::Options&,
                 const observer::Call&);
+  // Of a session that was open before anything was seen of it, whose observation has just been made.
+  void attached(const base::SessionId&, const observer::Endpoints&, const observer::Options&, const observer::Call&);
   // The Observation to go on with. Not to be given to observer::prefetch() or footprint(). `endpoints`: of a session
   // that is open already, whose recording begins here.
   [[nodiscard]] std::unique_ptr<observer::Observation> observe(std::unique_ptr<observer::Observation>,

@@ -6,6 +6,7 @@
 
 #include "sockeye/base/ids.h"
 #include "sockeye/capture/recording.h"
+#include "sockeye/capture/when.h"
 
 namespace sockeye::capture {
 

@@ -5,23 +5,47 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "sockeye/base/bytes.h"
 #include "sockeye/base/time.h"
+#include "sockeye/model/anomaly.h"
 #include "sockeye/model/frame.h"
+#include "sockeye/model/http_head.h"
 #include "sockeye/observer/observation.h"
 
 namespace sockeye::observer {
+
+// An opening handshake whose request was read; refused, accepted, or neither where its stream ends before.
+class Upgrade {
+ public:
+  virtual ~Upgrade() = default;
+  virtual void passed_on(model::Anomaly, const Call&) = 0;
+  virtual void refused(int status, model::Anomaly, std::string_view why, const Call&) = 0;
+  virtual std::unique_ptr<Observation> accepted(const model::HttpHead& request, const model::HttpHead& response,
+                                                Listener*, const Call&) = 0;
+};
+
+// How the sessions of a stream begin, for a vantage that does more with them than observe: records them, say. Without
+// one they begin with a Handshake, or with attach().
+class Openings {
+ public:
+  virtual ~Openings() = default;
+  virtual std::unique_ptr<Upgrade> upgrade(const Options&, const Endpoints&, base::Time first_byte,
+                                           const model::HttpHead& request, const Call&) = 0;
+  virtual std::unique_ptr<Observation> attach(const Options&, const Endpoints&, Listener*, const Call&) = 0;
+};
 
 class ByteStream {
  public:
   static constexpr std::size_t longest_head = 64U << 10U;  // bytes; a longer one is no HTTP to us
   static constexpr std::size_t most_pipelined = 64;        // requests without an answer
 
-  // `options` and `listener` (may be null) outlive it. The client is who opened the connection.
-  ByteStream(const Options& options, Endpoints endpoints, Listener* listener);
+  // `options`, `listener` and `openings` outlive it; the last two may be null. The client is who opened the connection.
+  ByteStream(const Options& options, Endpoints endpoints, Listener* listener, Openings* openings = nullptr);
   ~ByteStream();
   ByteStream(ByteStream&&) noexcept;
   ByteStream& operator=(ByteStream&&) noexcept;
@@ -40,6 +64,9 @@ class ByteStream {
   // peers do it: who watches many streams bounds the sum.
   [[nodiscard]] std::size_t held() const;
   [[nodiscard]] Observation* observation();  // null: no WebSocket (yet)
+  // From here on another Observation is told, made of the one before, which there must be: a recording around it.
+  using Around = std::function<std::unique_ptr<Observation>(std::unique_ptr<Observation>)>;
+  void observe(const Around&);
 
  private:
   struct Live;
@@ -60,7 +87,8 @@ class UnknownStream {
   // Which end is the client. Once found.
   [[nodiscard]] unsigned client() const { return client_; }
   // Attached, and given all that was held. `endpoints` are those of client() and the other.
-  std::unique_ptr<Observation> take(const Options&, const Endpoints&, Listener*, const Call&);
+  std::unique_ptr<Observation> take(const Options&, const Endpoints&, Listener*, const Call&,
+                                    Openings* openings = nullptr);
 
   UnknownStream();
   ~UnknownStream();

@@ -58,6 +58,10 @@ class Observation {
   // So many bytes of it are missing here; none: nobody knows how many. Framing goes on where that is certain, else once
   // a run of plausible headers is found; messages that cannot be read are counted as unreadable, and nobody is blamed.
   virtual void gap(model::Side from, std::optional<std::uint64_t> bytes, const Call&) = 0;
+  // How many bytes of it lie before the next frame's header; none where that is not known. And for who knows where
+  // bytes() could not: a header is what comes next.
+  [[nodiscard]] virtual std::optional<std::uint64_t> to_next_frame(model::Side from) const = 0;
+  virtual void next_frame(model::Side from) = 0;
   // An application that sees messages, not bytes: a whole one, inflated; `wire_size`: its payload bytes as sent, where
   // known, else those of `payload`.
   virtual void message(model::Side from, model::Opcode, base::Bytes payload, std::uint64_t wire_size, const Call&) = 0;

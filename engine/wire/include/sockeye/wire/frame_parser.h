@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <optional>
 
 #include "sockeye/base/bytes.h"
 #include "sockeye/model/anomaly.h"
@@ -103,6 +104,10 @@ class FrameParser {
 
   // Everything reported so far ends on a frame boundary: another frame may be put here. Held bytes do not count.
   [[nodiscard]] bool at_boundary() const { return left_ == 0; }
+  // Bytes before the next frame's header (in an opaque stream, more than will ever come); none inside of what is held.
+  [[nodiscard]] std::optional<std::uint64_t> to_next_frame() const {
+    return held_size_ == 0 ? std::optional(left_) : std::nullopt;
+  }
   // Inside a frame (held bytes count) or a fragmented message: what an end of the stream would cut off.
   [[nodiscard]] bool mid_frame() const { return left_ != 0 || held_size_ != 0; }
   [[nodiscard]] bool mid_message() const { return open_; }

@@ -1,6 +1,6 @@
 // Recordings of sessions as files: DIRECTORY/<session id>.capture (docs/formats/capture.md), written by a thread of
 // their own, so that no worker waits for a disk. What the thread cannot keep up with ends the recording it belongs to,
-// never the session.
+// never the session; unless who records is not in a hurry and waits.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,10 @@ struct Options {
   std::uint64_t total = 1ULL << 30U;  // bytes of all files in the directory, those found there included
   bool payload = false;               // kept too
   std::size_t queued = 16U << 20U;    // bytes waiting for the disk
+  // Of a capture, which is read faster than a disk writes, and whose sessions have the same identifiers each time: who
+  // records waits for the disk, and a recording takes the place of an earlier one.
+  bool waits = false;
+  bool replaces = false;
 };
 
 // Thread-safe.
@@ -27,6 +31,11 @@ class Directory : public capture::Recordings, public model::MetricSource {
   // Fails on a directory that cannot be made or written to.
   [[nodiscard]] static base::Result<std::unique_ptr<Directory>> start(const Options&);
   ~Directory() override = default;  // writes what is queued
+
+  // Returns once what was recorded so far is written, or cannot be.
+  virtual void flush() = 0;
+  // Recordings that were refused, or ended before their session for want of room or of a working disk.
+  [[nodiscard]] virtual std::uint64_t lost() const = 0;
 };
 
 }  // namespace sockeye::recordings

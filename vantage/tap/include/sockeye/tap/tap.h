@@ -13,6 +13,7 @@
 #include <string>
 
 #include "sockeye/base/result.h"
+#include "sockeye/capture/recordings.h"
 #include "sockeye/model/session_source.h"
 #include "sockeye/model/span.h"
 #include "sockeye/observer/options.h"
@@ -29,8 +30,10 @@ struct TapOptions {
   // Bytes that all streams together hold of what is no session yet: heads that are not whole, and streams that are
   // searched for frames. A stream that wants more is given up.
   std::size_t held = 128U << 20U;
-  std::uint64_t seed = 1;            // of identifiers; and keys what is hashed
-  model::SpanSink* spans = nullptr;  // null: no tracing
+  std::uint64_t seed = 1;                     // of identifiers; and keys what is hashed
+  model::SpanSink* spans = nullptr;           // null: no tracing
+  capture::Recordings* recordings = nullptr;  // null: nothing is recorded; outlives the tap
+  capture::When record;                       // a tap raises no conditions of its own: `all` and `anomaly`
   // A session is over, or was open when the capture ended (its row has no end then). Called from run() and finish().
   std::function<void(const model::SessionRow&)> ended;
   // Called from run() every 16 MiB of packets, and when a live source is idle.
@@ -85,6 +88,8 @@ class Tap final : public model::SessionSource {
   void stop() noexcept;
 
   [[nodiscard]] TapTotals totals() const;
+  // Records an open session from here on. From any thread, as sessions().
+  [[nodiscard]] capture::Recorded record(const base::SessionId&);
 
   [[nodiscard]] std::vector<model::SessionRow> sessions() const override;
   [[nodiscard]] std::optional<Found> session(const base::SessionId&) const override;
