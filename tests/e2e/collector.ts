@@ -1,6 +1,6 @@
 // A collector of this process that keeps every span, and the configuration that exports to it.
 import {once} from 'node:events';
-import {type Answer, collectorServer, type Span} from '../lib/collector.js';
+import {type Answer, collectorServer, type Encoded, encoded, type Span} from '../lib/collector.js';
 import {eventually} from '../lib/wait.js';
 import {cleanup} from './support.js';
 
@@ -11,15 +11,17 @@ export interface Collector {
   authorization?: string;
   encoding?: string;
   answer: () => Answer | undefined;
+  keepEncoded?: (one: Encoded) => void; // called with each request, spans to the byte
 }
 export async function collector(): Promise<Collector> {
   const one: Collector = {spans: [], endpoint: '', requests: 0, answer: () => undefined};
-  const server = collectorServer((spans, request) => {
+  const server = collectorServer((spans, request, body) => {
     ++one.requests;
     one.authorization = request.headers.authorization;
     one.encoding = request.headers['content-encoding'];
     const answer = one.answer();
     if (!answer || answer.status === 200) one.spans.push(...spans);
+    one.keepEncoded?.(encoded(body));
     return answer;
   });
   server.listen(0, '127.0.0.1');

@@ -2,7 +2,7 @@
 // invocations and spans. Looking at an interface takes root (CI has it).
 import assert from 'node:assert/strict';
 import {once} from 'node:events';
-import {statSync} from 'node:fs';
+import {chmodSync, mkdirSync, readdirSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {describe, it} from 'node:test';
 import {Metrics} from '../lib/metrics.js';
@@ -109,6 +109,24 @@ function figures(of: Metrics): Record<string, number> {
 
 const ended = (of: Collector): number => of.spans.filter((span) => span.name === 'websocket.connection').length;
 
+// The first recordings in that folder give the spans that the tap gave of these sessions, to the byte.
+async function replaysAs(folder: string, given: Set<string>): Promise<void> {
+  const files = readdirSync(folder);
+  assert.equal(files.length, sessions);
+  for (const file of files.slice(0, 5)) {
+    const again = await collector();
+    const spans: string[] = [];
+    again.keepEncoded = (one) => spans.push(...one.spans);
+    const replay = child('replay', sockeye(), ['replay', join(folder, file), '--otlp', again.endpoint]);
+    assert.equal(await replay.exit(30_000), 0, replay.err);
+    assert.ok(spans.length >= 2, 'the handshake and the connection');
+    for (const span of spans) assert.ok(given.has(span), `${file}: a span that the tap did not give`);
+    const id = file.replace('.capture', '');
+    const there = again.spans.filter((span) => span.attributes['websocket.session.id'] === id).length;
+    assert.equal(there, spans.length);
+  }
+}
+
 describe('a tap beside the proxy', {skip: root ? false : 'watching an interface takes root'}, () => {
   it(`tells of ${sessions} sessions what the proxy tells, live and from the captured file`, async () => {
     const [through, beside, later] = [await collector(), await collector(), await collector()];
@@ -116,12 +134,21 @@ describe('a tap beside the proxy', {skip: root ? false : 'watching an interface 
       routes: [{upstream: `ws://127.0.0.1:${await server()}`, heartbeat: {client: false, upstream: false}}],
       config: exported(through.endpoint),
     });
+    const [given, givenLater] = [new Set<string>(), new Set<string>()];
+    beside.keepEncoded = (one) => one.spans.forEach((span) => given.add(span));
+    later.keepEncoded = (one) => one.spans.forEach((span) => givenLater.add(span));
     const [metricsPort] = await freePorts(1);
     const filter = `tcp port ${one.port}`;
-    const file = join(temporaryFolder(), 'traffic.pcap');
+    const folder = temporaryFolder();
+    const file = join(folder, 'traffic.pcap');
+    const recordings = join(folder, 'live');
+    mkdirSync(recordings);
+    chmodSync(folder, 0o755); // the tap is no longer root when it writes them
+    chmodSync(recordings, 0o777);
     const dump = child('tcpdump', 'tcpdump', ['-i', 'lo', '-U', '-B', '32768', '-Z', 'root', '-w', file, filter]);
     await dump.saw(/listening on lo/);
     const flags = ['--filter', filter, '--format', 'json', '--metrics', `127.0.0.1:${metricsPort}`, '--buffer', '64'];
+    flags.push('--record', recordings, '--record-payload');
     const tap = child('tap', sockeye(), ['tap', '--interface', 'lo', ...flags, '--otlp', beside.endpoint]);
     await tap.saw(/watching lo/);
 
@@ -157,11 +184,16 @@ describe('a tap beside the proxy', {skip: root ? false : 'watching an interface 
       assert.ok(row.legs.upstream.rtt_seconds > 0, 'the client pinged, and the tap timed it');
     }
 
+    await replaysAs(recordings, given);
+
     await eventually('the capture is written', () => statSync(file).size > 0 && dump.err.length > 0);
     dump.signal('SIGINT');
     await dump.exit();
-    const reader = child('tap', sockeye(), ['tap', file, '--format', 'json', '--otlp', later.endpoint]);
+    const offline = join(folder, 'offline');
+    const record = ['--record', offline, '--record-payload'];
+    const reader = child('tap', sockeye(), ['tap', file, '--format', 'json', '--otlp', later.endpoint, ...record]);
     assert.equal(await reader.exit(60_000), 0, reader.err);
+    await replaysAs(offline, givenLater);
     assert.deepEqual(bySession(later.spans), bySession(through.spans));
     assert.equal(JSON.parse(reader.out.trim().split('\n').pop()!).sessions, sessions);
   });

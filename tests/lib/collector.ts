@@ -22,6 +22,7 @@ export interface Span {
 
 // Generated protobufjs code: it has no useful types.
 const root: any = createRequire(import.meta.url)('@opentelemetry/otlp-transformer/build/src/generated/root');
+const Reader = createRequire(import.meta.url)('protobufjs/minimal').Reader;
 const Request = root.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 
 const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('hex');
@@ -62,13 +63,37 @@ export function decode(body: Buffer): Span[] {
   return spans;
 }
 
+// The fields of a protobuf message that are messages, texts or bytes, as they lie.
+function* fields(message: Uint8Array): Generator<[number, Uint8Array]> {
+  const reader = Reader.create(message);
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    if ((tag & 7) === 2) yield [tag >>> 3, reader.bytes()];
+    else reader.skipType(tag & 7);
+  }
+}
+const under = (message: Uint8Array, number: number): Uint8Array[] =>
+  [...fields(message)].filter(([field]) => field === number).map(([, bytes]) => bytes);
+
+// The spans of a request to the byte, and the attributes of the resource they came with.
+export interface Encoded {
+  spans: string[]; // hex
+  resource: Record<string, unknown>;
+}
+export function encoded(body: Buffer): Encoded {
+  const resource = Request.decode(body).resourceSpans[0]?.resource?.attributes ?? [];
+  const scopes = under(body, 1).flatMap((ofResource) => under(ofResource, 2));
+  return {spans: scopes.flatMap((scope) => under(scope, 2)).map(hex), resource: attributes(resource)};
+}
+
 export interface Answer {
   status: number;
   headers?: Record<string, string>;
 }
 
 // Calls `take` with each request's spans before it is answered; what `take` gives is the answer (default 200).
-export function collectorServer(take: (spans: Span[], request: IncomingMessage) => Answer | undefined): Server {
+type Take = (spans: Span[], request: IncomingMessage, body: Buffer) => Answer | undefined;
+export function collectorServer(take: Take): Server {
   return createServer((request, response) => {
     const parts: Buffer[] = [];
     request.on('data', (part: Buffer) => parts.push(part));
@@ -83,7 +108,7 @@ export function collectorServer(take: (spans: Span[], request: IncomingMessage) 
         response.writeHead(404).end();
         return;
       }
-      const answer = take(decode(body), request) ?? {status: 200};
+      const answer = take(decode(body), request, body) ?? {status: 200};
       response.writeHead(answer.status, {'content-type': 'application/x-protobuf', ...answer.headers}).end();
     });
   });
