@@ -1,6 +1,8 @@
 // Sessions recorded by the binary, as a route asks for or a person; replayed and exported by it.
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <simdjson.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,14 +30,18 @@ class Recorded : public ::testing::Test {
   }
   ~Recorded() override { fs::remove_all(path_); }
 
-  void start(const std::string& more, const std::string& of_route) {
+  void start(const std::string& more, const std::string& of_route, const std::string& of_capture = "",
+             void (*prepare)() = nullptr) {
+    start_with("capture: {directory: '" + captures().string() + "'" + of_capture + "}\n" + more, of_route, prepare);
+  }
+  void start_with(const std::string& more, const std::string& of_route, void (*prepare)() = nullptr) {
     const auto file = path_ / "sockeye.yaml";
-    std::ofstream(file) << "metrics: {listen: '127.0.0.1:0'}\nthreads: 1\ncapture: {directory: '" << captures().string()
-                        << "'}\n"
+    std::ofstream(file) << "metrics: {listen: '127.0.0.1:0'}\nthreads: 1\n"
                         << more << "routes:\n  - listen: 127.0.0.1:0\n    upstream: ws://127.0.0.1:" << upstream_.port()
                         << "\n"
                         << of_route;
-    proxy_ = std::make_unique<Program>(std::vector<std::string>{"proxy", "--config", file});
+    proxy_ = std::make_unique<Program>(std::vector<std::string>{"proxy", "--config", file}, std::vector<std::string>{},
+                                       prepare);
     ASSERT_TRUE(proxy_->logged("/metrics")) << proxy_->err();
   }
   [[nodiscard]] int port() const { return proxy_->port_after(": 127.0.0.1:"); }
@@ -64,6 +70,20 @@ class Recorded : public ::testing::Test {
       return std::string(std::string_view(rows.at(0)["id"]));
     }
     return "";
+  }
+
+  // The answer to the request that a session be recorded.
+  [[nodiscard]] std::string ask(const std::string& path, const std::string& fields = "") const {
+    Tcp asker(metrics());
+    asker.write("POST " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n" + fields + "Connection: close\r\n\r\n");
+    return asker.read_until("\n\n\n");
+  }
+  // Once /metrics has that line.
+  [[nodiscard]] bool counted(const std::string& line) const {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (std::chrono::steady_clock::now() < deadline)
+      if (get(metrics(), "/metrics").find("\n" + line + "\n") != std::string::npos) return true;
+    return false;
   }
 
   static std::string replay(const std::string& file, std::vector<std::string> more = {}) {
@@ -164,11 +184,6 @@ TEST_F(Recorded, BeginsWhenAskedForAndKeepsNoPayload) {
   client.write(hello);
   const std::string id = session("sessions", 1);
   ASSERT_NE(id, "");
-  const auto ask = [&](const std::string& path, const std::string& fields = "") {
-    Tcp asker(metrics());
-    asker.write("POST " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n" + fields + "Connection: close\r\n\r\n");
-    return asker.read_until("\n\n\n");
-  };
   EXPECT_TRUE(ask("/sessions/" + id + "/capture", "Origin: http://evil.example\r\n").starts_with("HTTP/1.1 403"));
   EXPECT_TRUE(ask("/sessions/" + id + "/capture").starts_with("HTTP/1.1 202"));
   EXPECT_TRUE(ask("/sessions/" + id + "/capture").starts_with("HTTP/1.1 200"));
@@ -188,6 +203,92 @@ TEST_F(Recorded, BeginsWhenAskedForAndKeepsNoPayload) {
   const dom::element again = parser_.parse(replay(file, {"--format", "json"}));
   EXPECT_EQ(std::uint64_t(again["session"]["messages"]["c2s"]), 2U);
   EXPECT_EQ(std::uint64_t(again["session"]["bytes"]["c2s"]), 10U);
+}
+
+TEST_F(Recorded, BeginsWithTheFirstAnomaly) {
+  start("privacy: {payload: capture}\n", "    conformance: forward\n    capture: {when: [anomaly]}\n");
+  Tcp client(port());
+  client.write(upgrade);
+  ASSERT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
+  client.write(hello);
+  ASSERT_NE(session("sessions", 1), "");
+  EXPECT_TRUE(counted("sockeye_recordings_total 0"));
+  client.write(std::string_view("\x81\x01x", 3));  // not masked
+  EXPECT_TRUE(counted("sockeye_recordings_total 1"));
+  client.write(hello);
+  client.write(std::string_view("\x81\x01x", 3));
+  client.write(bye);
+  client.read_until("\x88");
+  ASSERT_NE(session("ended", 4), "");
+  const dom::element again = parser_.parse(replay(stop(), {"--format", "json"}));
+  EXPECT_EQ(std::uint64_t(again["session"]["messages"]["c2s"]), 2U);
+  EXPECT_EQ(std::uint64_t(again["session"]["anomalies"]), 1U);
+}
+
+TEST_F(Recorded, BeginsWhenAPongIsMissed) {
+  start("",
+        "    capture: {when: [missed_pong]}\n    heartbeat: {interval: 20ms, timeout: 20ms, misses: 100, upstream: "
+        "false}\n");
+  Tcp client(port());
+  client.write(upgrade);
+  ASSERT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
+  EXPECT_TRUE(counted("sockeye_recordings_total 1")) << "it answers no ping";
+  client.write(hello);
+  client.write(bye);
+  client.read_until("\x88");
+  ASSERT_NE(session("ended", 1), "");
+  const dom::element again = parser_.parse(replay(stop(), {"--format", "json"}));
+  EXPECT_EQ(std::uint64_t(again["session"]["messages"]["c2s"]), 1U);
+}
+
+TEST_F(Recorded, NothingIsWithoutADirectoryOrRoomInIt) {
+  start_with("", "    capture: all\n");
+  {
+    Tcp client(port());
+    client.write(upgrade);
+    ASSERT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
+    const auto answer = ask("/sessions/" + session("sessions", 0) + "/capture");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 409")) << answer;
+    EXPECT_NE(proxy_->err().find("no capture.directory: nothing is recorded"), std::string::npos) << proxy_->err();
+  }
+  fs::create_directory(captures());
+  std::ofstream(captures() / "earlier.capture") << std::string(65536, 'x');
+  start("", "    capture: all\n", ", total: 64KiB");
+  Tcp client(port());
+  client.write(upgrade);
+  ASSERT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
+  EXPECT_TRUE(counted("sockeye_recordings_refused_total 1"));
+  const auto answer = ask("/sessions/" + session("sessions", 0) + "/capture");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 507")) << answer;
+  EXPECT_TRUE(counted("sockeye_recordings_refused_total 2"));
+  EXPECT_TRUE(counted("sockeye_recordings_total 0"));
+  client.write(hello);
+  EXPECT_NE(session("sessions", 1), "") << "the session goes on all the same";
+}
+
+// As `ulimit -f` has it; a write over it fails instead of ending the process.
+void small_files() {
+  const ::rlimit limit{65536, 65536};
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+  ::signal(SIGXFSZ, SIG_IGN);
+}
+
+TEST_F(Recorded, EndsWhereItCannotBeWrittenAndTheSessionGoesOn) {
+  start("privacy: {payload: capture}\n", "    capture: all\n", "", small_files);
+  Tcp client(port());
+  client.write(upgrade);
+  ASSERT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
+  const std::string large = std::string("\x82\xff\0\0\0\0\0\1\0\0\0\0\0\0", 14) + std::string(65536, 'x');
+  client.write(large);
+  EXPECT_TRUE(counted("sockeye_recordings_cut_total{reason=\"write_error\"} 1"));
+  client.write(hello);
+  client.write(bye);
+  client.read_until("\x88");
+  ASSERT_NE(session("ended", 2), "");
+  const std::string file = stop();
+  EXPECT_EQ(fs::file_size(file), 65536U);
+  const dom::element again = parser_.parse(replay(file, {"--format", "json"}));
+  EXPECT_TRUE(bool(again["incomplete"])) << "which a replay says";
 }
 
 TEST_F(Recorded, WhatIsNoCaptureIsRefused) {

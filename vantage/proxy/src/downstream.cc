@@ -176,7 +176,7 @@ void Downstream::take_request(const model::HttpHead& head) {
 std::optional<wire::HttpFailure> Downstream::admit(const model::HttpHead& head) {
   const Route& config = route().config();
   const std::string address = route().client_address(head, peer_);
-  if (config.record) recording_ = recording_of(worker_, config);
+  if (config.record.all) recording_ = recording_of(worker_, config);
   {
     const auto identifiers = recording_ ? recording_->identifiers(worker_.workspace()) : capture::Identifiers();
     handshake_.emplace(config.observe, endpoints(address), first_byte_, call());

@@ -233,6 +233,7 @@ void Session::after(base::Time now) {
 void Session::settle(base::Time now) {
   while (attention_ && !over_) {
     attention_ = false;
+    if (std::exchange(record_wanted_, false)) static_cast<void>(record());
     for (const Side side : sides)
       if (!over_) settle(side, now);
     if (!over_ && !half(Side::client).leg && !half(Side::server).leg) end(now);
@@ -383,7 +384,18 @@ void Session::expired(base::Time now) {
   if (!over_ && doomed_ < worker_.timers().armed(*this)) worker_.timers().arm(*this, doomed_);
 }
 
+// Once; and not at once: the observation that says so cannot be replaced from inside itself.
+void Session::want_recording() {
+  if (record_tried_) return;
+  record_tried_ = record_wanted_ = attention_ = true;
+}
+
+void Session::anomaly(model::Anomaly, base::Time) {
+  if (route().record.anomaly) want_recording();
+}
+
 void Session::raised(const model::Condition& condition) {
+  if (route().record.raised[static_cast<std::size_t>(condition.kind)]) want_recording();
   if (condition.kind != model::ConditionKind::silent) return;
   const bool client = condition.subject.leg == Side::client;
   const bool closes = route().carry.heartbeat.on_dead == relay::HeartbeatOptions::OnDead::close;

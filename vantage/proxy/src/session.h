@@ -81,6 +81,7 @@ class Session final : public Deletable,
   void finish(model::Side leg, relay::Finish how) override;
   bool advancing(model::Side leg) override;
   void raised(const model::Condition&) override;
+  void anomaly(model::Anomaly, base::Time) override;
 
  private:
   struct Half {
@@ -108,6 +109,7 @@ class Session final : public Deletable,
   void write(model::Side to);
   // After every call into the Connection: writes what it gave, does what it asked, and sets the timer.
   void after(base::Time now);
+  void want_recording();
   void settle(base::Time now);
   void settle(model::Side side, base::Time now);
   void leave(model::Side side);
@@ -135,6 +137,8 @@ class Session final : public Deletable,
   int route_;
   std::uint32_t reported_epoch_ = 0;  // which resync its facts were reported in; 0: none yet
   bool recorded_ = false;             // what is observed goes through a recording
+  bool record_wanted_ = false;        // it is to, once the call is over that is under way
+  bool record_tried_ = false;         // something was raised that begins a recording
   bool wrote_ = false;                // since the last sample
   bool attention_ = false;            // settle() has something to do
   bool over_ = false;

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "sockeye/capture/openings.h"
@@ -124,8 +125,11 @@ class alignas(64) Watch final : public TlsListener {
   // Hears of anomalies, where they begin a recording.
   struct Alarm final : observer::Listener {
     explicit Alarm(Watch& of) : Listener(false), watch(of) {}
-    void anomaly(model::Anomaly, base::Time) override { watch.record_wanted_ = !watch.recorded_; }
+    void anomaly(model::Anomaly, base::Time) override {
+      if (!std::exchange(heard, true)) watch.record_wanted_ = true;
+    }
     Watch& watch;
+    bool heard = false;
   };
   std::unique_ptr<Alarm> alarm_;
   std::unique_ptr<observer::ByteStream> http_;

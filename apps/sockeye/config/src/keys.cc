@@ -142,6 +142,24 @@ constexpr Key<proxy::Route> limit_keys[] = {
     {"buffered", [](Reader& r, const Node& n, proxy::Route& t) { r.size(n, t.limits.buffered, 4096, greatest_size); }},
 };
 
+constexpr Key<capture::When> record_keys[] = {
+    {"when",
+     [](Reader& r, const Node& n, capture::When& when) {
+       constexpr auto kinds = static_cast<std::size_t>(model::ConditionKind::count_);
+       std::array<std::string_view, kinds + 1> words;
+       for (std::size_t i = 0; i < kinds; ++i) words[i] = model::name(static_cast<model::ConditionKind>(i));
+       words[kinds] = "anomaly";
+       if (n.kind == Node::Kind::list && n.items.empty())
+         r.problem(n.at, "names nothing; expected one or more of " + one_of(words) + ", or write capture: off");
+       r.list(n, "[missed_pong, anomaly]", [&](const Node& item) {
+         const std::size_t at = r.word(item, words);
+         if (at < kinds) when.raised[at] = true;
+         if (at == kinds) when.anomaly = true;
+       });
+     },
+     nullptr, "[]"},
+};
+
 constexpr Key<RouteDraft> route_keys[] = {
     {"name",
      [](Reader& r, const Node& n, RouteDraft& d) {
@@ -174,8 +192,14 @@ constexpr Key<RouteDraft> route_keys[] = {
     {"capture",
      [](Reader& r, const Node& n, RouteDraft& d) {
        constexpr std::pair<std::string_view, bool> words[] = {{"off", false}, {"all", true}};
-       r.choice(n, d.route.record, words);
-     }},
+       if (n.kind != Node::Kind::map) {
+         r.choice(n, d.route.record.all, words);
+         return;
+       }
+       r.map<record_keys>(n, d.route.record);
+       if (n.find("when") == nullptr) r.problem(n.at, "when is missing; add e.g. when: [anomaly], or write off or all");
+     },
+     list_keys<record_keys>},
     {"match", [](Reader& r, const Node& n, RouteDraft& d) { r.map<match_keys>(n, d.route.match); },
      list_keys<match_keys>},
     {"upstream",

@@ -136,6 +136,18 @@ void apply_flags(Draft& draft, const Flags& flags, std::vector<Problem>& problem
       [&](LogFormat value) { settings.log_format = value; });
 }
 
+void warn_of_recordings(const proxy::Route& route, Settings& settings) {
+  const auto& raised = route.record.raised;
+  const bool conditions = std::find(raised.begin(), raised.end(), true) != raised.end();
+  if ((route.record.all || route.record.anomaly || conditions) && settings.recordings.directory.empty())
+    settings.warnings.push_back("route " + route.name +
+                                ": capture, but there is no capture.directory: nothing is recorded");
+  const auto& heartbeat = route.carry.heartbeat;
+  if (conditions && !heartbeat.client && !heartbeat.upstream)
+    settings.warnings.push_back("route " + route.name +
+                                ": capture.when waits for what a heartbeat finds out, which is off on both legs");
+}
+
 void finish(Draft& draft) {
   auto& settings = draft.settings;
   if (!draft.keep_slow) draft.sampling.keep_slow = {};
@@ -151,9 +163,7 @@ void finish(Draft& draft) {
       // Compiled now, not under the first connection.
       if (route.observe.dialect.mode == observer::DialectOptions::Mode::automatic)
         static_cast<void>(dialect::built_in());
-      if (route.record && settings.recordings.directory.empty())
-        settings.warnings.push_back("route " + route.name +
-                                    ": capture: all, but there is no capture.directory: nothing is recorded");
+      warn_of_recordings(route, settings);
     }
   }
   if (draft.disabled && settings.tracing) {

@@ -141,7 +141,7 @@ log: {level: debug, format: json}
   EXPECT_EQ(r.trusted_proxies, (std::vector<std::string>{"10.0.0.0/8", "::1", "unix"}));
   EXPECT_EQ(r.client_id, (std::vector<std::string>{"header.x-device-id", "query.device", "cookie.sid", "subprotocol"}));
   EXPECT_FALSE(r.plain_http);
-  EXPECT_TRUE(r.record);
+  EXPECT_TRUE(r.record.all);
   EXPECT_EQ(r.limits.sessions, 7U);
   EXPECT_EQ(r.limits.handshake_timeout, 3s);
   EXPECT_EQ(r.limits.buffered, 65536U);
@@ -410,6 +410,19 @@ INSTANTIATE_TEST_SUITE_P(
                 "{ca: ''}}\n",
                 {"f:3:49: export.console.token_file: \"\" is empty; expected the path of a file with the token",
                  "f:3:63: export.console.tls.ca: \"\" is empty; expected the path of a PEM file"}},
+        BadFile{"capture",
+                "routes:\n  - {name: a, listen: ':1', upstream: ws://a:1, capture: {when: [stuck, anomaly]}}\n"
+                "  - {name: b, listen: ':2', upstream: ws://a:1, capture: {when: []}}\n"
+                "  - {name: c, listen: ':3', upstream: ws://a:1, capture: {on: [anomaly]}}\n"
+                "  - {name: d, listen: ':4', upstream: ws://a:1, capture: {when: silent}}\n"
+                "  - {name: e, listen: ':5', upstream: ws://a:1, capture: sometimes}\n",
+                {"f:2:66: routes[0].capture.when[0]: \"stuck\" is not known; expected missed_pong, silent or anomaly",
+                 "f:3:65: routes[1].capture.when: names nothing; expected one or more of missed_pong, silent or "
+                 "anomaly, or write capture: off",
+                 "f:4:58: routes[2].capture: when is missing; add e.g. when: [anomaly], or write off or all",
+                 "f:4:59: routes[2].capture: unknown key \"on\"; expected when",
+                 "f:5:65: routes[3].capture.when: found \"silent\"; expected a list, e.g. [missed_pong, anomaly]",
+                 "f:6:58: routes[4].capture: \"sometimes\" is not known; expected off or all"}},
         BadFile{
             "rest",
             "routes: [{upstream: ws://a:1}]\nservice: ''\nresource: {service.name: x}\nsampling: {ratio: 2}\n"
@@ -436,6 +449,24 @@ INSTANTIATE_TEST_SUITE_P(
                 "routes:\n\t- upstream: ws://a\n",
                 {"f:2:1: a tab indents this line; YAML indents with spaces only"}}),
     [](const auto& file) { return std::string(file.param.name); });
+
+TEST(Read, WhatBeginsARecording) {
+  const auto of_route = [](const std::string& rest) {
+    return read("routes: [{upstream: ws://a:1, " + rest + "}]\ncapture: {directory: /x}\n");
+  };
+  const auto some = of_route("capture: {when: [silent, anomaly]}");
+  ASSERT_TRUE(some.settings);
+  EXPECT_TRUE(some.settings->warnings.empty());
+  const auto& when = some.settings->proxy.listeners.at(0).routes.at(0).record;
+  EXPECT_FALSE(when.all);
+  EXPECT_TRUE(when.anomaly);
+  EXPECT_EQ(when.raised, (std::array{false, true})) << "missed_pong, silent";
+  const auto deaf = of_route("capture: {when: [missed_pong]}, heartbeat: {client: false, upstream: false}");
+  ASSERT_TRUE(deaf.settings);
+  ASSERT_EQ(deaf.settings->warnings.size(), 1U);
+  EXPECT_EQ(deaf.settings->warnings[0],
+            "route default: capture.when waits for what a heartbeat finds out, which is off on both legs");
+}
 
 TEST(Read, AConsole) {
   EXPECT_EQ(good(minimal).console.endpoint, "") << "off";

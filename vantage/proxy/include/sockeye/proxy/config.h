@@ -9,6 +9,7 @@
 
 #include "sockeye/base/result.h"
 #include "sockeye/base/time.h"
+#include "sockeye/capture/when.h"
 #include "sockeye/observer/options.h"
 #include "sockeye/relay/options.h"
 
@@ -89,7 +90,7 @@ struct Route {
   // What of a handshake identifies a client, all of it together: "header.NAME", "query.NAME", "cookie.NAME",
   // "subprotocol" (those offered). Kept hashed, never shown. Empty: its address, path and User-Agent, which is a guess.
   std::vector<std::string> client_id;
-  bool record = false;     // all its sessions are recorded, where the proxy has somewhere to put them
+  capture::When record;    // which of its sessions are recorded, where the proxy has somewhere to put them
   bool plain_http = true;  // relay requests that are no upgrade; false: 426
   RouteLimits limits;
   observer::Options observe;  // observe.route == name
