@@ -58,6 +58,8 @@ void Reassembly::segment(const Segment& segment, std::uint32_t hash) {
     if (stream == nullptr) return;
     follow(*stream, from, segment);
   }
+  if (stream->outbox) [[unlikely]]
+    release(*stream);
   table_.touch(*stream, now_);
 }
 
@@ -185,19 +187,14 @@ void Reassembly::data(Stream& stream, model::Side from, const Segment& segment) 
 }
 
 void Reassembly::take(Half& half, std::int64_t from, const Segment& segment) {
-  auto& stream = *half.stream;
   if (from == half.next && half.held.empty()) [[likely]] {
     half.next += static_cast<std::int64_t>(length_of(segment));
     if (half.fin && half.next > half.end) half.next = half.end;  // it has said already that there is no more
     const auto size = std::min<std::size_t>(segment.payload.size(), static_cast<std::size_t>(half.next - from));
     stats_.bytes += size;
-    if (size > 0) listener_.bytes(stream, side_of(half), segment.payload.first(size), segment.time);
+    if (size > 0) say(half, segment.payload.first(size), segment.time);
     const auto cut = static_cast<std::uint64_t>(half.next - from) - size;
-    if (cut > 0) {
-      ++stats_.gaps;
-      stats_.gap_bytes += cut;
-      listener_.gap(stream, side_of(half), cut, segment.time);
-    }
+    if (cut > 0) say_gap(half, cut, segment.time);
     return;
   }
   const auto length = static_cast<std::int64_t>(length_of(segment));
@@ -272,11 +269,9 @@ void Reassembly::drain(Half& half, bool late) {
     const auto time = late ? held.time : now_;
     if (!held.bytes.empty()) {
       stats_.bytes += held.bytes.size();
-      listener_.bytes(stream, side_of(half), held.bytes, time);
+      say(half, held.bytes, time);
     } else {
-      ++stats_.gaps;
-      stats_.gap_bytes += static_cast<std::uint64_t>(held.to - held.from);
-      listener_.gap(stream, side_of(half), static_cast<std::uint64_t>(held.to - held.from), time);
+      say_gap(half, static_cast<std::uint64_t>(held.to - held.from), time);
     }
   }
   half.held.erase(half.held.begin(), half.held.begin() + static_cast<std::ptrdiff_t>(done));
@@ -297,7 +292,7 @@ void Reassembly::reset(Stream& stream, model::Side from, const Segment& segment)
   for (auto& each : stream.halves) give_up_all(each);
   if (!half.finished) {
     stream.half(from).finished = true;
-    listener_.finished(stream, from, Finish::rst, now_);
+    say_finished(stream.half(from), Finish::rst);
   }
   close(stream, Closed::reset);
 }
@@ -309,7 +304,7 @@ void Reassembly::settle(Half& half) {
   }
   if (half.fin && half.next >= half.end && !half.finished) {
     half.finished = true;
-    listener_.finished(*half.stream, side_of(half), Finish::fin, now_);
+    say_finished(half, Finish::fin);
   }
   const bool hole = has_hole(half) && !half.stream->ignored;
   if (hole && !half.waiting) wait(half);
@@ -322,11 +317,7 @@ void Reassembly::give_up(Half& half, std::int64_t limit) {
   if (to > half.next) {
     const auto count = static_cast<std::uint64_t>(to - half.next);
     half.next = to;
-    if (!half.stream->ignored) {
-      ++stats_.gaps;
-      stats_.gap_bytes += count;
-      listener_.gap(*half.stream, side_of(half), count, half.held.empty() ? now_ : half.held.front().time);
-    }
+    if (!half.stream->ignored) say_gap(half, count, half.held.empty() ? now_ : half.held.front().time);
   }
   drain(half, true);
 }
@@ -350,11 +341,17 @@ void Reassembly::keep_bounds(Half& half) {
   while (held_ > limits_.held && first_waiting_ != nullptr) {
     auto& longest = *first_waiting_;
     give_up_all(longest);
+    release(*longest.stream);
     if (longest.stream != half.stream) close_if_finished(*longest.stream);
   }
 }
 
 void Reassembly::expire() {
+  while (first_outbox_ != nullptr && now_ - first_outbox_->since >= limits_.reordering) {
+    auto& stream = *first_outbox_->stream;
+    give_up_lost(stream);
+    close_if_finished(stream);
+  }
   while (first_waiting_ != nullptr && now_ - first_waiting_->waiting_since >= limits_.patience) {
     auto& half = *first_waiting_;
     auto& stream = *half.stream;
@@ -364,8 +361,83 @@ void Reassembly::expire() {
     }
     stop_waiting(half);  // what is still missing has been for less
     settle(half);
+    release(stream);
     close_if_finished(stream);
   }
+}
+
+// --- what is told ----------------------------------------------------------------------------------------------------
+
+void Reassembly::say(Half& half, base::Bytes bytes, base::Time time) {
+  if (auto* to = outbox(half)) [[unlikely]]
+    return keep(half, *to, {.kind = Outbox::Event::Kind::bytes, .time = time, .bytes = {bytes.begin(), bytes.end()}});
+  listener_.bytes(*half.stream, side_of(half), bytes, time);
+}
+
+void Reassembly::say_gap(Half& half, std::uint64_t count, base::Time time) {
+  ++stats_.gaps;
+  stats_.gap_bytes += count;
+  if (auto* to = outbox(half))
+    return keep(half, *to, {.kind = Outbox::Event::Kind::gap, .time = time, .bytes = {}, .count = count});
+  listener_.gap(*half.stream, side_of(half), count, time);
+}
+
+void Reassembly::say_finished(Half& half, Finish how) {
+  if (auto* to = outbox(half))
+    return keep(half, *to, {.kind = Outbox::Event::Kind::finished, .time = now_, .bytes = {}, .how = how});
+  listener_.finished(*half.stream, side_of(half), how, now_);
+}
+
+Outbox* Reassembly::outbox(Half& of) {
+  auto& stream = *of.stream;
+  const auto& other = stream.half(model::other(side_of(of)));
+  if (stream.outbox || !behind(other)) [[likely]]
+    return stream.outbox.get();
+  stream.outbox = std::make_unique<Outbox>();
+  auto& out = *stream.outbox;
+  out.stream = &stream;
+  out.since = now_;
+  out.behind = side_of(other);
+  out.previous = last_outbox_;
+  (last_outbox_ != nullptr ? last_outbox_->following : first_outbox_) = &out;
+  last_outbox_ = &out;
+  return &out;
+}
+
+void Reassembly::keep(Half& half, Outbox& to, Outbox::Event&& event) {
+  const auto size = event.bytes.size() + held_overhead;
+  to.size += size;
+  held_ += size;
+  to.events[model::index(side_of(half))].push_back(std::move(event));
+}
+
+void Reassembly::release(Stream& stream) {
+  if (!stream.outbox) return;
+  if (stream.outbox->size > limits_.held_per_direction) return give_up_lost(stream);
+  if (!behind(stream.halves[0]) && !behind(stream.halves[1])) empty_outbox(stream);
+}
+
+void Reassembly::give_up_lost(Stream& stream) {
+  for (auto& half : stream.halves) {
+    while (lost(half)) give_up(half, half.acknowledged);
+    settle(half);
+  }
+  empty_outbox(stream);
+}
+
+void Reassembly::empty_outbox(Stream& stream) {
+  if (!stream.outbox) return;
+  const auto out = std::move(stream.outbox);
+  held_ -= out->size;
+  (out->previous != nullptr ? out->previous->following : first_outbox_) = out->following;
+  (out->following != nullptr ? out->following->previous : last_outbox_) = out->previous;
+  out->empty([&](model::Side side, const Outbox::Event& event) {
+    using enum Outbox::Event::Kind;
+    if (event.kind == finished) return listener_.finished(stream, side, event.how, event.time);
+    if (stream.ignored) return;
+    if (event.kind == gap) return listener_.gap(stream, side, event.count, event.time);
+    listener_.bytes(stream, side, event.bytes, event.time);
+  });
 }
 
 void Reassembly::wait(Half& half) {
@@ -395,6 +467,7 @@ void Reassembly::close(Stream& stream, Closed why) {
     give_up_all(half);
     stop_waiting(half);
   }
+  empty_outbox(stream);
   stream.closed = true;
   listener_.closed(stream, why, now_);
   stream.context = nullptr;

@@ -5,8 +5,8 @@
 // or captured twice. A hole is given up, and said as a gap of so many bytes, when
 //
 // - the peer that receives has acknowledged it: the capture lost it, for the peer has it. Such a hole is given
-//   `reordering` to be filled by a packet that was captured a little late, and no longer, so that what was asked is
-//   handed on before its answer is;
+//   `reordering` to be filled by a packet that was captured a little late, and no longer; what the other direction says
+//   meanwhile waits with it (outbox.h), so that what was asked is handed on before its answer is;
 // - or it stays for `patience`, or more waits behind it than may be held.
 //
 // The stream goes on behind a gap. Acknowledgements also tell of what is missing with nothing behind it, and where a
@@ -93,6 +93,20 @@ class Reassembly {
   std::size_t hold_piece(Half& half, std::size_t at, std::int64_t from, std::int64_t to, std::int64_t start,
                          const Segment& segment);
   void drain(Half& half, bool late);
+
+  // To the listener, or into the stream's outbox.
+  void say(Half& half, base::Bytes bytes, base::Time time);
+  void say_gap(Half& half, std::uint64_t count, base::Time time);
+  void say_finished(Half& half, Finish how);
+  // Null: nothing has to wait.
+  Outbox* outbox(Half& of);
+  void keep(Half& half, Outbox&, Outbox::Event&&);
+  [[nodiscard]] static bool behind(const Half& half) { return half.waiting && lost(half); }
+  // When something of the stream may have been settled.
+  void release(Stream& stream);
+  void give_up_lost(Stream& stream);
+  void empty_outbox(Stream& stream);
+
   void reset(Stream& stream, model::Side from, const Segment& segment);
 
   // The receiver has it and we do not. A FIN has a number as well: if it was not captured, one more than there are
@@ -130,6 +144,8 @@ class Reassembly {
   std::size_t held_ = 0;
   Half* first_waiting_ = nullptr;  // longest
   Half* last_waiting_ = nullptr;
+  Outbox* first_outbox_ = nullptr;  // oldest
+  Outbox* last_outbox_ = nullptr;
 };
 
 }  // namespace sockeye::tap

@@ -2,14 +2,17 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "outbox.h"
 #include "segment.h"
 #include "sockeye/base/prefetch.h"
 #include "sockeye/model/frame.h"
 
 namespace sockeye::tap {
 
+enum class Finish : std::uint8_t { fin, rst };
 struct Stream;
 
 // Bytes of a direction that came before others that are missing. Without `bytes` they were not captured (snap length).
@@ -59,6 +62,7 @@ struct alignas(64) Stream {
   base::Time touched{};
   Half halves[2];
 
+  std::unique_ptr<Outbox> outbox;  // of the reassembly; null: what comes in order is handed on at once
   std::uint32_t index = 0;
   base::Time opened{};
   Stream* previous = nullptr;
@@ -78,7 +82,6 @@ struct alignas(64) Stream {
   }
 };
 
-enum class Finish : std::uint8_t { fin, rst };
 enum class Closed : std::uint8_t {
   finished,  // both sides said FIN
   reset,
