@@ -91,7 +91,7 @@ class LiveObservation final : public Observation {
   }
   void prefetch_rest(model::Side from) const noexcept {
     recorder_.prefetch();
-    if (watched_) base::prefetch(&(*watched_)[model::index(from)], WatchedStream::hot);
+    if (watched_) base::prefetch(&watched_->streams[model::index(from)], WatchedStream::hot);
   }
 
  private:
@@ -156,6 +156,18 @@ class LiveObservation final : public Observation {
 
   // observation_watch.cc: frames that are walked here.
   [[nodiscard]] WatchedStream& watched(model::Side from);
+  void found(model::Side from, const Call&);
+  // Walks them, now or once what came before them is found.
+  void watch(model::Side from, base::Bytes, const Call&);
+  void miss(model::Side from, std::optional<std::uint64_t> bytes, const Call&);
+  [[nodiscard]] bool waits(model::Side from, base::Time now);
+  void wait(WatchedStreams::Waiting&&, const Call&);
+  std::vector<WatchedStreams::Waiting> take_waiting();
+  void again(const WatchedStreams::Waiting&, const Call&);
+  void wait_no_longer(const Call&);
+  [[nodiscard]] bool waited_long(base::Time now) const {
+    return watched_ && !watched_->waiting.empty() && now - watched_->waiting.front().at >= WatchedStreams::patience;
+  }
   void walk(model::Side from, wire::FrameParser&, base::Bytes, const Call&);
   void watch_control(model::Side from, const wire::FrameParser&, const wire::Piece&, const Call&);
   void lose_context(model::Side from);
@@ -174,8 +186,8 @@ class LiveObservation final : public Observation {
   void emit_connection(const Call&);
 
   // What a message touches is what lies before opening_; the first line of it, whoever sent it.
-  std::unique_ptr<Reading> reading_;                       // null: nothing is read
-  std::unique_ptr<std::array<WatchedStream, 2>> watched_;  // made with the first bytes(); null: somebody else walks
+  std::unique_ptr<Reading> reading_;         // null: nothing is read
+  std::unique_ptr<WatchedStreams> watched_;  // made with the first bytes(); null: somebody else walks
   session::Turn turn_;
   session::Recorder recorder_;
   bool hears_messages_;

@@ -172,6 +172,7 @@ void LiveObservation::cut(Side from, const wire::FrameParser& parser, bool unexp
 void LiveObservation::end(Side from, StreamEnd how, const Call& call) {
   Stream& s = stream(from);
   if (s.ended || finished_) return;
+  wait_no_longer(call);
   s.ended = true;
   if (how == StreamEnd::fin && !s.heard_close) {
     const bool unexpected = !stream(model::other(from)).ended;
@@ -187,6 +188,8 @@ void LiveObservation::set_deadline() {
     deadline_ = base::never;
   else
     deadline_ = reading_ ? std::min(segment_end_, reading_->next_deadline()) : segment_end_;
+  if (!finished_ && !closed_ && watched_ && !watched_->waiting.empty()) [[unlikely]]
+    deadline_ = std::min(deadline_, watched_->waiting.front().at + WatchedStreams::patience);
 }
 
 void LiveObservation::closed() {
@@ -196,6 +199,8 @@ void LiveObservation::closed() {
 
 void LiveObservation::tick(const Call& call) {
   if (finished_ || closed_) return;
+  if (waited_long(call.now)) [[unlikely]]
+    wait_no_longer(call);
   if (call.now >= segment_end_) emit_segment(call);
   if (reading_) reading_->tick(at(call));
   set_deadline();
@@ -203,6 +208,7 @@ void LiveObservation::tick(const Call& call) {
 
 void LiveObservation::finish(const Call& call) {
   if (finished_) return;
+  wait_no_longer(call);
   finished_ = true;
   closed();
   closing({.code = 1006, .initiator = Initiator::network, .why = EndReason::reset, .reason = {}});

@@ -1,6 +1,7 @@
 // Frames that the observation walks itself, for a vantage that only watches, and what is missing of them. Nothing that
 // a peer does ends this: a violation is counted, and the walk goes on as sanely as the header allows.
 #include <array>
+#include <utility>
 
 #include "live_observation.h"
 #include "sockeye/wire/extensions.h"
@@ -9,6 +10,7 @@ namespace sockeye::observer {
 
 using base::Byte;
 using base::Bytes;
+using base::Time;
 using model::Anomaly;
 using model::Opcode;
 using model::Side;
@@ -28,9 +30,9 @@ WatchedStream stream_of(Side sender, const Opening& opening) {
 
 WatchedStream& LiveObservation::watched(Side from) {
   if (!watched_)
-    watched_ = std::make_unique<std::array<WatchedStream, 2>>(
-        std::array{stream_of(Side::client, opening_), stream_of(Side::server, opening_)});
-  return (*watched_)[model::index(from)];
+    watched_.reset(new WatchedStreams{.streams = {stream_of(Side::client, opening_), stream_of(Side::server, opening_)},
+                                      .waiting = {}});
+  return watched_->streams[model::index(from)];
 }
 
 void LiveObservation::bytes(Side from, Bytes bytes, const Call& call) {
@@ -42,14 +44,75 @@ void LiveObservation::bytes(Side from, Bytes bytes, const Call& call) {
     s.counted_late = true;
     return;
   }
+  watch(from, bytes, call);
+  if (waited_long(call.now)) [[unlikely]]
+    wait_no_longer(call);
+}
+
+// Walked, or held until frames are found: its own, or those that the other peer said before.
+void LiveObservation::watch(Side from, Bytes bytes, const Call& call) {
   WatchedStream& w = watched(from);
-  if (!w.resync) return walk(from, w.parser, bytes, call);
-  if (!w.resync->feed(bytes, call.now)) return;
-  const auto found = std::move(w.resync);
-  lost_[model::index(from)] += found->dropped();
+  if (w.resync) [[unlikely]] {
+    if (w.resync->feed(bytes, call.now)) found(from, call);
+    return;
+  }
+  if (!waits(from, call.now)) [[likely]]
+    return walk(from, w.parser, bytes, call);
+  wait({.from = from, .at = call.now, .bytes = {bytes.begin(), bytes.end()}}, call);
+}
+
+// What was held of it and what waited, in the order of their times.
+void LiveObservation::found(Side from, const Call& call) {
+  WatchedStream& w = watched(from);
+  const auto search = std::move(w.resync);
+  lost_[model::index(from)] += search->dropped();
   w.parser.resume();
-  for (const auto& [held, when] : found->held())
-    walk(from, w.parser, held, {.workspace = call.workspace, .metrics = call.metrics, .now = when});
+  const auto waiting = take_waiting();
+  watched_->given_up = false;
+  auto next = waiting.begin();
+  for (const auto& [held, when] : search->held()) {
+    for (; next != waiting.end() && next->at < when; ++next) again(*next, call);
+    watch(from, held, {call.workspace, call.metrics, when});
+  }
+  for (; next != waiting.end(); ++next) again(*next, call);
+  set_deadline();
+}
+
+bool LiveObservation::waits(Side from, Time now) {
+  const auto& search = watched(model::other(from)).resync;
+  if (!search || watched_->given_up) [[likely]]
+    return false;
+  const auto since = search->since();
+  return !watched_->waiting.empty() || (since && *since <= now);
+}
+
+void LiveObservation::wait(WatchedStreams::Waiting&& what, const Call& call) {
+  watched_->size += what.bytes.size() + sizeof what;
+  watched_->waiting.push_back(std::move(what));
+  if (watched_->size > WatchedStreams::most_waiting || waited_long(call.now))
+    wait_no_longer(call);
+  else
+    set_deadline();
+}
+
+std::vector<WatchedStreams::Waiting> LiveObservation::take_waiting() {
+  watched_->size = 0;
+  return std::exchange(watched_->waiting, {});
+}
+
+// What waited, at its time: walked, or waiting again.
+void LiveObservation::again(const WatchedStreams::Waiting& what, const Call& call) {
+  const Call then{call.workspace, call.metrics, what.at};
+  if (!what.bytes.empty()) return watch(what.from, what.bytes, then);
+  if (!waits(what.from, what.at)) return miss(what.from, what.missing, then);
+  wait(WatchedStreams::Waiting(what), then);
+}
+
+void LiveObservation::wait_no_longer(const Call& call) {
+  if (!watched_ || watched_->waiting.empty()) return;
+  watched_->given_up = true;
+  for (const auto& each : take_waiting()) again(each, call);
+  set_deadline();
 }
 
 void LiveObservation::walk(Side from, FrameParser& parser, Bytes rest, const Call& call) {
@@ -85,8 +148,19 @@ void LiveObservation::watch_control(Side from, const FrameParser& parser, const 
 }
 
 void LiveObservation::gap(Side from, std::optional<std::uint64_t> bytes, const Call& call) {
+  if (finished_ || stream(from).heard_close || bytes == 0U) return;
+  if (watched(from).resync) {  // what it held is dropped, so nothing has to wait for that
+    const bool before = std::exchange(watched_->given_up, true);
+    for (const auto& each : take_waiting()) again(each, call);
+    watched_->given_up = before;
+  } else if (waits(from, call.now)) {
+    return wait({.from = from, .at = call.now, .bytes = {}, .missing = bytes}, call);
+  }
+  miss(from, bytes, call);
+}
+
+void LiveObservation::miss(Side from, std::optional<std::uint64_t> bytes, const Call& call) {
   Stream& s = stream(from);
-  if (finished_ || s.heard_close || bytes == 0U) return;
   lost_[model::index(from)] += bytes.value_or(0);
   WatchedStream& w = watched(from);
   lose_context(from);
@@ -104,8 +178,8 @@ void LiveObservation::gap(Side from, std::optional<std::uint64_t> bytes, const C
 
 std::optional<std::uint64_t> LiveObservation::to_next_frame(Side from) const {
   if (!watched_) return opening_.attached ? std::nullopt : std::optional<std::uint64_t>(0);
-  const WatchedStream& w = (*watched_)[model::index(from)];
-  return w.resync ? std::nullopt : w.parser.to_next_frame();
+  const WatchedStream& w = watched_->streams[model::index(from)];
+  return w.resync || !watched_->waiting.empty() ? std::nullopt : w.parser.to_next_frame();
 }
 
 void LiveObservation::next_frame(Side from) {

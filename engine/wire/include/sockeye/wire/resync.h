@@ -44,6 +44,10 @@ class Resync {
     base::Time at;
   };
   [[nodiscard]] std::vector<Chunk> held() const;
+  // When the oldest bytes that are held came; none: there are none.
+  [[nodiscard]] std::optional<base::Time> since() const {
+    return buffer_.empty() ? std::nullopt : std::optional(segments_.front().at);
+  }
   // Bytes that were fed and belong to no frame that was found.
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
