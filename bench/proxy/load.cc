@@ -12,8 +12,8 @@
 //
 // A message is counted once a direction by the caller; here `echoes` are round trips, a fraction for a message under
 // way (bytes received / bytes of an echo). The CPU clocks of --watch processes are read at both ends of the window, so
-// that the account fits the messages exactly. An echo of another length or kind, or (with --verify) content, is an
-// error.
+// that CPU time and messages are of exactly the same window. An echo of another length or kind, or (with --verify)
+// content, is an error.
 #include <sys/prctl.h>
 
 #include <CLI/CLI.hpp>
@@ -433,7 +433,7 @@ class Load {
     ::fcntl(STDIN_FILENO, F_SETFL, keep);
   }
 
-  // ---- the account
+  // ---- measurement
 
   [[nodiscard]] Reading read_clocks() const {
     Reading reading;

@@ -10,7 +10,7 @@ import {backend, connected, metrics, program, proxy, quiet, roundTrip, shut} fro
 import {collector, exported, spansOf} from './collector.js';
 
 // What the proxy says it did with every span.
-async function account(one: Proxy): Promise<Record<string, number>> {
+async function spanCounts(one: Proxy): Promise<Record<string, number>> {
   const now = await metrics(one);
   const figures = {
     received: now.sum('sockeye_spans_received_total'),
@@ -23,7 +23,7 @@ async function account(one: Proxy): Promise<Record<string, number>> {
   assert.equal(
     figures.received,
     figures.exported + figures.dropped + figures.queued + figures.spooled,
-    `the account adds up: ${JSON.stringify(figures)}`,
+    `the counts add up: ${JSON.stringify(figures)}`,
   );
   return figures;
 }
@@ -89,7 +89,7 @@ describe('context', () => {
     assert.equal(connection.attributes['websocket.bytes.received'], 100);
     assert.equal(to.authorization, 'Bearer x');
     assert.equal(to.encoding, 'gzip');
-    assert.equal((await account(one)).exported, 2);
+    assert.equal((await spanCounts(one)).exported, 2);
   });
 
   it('of B3, in one header or several, is taken, and sent on where configured', async () => {
@@ -161,7 +161,7 @@ describe('context', () => {
       /^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-00$/,
     );
     assert.match(String(server.requests[1]!.headers.traceparent), /-00$/);
-    assert.equal((await account(all)).received, 0);
+    assert.equal((await spanCounts(all)).received, 0);
   });
 
   it('joins what two Sockeyes in a row see of the same calls', async () => {
@@ -294,7 +294,7 @@ describe('export', () => {
       async () => (await metrics(one)).sum('sockeye_spans_dropped_total', {reason: 'rejected'}) === 2,
       20_000,
     );
-    const figures = await account(one);
+    const figures = await spanCounts(one);
     assert.deepEqual([figures.received, figures.exported, figures.dropped], [4, 2, 2]);
   });
 
@@ -331,7 +331,7 @@ describe('export', () => {
     const figures = await eventually(
       'everything is exported',
       async () => {
-        const now = await account(one);
+        const now = await spanCounts(one);
         return now.exported === sessions * 2 ? now : undefined;
       },
       60_000,
@@ -341,7 +341,7 @@ describe('export', () => {
     const unique = new Set(lines.map((line) => line.split(' ')[0]));
     assert.equal(unique.size, sessions * 2, 'every span arrived');
     assert.equal(figures.dropped, 0);
-    // A batch whose acknowledgement the kill cut off is sent again; the account says how many those can be.
+    // A batch whose acknowledgement the kill cut off is sent again; the counts say how many those can be.
     assert.ok(
       lines.length - unique.size <= figures.resent!,
       `${lines.length - unique.size} came twice, ${figures.resent} were sent again`,

@@ -68,8 +68,8 @@ base::Result<std::unique_ptr<pipeline::Pipeline>> start_export(const std::string
 // False: not every span arrived.
 bool finish_export(pipeline::Pipeline& spans) {
   spans.stop(flush_time);
-  const auto account = spans.account();
-  return account.exported == account.received;
+  const auto counts = spans.counts();
+  return counts.exported == counts.received;
 }
 
 int run_play(const ReplayCommand& command, std::string_view file) {

@@ -46,9 +46,8 @@ class Patient final : public model::SpanSink {
     if (++offered_ % 1024 != 0) return;
     const auto patience = std::chrono::steady_clock::now() + span_patience;
     for (;;) {
-      const auto account = pipeline_.account();
-      if (account.queued < most_waiting || account.collector_away || std::chrono::steady_clock::now() > patience)
-        return;
+      const auto counts = pipeline_.counts();
+      if (counts.queued < most_waiting || counts.collector_away || std::chrono::steady_clock::now() > patience) return;
       std::this_thread::sleep_for(5ms);
     }
   }
@@ -252,8 +251,8 @@ int tap_sources(const config::Settings& settings, const TapCommand& wanted, std:
   watcher.join();
   if (console->reporter) console->reporter->stop(3s);
   if (spans) spans->stop(span_patience);
-  if (spans && spans->account().dropped_total() > 0)
-    status = failed(plural(spans->account().dropped_total(), "span") + " could not be sent");
+  if (spans && spans->counts().dropped_total() > 0)
+    status = failed(plural(spans->counts().dropped_total(), "span") + " could not be sent");
   if (recordings) recordings->flush();
   if (recordings && recordings->lost() > 0)
     status = failed(plural(recordings->lost(), "recording") +

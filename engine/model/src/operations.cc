@@ -9,7 +9,7 @@ OperationTable::~OperationTable() {
   for (auto& row : rows_) std::unique_ptr<OperationRow>(row.load(std::memory_order_relaxed)).reset();
 }
 
-std::uint16_t OperationTable::account(std::string_view operation) {
+std::uint16_t OperationTable::index_of(std::string_view operation) {
   // A peer that picks colliding names makes this a walk over its 200 rows, no more.
   static_assert(rows <= 256 && rows * 2 < std::tuple_size_v<decltype(index_)>);
   if (operation == other_name) return other;
@@ -22,17 +22,17 @@ std::uint16_t OperationTable::account(std::string_view operation) {
   return used_;
 }
 
-OperationRow& OperationTable::row(std::uint16_t account) {
-  OperationRow* const row = account < rows ? rows_[account].load(std::memory_order_relaxed) : nullptr;
+OperationRow& OperationTable::row(std::uint16_t index) {
+  OperationRow* const row = index < rows ? rows_[index].load(std::memory_order_relaxed) : nullptr;
   if (row != nullptr) return *row;
   OperationRow* const rest = rows_[other].load(std::memory_order_relaxed);
   return rest != nullptr ? *rest : make(other, other_name);
 }
 
-OperationRow& OperationTable::make(std::size_t account, std::string_view operation) {
+OperationRow& OperationTable::make(std::size_t index, std::string_view operation) {
   auto row = std::make_unique<OperationRow>(operation);
   OperationRow& made = *row;
-  rows_[account].store(row.release(), std::memory_order_release);
+  rows_[index].store(row.release(), std::memory_order_release);
   return made;
 }
 

@@ -44,12 +44,12 @@ TEST(ExemplarHistogram, KeepsOneForEachBucket) {
 TEST(OperationTable, HasARowForEachNameAndOneForTheRest) {
   const auto table = std::make_unique<OperationTable>();
   EXPECT_EQ(table->find(OperationTable::other), nullptr) << "rows are made when they are needed";
-  EXPECT_EQ(table->account("other"), OperationTable::other) << "or there would be two of that name";
+  EXPECT_EQ(table->index_of("other"), OperationTable::other) << "or there would be two of that name";
   for (int round = 0; round < 2; ++round) {
     for (std::size_t i = 1; i <= OperationTable::names; ++i) {
-      const std::uint16_t account = table->account("operation " + std::to_string(i));
-      EXPECT_EQ(account, i);
-      table->row(account).active.add(1);
+      const std::uint16_t index = table->index_of("operation " + std::to_string(i));
+      EXPECT_EQ(index, i);
+      table->row(index).active.add(1);
     }
   }
   for (std::size_t i = 1; i <= OperationTable::names; ++i) {
@@ -57,14 +57,14 @@ TEST(OperationTable, HasARowForEachNameAndOneForTheRest) {
     EXPECT_EQ(table->find(i)->name, "operation " + std::to_string(i));
     EXPECT_EQ(table->find(i)->active.value(), 2);
   }
-  for (int i = 0; i < 1000; ++i) EXPECT_EQ(table->account(std::to_string(i)), OperationTable::other);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(table->index_of(std::to_string(i)), OperationTable::other);
   table->row(OperationTable::other).active.add(7);
   EXPECT_EQ(table->find(OperationTable::other)->name, OperationTable::other_name);
   EXPECT_EQ(table->find(OperationTable::other)->active.value(), 7);
-  EXPECT_EQ(table->account("operation 200"), 200U) << "full, it still knows its names";
+  EXPECT_EQ(table->index_of("operation 200"), 200U) << "full, it still knows its names";
 }
 
-TEST(OperationTable, AnAccountItDidNotGiveIsTheRest) {
+TEST(OperationTable, AnIndexItDidNotGiveIsTheRest) {
   OperationTable table;
   EXPECT_EQ(&table.row(5), &table.row(OperationTable::other));
   EXPECT_EQ(&table.row(60000), &table.row(OperationTable::other));
@@ -97,7 +97,7 @@ TEST(OperationTable, IsReadWhileItIsWritten) {
     EXPECT_GT(seen, 0U);
   });
   for (std::uint64_t n = 1; n <= 20'000; ++n) {
-    OperationRow& row = table->row(table->account("name " + std::to_string(n % 250)));
+    OperationRow& row = table->row(table->index_of("name " + std::to_string(n % 250)));
     row.time_to_first_chunk.observe(1ms);
     row.time_to_first_chunk.keep(1ms, exemplar_of(n));
   }

@@ -7,7 +7,7 @@
 #include "bench.h"
 #include "placing.h"
 #include "sockeye/model/names.h"
-#include "sockeye/signal/accounts.h"
+#include "sockeye/signal/invocation_metrics.h"
 #include "sockeye/signal/link.h"
 #include "sockeye/signal/propagation.h"
 #include "sockeye/signal/redact.h"

@@ -83,7 +83,8 @@ void Reading::lend(dialect::Listener& listener, const Call& call) {
   if (metrics_ != nullptr)
     session_->for_each_open(
         [](void* context, Invocation& invocation) {
-          invocation.account = static_cast<const Call*>(context)->metrics.operations.account(invocation.operation);
+          invocation.operation_row =
+              static_cast<const Call*>(context)->metrics.operations.index_of(invocation.operation);
         },
         const_cast<Call*>(&call));
   metrics_ = &call.metrics;

@@ -26,93 +26,93 @@ void append(std::vector<Byte>& to, Bytes bytes) { to.insert(to.end(), bytes.begi
 
 Rewriter::Rewriter(const wire::Extensions& in_force) {
   const wire::DeflateParameters& p = in_force.parameters;
-  lane(Side::client).no_takeover = p.client_no_context_takeover;
-  lane(Side::client).window_bits = p.client_max_window_bits;
-  lane(Side::server).no_takeover = p.server_no_context_takeover;
-  lane(Side::server).window_bits = p.server_max_window_bits;
+  direction(Side::client).no_takeover = p.client_no_context_takeover;
+  direction(Side::client).window_bits = p.client_max_window_bits;
+  direction(Side::server).no_takeover = p.server_no_context_takeover;
+  direction(Side::server).window_bits = p.server_max_window_bits;
 }
 
 bool Rewriter::begin(Side from, Opcode opcode, bool compressed, std::uint32_t mask, bool wanted) {
-  Lane& l = lane(from);
-  l.mode = compressed && l.for_good ? Mode::remake : wanted ? Mode::hold : Mode::pass;
-  if (l.mode == Mode::pass) return false;
-  l.opcode = opcode;
-  l.compressed = compressed;
-  l.packed = compressed;
-  l.begun = false;
-  l.wanted = wanted;
-  l.mask = mask;
+  Direction& d = direction(from);
+  d.mode = compressed && d.for_good ? Mode::remake : wanted ? Mode::hold : Mode::pass;
+  if (d.mode == Mode::pass) return false;
+  d.opcode = opcode;
+  d.compressed = compressed;
+  d.packed = compressed;
+  d.begun = false;
+  d.wanted = wanted;
+  d.mask = mask;
   return true;
 }
 
 bool Rewriter::hold(Side from, Bytes lead, Bytes raw) {
-  Lane& l = lane(from);
-  append(l.held, lead);
-  append(l.held, raw);
-  if (l.held.size() <= most_held) return true;
-  l.mode = Mode::pass;
-  std::swap(l.held, l.out);
+  Direction& d = direction(from);
+  append(d.held, lead);
+  append(d.held, raw);
+  if (d.held.size() <= most_held) return true;
+  d.mode = Mode::pass;
+  std::swap(d.held, d.out);
   return false;
 }
 
 void Rewriter::text(Side from, Bytes plain) {
-  Lane& l = lane(from);
-  if (l.wanted) {
-    append(l.held, plain);
-    if (l.held.size() <= most_held) return;
-    l.wanted = false;  // nothing is put into one that long
-    pack(l, l.held, false);
-    release(l.held);
+  Direction& d = direction(from);
+  if (d.wanted) {
+    append(d.held, plain);
+    if (d.held.size() <= most_held) return;
+    d.wanted = false;  // nothing is put into one that long
+    pack(d, d.held, false);
+    release(d.held);
   } else {
-    pack(l, plain, false);
+    pack(d, plain, false);
   }
-  if (l.ready.size() >= fragment) write_frame(l, from, false);
+  if (d.ready.size() >= fragment) write_frame(d, from, false);
 }
 
 void Rewriter::finish(Side from, Bytes instead) {
-  Lane& l = lane(from);
-  if (l.mode == Mode::remake) {
-    pack(l, l.wanted ? (instead.empty() ? Bytes(l.held) : instead) : Bytes(), true);
-    write_frame(l, from, true);
+  Direction& d = direction(from);
+  if (d.mode == Mode::remake) {
+    pack(d, d.wanted ? (instead.empty() ? Bytes(d.held) : instead) : Bytes(), true);
+    write_frame(d, from, true);
   } else if (instead.empty()) {
-    std::swap(l.held, l.out);
+    std::swap(d.held, d.out);
   } else {
-    pack(l, instead, true);
-    write_frame(l, from, true);
-    l.for_good = l.compressed && !l.no_takeover;
+    pack(d, instead, true);
+    write_frame(d, from, true);
+    d.for_good = d.compressed && !d.no_takeover;
   }
-  l.mode = Mode::pass;
-  release(l.held);
+  d.mode = Mode::pass;
+  release(d.held);
 }
 
 void Rewriter::give_up(Side from) {
-  Lane& l = lane(from);
-  if (l.mode == Mode::hold) std::swap(l.held, l.out);
-  l.mode = Mode::pass;
+  Direction& d = direction(from);
+  if (d.mode == Mode::hold) std::swap(d.held, d.out);
+  d.mode = Mode::pass;
 }
 
 Bytes Rewriter::taken(Side from) {
-  Lane& l = lane(from);
-  if (l.out.empty()) return {};
-  lent_.push_back(std::move(l.out));
-  l.out = std::vector<Byte>();
+  Direction& d = direction(from);
+  if (d.out.empty()) return {};
+  lent_.push_back(std::move(d.out));
+  d.out = std::vector<Byte>();
   return lent_.back();
 }
 
-void Rewriter::pack(Lane& l, Bytes text, bool last) const {
-  if (l.compressed) {
-    if (!l.deflater) l.deflater.emplace(l.window_bits, l.no_takeover);
-    if (l.packed && l.deflater->feed(text, last, l.ready)) return;
-    l.packed = false;
+void Rewriter::pack(Direction& d, Bytes text, bool last) const {
+  if (d.compressed) {
+    if (!d.deflater) d.deflater.emplace(d.window_bits, d.no_takeover);
+    if (d.packed && d.deflater->feed(text, last, d.ready)) return;
+    d.packed = false;
   }
-  append(l.ready, text);
+  append(d.ready, text);
 }
 
-void Rewriter::write_frame(Lane& l, Side from, bool fin) const {
-  wire::append_data_frame(l.out, l.begun ? Opcode::continuation : l.opcode, fin, l.packed && !l.begun, l.ready,
-                          from == Side::client, l.mask);
-  l.begun = true;
-  l.ready.clear();
+void Rewriter::write_frame(Direction& d, Side from, bool fin) const {
+  wire::append_data_frame(d.out, d.begun ? Opcode::continuation : d.opcode, fin, d.packed && !d.begun, d.ready,
+                          from == Side::client, d.mask);
+  d.begun = true;
+  d.ready.clear();
 }
 
 }  // namespace sockeye::relay

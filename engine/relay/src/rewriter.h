@@ -32,7 +32,7 @@ class Rewriter {
   // to be given here and not to be passed on.
   bool begin(model::Side from, model::Opcode, bool compressed, std::uint32_t mask, bool wanted);
   // It is made anew: give its inflated text, not its frames.
-  [[nodiscard]] bool remakes(model::Side from) const { return lane(from).mode == Mode::remake; }
+  [[nodiscard]] bool remakes(model::Side from) const { return direction(from).mode == Mode::remake; }
   // Frame bytes as they came: `raw` behind `lead`. False: it has become too long. Pass on what taken() has, and the
   // rest of it as it comes.
   [[nodiscard]] bool hold(model::Side from, base::Bytes lead, base::Bytes raw);
@@ -49,7 +49,7 @@ class Rewriter {
 
  private:
   enum class Mode : std::uint8_t { pass, hold, remake };
-  struct Lane {
+  struct Direction {
     Mode mode = Mode::pass;
     model::Opcode opcode = model::Opcode::text;
     bool compressed = false;  // the message is
@@ -65,12 +65,12 @@ class Rewriter {
     std::vector<base::Byte> out;    // frames to pass on
     std::optional<wire::Deflater> deflater;
   };
-  [[nodiscard]] Lane& lane(model::Side from) { return lanes_[model::index(from)]; }
-  [[nodiscard]] const Lane& lane(model::Side from) const { return lanes_[model::index(from)]; }
-  void pack(Lane&, base::Bytes text, bool last) const;
-  void write_frame(Lane&, model::Side from, bool fin) const;
+  [[nodiscard]] Direction& direction(model::Side from) { return directions_[model::index(from)]; }
+  [[nodiscard]] const Direction& direction(model::Side from) const { return directions_[model::index(from)]; }
+  void pack(Direction&, base::Bytes text, bool last) const;
+  void write_frame(Direction&, model::Side from, bool fin) const;
 
-  std::array<Lane, 2> lanes_;
+  std::array<Direction, 2> directions_;
   std::vector<std::vector<base::Byte>> lent_;
 };
 

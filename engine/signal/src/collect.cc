@@ -159,13 +159,13 @@ Operations find_operations(const Routes& routes) {
   for (const auto& route : routes) {
     auto& operations = all.emplace_back();
     // Worker by worker of one row before the next row: over the bound, the names that were first anywhere stay.
-    for (std::size_t account = 0; account < Table::rows; ++account) {
+    for (std::size_t index = 0; index < Table::rows; ++index) {
       for (const auto* shard : route.shards) {
-        const model::OperationRow* const row = shard->operations.find(account);
+        const model::OperationRow* const row = shard->operations.find(index);
         if (row == nullptr) continue;
         std::string name = printable(row->name);  // two that print alike are one series
         const bool room = operations.size() - operations.count(std::string(Table::other_name)) < Table::names;
-        if (account == Table::other || (!room && !operations.contains(name))) name = Table::other_name;
+        if (index == Table::other || (!room && !operations.contains(name))) name = Table::other_name;
         operations[std::move(name)].push_back(row);
       }
     }

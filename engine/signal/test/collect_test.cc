@@ -137,7 +137,7 @@ TEST(Collect, ListsClosesAndTheRest) {
 }
 
 model::OperationRow& operation(RouteMetrics& metrics, const std::string& name) {
-  return metrics.operations.row(metrics.operations.account(name));
+  return metrics.operations.row(metrics.operations.index_of(name));
 }
 
 TEST(Collect, InvocationsByOperationOverWorkers) {

@@ -6,8 +6,8 @@
 #include <set>
 #include <string>
 
-#include "sockeye/signal/accounts.h"
 #include "sockeye/signal/collect.h"
+#include "sockeye/signal/invocation_metrics.h"
 #include "sockeye/signal/invocations.h"
 #include "sockeye/signal/spans.h"
 

@@ -74,18 +74,18 @@ class Life final : private WebSocketClient::Events {
     client_->wake();
     client_->give_up_after(timeout);
   }
-  [[nodiscard]] Reporter::Account account() const {
+  [[nodiscard]] Reporter::Status status() const {
     const std::lock_guard lock(mutex_);
-    return account_;
+    return status_;
   }
 
  private:
   template <class Change>
   void note(Change change) {
     const std::lock_guard lock(mutex_);
-    change(account_);
-    account_.unconfirmed = unconfirmed_.size();
-    account_.ended_lost = unconfirmed_.lost();
+    change(status_);
+    status_.unconfirmed = unconfirmed_.size();
+    status_.ended_lost = unconfirmed_.lost();
   }
   void log(int level, const std::string& line) const {
     if (options_.log) options_.log(level, line);
@@ -121,7 +121,7 @@ class Life final : private WebSocketClient::Events {
   Clock::time_point pinged_at_;
 
   mutable std::mutex mutex_;
-  Reporter::Account account_;  // under mutex_
+  Reporter::Status status_;  // under mutex_
 };
 
 void Life::run() {
@@ -136,7 +136,7 @@ void Life::run() {
     client_->wait_until(Clock::now() + std::chrono::duration_cast<Clock::duration>(delay * jitter));
     delay = std::min(delay * 2, options_.retry_cap);
   }
-  note([](auto& account) { account.connected = false; });
+  note([](auto& status) { status.connected = false; });
 }
 
 // True when a conversation took place.
@@ -187,7 +187,7 @@ bool Life::explain(const WebSocketClient::Connected& failed) {
 
 // One line when it is lost; what follows is told when it changes in kind.
 void Life::away(const std::string& why) {
-  note([](auto& account) { account.connected = false; });
+  note([](auto& status) { status.connected = false; });
   if (!lost_since_) lost_since_ = Clock::now();
   if (!told_away_) log(3, "console " + options_.endpoint + " " + why + "; trying again until it answers");
   told_away_ = true;
@@ -208,9 +208,9 @@ void Life::back() {
   log(2, line);
   lost_since_.reset();
   told_away_ = told_refused_ = false;
-  note([](auto& account) {
-    account.connected = true;
-    ++account.connects;
+  note([](auto& status) {
+    status.connected = true;
+    ++status.connects;
   });
 }
 
@@ -250,7 +250,7 @@ bool Life::tell(bool anew) {
   }
   for (const auto& part : encode_parts(report)) {
     if (!client_->send(part, true)) return false;
-    note([](auto& account) { ++account.reports; });
+    note([](auto& status) { ++status.reports; });
   }
   all_told_ = all_told_ || report.all_told;
   return true;
@@ -318,7 +318,7 @@ class Running final : public Reporter {
     life_->stop(timeout);
     thread_.join();
   }
-  [[nodiscard]] Account account() const override { return life_->account(); }
+  [[nodiscard]] Status status() const override { return life_->status(); }
 
  private:
   std::unique_ptr<Life> life_;

@@ -156,7 +156,7 @@ TEST(LiveReporter, TellsWhoItIsThenWhatIsNewAndSaysGoodbye) {
   ASSERT_TRUE(eventually([&] { return console.told().opened.size() == 2; }));
   rig.sessions.end(first);
   ASSERT_TRUE(eventually([&] { return console.told().ended.size() == 1; }));
-  ASSERT_TRUE(eventually([&] { return rig.reporter->account().unconfirmed == 0; })) << "the pong confirms";
+  ASSERT_TRUE(eventually([&] { return rig.reporter->status().unconfirmed == 0; })) << "the pong confirms";
   rig.sessions.end(second);
   rig.reporter->stop(10s);
   ASSERT_TRUE(eventually([&] { return console.conversations().at(0).ended; }));
@@ -170,7 +170,7 @@ TEST(LiveReporter, TellsWhoItIsThenWhatIsNewAndSaysGoodbye) {
   EXPECT_FALSE(talk[0].reports.at(1).hello);
   EXPECT_EQ(ids(console.told().ended), (std::multiset{first, second}));
   EXPECT_EQ(rig.lines.all().size(), 1U) << "that it is told of the sessions";
-  EXPECT_FALSE(rig.reporter->account().connected);
+  EXPECT_FALSE(rig.reporter->status().connected);
 }
 
 TEST(LiveReporter, AnswersAnAskWithDetail) {
@@ -201,7 +201,7 @@ TEST(LiveReporter, ComesBackByItselfAndTellsEverythingAnew) {
   ASSERT_TRUE(eventually([&] { return console->told().opened.size() == 2; }));
   console.reset();
   ASSERT_TRUE(eventually([&] { return rig.lines.with("was lost") == 1; }));
-  EXPECT_FALSE(rig.reporter->account().connected);
+  EXPECT_FALSE(rig.reporter->status().connected);
   const int collected = rig.sessions.collected();
   rig.sessions.end(leaves);
   const auto comes = rig.sessions.open();
@@ -216,7 +216,7 @@ TEST(LiveReporter, ComesBackByItselfAndTellsEverythingAnew) {
   EXPECT_EQ(ids(told.ended), (std::multiset{leaves}));
   EXPECT_EQ(rig.lines.all().size(), 3U) << "told of; lost; back";
   EXPECT_EQ(rig.lines.with("is there, after"), 1U);
-  EXPECT_EQ(rig.reporter->account().connects, 2U);
+  EXPECT_EQ(rig.reporter->status().connects, 2U);
 }
 
 // What was written to a console that was killed before it read is not lost.
@@ -229,19 +229,19 @@ TEST(LiveReporter, EndedSessionsAreToldUntilConfirmed) {
   Rig rig;
   std::multiset<base::SessionId> ended;
   rig.start(rig.options(console->url()));
-  ASSERT_TRUE(eventually([&] { return rig.reporter->account().reports > 0; }));
+  ASSERT_TRUE(eventually([&] { return rig.reporter->status().reports > 0; }));
   for (int i = 0; i < 50; ++i) {
     const auto id = rig.sessions.open();
     rig.sessions.end(id);
     ended.insert(id);
   }
-  ASSERT_TRUE(eventually([&] { return rig.reporter->account().unconfirmed == 50; }));
+  ASSERT_TRUE(eventually([&] { return rig.reporter->status().unconfirmed == 50; }));
   console.reset();
   console = std::make_unique<Console>(again);
   ASSERT_TRUE(eventually([&] { return console->told().ended.size() >= 50; }));
   EXPECT_EQ(ids(console->told().ended), ended);
   for (const auto& id : ended) EXPECT_TRUE(ids(console->told().opened).contains(id));
-  ASSERT_TRUE(eventually([&] { return rig.reporter->account().unconfirmed == 0; }));
+  ASSERT_TRUE(eventually([&] { return rig.reporter->status().unconfirmed == 0; }));
 }
 
 TEST(LiveReporter, KeepsOnlySoManyOfThem) {

@@ -1,5 +1,5 @@
 // The whole way out: pipeline, encoder, curl and a collector over real sockets, which fails in every way it can. After
-// each, every span arrived once and the account adds up.
+// each, every span arrived once and the counts add up.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -21,9 +21,9 @@ namespace sockeye::otlp {
 namespace {
 
 using namespace std::chrono_literals;
-using pipeline::Account;
 using pipeline::ErrorKind;
 using pipeline::Pipeline;
+using pipeline::SpanCounts;
 using test::HttpCollector;
 using test::Reply;
 using test::Seen;
@@ -87,7 +87,7 @@ std::unique_ptr<Pipeline> begin(const std::string& url, const pipeline::Options&
   return std::move(*pipeline);
 }
 
-bool balanced(const Account& a) {
+bool balanced(const SpanCounts& a) {
   return a.received + a.recovered == a.exported + a.dropped_total() + a.queued + a.spooled;
 }
 
@@ -120,7 +120,7 @@ struct Failure {
 
 class Export : public testing::TestWithParam<Failure> {};
 
-TEST_P(Export, EverySpanArrivesAndTheAccountAddsUp) {
+TEST_P(Export, EverySpanArrivesAndTheCountsAddUp) {
   for (const bool spooled : {false, true}) {
     const Folder folder;
     Taken taken;
@@ -130,7 +130,7 @@ TEST_P(Export, EverySpanArrivesAndTheAccountAddsUp) {
     constexpr std::uint64_t count = 5000;
     for (std::uint64_t i = 0; i < count; ++i) pipeline->offer(numbered(i));
     ASSERT_TRUE(pipeline->flush(60s));
-    const auto a = pipeline->account();
+    const auto a = pipeline->counts();
     EXPECT_TRUE(balanced(a));
     EXPECT_EQ(a.exported, count);
     EXPECT_GT(a.errors[static_cast<std::size_t>(GetParam().kind)], 0U);
@@ -188,7 +188,7 @@ TEST(ExportOnce, PartialSuccessIsAccountedForAsItSays) {
   const auto pipeline = begin(collector.url(), options);
   for (std::uint64_t i = 0; i < 2048; ++i) pipeline->offer(numbered(i));
   ASSERT_TRUE(pipeline->flush(20s));
-  const auto a = pipeline->account();
+  const auto a = pipeline->counts();
   const std::uint64_t refused = (requests + 1) / 2 * 7;
   EXPECT_EQ(a.dropped[static_cast<std::size_t>(pipeline::DropReason::rejected)], refused);
   EXPECT_EQ(a.exported, 2048 - refused);
@@ -287,21 +287,21 @@ TEST(ExportOnce, KillOfTheCollectorUnderLoadLosesNothing) {
   const auto for_a_while = [&](std::chrono::steady_clock::duration length) {
     const auto end = std::chrono::steady_clock::now() + length;
     while (std::chrono::steady_clock::now() < end) {
-      ASSERT_TRUE(balanced(pipeline->account()));
+      ASSERT_TRUE(balanced(pipeline->counts()));
       std::this_thread::sleep_for(10ms);
     }
   };
   for_a_while(1s);
   first.kill();
   for_a_while(outage);
-  EXPECT_GT(pipeline->account().spooled, 0U);
+  EXPECT_GT(pipeline->counts().spooled, 0U);
   second.listen(port);
   for_a_while(1s);
   stop = true;
   load.join();
   ASSERT_TRUE(pipeline->flush(outage * 2 + 60s));
 
-  const auto a = pipeline->account();
+  const auto a = pipeline->counts();
   EXPECT_TRUE(balanced(a));
   EXPECT_EQ(a.received, offered);
   EXPECT_EQ(a.exported, offered);

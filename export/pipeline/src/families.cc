@@ -41,7 +41,7 @@ MetricFamily family(std::string_view name, std::string_view help, std::string_vi
 std::string_view name(DropReason r) { return reasons[static_cast<std::size_t>(r)]; }
 std::string_view name(ErrorKind k) { return kinds[static_cast<std::size_t>(k)]; }
 
-std::vector<MetricFamily> to_families(const Account& a) {
+std::vector<MetricFamily> to_families(const SpanCounts& a) {
   std::vector<MetricSample> dropped;
   for (std::size_t i = 0; i < reasons.size(); ++i) dropped.push_back(sample("reason", reasons[i], a.dropped[i]));
   std::vector<MetricSample> errors;

@@ -1,4 +1,4 @@
-// The account as metric families.
+// The counts as metric families.
 #pragma once
 
 #include <vector>
@@ -8,6 +8,6 @@
 
 namespace sockeye::pipeline {
 
-[[nodiscard]] std::vector<model::MetricFamily> to_families(const Account& account);
+[[nodiscard]] std::vector<model::MetricFamily> to_families(const SpanCounts& counts);
 
 }  // namespace sockeye::pipeline

@@ -10,10 +10,10 @@
 // in flight at a time, and the next is not sent before its outcome is known: that keeps replay in order and limits what
 // a crash can send twice to one.
 //
-// Two mutexes. account_mutex_ is what offer() takes: held for a push and a few additions, never over I/O or encoding.
-// Every step of a span is one critical section of it, so the account adds up whenever it is read. backlog_mutex_ guards
-// memory_ and the spool and is held over disk writes; only the two threads and stop() take it, always before
-// account_mutex_.
+// Two mutexes. counts_mutex_ is what offer() takes: held for a push and a few additions, never over I/O or encoding.
+// Every step of a span is one critical section of it, so the counts add up whenever they are read. backlog_mutex_
+// guards memory_ and the spool and is held over disk writes; only the two threads and stop() take it, always before
+// counts_mutex_.
 #include "sockeye/pipeline/pipeline.h"
 
 #include <pthread.h>
@@ -76,8 +76,8 @@ class Running final : public Pipeline {
         random_(options_.seed != 0 ? options_.seed : os_seed()),
         wake_at_(options_.batch_spans) {
     if (!spool_) return;
-    account_.recovered = account_.spooled = spool_->spans();
-    account_.spool_bytes = spool_->bytes();
+    counts_.recovered = counts_.spooled = spool_->spans();
+    counts_.spool_bytes = spool_->bytes();
     const auto& found = spool_->recovery();
     if (found.spans > 0)
       log(2, "spool " + options_.spool.directory + ": found " + std::to_string(found.spans) + " spans in " +
@@ -92,11 +92,11 @@ class Running final : public Pipeline {
   void offer(model::Span&& span) override;
   bool flush(Duration timeout) override;
   void stop(Duration timeout) override;
-  Account account() const override {
-    const std::lock_guard lock(account_mutex_);
-    return account_;
+  SpanCounts counts() const override {
+    const std::lock_guard lock(counts_mutex_);
+    return counts_;
   }
-  std::vector<model::MetricFamily> families() const override { return to_families(account()); }
+  std::vector<model::MetricFamily> families() const override { return to_families(counts()); }
 
  private:
   void batch_loop();
@@ -114,11 +114,11 @@ class Running final : public Pipeline {
   void failed(const Batch& batch, const Delivery& delivery);
   void abandon();
   void count_error(ErrorKind kind);
-  void refresh_spool() {  // account_mutex_ and backlog_mutex_ held
-    account_.spooled = spool_ ? spool_->spans() : 0;
-    account_.spool_bytes = spool_ ? spool_->bytes() : 0;
+  void refresh_spool() {  // counts_mutex_ and backlog_mutex_ held
+    counts_.spooled = spool_ ? spool_->spans() : 0;
+    counts_.spool_bytes = spool_ ? spool_->bytes() : 0;
   }
-  std::uint64_t& dropped(DropReason reason) { return account_.dropped[static_cast<std::size_t>(reason)]; }
+  std::uint64_t& dropped(DropReason reason) { return counts_.dropped[static_cast<std::size_t>(reason)]; }
   void log(int level, const std::string& line) const {
     if (options_.log) options_.log(level, line);
   }
@@ -127,10 +127,10 @@ class Running final : public Pipeline {
   const Options options_;
   const std::unique_ptr<Transport> transport_;
 
-  mutable std::mutex account_mutex_;
-  std::condition_variable collect_;  // with account_mutex_: the batching thread
-  std::condition_variable emptied_;  // with account_mutex_: flush() and stop()
-  Account account_;
+  mutable std::mutex counts_mutex_;
+  std::condition_variable collect_;  // with counts_mutex_: the batching thread
+  std::condition_variable emptied_;  // with counts_mutex_: flush() and stop()
+  SpanCounts counts_;
   std::deque<Waiting> incoming_;
   std::size_t incoming_bytes_ = 0;
   std::size_t queued_bytes_ = 0;
@@ -157,11 +157,11 @@ class Running final : public Pipeline {
   std::deque<Waiting> staging_;
   std::size_t staging_bytes_ = 0;
   std::vector<model::Span> scratch_;
-  std::size_t wake_at_;  // guarded by account_mutex_: incoming_'s length that completes a batch
+  std::size_t wake_at_;  // guarded by counts_mutex_: incoming_'s length that completes a batch
 
   std::mutex stop_mutex_;
   std::thread batcher_, sender_;
-  bool sender_done_ = false;  // guarded by account_mutex_
+  bool sender_done_ = false;  // guarded by counts_mutex_
 };
 
 base::Result<void> Running::run() {
@@ -186,13 +186,13 @@ void Running::offer(model::Span&& span) {
   Waiting waiting{{}, footprint(span), Clock::now()};
   bool wake = false;
   {
-    const std::lock_guard lock(account_mutex_);
-    ++account_.received;
+    const std::lock_guard lock(counts_mutex_);
+    ++counts_.received;
     if (stopping_) {
       ++dropped(DropReason::shutdown);
       return;
     }
-    if (account_.queued >= options_.queue_spans || queued_bytes_ + waiting.bytes > options_.queue_bytes) {
+    if (counts_.queued >= options_.queue_spans || queued_bytes_ + waiting.bytes > options_.queue_bytes) {
       ++dropped(DropReason::queue_full);
       return;
     }
@@ -204,7 +204,7 @@ void Running::offer(model::Span&& span) {
       ++dropped(DropReason::queue_full);
       return;
     }
-    ++account_.queued;
+    ++counts_.queued;
     queued_bytes_ += bytes;
     const bool had_bytes = incoming_bytes_ >= options_.batch_bytes;
     incoming_bytes_ += bytes;
@@ -234,7 +234,7 @@ bool Running::collect() {
   bool all = false;
   bool stopping = false;
   {
-    std::unique_lock lock(account_mutex_);
+    std::unique_lock lock(counts_mutex_);
     const auto due = [&] {
       const bool any = !staging_.empty() || !incoming_.empty();
       return stopping_ || (any && flushing_ > 0) || incoming_.size() >= wake_at_ ||
@@ -275,7 +275,7 @@ bool Running::collect() {
     if (!all && spans < options_.batch_spans && bytes < options_.batch_bytes) break;
     cut(spans);
   }
-  const std::lock_guard lock(account_mutex_);
+  const std::lock_guard lock(counts_mutex_);
   wake_at_ = options_.batch_spans - staging_.size();
   return !(stopping && staging_.empty() && incoming_.empty());
 }
@@ -292,8 +292,8 @@ void Running::cut(std::size_t spans) {
   try {
     encoded.batch = std::make_shared<const Batch>(transport_->encode(scratch_));
   } catch (const std::exception&) {  // no memory
-    const std::lock_guard lock(account_mutex_);
-    account_.queued -= spans;
+    const std::lock_guard lock(counts_mutex_);
+    counts_.queued -= spans;
     queued_bytes_ -= encoded.bytes;
     dropped(DropReason::queue_full) += spans;
     emptied_.notify_all();
@@ -309,8 +309,8 @@ void Running::cut(std::size_t spans) {
 bool Running::should_spill() {
   if (!spool_) return false;
   if (away_ || !spool_->empty()) return true;
-  const std::lock_guard lock(account_mutex_);
-  return account_.queued > options_.queue_spans / 2 || queued_bytes_ > options_.queue_bytes / 2;
+  const std::lock_guard lock(counts_mutex_);
+  return counts_.queued > options_.queue_spans / 2 || queued_bytes_ > options_.queue_bytes / 2;
 }
 
 // backlog_mutex_ held. Moves memory_ to the spool as far as the disk takes it.
@@ -325,8 +325,8 @@ void Running::spill() {
     if (spool_->peek(copy, lost) == Spool::Peek::ready) continue;
     // Just written and not to be read: it is still in flight, so its outcome decides.
     flight_ = Flight::detached;
-    const std::lock_guard lock(account_mutex_);
-    account_.queued += lost;
+    const std::lock_guard lock(counts_mutex_);
+    counts_.queued += lost;
     refresh_spool();
   }
 }
@@ -337,8 +337,8 @@ bool Running::spill_one(const Encoded& encoded) {
     if (flight_ == Flight::memory) return false;  // it may yet be accepted
     complain(ErrorKind::spool_write, "spool " + options_.spool.directory + ": a batch of " +
                                          std::to_string(batch.body.size()) + " bytes is over the limit and lost");
-    const std::lock_guard lock(account_mutex_);
-    account_.queued -= batch.spans;
+    const std::lock_guard lock(counts_mutex_);
+    counts_.queued -= batch.spans;
     queued_bytes_ -= encoded.bytes;
     dropped(DropReason::spool_full) += batch.spans;
     emptied_.notify_all();
@@ -351,11 +351,11 @@ bool Running::spill_one(const Encoded& encoded) {
     suspect_ = false;  // the head is another one now
   }
   {
-    const std::lock_guard lock(account_mutex_);
+    const std::lock_guard lock(counts_mutex_);
     dropped(DropReason::spool_full) += appended.dropped_spans;
-    account_.queued += appended.unpinned_spans;
+    counts_.queued += appended.unpinned_spans;
     if (!appended.error) {
-      account_.queued -= batch.spans;
+      counts_.queued -= batch.spans;
       queued_bytes_ -= encoded.bytes;
     }
     refresh_spool();
@@ -385,7 +385,7 @@ void Running::send_loop() {
     if (!batch) break;
     settle(*batch, transport_->send(*batch));
   }
-  const std::lock_guard lock(account_mutex_);
+  const std::lock_guard lock(counts_mutex_);
   sender_done_ = true;
   emptied_.notify_all();
 }
@@ -432,7 +432,7 @@ std::shared_ptr<const Batch> Running::read_spool() {
   count_error(ErrorKind::spool_read);
   complain(ErrorKind::spool_read, "spool " + options_.spool.directory + ": " + std::to_string(lost) +
                                       " spans cannot be read back and are lost");
-  const std::lock_guard lock(account_mutex_);
+  const std::lock_guard lock(counts_mutex_);
   dropped(DropReason::spool_corrupt) += lost;
   refresh_spool();
   emptied_.notify_all();
@@ -444,8 +444,8 @@ void Running::settle(const Batch& batch, const Delivery& delivery) {
   if (delivery.error != ErrorKind::none) count_error(delivery.error);
   const bool arrived = delivery.outcome == Outcome::accepted || delivery.outcome == Outcome::partial;
   if (suspect_ && (arrived || delivery.maybe_delivered)) {
-    const std::lock_guard lock(account_mutex_);
-    account_.resent += batch.spans;
+    const std::lock_guard lock(counts_mutex_);
+    counts_.resent += batch.spans;
   }
   if (delivery.outcome == Outcome::retryable) {
     failed(batch, delivery);
@@ -453,8 +453,8 @@ void Running::settle(const Batch& batch, const Delivery& delivery) {
     settled(batch, delivery);
   }
   flight_ = Flight::none;
-  const std::lock_guard lock(account_mutex_);
-  account_.collector_away = away_;
+  const std::lock_guard lock(counts_mutex_);
+  counts_.collector_away = away_;
   emptied_.notify_all();
 }
 
@@ -477,13 +477,13 @@ void Running::settled(const Batch& batch, const Delivery& delivery) {
     memory_.pop_front();
   }
   {
-    const std::lock_guard lock(account_mutex_);
-    if (flight_ != Flight::spool) account_.queued -= batch.spans;
+    const std::lock_guard lock(counts_mutex_);
+    if (flight_ != Flight::spool) counts_.queued -= batch.spans;
     if (flight_ == Flight::memory) queued_bytes_ -= bytes;
     std::uint64_t refused = 0;
     if (delivery.outcome == Outcome::rejected) refused = batch.spans;
     if (delivery.outcome == Outcome::partial) refused = std::min(delivery.rejected_spans, batch.spans);
-    account_.exported += batch.spans - refused;
+    counts_.exported += batch.spans - refused;
     dropped(DropReason::rejected) += refused;
     refresh_spool();
   }
@@ -511,8 +511,8 @@ void Running::failed(const Batch& batch, const Delivery& delivery) {
                     : after(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(delay)));
   if (flight_ == Flight::detached) {  // it was dropped to make room while its outcome was open
     suspect_ = false;
-    const std::lock_guard lock(account_mutex_);
-    account_.queued -= batch.spans;
+    const std::lock_guard lock(counts_mutex_);
+    counts_.queued -= batch.spans;
     dropped(DropReason::spool_full) += batch.spans;
   }
   flight_ = Flight::none;
@@ -521,10 +521,10 @@ void Running::failed(const Batch& batch, const Delivery& delivery) {
 
 bool Running::flush(Duration timeout) {
   const auto deadline = after(timeout);
-  std::unique_lock lock(account_mutex_);
+  std::unique_lock lock(counts_mutex_);
   ++flushing_;
   collect_.notify_one();
-  const bool empty = emptied_.wait_until(lock, deadline, [&] { return account_.queued == 0 && account_.spooled == 0; });
+  const bool empty = emptied_.wait_until(lock, deadline, [&] { return counts_.queued == 0 && counts_.spooled == 0; });
   --flushing_;
   return empty;
 }
@@ -534,7 +534,7 @@ void Running::stop(Duration timeout) {
   if (!batcher_.joinable() && !sender_.joinable()) return;
   const auto deadline = after(timeout);
   {
-    const std::lock_guard lock(account_mutex_);
+    const std::lock_guard lock(counts_mutex_);
     stopping_ = true;
     collect_.notify_all();
   }
@@ -545,7 +545,7 @@ void Running::stop(Duration timeout) {
     deliver_.notify_all();
   }
   if (sender_.joinable()) {
-    std::unique_lock lock(account_mutex_);
+    std::unique_lock lock(counts_mutex_);
     const bool done = emptied_.wait_until(lock, deadline, [&] { return sender_done_; });
     lock.unlock();
     if (!done) {
@@ -572,15 +572,15 @@ void Running::abandon() {
   std::uint64_t left = 0;
   for (const auto& encoded : memory_) left += encoded.batch->spans;
   memory_.clear();
-  const std::lock_guard lock(account_mutex_);
-  account_.queued -= left;
+  const std::lock_guard lock(counts_mutex_);
+  counts_.queued -= left;
   dropped(DropReason::shutdown) += left;
   emptied_.notify_all();
 }
 
 void Running::count_error(ErrorKind kind) {
-  const std::lock_guard lock(account_mutex_);
-  ++account_.errors[static_cast<std::size_t>(kind)];
+  const std::lock_guard lock(counts_mutex_);
+  ++counts_.errors[static_cast<std::size_t>(kind)];
 }
 
 // A trouble that lasts is said once a minute. backlog_mutex_ held.

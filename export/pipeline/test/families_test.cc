@@ -7,7 +7,7 @@
 namespace sockeye::pipeline {
 namespace {
 
-TEST(Families, EveryCounterOfTheAccountIsThereWithEveryLabelValue) {
+TEST(Families, EveryCountIsThereWithEveryLabelValue) {
   test::FakeCollector collector;
   collector.answer_with(test::Answer::refuse);
   Options options;

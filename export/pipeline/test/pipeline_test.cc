@@ -51,9 +51,9 @@ std::unique_ptr<Pipeline> begin(const Options& options, FakeCollector& collector
   return std::move(*pipeline);
 }
 
-std::uint64_t drops(const Account& a, DropReason reason) { return a.dropped[static_cast<std::size_t>(reason)]; }
-std::uint64_t errors(const Account& a, ErrorKind kind) { return a.errors[static_cast<std::size_t>(kind)]; }
-bool balanced(const Account& a) {
+std::uint64_t drops(const SpanCounts& a, DropReason reason) { return a.dropped[static_cast<std::size_t>(reason)]; }
+std::uint64_t errors(const SpanCounts& a, ErrorKind kind) { return a.errors[static_cast<std::size_t>(kind)]; }
+bool balanced(const SpanCounts& a) {
   return a.received + a.recovered == a.exported + a.dropped_total() + a.queued + a.spooled;
 }
 
@@ -84,8 +84,8 @@ TEST(Pipeline, SendsFullBatchesAtOnceAndTheRestInTime) {
     options.batch_delay = 1h;
     const auto pipeline = begin(options, collector);
     offer(*pipeline, 0, 1030);
-    ASSERT_TRUE(eventually([&] { return pipeline->account().exported >= 1024; }));
-    EXPECT_EQ(pipeline->account().queued, 6U);
+    ASSERT_TRUE(eventually([&] { return pipeline->counts().exported >= 1024; }));
+    EXPECT_EQ(pipeline->counts().queued, 6U);
     EXPECT_TRUE(pipeline->flush(20s));
     EXPECT_EQ(collector.batches(), (std::vector<std::uint32_t>{512, 512, 6}));
   }
@@ -93,10 +93,10 @@ TEST(Pipeline, SendsFullBatchesAtOnceAndTheRestInTime) {
   const auto pipeline = begin(options, collector);
   const auto before = std::chrono::steady_clock::now();
   offer(*pipeline, 1030, 1031);
-  ASSERT_TRUE(eventually([&] { return pipeline->account().exported == 1; }));
+  ASSERT_TRUE(eventually([&] { return pipeline->counts().exported == 1; }));
   EXPECT_GE(std::chrono::steady_clock::now() - before, 300ms);
   EXPECT_EQ(collector.taken(), range(0, 1031));
-  EXPECT_TRUE(balanced(pipeline->account()));
+  EXPECT_TRUE(balanced(pipeline->counts()));
 }
 
 TEST(Pipeline, ABatchIsBoundedByBytesToo) {
@@ -110,7 +110,7 @@ TEST(Pipeline, ABatchIsBoundedByBytesToo) {
     span.name.assign(8000, 'x');
     pipeline->offer(std::move(span));
   }
-  ASSERT_TRUE(eventually([&] { return pipeline->account().exported >= 56; }));
+  ASSERT_TRUE(eventually([&] { return pipeline->counts().exported >= 56; }));
   EXPECT_LE(collector.batches().front(), 9U);
 }
 
@@ -134,14 +134,14 @@ TEST(Pipeline, OfferNeverWaitsAndWhatDoesNotFitIsCounted) {
   options.queue_spans = 100;
   const auto pipeline = begin(options, collector);
   offer(*pipeline, 0, 150);
-  const auto full = pipeline->account();
+  const auto full = pipeline->counts();
   EXPECT_EQ(full.received, 150U);
   EXPECT_EQ(full.queued, 100U);
   EXPECT_EQ(drops(full, DropReason::queue_full), 50U);
   collector.hold(false);
   EXPECT_TRUE(pipeline->flush(20s));
   EXPECT_EQ(collector.taken(), range(0, 100));
-  EXPECT_TRUE(balanced(pipeline->account()));
+  EXPECT_TRUE(balanced(pipeline->counts()));
 }
 
 TEST(Pipeline, TheQueueIsBoundedByBytes) {
@@ -155,7 +155,7 @@ TEST(Pipeline, TheQueueIsBoundedByBytes) {
     span.attributes.emplace_back("k", std::string(9000, 'v'));
     pipeline->offer(std::move(span));
   }
-  const auto full = pipeline->account();
+  const auto full = pipeline->counts();
   EXPECT_GE(full.queued, 5U);
   EXPECT_LE(full.queued, 11U);
   EXPECT_EQ(full.queued + drops(full, DropReason::queue_full), 50U);
@@ -170,7 +170,7 @@ TEST(Pipeline, WithoutASpoolAFailureIsRetriedInOrder) {
   offer(*pipeline, 0, 2000);
   EXPECT_TRUE(pipeline->flush(20s));
   EXPECT_EQ(collector.taken(), range(0, 2000));
-  const auto a = pipeline->account();
+  const auto a = pipeline->counts();
   EXPECT_EQ(errors(a, ErrorKind::connect), 5U);
   EXPECT_EQ(a.resent, 0U);
   EXPECT_FALSE(a.collector_away);
@@ -219,7 +219,7 @@ TEST(Pipeline, RefusalsAreDroppedAndCounted) {
   const auto pipeline = begin(whole_batches(quick()), collector);
   offer(*pipeline, 0, 512 * 3);
   EXPECT_TRUE(pipeline->flush(20s));
-  const auto a = pipeline->account();
+  const auto a = pipeline->counts();
   EXPECT_EQ(drops(a, DropReason::rejected), 513U);
   EXPECT_EQ(a.exported, 1023U);
   EXPECT_EQ(errors(a, ErrorKind::refused), 1U);
@@ -240,7 +240,7 @@ TEST(Pipeline, WhatMayBeThereTwiceIsCounted) {
   for (const auto& [number, times] : collector.times()) twice += times == 2 ? 1 : 0;
   EXPECT_EQ(collector.times().size(), 1000U);
   EXPECT_EQ(twice, 512U);
-  EXPECT_EQ(pipeline->account().resent, 512U);
+  EXPECT_EQ(pipeline->counts().resent, 512U);
 }
 
 TEST(Pipeline, TheSpoolTakesOverWhileTheCollectorIsAwayAndReplaysInOrder) {
@@ -253,13 +253,13 @@ TEST(Pipeline, TheSpoolTakesOverWhileTheCollectorIsAwayAndReplaysInOrder) {
   const auto pipeline = begin(options, collector);
   offer(*pipeline, 0, 600);
   EXPECT_TRUE(pipeline->flush(20s));
-  EXPECT_EQ(pipeline->account().spool_bytes, 0U);  // a healthy collector never sees the disk touched
+  EXPECT_EQ(pipeline->counts().spool_bytes, 0U);  // a healthy collector never sees the disk touched
   away = true;
   for (std::uint64_t n = 600; n < 12'600; n += 1000) {  // many times what the queue holds
     offer(*pipeline, n, n + 1000);
-    ASSERT_TRUE(eventually([&] { return pipeline->account().queued == 0; }));
+    ASSERT_TRUE(eventually([&] { return pipeline->counts().queued == 0; }));
   }
-  const auto gone = pipeline->account();
+  const auto gone = pipeline->counts();
   EXPECT_EQ(gone.spooled, 12'000U);
   EXPECT_GT(gone.spool_bytes, 12'000U * 8);
   EXPECT_TRUE(gone.collector_away);
@@ -268,7 +268,7 @@ TEST(Pipeline, TheSpoolTakesOverWhileTheCollectorIsAwayAndReplaysInOrder) {
   offer(*pipeline, 12'600, 13'000);
   EXPECT_TRUE(pipeline->flush(20s));
   EXPECT_EQ(collector.taken(), range(0, 13'000));
-  const auto back = pipeline->account();
+  const auto back = pipeline->counts();
   EXPECT_EQ(back.exported, 13'000U);
   EXPECT_EQ(back.dropped_total(), 0U);
   EXPECT_EQ(back.spool_bytes, 0U);
@@ -285,13 +285,13 @@ TEST(Pipeline, ASlowCollectorIsHelpedByTheSpoolBeforeTheQueueOverflows) {
   const auto pipeline = begin(options, collector);
   for (std::uint64_t n = 0; n < 10'000; n += 100) {
     offer(*pipeline, n, n + 100);
-    ASSERT_TRUE(eventually([&] { return pipeline->account().queued < 600; }));
+    ASSERT_TRUE(eventually([&] { return pipeline->counts().queued < 600; }));
   }
-  EXPECT_GT(pipeline->account().spooled, 9000U);  // the batch in flight is among them, and is still sent once
+  EXPECT_GT(pipeline->counts().spooled, 9000U);  // the batch in flight is among them, and is still sent once
   collector.hold(false);
   EXPECT_TRUE(pipeline->flush(20s));
   EXPECT_EQ(collector.taken(), range(0, 10'000));
-  EXPECT_EQ(pipeline->account().exported, 10'000U);
+  EXPECT_EQ(pipeline->counts().exported, 10'000U);
 }
 
 TEST(Pipeline, AnOrderlyRestartSendsEverythingOnceAndInOrder) {
@@ -304,20 +304,20 @@ TEST(Pipeline, AnOrderlyRestartSendsEverythingOnceAndInOrder) {
     ASSERT_TRUE(collector.wait_attempts(1));
     offer(*pipeline, 1500, 1700);
     pipeline->stop(10s);
-    const auto a = pipeline->account();
+    const auto a = pipeline->counts();
     EXPECT_EQ(a.spooled, 1700U);
     EXPECT_EQ(a.queued, 0U);
     EXPECT_TRUE(balanced(a));
     pipeline->offer(numbered(9));
-    EXPECT_EQ(drops(pipeline->account(), DropReason::shutdown), 1U);
+    EXPECT_EQ(drops(pipeline->counts(), DropReason::shutdown), 1U);
   }
   collector.answer_with(Answer::take);
   const auto pipeline = begin(spooling(folder), collector);
-  EXPECT_EQ(pipeline->account().recovered, 1700U);
+  EXPECT_EQ(pipeline->counts().recovered, 1700U);
   offer(*pipeline, 1700, 1800);
   EXPECT_TRUE(pipeline->flush(20s));
   EXPECT_EQ(collector.taken(), range(0, 1800));
-  EXPECT_TRUE(balanced(pipeline->account()));
+  EXPECT_TRUE(balanced(pipeline->counts()));
 }
 
 TEST(Pipeline, StopGivesUpAtItsDeadlineAndAbortsTheAttempt) {
@@ -329,7 +329,7 @@ TEST(Pipeline, StopGivesUpAtItsDeadlineAndAbortsTheAttempt) {
   const auto before = std::chrono::steady_clock::now();
   pipeline->stop(100ms);
   EXPECT_LT(std::chrono::steady_clock::now() - before, 5s);
-  const auto a = pipeline->account();
+  const auto a = pipeline->counts();
   EXPECT_EQ(drops(a, DropReason::shutdown), 1000U);
   EXPECT_TRUE(balanced(a));
   pipeline->stop(1s);
@@ -343,7 +343,7 @@ TEST(Pipeline, StopSendsWhatIsQueuedToAHealthyCollector) {
   offer(*pipeline, 0, 700);
   pipeline->stop(20s);
   EXPECT_EQ(collector.taken(), range(0, 700));
-  EXPECT_EQ(pipeline->account().exported, 700U);
+  EXPECT_EQ(pipeline->counts().exported, 700U);
 }
 
 TEST(Pipeline, AFullSpoolDropsTheOldestAndSendsTheRestInOrder) {
@@ -353,12 +353,12 @@ TEST(Pipeline, AFullSpoolDropsTheOldestAndSendsTheRestInOrder) {
   const auto pipeline = begin(spooling(folder, 64U << 10U), collector);
   for (std::uint64_t n = 0; n < 40'000; n += 1000) {  // 320 KB of ids
     offer(*pipeline, n, n + 1000);
-    ASSERT_TRUE(eventually([&] { return pipeline->account().queued <= 512; }));
-    ASSERT_LE(pipeline->account().spool_bytes, 64U << 10U);
+    ASSERT_TRUE(eventually([&] { return pipeline->counts().queued <= 512; }));
+    ASSERT_LE(pipeline->counts().spool_bytes, 64U << 10U);
   }
   collector.answer_with(Answer::take);
   EXPECT_TRUE(pipeline->flush(20s));
-  const auto a = pipeline->account();
+  const auto a = pipeline->counts();
   EXPECT_GT(drops(a, DropReason::spool_full), 30'000U);
   EXPECT_EQ(a.exported + drops(a, DropReason::spool_full), 40'000U);
   EXPECT_EQ(collector.taken(), range(40'000 - a.exported, 40'000));
@@ -376,14 +376,14 @@ TEST(Pipeline, ABatchInFlightThatMakesRoomIsStillJudgedByItsOutcome) {
     ASSERT_TRUE(collector.wait_attempts(collector.attempts() + 1));  // the head is in flight …
     for (std::uint64_t n = 1000; n < 20'000; n += 1000) {            // … while the spool turns over
       offer(*pipeline, n, n + 1000);
-      ASSERT_TRUE(eventually([&] { return pipeline->account().queued <= 512; }));
+      ASSERT_TRUE(eventually([&] { return pipeline->counts().queued <= 512; }));
     }
-    EXPECT_TRUE(balanced(pipeline->account()));
+    EXPECT_TRUE(balanced(pipeline->counts()));
     const auto attempts = collector.attempts();
     collector.answer_with([&](std::uint64_t attempt) { return attempt < attempts ? end : Answer::take; });
     collector.hold(false);
     EXPECT_TRUE(pipeline->flush(20s));
-    const auto a = pipeline->account();
+    const auto a = pipeline->counts();
     EXPECT_TRUE(balanced(a));
     const auto times = collector.times();
     EXPECT_EQ(times.size(), a.exported);
@@ -410,15 +410,15 @@ TEST(Pipeline, ASpoolThatCannotBeWrittenLeavesTheQueue) {
   const auto pipeline = begin(options, collector);
   std::filesystem::remove_all(folder.path() / "spool");  // no segment can be made in a directory that is gone
   offer(*pipeline, 0, 900);
-  ASSERT_TRUE(eventually([&] { return errors(pipeline->account(), ErrorKind::spool_write) > 0; }));
+  ASSERT_TRUE(eventually([&] { return errors(pipeline->counts(), ErrorKind::spool_write) > 0; }));
   offer(*pipeline, 900, 1200);
-  const auto a = pipeline->account();
+  const auto a = pipeline->counts();
   EXPECT_EQ(a.queued, 1000U);
   EXPECT_EQ(drops(a, DropReason::queue_full), 200U);
   collector.answer_with(Answer::take);
   EXPECT_TRUE(pipeline->flush(20s));
   EXPECT_EQ(collector.taken(), range(0, 1000));
-  EXPECT_TRUE(balanced(pipeline->account()));
+  EXPECT_TRUE(balanced(pipeline->counts()));
 }
 
 TEST(Pipeline, LogsTheGoingAndTheComingOnce) {
@@ -442,9 +442,9 @@ TEST(Pipeline, LogsTheGoingAndTheComingOnce) {
   EXPECT_NE(lines[1].find("is back"), std::string::npos);
 }
 
-// Several producers, a collector with every mood, a full spool now and then, and someone who reads the account all the
+// Several producers, a collector with every mood, a full spool now and then, and someone who reads the counts all the
 // time.
-TEST(Pipeline, TheAccountAddsUpAtAnyTime) {
+TEST(Pipeline, TheCountsAddUpAtAnyTime) {
   const Folder folder;
   FakeCollector collector;
   std::atomic<std::uint64_t> mood = 0;
@@ -464,7 +464,7 @@ TEST(Pipeline, TheAccountAddsUpAtAnyTime) {
   std::atomic<std::uint64_t> readings = 0;
   std::thread reader([&] {
     while (!done) {
-      EXPECT_TRUE(balanced(pipeline->account()));
+      EXPECT_TRUE(balanced(pipeline->counts()));
       ++readings;
       std::this_thread::yield();
     }
@@ -478,7 +478,7 @@ TEST(Pipeline, TheAccountAddsUpAtAnyTime) {
         if (i % 500 == 499) {
           if (p == 0) {
             mood = (i / 500) % 3;
-            // In every mood the account is read at least once, however busy the machine is.
+            // In every mood the counts are read at least once, however busy the machine is.
             for (const auto before = readings.load(); readings == before;) std::this_thread::yield();
           }
           std::this_thread::sleep_for(2ms);
@@ -490,7 +490,7 @@ TEST(Pipeline, TheAccountAddsUpAtAnyTime) {
   EXPECT_TRUE(pipeline->flush(60s));
   done = true;
   reader.join();
-  const auto a = pipeline->account();
+  const auto a = pipeline->counts();
   EXPECT_EQ(a.received, 4 * each);
   EXPECT_TRUE(balanced(a));
   EXPECT_GE(readings, each / 500);
@@ -514,7 +514,7 @@ TEST(Pipeline, ACrashLosesNoSpooledSpan) {
     const auto pipeline = begin(whole_batches(spooling(folder)), collector);
     offer(*pipeline, 0, 5120);
     // The batch taken is acknowledged in the spool; then the crash.
-    while (pipeline->account().exported != 512 || pipeline->account().spooled != 5120 - 512) ::usleep(1000);
+    while (pipeline->counts().exported != 512 || pipeline->counts().spooled != 5120 - 512) ::usleep(1000);
     if (::write(pipe[1], "x", 1) != 1) ::_exit(1);
     for (;;) ::pause();
   }
@@ -527,7 +527,7 @@ TEST(Pipeline, ACrashLosesNoSpooledSpan) {
 
   FakeCollector collector;
   const auto pipeline = begin(spooling(folder), collector);
-  EXPECT_EQ(pipeline->account().recovered, 5120U - 512);
+  EXPECT_EQ(pipeline->counts().recovered, 5120U - 512);
   EXPECT_TRUE(pipeline->flush(20s));
   EXPECT_EQ(collector.taken(), range(512, 5120));
 }

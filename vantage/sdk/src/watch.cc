@@ -31,13 +31,13 @@ std::uint64_t seed() {
 
 namespace {
 
-template <class Lane>
+template <class Shard>
 class Watched final : public Connection {
  public:
-  Watched(Lane& lane, const observer::Options& options, observer::Endpoints endpoints)
-      : lane_(lane), stream_(options, std::move(endpoints), nullptr) {}
+  Watched(Shard& shard, const observer::Options& options, observer::Endpoints endpoints)
+      : shard_(shard), stream_(options, std::move(endpoints), nullptr) {}
   ~Watched() override {
-    const std::lock_guard lock(lane_.mutex);
+    const std::lock_guard lock(shard_.mutex);
     const observer::Call at = call();
     for (const Side side : {Side::client, Side::server}) stream_.end(side, observer::StreamEnd::fin, at);
     stream_.finish(at);
@@ -46,7 +46,7 @@ class Watched final : public Connection {
   Watched& operator=(const Watched&) = delete;
 
   void bytes(Side from, base::Bytes bytes) override {
-    const std::lock_guard lock(lane_.mutex);
+    const std::lock_guard lock(shard_.mutex);
     const observer::Call at = call();
     stream_.bytes(from, bytes, at);
     if (stream_.next_deadline() <= at.now) stream_.tick(at);
@@ -55,31 +55,31 @@ class Watched final : public Connection {
  private:
   observer::Call call() {
     const base::Time at = now();
-    lane_.workspace.wall = wall(at);
-    return {lane_.workspace, lane_.metrics, at};
+    shard_.workspace.wall = wall(at);
+    return {shard_.workspace, shard_.metrics, at};
   }
 
-  Lane& lane_;
+  Shard& shard_;
   observer::ByteStream stream_;
 };
 
 }  // namespace
 
 Watch::Watch(observer::Options options, model::SpanSink* spans) : options_(std::move(options)) {
-  for (Lane& lane : lanes_) {
-    lane.workspace.spans = spans;
-    lane.workspace.random = base::Random(seed());
+  for (Shard& shard : shards_) {
+    shard.workspace.spans = spans;
+    shard.workspace.random = base::Random(seed());
   }
 }
 
 std::unique_ptr<Connection> Watch::connection(observer::Endpoints endpoints) {
-  Lane& lane = lanes_[next_.fetch_add(1, std::memory_order_relaxed) % lanes];
-  return std::make_unique<Watched<Lane>>(lane, options_, std::move(endpoints));
+  Shard& shard = shards_[next_.fetch_add(1, std::memory_order_relaxed) % shards];
+  return std::make_unique<Watched<Shard>>(shard, options_, std::move(endpoints));
 }
 
 model::RouteCounters Watch::metrics() const {
   model::RouteCounters out{.route = options_.route, .workers = {}};
-  for (const Lane& lane : lanes_) out.workers.push_back(&lane.metrics);
+  for (const Shard& shard : shards_) out.workers.push_back(&shard.metrics);
   return out;
 }
 

@@ -119,8 +119,8 @@ struct Invocation {
   base::SpanId parent_span_id;  // zero: a root
   std::uint8_t trace_flags = 0;
   bool parent_is_remote = false;
-  std::uint16_t reports = 0;  // interim records so far
-  std::uint16_t account = 0;  // of model::OperationTable, for who counts
+  std::uint16_t reports = 0;        // interim records so far
+  std::uint16_t operation_row = 0;  // index into model::OperationTable, for who counts
 
   // One more piece of the reply; as Chunks::add().
   std::optional<base::Duration> add_chunk(base::Time now, std::uint64_t size) {

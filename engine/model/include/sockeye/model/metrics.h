@@ -51,7 +51,7 @@ struct RouteMetrics {
   Counter closes_other;
   Counter http_requests;  // plain HTTP relayed beside the upgrades
 
-  // What a dialect makes of messages; counted by signal/accounts.h.
+  // What a dialect makes of messages; counted by signal/invocation_metrics.h.
   OperationTable operations;
   std::array<Counter, static_cast<std::size_t>(DialectError::count_)> dialect_errors;
   std::array<Counter, 2> beats;                        // application heartbeats, by sender

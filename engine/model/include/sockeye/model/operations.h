@@ -46,7 +46,7 @@ class OperationTable {
  public:
   static constexpr std::size_t names = 200;
   static constexpr std::size_t rows = names + 1;
-  static constexpr std::uint16_t other = 0;  // the account of what has no row of its own
+  static constexpr std::uint16_t other = 0;  // the row of what has none of its own
   static constexpr std::string_view other_name = "other";
 
   OperationTable() = default;
@@ -55,17 +55,17 @@ class OperationTable {
   OperationTable& operator=(const OperationTable&) = delete;
 
   // The worker only. Finds or makes the row of that name.
-  [[nodiscard]] std::uint16_t account(std::string_view operation);
-  // The worker only; of an account it was given, or `other`.
-  [[nodiscard]] OperationRow& row(std::uint16_t account);
+  [[nodiscard]] std::uint16_t index_of(std::string_view operation);
+  // The worker only; an index it was given, or `other`.
+  [[nodiscard]] OperationRow& row(std::uint16_t index);
 
   // From any thread: the row, or null when there is none (yet).
-  [[nodiscard]] const OperationRow* find(std::size_t account) const {
-    return rows_[account].load(std::memory_order_acquire);
+  [[nodiscard]] const OperationRow* find(std::size_t index) const {
+    return rows_[index].load(std::memory_order_acquire);
   }
 
  private:
-  OperationRow& make(std::size_t account, std::string_view operation);
+  OperationRow& make(std::size_t index, std::string_view operation);
 
   std::array<std::atomic<OperationRow*>, rows> rows_{};
   std::uint16_t used_ = 0;                 // names that have a row

@@ -46,16 +46,16 @@ struct FrameRules {
 // Undoes (or applies) the mask of §5.3: out[i] = in[i] xor key[(offset + i) mod 4]. `out` has room for in.size() bytes
 // and may be in.data().
 inline void unmask(base::Bytes in, std::uint32_t mask, std::uint64_t offset, base::Byte* out) {
-  using Lane [[gnu::vector_size(16)]] = std::uint32_t;
+  using Block [[gnu::vector_size(16)]] = std::uint32_t;
   static_assert(std::endian::native == std::endian::little, "the key's bytes rotate the other way round");
   const std::uint32_t key = std::rotr(mask, static_cast<int>(8U * static_cast<unsigned>(offset & 3U)));
-  const Lane keys = {key, key, key, key};
+  const Block keys = {key, key, key, key};
   std::size_t i = 0;
-  for (; i + sizeof(Lane) <= in.size(); i += sizeof(Lane)) {
-    Lane lane;
-    std::memcpy(&lane, in.data() + i, sizeof lane);
-    lane ^= keys;
-    std::memcpy(out + i, &lane, sizeof lane);
+  for (; i + sizeof(Block) <= in.size(); i += sizeof(Block)) {
+    Block block;
+    std::memcpy(&block, in.data() + i, sizeof block);
+    block ^= keys;
+    std::memcpy(out + i, &block, sizeof block);
   }
   for (; i < in.size(); ++i) out[i] = static_cast<base::Byte>(in[i] ^ (key >> (8U * static_cast<unsigned>(i & 3U))));
 }

@@ -52,14 +52,14 @@ class Reporter {
   // Tells what is new once more and closes with 1000, or gives up after `timeout`. Idempotent.
   virtual void stop(base::Duration timeout) = 0;
 
-  struct Account {
+  struct Status {
     bool connected = false;         // the console took the upgrade, and nothing has gone wrong since
     std::uint64_t connects = 0;     // handshakes that succeeded
     std::uint64_t reports = 0;      // written
     std::uint64_t ended_lost = 0;   // unconfirmed ones that gave way to newer ones
     std::uint64_t unconfirmed = 0;  // ended sessions kept for a console that has not confirmed them
   };
-  [[nodiscard]] virtual Account account() const = 0;
+  [[nodiscard]] virtual Status status() const = 0;
 };
 
 }  // namespace sockeye::live

@@ -59,7 +59,7 @@ enum class DropReason : std::uint8_t {
 [[nodiscard]] std::string_view name(DropReason);
 
 // One consistent reading. Spans unless said otherwise; all before `queued` only grow.
-struct Account {
+struct SpanCounts {
   std::uint64_t received = 0;   // offered to this process
   std::uint64_t recovered = 0;  // found in the spool at the start
   std::uint64_t exported = 0;
@@ -94,7 +94,7 @@ class Pipeline : public model::SpanSink, public model::MetricSource {
   // failure. Idempotent.
   virtual void stop(base::Duration timeout) = 0;
 
-  [[nodiscard]] virtual Account account() const = 0;
+  [[nodiscard]] virtual SpanCounts counts() const = 0;
 
   // families(): sockeye_spans_{received,exported,dropped,resent}_total, sockeye_queue_length,
   // sockeye_spool_{bytes,spans}, sockeye_export_errors_total, sockeye_collector_away.

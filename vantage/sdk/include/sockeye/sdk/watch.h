@@ -35,16 +35,16 @@ class Watch {
 
  private:
   friend class Connection;
-  // Connections are spread over these: what one needs while it is observed is its lane's.
-  struct Lane {
+  // Connections are spread over these: what one needs while it is observed is its shard's.
+  struct Shard {
     std::mutex mutex;
     observer::Workspace workspace;
     model::RouteMetrics metrics;
   };
-  static constexpr std::size_t lanes = 4;
+  static constexpr std::size_t shards = 4;
 
   observer::Options options_;
-  std::array<Lane, lanes> lanes_;
+  std::array<Shard, shards> shards_;
   std::atomic<std::size_t> next_{0};
 };
 

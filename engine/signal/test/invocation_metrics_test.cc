@@ -1,4 +1,4 @@
-#include "sockeye/signal/accounts.h"
+#include "sockeye/signal/invocation_metrics.h"
 
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ using model::InvocationStatus;
 constexpr base::WallOffset wall{1'700'000'000'000'000'000};
 base::Time at(base::Duration d) { return base::Time(10s + d); }
 
-struct Account {
+struct Counted {
   std::unique_ptr<model::RouteMetrics> metrics = std::make_unique<model::RouteMetrics>();
 
   Invocation open(std::string operation) const {
@@ -35,7 +35,7 @@ struct Account {
     i.ended = at(2s);
     count_ended(*metrics, i, exported, wall);
   }
-  const model::OperationRow& row(const Invocation& i) const { return metrics->operations.row(i.account); }
+  const model::OperationRow& row(const Invocation& i) const { return metrics->operations.row(i.operation_row); }
 };
 
 std::uint64_t total(const DurationHistogram& h) {
@@ -44,17 +44,17 @@ std::uint64_t total(const DurationHistogram& h) {
   return sum;
 }
 
-TEST(Accounts, OfAStreamedReply) {
-  Account account;
-  auto i = account.open("tools/call");
-  const auto& row = account.row(i);
+TEST(InvocationMetrics, OfAStreamedReply) {
+  Counted counted;
+  auto i = counted.open("tools/call");
+  const auto& row = counted.row(i);
   EXPECT_EQ(row.name, "tools/call");
   EXPECT_EQ(row.active.value(), 1);
-  account.chunk(i, 300ms);
+  counted.chunk(i, 300ms);
   EXPECT_EQ(total(row.time_to_first_chunk), 1U) << "when it comes, not at the end";
-  account.chunk(i, 500ms);
-  account.chunk(i, 1500ms);
-  account.end(i, InvocationStatus::ok, true);
+  counted.chunk(i, 500ms);
+  counted.chunk(i, 1500ms);
+  counted.end(i, InvocationStatus::ok, true);
   EXPECT_EQ(row.active.value(), 0);
   EXPECT_EQ(row.ended[0].value(), 1U);
   EXPECT_EQ(row.time_to_first_chunk.count(DurationHistogram::bucket(300ms)), 1U);
@@ -68,29 +68,29 @@ TEST(Accounts, OfAStreamedReply) {
   EXPECT_EQ(last, (model::Exemplar{i.trace_id, i.span_id, 1.5, wall.unix_ns(at(2s))}));
 }
 
-TEST(Accounts, WhatIsNotExportedIsCountedAndPointedToByNothing) {
-  Account account;
-  auto i = account.open("a");
-  account.chunk(i, 300ms);
-  account.end(i, InvocationStatus::ok, false);
-  EXPECT_EQ(total(account.row(i).time_to_last_chunk), 1U);
+TEST(InvocationMetrics, WhatIsNotExportedIsCountedAndPointedToByNothing) {
+  Counted counted;
+  auto i = counted.open("a");
+  counted.chunk(i, 300ms);
+  counted.end(i, InvocationStatus::ok, false);
+  EXPECT_EQ(total(counted.row(i).time_to_last_chunk), 1U);
   for (std::size_t b = 0; b < DurationHistogram::buckets; ++b) {
-    EXPECT_FALSE(account.row(i).time_to_first_chunk.exemplar(b));
-    EXPECT_FALSE(account.row(i).time_to_last_chunk.exemplar(b));
+    EXPECT_FALSE(counted.row(i).time_to_first_chunk.exemplar(b));
+    EXPECT_FALSE(counted.row(i).time_to_last_chunk.exemplar(b));
   }
 }
 
-TEST(Accounts, AReplyCutShortHasNoLastChunk) {
-  Account account;
+TEST(InvocationMetrics, AReplyCutShortHasNoLastChunk) {
+  Counted counted;
   for (const auto status : {InvocationStatus::cancelled, InvocationStatus::incomplete}) {
-    auto i = account.open("a");
-    account.chunk(i, 300ms);
-    account.end(i, status, true);
-    EXPECT_EQ(account.row(i).ended[static_cast<std::size_t>(status)].value(), 1U);
+    auto i = counted.open("a");
+    counted.chunk(i, 300ms);
+    counted.end(i, status, true);
+    EXPECT_EQ(counted.row(i).ended[static_cast<std::size_t>(status)].value(), 1U);
   }
-  auto plain = account.open("a");  // a reply without chunks
-  account.end(plain, InvocationStatus::error, true);
-  const auto& row = account.row(plain);
+  auto plain = counted.open("a");  // a reply without chunks
+  counted.end(plain, InvocationStatus::error, true);
+  const auto& row = counted.row(plain);
   EXPECT_EQ(total(row.time_to_first_chunk), 2U);
   EXPECT_EQ(total(row.time_to_last_chunk), 0U);
   EXPECT_EQ(total(row.duration), 3U);
@@ -98,32 +98,32 @@ TEST(Accounts, AReplyCutShortHasNoLastChunk) {
   EXPECT_EQ(row.active.value(), 0);
 }
 
-TEST(Accounts, Tokens) {
-  Account account;
-  auto i = account.open("a");
+TEST(InvocationMetrics, Tokens) {
+  Counted counted;
+  auto i = counted.open("a");
   i.attributes = {{"gen_ai.usage.input_tokens", std::int64_t{17}},
                   {"gen_ai.usage.output_tokens", std::string("5")},
                   {"gen_ai.request.model", std::string("m")}};
-  account.end(i, InvocationStatus::ok, false);
-  i = account.open("a");
+  counted.end(i, InvocationStatus::ok, false);
+  i = counted.open("a");
   i.attributes = {{"gen_ai.usage.input_tokens", std::int64_t{-1}}, {"gen_ai.usage.output_tokens", std::string("many")}};
-  account.end(i, InvocationStatus::ok, false);
-  EXPECT_DOUBLE_EQ(account.metrics->tokens[0].sum(), 17);
-  EXPECT_EQ(account.metrics->tokens[0].count(3), 1U);
-  EXPECT_DOUBLE_EQ(account.metrics->tokens[1].sum(), 5);
+  counted.end(i, InvocationStatus::ok, false);
+  EXPECT_DOUBLE_EQ(counted.metrics->tokens[0].sum(), 17);
+  EXPECT_EQ(counted.metrics->tokens[0].count(3), 1U);
+  EXPECT_DOUBLE_EQ(counted.metrics->tokens[1].sum(), 5);
 }
 
-TEST(Accounts, MediaBeatsAndDialectErrors) {
-  Account account;
-  count_media(*account.metrics, model::Side::client, 100);
-  count_media(*account.metrics, model::Side::client, 60);
-  count_beat(*account.metrics, model::Side::server);
-  count_dialect_error(*account.metrics, model::DialectError::gap, 3);
-  EXPECT_EQ(account.metrics->media_messages[0].value(), 2U);
-  EXPECT_EQ(account.metrics->media_bytes[0].value(), 160U);
-  EXPECT_EQ(account.metrics->media_messages[1].value(), 0U);
-  EXPECT_EQ(account.metrics->beats[1].value(), 1U);
-  EXPECT_EQ(account.metrics->dialect_errors[static_cast<std::size_t>(model::DialectError::gap)].value(), 3U);
+TEST(InvocationMetrics, MediaBeatsAndDialectErrors) {
+  Counted counted;
+  count_media(*counted.metrics, model::Side::client, 100);
+  count_media(*counted.metrics, model::Side::client, 60);
+  count_beat(*counted.metrics, model::Side::server);
+  count_dialect_error(*counted.metrics, model::DialectError::gap, 3);
+  EXPECT_EQ(counted.metrics->media_messages[0].value(), 2U);
+  EXPECT_EQ(counted.metrics->media_bytes[0].value(), 160U);
+  EXPECT_EQ(counted.metrics->media_messages[1].value(), 0U);
+  EXPECT_EQ(counted.metrics->beats[1].value(), 1U);
+  EXPECT_EQ(counted.metrics->dialect_errors[static_cast<std::size_t>(model::DialectError::gap)].value(), 3U);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@
 
 namespace sockeye::signal {
 
-// Sets invocation.account, by which the other two find its row: call it first, once, with the operation set.
+// Sets invocation.operation_row, by which the other two find its row: call it first, once, with the operation set.
 void count_opened(model::RouteMetrics&, model::Invocation&);
 // After the chunk is in invocation.chunks. `since_last`: as Chunks::add() returned it.
 void count_chunk(model::RouteMetrics&, const model::Invocation&, std::optional<base::Duration> since_last);

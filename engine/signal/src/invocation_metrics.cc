@@ -1,4 +1,4 @@
-#include "sockeye/signal/accounts.h"
+#include "sockeye/signal/invocation_metrics.h"
 
 #include "gen_ai.h"
 
@@ -9,12 +9,12 @@ using model::OperationRow;
 using model::RouteMetrics;
 
 void count_opened(RouteMetrics& metrics, Invocation& invocation) {
-  invocation.account = metrics.operations.account(invocation.operation);
-  metrics.operations.row(invocation.account).active.add(1);
+  invocation.operation_row = metrics.operations.index_of(invocation.operation);
+  metrics.operations.row(invocation.operation_row).active.add(1);
 }
 
 void count_chunk(RouteMetrics& metrics, const Invocation& invocation, std::optional<base::Duration> since_last) {
-  OperationRow& row = metrics.operations.row(invocation.account);
+  OperationRow& row = metrics.operations.row(invocation.operation_row);
   // The first is counted when it comes, not when the invocation ends: a slow reply shows while it is slow.
   if (since_last)
     row.chunk_interval.observe(*since_last);
@@ -24,7 +24,7 @@ void count_chunk(RouteMetrics& metrics, const Invocation& invocation, std::optio
 
 void count_ended(RouteMetrics& metrics, const Invocation& invocation, bool exported, base::WallOffset wall) {
   using enum model::InvocationStatus;
-  OperationRow& row = metrics.operations.row(invocation.account);
+  OperationRow& row = metrics.operations.row(invocation.operation_row);
   row.active.add(-1);
   row.ended[static_cast<std::size_t>(invocation.status)].add();
   row.duration.observe(invocation.ended - invocation.opened);
