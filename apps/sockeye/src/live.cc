@@ -119,14 +119,14 @@ live::Hello LiveSource::hello() {
   return hello_;
 }
 
-live::Report LiveSource::collect(bool anew, const live::Ask& ask) {
+live::Report LiveSource::collect(bool resync, const live::Ask& ask) {
   model::DeltaRequest request;
-  request.resync = anew;
+  request.resync = resync;
   request.watch = ask.watch;
   auto deltas = sessions_.changes(request);
   live::Report report;
   report.time_unix_ns = unix_now();
-  report.all_told = deltas.complete;
+  report.all_reported = deltas.complete;
   report.summaries = summaries(sessions_.metrics(), deltas.workers);
   std::uint64_t lost = 0;
   for (auto& worker : deltas.workers) {
@@ -142,7 +142,7 @@ live::Report LiveSource::collect(bool anew, const live::Ask& ask) {
     lost += worker.ended_lost;
   }
   if (lost > 0)
-    log_warning(std::to_string(lost) + " sessions ended that the console is not told of: at most " +
+    log_warning(std::to_string(lost) + " sessions ended that are not reported to the console: at most " +
                 std::to_string(ended_kept) + " are kept for it while it is away");
   return report;
 }

@@ -1,5 +1,5 @@
-// What `sockeye proxy` tells a console of its sessions: live::Source over a model::SessionSource, in the words of the
-// live stream (docs/formats/live.md).
+// What `sockeye proxy` reports of its sessions to a console: live::Source over a model::SessionSource, in the words of
+// the live stream (docs/formats/live.md).
 #pragma once
 
 #include <memory>
@@ -20,7 +20,7 @@ class LiveSource final : public live::Source {
   // `sessions` is borrowed. `hello` says who we are; open_sessions is filled in.
   LiveSource(model::SessionSource& sessions, live::Hello hello);
   [[nodiscard]] live::Hello hello() override;
-  [[nodiscard]] live::Report collect(bool anew, const live::Ask& ask) override;
+  [[nodiscard]] live::Report collect(bool resync, const live::Ask& ask) override;
 
  private:
   model::SessionSource& sessions_;

@@ -26,7 +26,7 @@ struct Identity {
 [[nodiscard]] base::Result<std::unique_ptr<pipeline::Pipeline>> start_pipeline(const config::Settings& settings,
                                                                                const Identity& identity);
 
-// Tells a console of the sessions; without one, nothing.
+// Reports the sessions to a console; without one, nothing.
 struct Console {
   std::unique_ptr<LiveSource> source;
   std::unique_ptr<live::Reporter> reporter;  // borrows the source

@@ -1,4 +1,4 @@
-// The golden exchanges as bytes on a connection: the spans are those the reviewed files tell of, and the same whatever
+// The golden exchanges as bytes on a connection: the spans are those of the reviewed files, and the same whatever
 // pieces the bytes come in, however messages are cut into frames, and whether they are compressed.
 #include <gtest/gtest.h>
 #include <simdjson.h>
@@ -190,7 +190,7 @@ std::string text_of(const model::AttributeValue& value) {
 }
 
 // All of a span that does not say how its bytes were cut.
-std::string told(const model::Span& span, bool deflate) {
+std::string describe(const model::Span& span, bool deflate) {
   std::ostringstream out;
   out << span.name << ' ' << span.start_unix_ns << ' ' << span.end_unix_ns << ' ' << base::to_hex(span.trace_id) << ' '
       << base::to_hex(span.span_id) << ' ' << base::to_hex(span.parent_id) << '\n';
@@ -204,10 +204,10 @@ std::string told(const model::Span& span, bool deflate) {
   return out.str();
 }
 
-std::string all_told(const std::vector<model::Span>& spans, bool deflate) {
+std::string describe_all(const std::vector<model::Span>& spans, bool deflate) {
   std::string out;
   for (const model::Span& span : spans)
-    if (span.name != "websocket.handshake" && span.name != "websocket.connection") out += told(span, deflate);
+    if (span.name != "websocket.handshake" && span.name != "websocket.connection") out += describe(span, deflate);
   return out;
 }
 
@@ -313,11 +313,11 @@ TEST(GoldenSpans, AreTheSameHoweverTheBytesAreCut) {
   for (const auto& [dialect, path] : exchanges()) {
     const Exchange exchange = read(path);
     for (const bool deflate : {false, true}) {
-      const std::string whole = all_told(spans_of(exchange, dialect, ways[0]), deflate);
+      const std::string whole = describe_all(spans_of(exchange, dialect, ways[0]), deflate);
       EXPECT_FALSE(whole.empty()) << path;
       for (const Way& way : ways) {
         if (way.deflate != deflate) continue;
-        ASSERT_EQ(all_told(spans_of(exchange, dialect, way), deflate), whole) << path << ", " << way.name;
+        ASSERT_EQ(describe_all(spans_of(exchange, dialect, way), deflate), whole) << path << ", " << way.name;
       }
     }
   }

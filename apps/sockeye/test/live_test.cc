@@ -1,5 +1,5 @@
-// The program tells a console of its sessions: over a real WebSocket, from a real process, judged by a console written
-// by hand.
+// The program reports its sessions to a console: over a real WebSocket, from a real process, judged by a console
+// written by hand.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -164,13 +164,13 @@ struct Known {
   std::map<base::SessionId, live::Detail> details;
   std::vector<live::Hello> hellos;
   live::Summary summary;
-  bool all_told = false;
+  bool all_reported = false;
 };
 Known know(const std::vector<live::Report>& reports) {
   Known out;
   for (const auto& report : reports) {
     if (report.hello) out.hellos.push_back(*report.hello);
-    if (report.hello) out.all_told = false;
+    if (report.hello) out.all_reported = false;
     for (const auto& each : report.opened) out.opened[each.id] = each;
     for (const auto& each : report.changed) {
       EXPECT_TRUE(out.opened.contains(each.id));
@@ -183,7 +183,7 @@ Known know(const std::vector<live::Report>& reports) {
     for (const auto& each : report.details) out.details[each.id] = each;
     for (const auto& each : report.summaries)
       if (each.route == "default") out.summary = each;
-    out.all_told = out.all_told || report.all_told;
+    out.all_reported = out.all_reported || report.all_reported;
   }
   return out;
 }
@@ -194,7 +194,7 @@ TEST(Live, AConsoleKnowsExactlyWhatHappened) {
   Program program({"proxy", "--listen", "127.0.0.1:0", "--upstream",
                    "ws://127.0.0.1:" + std::to_string(upstream.port()), "--metrics", "127.0.0.1:0", "--threads", "2",
                    "--console", console.url()});
-  ASSERT_TRUE(program.logged("is told of the sessions")) << program.err();
+  ASSERT_TRUE(program.logged("is connected")) << program.err();
   EXPECT_NE(program.err().find("; sessions to " + console.url()), std::string::npos) << program.err();
   const int port = program.port_after(": 127.0.0.1:");
 
@@ -219,7 +219,7 @@ TEST(Live, AConsoleKnowsExactlyWhatHappened) {
   EXPECT_EQ(known.hellos[0].sockeye_version, SOCKEYE_VERSION);
   EXPECT_EQ(known.hellos[0].service, "sockeye");
   EXPECT_TRUE(base::parse_session_id(known.hellos[0].instance));
-  EXPECT_TRUE(known.all_told);
+  EXPECT_TRUE(known.all_reported);
   std::map<std::uint64_t, base::SessionId> by_messages;
   for (const auto& [id, each] : known.figures) by_messages[each.messages[0]] = id;
   ASSERT_TRUE(by_messages.contains(3)) << "one said three things";
@@ -235,7 +235,7 @@ TEST(Live, AConsoleKnowsExactlyWhatHappened) {
   EXPECT_EQ(now().details[talker].recorder.size(), 3U);
   EXPECT_EQ(now().details[talker].recorder[2].length, 2U);
 
-  // The console goes; what happens meanwhile is told when it is back.
+  // The console goes; what happens meanwhile is reported when it is back.
   console.cut();
   ASSERT_TRUE(program.logged("was lost"));
   clients[0].reset();
@@ -245,7 +245,7 @@ TEST(Live, AConsoleKnowsExactlyWhatHappened) {
   ASSERT_TRUE(program.logged("is there, after"));
   ASSERT_TRUE(eventually([&] {
     known = now();
-    return known.hellos.size() == 2 && known.all_told && known.ended.size() == 2;
+    return known.hellos.size() == 2 && known.all_reported && known.ended.size() == 2;
   }));
   EXPECT_EQ(known.opened.size(), 6U);
   EXPECT_EQ(known.hellos[1].instance, known.hellos[0].instance);
@@ -255,7 +255,7 @@ TEST(Live, AConsoleKnowsExactlyWhatHappened) {
   EXPECT_EQ(known.ended[talker].end.why, "reset");
   EXPECT_EQ(known.ended[talker].end.initiator, "client");
 
-  // The end: a first signal drains, a second one closes the sessions now; every one of them is told.
+  // The end: a first signal drains, a second one closes the sessions now; every one of them is reported.
   program.send(SIGTERM);
   ASSERT_TRUE(program.logged("draining"));
   program.send(SIGTERM);

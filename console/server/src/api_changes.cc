@@ -52,7 +52,7 @@ struct Died {
   Values values;
   store::SessionId id;
   std::uint64_t at = 0;
-  bool told = false;  // in a cohort already
+  bool in_cohort = false;  // already
 };
 
 struct Sample {
@@ -119,7 +119,7 @@ class Usual {
   }
   // Whether it says something that `count` of `of` deaths have the value: they have it much more often than sessions
   // have, or too many more of them for chance.
-  [[nodiscard]] bool tells(std::size_t dimension, const std::string& value, double count, double of) const {
+  [[nodiscard]] bool notable(std::size_t dimension, const std::string& value, double count, double of) const {
     const auto usual = share(dimension, value);
     if (!usual || *usual == 0) return true;
     const double here = count / of;
@@ -146,7 +146,7 @@ std::pair<Share, std::size_t> foremost(const std::vector<const Died*>& among, co
     for (const Died* one : among)
       if (!one->values[d].empty()) ++counts[one->values[d]];
     for (const auto& [value, count] : counts)
-      if (count > best.second && usual.tells(d, value, static_cast<double>(count), static_cast<double>(among.size())))
+      if (count > best.second && usual.notable(d, value, static_cast<double>(count), static_cast<double>(among.size())))
         best = {{d, value}, count};
   }
   return best;
@@ -155,7 +155,7 @@ std::pair<Share, std::size_t> foremost(const std::vector<const Died*>& among, co
 std::optional<Cohort> next_cohort(const std::vector<Died>& died, const Usual& usual) {
   std::vector<const Died*> among;
   for (const Died& one : died)
-    if (!one.told) among.push_back(&one);
+    if (!one.in_cohort) among.push_back(&one);
   Cohort out;
   bool minute = false;
   while (out.shares.size() < dimensions.size()) {
@@ -275,7 +275,7 @@ std::vector<Figure> figures(const Totals& before, const Totals& after) {
 
 }  // namespace
 
-// What the dead have in common that the living have not, cohort by cohort; marks those it tells of.
+// What the dead have in common that the living have not, cohort by cohort; marks those that are in one.
 void write_cohorts(Json& json, std::vector<Died>& died, const std::vector<Died>& before, const Usual& usual,
                    const store::TimeRange& now) {
   for (std::size_t i = 0; i < most_cohorts; ++i) {
@@ -304,7 +304,7 @@ void write_cohorts(Json& json, std::vector<Died>& died, const std::vector<Died>&
     std::size_t shown = 0;
     for (Died& one : died) {
       if (!cohort->has(one)) continue;
-      one.told = true;
+      one.in_cohort = true;
       if (shown++ < store::happening_samples) json.text(base::to_uuid(one.id));
     }
     json.close(']').key("query");

@@ -66,10 +66,10 @@ Response detail(Api& api, const store::SessionId& id) {
   std::vector<live::Recorded> recorder;
   std::vector<live::OpenCall> calls;
   if (live) {
-    api.fleet.watch(id, now + asked_watch_ns);  // its proxy will tell; the page's WebSocket brings it
-    if (const auto told = api.fleet.detail(id)) {
-      recorder = told->recorder;
-      calls = told->calls;
+    api.fleet.watch(id, now + asked_watch_ns);  // its proxy will report; the page's WebSocket brings it
+    if (const auto reported = api.fleet.detail(id)) {
+      recorder = reported->recorder;
+      calls = reported->calls;
     }
   } else if (auto kept = live::decode_recorder(base::as_bytes(facts.recorder))) {
     recorder = *std::move(kept);

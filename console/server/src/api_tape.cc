@@ -81,7 +81,7 @@ std::string number_of(std::uint64_t count, std::string_view one, std::string_vie
   return std::to_string(count) + " " + std::string(count == 1 ? one : many);
 }
 
-// Of one step and route (and more, for ends): what several proxies tell becomes one entry.
+// Of one step and route (and more, for ends): what several proxies report becomes one entry.
 struct Folded {
   std::uint64_t count = 0, reconnects = 0, first = UINT64_MAX, last = 0;
   std::set<std::string> instances;

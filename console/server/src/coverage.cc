@@ -91,7 +91,7 @@ std::vector<Gap> gaps(Watch watch, store::TimeRange range, std::uint64_t now, st
     return Gap{std::max(from, known), std::min(to, end), what, instance};
   };
   for (const auto& each : away) add_without(bounded(each.from, each.until, Gap::What::console, ""), {}, out);
-  // A stretch that nobody ended went on as long as the console that told of it.
+  // A stretch that nobody ended went on as long as the console that reported it.
   const auto until = [&](const Presence& p) {
     if (p.end != Presence::End::none) return p.until_unix_ns;
     const auto run =

@@ -19,7 +19,7 @@ class RouteFigures {
  public:
   using Counts = store::RouteTotals::Counts;
 
-  // Begins at what was counted by then: before it there is nothing to tell.
+  // Begins at what was counted by then: before it there is nothing to report.
   RouteFigures(const Counts& totals, std::uint64_t at_ns) : last_(totals), written_{totals, at_ns}, stored_(written_) {}
 
   // The proxy has counted so much by now; `after_gap`: it was not heard for a while before.

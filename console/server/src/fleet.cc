@@ -62,7 +62,7 @@ base::Result<void> Fleet::apply(Link link, live::Report&& report, std::uint64_t 
     }
     slot->facts = std::move(opened);
     slot->proxy = &proxy;
-    slot->told = proxy.generation;
+    slot->reported = proxy.generation;
     slot->dirty = true;
   }
   for (auto& update : report.changed) change(proxy, std::move(update), before, now_ns);
@@ -75,11 +75,11 @@ base::Result<void> Fleet::apply(Link link, live::Report&& report, std::uint64_t 
     watched->second.detail = std::move(detail);
     watched->second.answered = true;
   }
-  if (report.all_told) {
-    proxy.telling = false;
+  if (report.all_reported) {
+    proxy.resyncing = false;
     for (auto at = sessions_.begin(); at != sessions_.end();) {
       const auto here = at++;
-      if (here->second->proxy == &proxy && here->second->told != proxy.generation) forget(here, "lost", "network");
+      if (here->second->proxy == &proxy && here->second->reported != proxy.generation) forget(here, "lost", "network");
     }
   }
   return {};
@@ -99,12 +99,12 @@ base::Result<Fleet::Proxy*> Fleet::greet(Link link, const live::Hello& hello, st
     slot = std::make_unique<Proxy>();
   }
   for (auto& [id, session] : sessions_)
-    if (session->proxy == slot.get() && session->told == slot->generation) session->heard_ns = slot->report_ns;
-  if (slot->link != 0) links_.erase(slot->link);  // the connection before is dead, we have just not been told yet
+    if (session->proxy == slot.get() && session->reported == slot->generation) session->heard_ns = slot->report_ns;
+  if (slot->link != 0) links_.erase(slot->link);  // the connection before is dead, we just do not know it yet
   slot->hello = hello;
   slot->since_ns = now_ns;
   slot->link = link;
-  slot->telling = true;
+  slot->resyncing = true;
   slot->drained = false;
   ++slot->generation;
   slot->asked.clear();
@@ -123,7 +123,7 @@ void Fleet::lost(Link link, std::uint64_t now_ns, bool goodbye) {
   unhear(proxy, store::Presence::End::stopped);
   proxy.drained = true;
   proxy.since_ns = now_ns;
-  // It told how its sessions ended, but for those it had no time for.
+  // It reported how its sessions ended, but for those it had no time for.
   for (auto at = sessions_.begin(); at != sessions_.end();) {
     const auto here = at++;
     if (here->second->proxy == &proxy) forget(here, "drain", "proxy");
@@ -136,9 +136,9 @@ void Fleet::change(Proxy& proxy, model::SessionUpdate&& update, std::uint64_t be
   Live& session = *found->second;
   auto& changed = update.figures;
   // After a pause, what it did it did since the proxy's last report: a session that did nothing is not in it.
-  if (proxy.telling || now_ns > session.changed_ns + quiet_ns) {
-    const auto& counts = proxy.telling ? changed : session.now;
-    session.since = session.lately = {proxy.telling ? now_ns : before_ns, counts.messages, counts.bytes};
+  if (proxy.resyncing || now_ns > session.changed_ns + quiet_ns) {
+    const auto& counts = proxy.resyncing ? changed : session.now;
+    session.since = session.lately = {proxy.resyncing ? now_ns : before_ns, counts.messages, counts.bytes};
   } else if (now_ns >= session.lately.time_ns + rate_ns) {
     session.since = session.lately;
     session.lately = {now_ns, changed.messages, changed.bytes};
@@ -183,7 +183,7 @@ void Fleet::forget(Sessions::iterator at, const char* why, const char* initiator
 
 void Fleet::remember(const store::Session& session) {
   auto& list = store::abnormal(session).empty() ? normal_ : abnormal_;
-  // Told again by a proxy that does not know whether it was heard; or known as lost until now.
+  // Reported again by a proxy that does not know whether it was heard; or known as lost until now.
   for (auto* each : {&abnormal_, &normal_})
     std::erase_if(*each, [&](const store::Session& old) { return old.id == session.id; });
   list.push_front(session);

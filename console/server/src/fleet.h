@@ -3,8 +3,8 @@
 // time.
 //
 // A proxy reports once a second. When nothing has come for `silence`, or its connection broke, it is unheard, and so
-// are its sessions: they are as it said last, and nothing of them goes on. When it is back it tells everything anew;
-// sessions it no longer tells of, and those of a proxy that stays away for `patience`, are "lost": their end was not
+// are its sessions: they are as it said last, and nothing of them goes on. When it is back it reports everything again;
+// sessions it no longer reports, and those of a proxy that stays away for `patience`, are "lost": their end was not
 // seen. One that said goodbye (Close 1000) was drained. Times when this process itself did not run (it was stopped, or
 // the machine stood still) are not held against proxies.
 #pragma once
@@ -93,7 +93,7 @@ class Fleet {
   [[nodiscard]] store::Batch collect(std::uint64_t now_unix_ns);
   // Of these only the ends: what a proxy may forget once it is stored; and that this process is there.
   [[nodiscard]] store::Batch collect_ends(std::uint64_t now_unix_ns);
-  // How many sessions have been told as ended so far, and how many of these have been collected.
+  // How many sessions have been reported as ended so far, and how many of these have been collected.
   [[nodiscard]] std::uint64_t ends() const;
   [[nodiscard]] std::uint64_t ends_collected() const;
   // What has to be known of a batch to answer for it: it is in the store, or given again by the next collect().
@@ -117,7 +117,7 @@ class Fleet {
   // With attributes, which sessions have them is for the caller to say: `only` these.
   [[nodiscard]] Window window(const Subscription::Sessions&, std::uint64_t now_unix_ns,
                               const std::set<base::SessionId>* only = nullptr) const;
-  // What the store is told of a session that is open: seen now, while its proxy is heard.
+  // What the store gets of a session that is open: seen now, while its proxy is heard.
   [[nodiscard]] std::optional<store::Latest> latest(const base::SessionId&, std::uint64_t now_unix_ns) const;
 
   // Somebody looks at this session until then: its proxy is asked for details.
@@ -132,7 +132,7 @@ class Fleet {
     model::SessionFacts facts;
     model::SessionFigures now;
     Proxy* proxy = nullptr;
-    std::uint64_t told = 0;         // generation of the proxy's last telling
+    std::uint64_t reported = 0;     // in this generation of the proxy's, at last
     std::uint64_t heard_ns = 0;     // of an earlier one: when the proxy was heard at last
     std::uint64_t changed_ns = 0;   // when `now` came
     std::uint64_t stored_ns = 0;    // 0: not yet
@@ -162,13 +162,13 @@ class Fleet {
     std::uint64_t since_ns = 0;   // connected, or drained
     std::uint64_t report_ns = 0;  // when it was heard at last
     bool drained = false;
-    bool summarised = false;  // it has told of its routes
-    bool telling = true;      // not all told yet: what comes was done at some time before, not since the last report
+    bool summarised = false;  // it has reported its routes
+    bool resyncing = true;  // not all reported yet: what comes was done at some time before, not since the last report
     std::optional<store::Presence> presence;  // the stretch that goes on …
     std::optional<store::Presence> before;    // … and the one before
     std::uint64_t kept = 0;                   // open sessions that the store had of it
     std::uint64_t covered_ns = 0;             // of the current interval, by stretches that are over
-    bool news = false;                        // it told something that is not written yet, if only once
+    bool news = false;                        // it reported something that is not written yet, if only once
     std::unordered_map<std::string, Route> routes;
     std::vector<base::SessionId> asked;
   };
@@ -197,7 +197,7 @@ class Fleet {
   [[nodiscard]] Route* find(const store::RouteTotals& totals);
   void change(Proxy& proxy, model::SessionUpdate&& update, std::uint64_t report_ns, std::uint64_t now_ns);
   void end(Proxy& proxy, live::Ended&& ended, std::uint64_t before_ns, std::uint64_t now_ns);
-  void forget(Sessions::iterator at, const char* why, const char* initiator);  // its end was not told
+  void forget(Sessions::iterator at, const char* why, const char* initiator);  // its end was not reported
   void summarise(Proxy& proxy, live::Summary&& summary, std::uint64_t report_ns, std::uint64_t now_ns);
   [[nodiscard]] Route route_of(const Proxy& proxy, const live::Summary& first, std::uint64_t now_ns);
   void remember(const store::Session& session);
@@ -221,7 +221,7 @@ class Fleet {
   std::uint64_t interval_ = 0;  // number of the last written one
   store::Presence console_;     // this process
   std::uint64_t tick_ns_ = 0, resumed_ns_ = 0, console_written_ns_ = 0;
-  std::uint64_t known_since_ns_ = UINT64_MAX;  // since when a console has been there to be told
+  std::uint64_t known_since_ns_ = UINT64_MAX;  // since when a console has been there to be reported to
   std::map<std::pair<std::string, std::string>, store::RouteTotals> totals_;  // by instance and route, not here now
   std::vector<store::Presence> ended_presences_;                              // for the store
 };

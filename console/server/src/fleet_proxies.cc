@@ -36,7 +36,7 @@ void Fleet::resume(std::vector<Presence> presences, std::vector<store::RouteTota
       known_since_ns_ = std::min(known_since_ns_, each.from_unix_ns);
       continue;
     }
-    // Heard for as long as the console was there that told of it.
+    // Heard for as long as the console was there that reported it.
     std::uint64_t until = each.until_unix_ns;
     if (each.end == Presence::End::none && !runs.empty()) until = std::max(until, runs.back()->until_unix_ns);
     each.until_unix_ns = until;
@@ -91,10 +91,10 @@ bool Fleet::heard(const Proxy& proxy, std::uint64_t now_ns) const {
   return proxy.link != 0 && now_ns <= std::max(proxy.report_ns, resumed_ns_) + silence_ns;
 }
 bool Fleet::heard(const Live& session, std::uint64_t now_ns) const {
-  return session.told == session.proxy->generation && heard(*session.proxy, now_ns);
+  return session.reported == session.proxy->generation && heard(*session.proxy, now_ns);
 }
 std::uint64_t Fleet::heard_ns(const Live& session) {
-  return session.told == session.proxy->generation ? session.proxy->report_ns : session.heard_ns;
+  return session.reported == session.proxy->generation ? session.proxy->report_ns : session.heard_ns;
 }
 
 ProxyNow::State Fleet::state(const Proxy& proxy, std::uint64_t now_ns) const {

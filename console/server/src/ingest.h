@@ -1,4 +1,4 @@
-// An OTLP request of either transport → the store, and what to tell the sender. Acknowledged means stored: the answer
+// An OTLP request of either transport → the store, and what to answer the sender. Acknowledged means stored: the answer
 // waits for the store's commit.
 #pragma once
 

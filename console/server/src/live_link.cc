@@ -84,7 +84,7 @@ struct LiveLink::State {
   std::uint64_t next_key = 1;
   std::unordered_map<Fleet::Link, std::shared_ptr<Channel>> proxies;
   std::unordered_map<std::uint64_t, Page> pages;
-  // Proxies that told of ends which are not stored yet: their next ping must not be answered before.
+  // Proxies that reported ends which are not stored yet: their next ping must not be answered before.
   struct Held {
     std::shared_ptr<Channel> channel;
     std::uint64_t ends;  // as Fleet::ends() counts them
@@ -178,12 +178,12 @@ void LiveLink::State::hold(const std::shared_ptr<Channel>& channel) {
   const std::lock_guard lock(mutex);
   if (!stopping && ends <= ends_stored) return;
   channel->hold();
-  if (stopping) return;  // nothing is written any more: the next console is told
+  if (stopping) return;  // nothing is written any more: the next console gets it
   held.push_back({channel, ends});
   wake.notify_all();
 }
 
-// What the store refuses is kept, and its trouble told: reports are not held up by it for ever.
+// What the store refuses is kept, and its trouble logged: reports are not held up by it for ever.
 void LiveLink::State::answered(std::uint64_t ends, bool kept) {
   ends_stored = std::max(ends_stored, ends);
   std::erase_if(held, [&](const Held& each) {

@@ -36,9 +36,9 @@ struct Stretch {
   bool replaced = false;
 };
 
-class Telling {
+class PresenceEntries {
  public:
-  Telling(std::vector<Presence> list, store::TimeRange time, std::uint64_t now_ns)
+  PresenceEntries(std::vector<Presence> list, store::TimeRange time, std::uint64_t now_ns)
       : list_(std::move(list)), time_(time), now_ns_(now_ns) {
     // What was written later of one stretch counts.
     std::stable_sort(list_.begin(), list_.end(), [](const Presence& a, const Presence& b) {
@@ -69,14 +69,14 @@ class Telling {
     const Presence* before = nullptr;
     for (const auto* run : runs_) {
       if (before != nullptr && run->from_unix_ns > before->until_unix_ns + least_gap_ns)
-        tell(before->until_unix_ns, run->from_unix_ns, "console_gap", Level::warn,
-             "console away for " + duration_text(run->from_unix_ns - before->until_unix_ns) +
-                 ": of this time is known what the proxies told afterwards",
-             "");
+        add(before->until_unix_ns, run->from_unix_ns, "console_gap", Level::warn,
+            "console away for " + duration_text(run->from_unix_ns - before->until_unix_ns) +
+                ": of this time is known what the proxies told afterwards",
+            "");
       if (before == nullptr || before->started_unix_ns != run->started_unix_ns)
-        tell(run->from_unix_ns, 0, "console_start", Level::info, with_version("console started", *run), "");
+        add(run->from_unix_ns, 0, "console_start", Level::info, with_version("console started", *run), "");
       if (run->end == Presence::End::stopped)
-        tell(run->until_unix_ns, 0, "console_stop", Level::info, "console stopped", "");
+        add(run->until_unix_ns, 0, "console_stop", Level::info, "console stopped", "");
       before = run;
     }
   }
@@ -112,7 +112,7 @@ class Telling {
     const auto [run, after] = runs_of(p);
     if (p.end == Presence::End::stopped) out.over = Stretch::Over::stopped;
     if (p.end == Presence::End::stopped || (p.end == Presence::End::none && after == nullptr)) return out;
-    // Nobody told its end: it was heard as long as somebody listened.
+    // Nobody reported its end: it was heard as long as somebody listened.
     if (p.end == Presence::End::none && run != nullptr) out.until_ns = std::max(out.until_ns, run->until_unix_ns);
     const bool together = run != nullptr && after != nullptr && out.until_ns + Fleet::silence_ns >= run->until_unix_ns;
     out.over = together ? Stretch::Over::with_console : Stretch::Over::unheard;
@@ -125,7 +125,7 @@ class Telling {
     if (next_ns > runs_of(*s.presence).second->from_unix_ns + connect_ns) s.over = Stretch::Over::unheard;
   }
 
-  // The console's run that told of it, and the one after.
+  // The console's run that reported it, and the one after.
   std::pair<const Presence*, const Presence*> runs_of(const Presence& p) const {
     const auto after = std::find_if(runs_.begin(), runs_.end(),
                                     [&](const Presence* run) { return run->from_unix_ns > p.from_unix_ns; });
@@ -149,29 +149,29 @@ class Telling {
     if (replaced != nullptr) {
       const std::string& version = replaced->presence->version;
       const bool in_order = replaced->over == Stretch::Over::stopped || version != now.version;
-      tell(now.from_unix_ns, 0, in_order ? "deploy" : "proxy_up", Level::info,
-           version == now.version ? with_version(name + (in_order ? " restarted" : " is back, as a new process"), now)
-                                  : name + ": " + version + " → " + now.version,
-           now.instance);
+      add(now.from_unix_ns, 0, in_order ? "deploy" : "proxy_up", Level::info,
+          version == now.version ? with_version(name + (in_order ? " restarted" : " is back, as a new process"), now)
+                                 : name + ": " + version + " → " + now.version,
+          now.instance);
     } else if (earlier == nullptr) {
-      tell(now.from_unix_ns, 0, "proxy_up", Level::info, with_version(name + " connected", now), now.instance);
+      add(now.from_unix_ns, 0, "proxy_up", Level::info, with_version(name + " connected", now), now.instance);
     } else if (earlier->over == Stretch::Over::unheard) {
       const auto away = now.from_unix_ns - std::min(now.from_unix_ns, earlier->until_ns);
-      tell(now.from_unix_ns, 0, "proxy_up", Level::info, name + " is heard again after " + duration_text(away),
-           now.instance);
+      add(now.from_unix_ns, 0, "proxy_up", Level::info, name + " is heard again after " + duration_text(away),
+          now.instance);
     }
   }
 
   void went(const Stretch& here) {
     const Presence& p = *here.presence;
     if (here.over == Stretch::Over::stopped)
-      tell(here.until_ns, 0, "drain", Level::info, name_of(p) + " drained and stopped", p.instance);
+      add(here.until_ns, 0, "drain", Level::info, name_of(p) + " drained and stopped", p.instance);
     if (here.over == Stretch::Over::unheard)
-      tell(here.until_ns, 0, "proxy_lost", Level::bad, name_of(p) + " was not heard any more", p.instance);
+      add(here.until_ns, 0, "proxy_lost", Level::bad, name_of(p) + " was not heard any more", p.instance);
   }
 
-  void tell(std::uint64_t from, std::uint64_t to, std::string_view kind, Level level, std::string title,
-            const std::string& instance) {
+  void add(std::uint64_t from, std::uint64_t to, std::string_view kind, Level level, std::string title,
+           const std::string& instance) {
     if (from < time_.from_unix_ns || from >= time_.to_unix_ns) return;
     Entry entry;
     entry.time_unix_ns = from;
@@ -205,7 +205,7 @@ base::Result<std::vector<Entry>> presences(Api& api, store::TimeRange time, cons
   if (!list) return tl::unexpected(list.error());
   const std::uint64_t now = unix_now_ns();
   for (auto& each : api.fleet.presences(now)) list->push_back(std::move(each));
-  return Telling(*std::move(list), time, now).of(instance);
+  return PresenceEntries(*std::move(list), time, now).of(instance);
 }
 
 }  // namespace sockeye::console::tape

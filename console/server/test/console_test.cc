@@ -145,11 +145,11 @@ TEST_F(ConsoleTest, answers_questions) {
 }
 
 TEST_F(ConsoleTest, tells_latencies_with_their_bounds) {
-  auto& told = store_.latencies.emplace();
-  told.total = 5123;
-  told.count = 7;
-  told.cursor = "k.1.2.3";
-  auto& point = told.points.emplace_back();
+  auto& stored = store_.latencies.emplace();
+  stored.total = 5123;
+  stored.count = 7;
+  stored.cursor = "k.1.2.3";
+  auto& point = stored.points.emplace_back();
   point.time_unix_ns = 1'772'366'040'000'000'000;
   point.stats.key = {"gate", "chat"};
   point.stats.count = 2;
@@ -231,12 +231,12 @@ TEST_F(ConsoleTest, asks_for_calls_in_any_order) {
 }
 
 TEST_F(ConsoleTest, counts_groups_that_lead_to_their_spans) {
-  auto& told = store_.grouped.emplace();
-  told.total = 3;
-  told.counted = 6;
+  auto& stored = store_.grouped.emplace();
+  stored.total = 3;
+  stored.counted = 6;
   const std::vector<std::optional<std::string>> values = {"2", std::nullopt, ""};
   for (const auto& value : values) {
-    auto& group = told.groups.emplace_back();
+    auto& group = stored.groups.emplace_back();
     group.value = value;
     group.count = 2;
     if (value) group.figure.add(1'500'000'000);
@@ -582,7 +582,7 @@ TEST_F(ConsoleTest, a_proxy_reports_and_a_page_sees_it) {
   report.opened[0].id = *base::parse_session_id("0190163d-8694-739b-aea5-966c26f8ad91");
   report.opened[0].route = "chat";
   report.opened[0].opened_unix_ns = 1'700'000'000'000'000'000;
-  report.all_told = true;
+  report.all_reported = true;
 
   Client wrong(api());
   ASSERT_EQ(wrong.upgrade("/api/v1/live/report", live::subprotocol).status, 101);
@@ -636,7 +636,7 @@ TEST_F(ConsoleTest, a_ping_behind_an_end_is_answered_when_the_end_is_stored) {
   live::Report report;
   report.hello.emplace();
   report.hello->instance = "i-1";
-  report.all_told = true;
+  report.all_reported = true;
   const auto end = [&](const char* id) {
     report.opened.resize(1);
     report.opened[0].id = *base::parse_session_id(id);

@@ -62,7 +62,7 @@ TEST(Coverage, a_proxy_that_was_not_heard) {
 }
 
 TEST(Coverage, what_the_console_missed_is_not_missing_twice) {
-  // It told of the proxy until it was killed; the proxy was back two seconds, and another ten seconds after it.
+  // It reported the proxy until it was killed; the proxy was back two seconds, and another ten seconds after it.
   const std::vector<Presence> all = {stretch("", 100, 200),  stretch("", 222, 230),  stretch("a", 110, 110),
                                      stretch("a", 224, 224), stretch("b", 110, 110), stretch("b", 232, 232)};
   EXPECT_EQ(find(all, 100, 2000, 300), (Found{{"", 200, 222}, {"b", 222, 232}}));

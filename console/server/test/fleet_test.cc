@@ -58,15 +58,15 @@ live::Ended ended(std::uint64_t n, std::string why = "normal", std::uint64_t at 
   return out;
 }
 
-live::Report greeting(const std::string& instance = "i-1", bool all_told = true) {
+live::Report greeting(const std::string& instance = "i-1", bool all_reported = true) {
   live::Report out;
   out.hello = hello(instance);
-  out.all_told = all_told;
+  out.all_reported = all_reported;
   return out;
 }
 
 // What a test says to a fleet must be taken.
-void tell(Fleet& fleet, Fleet::Link link, live::Report report, std::uint64_t now) {
+void deliver(Fleet& fleet, Fleet::Link link, live::Report report, std::uint64_t now) {
   report.time_unix_ns = now;
   const auto taken = fleet.apply(link, std::move(report), now);
   ASSERT_TRUE(taken) << taken.error().message;
@@ -77,12 +77,12 @@ void open(Fleet& fleet, Fleet::Link link, std::initializer_list<std::uint64_t> s
     report.opened.push_back(opened(n, now));
     report.changed.push_back(changed(n));
   }
-  tell(fleet, link, std::move(report), now);
+  deliver(fleet, link, std::move(report), now);
 }
 void change(Fleet& fleet, Fleet::Link link, model::SessionUpdate what, std::uint64_t now) {
   live::Report report;
   report.changed.push_back(std::move(what));
-  tell(fleet, link, std::move(report), now);
+  deliver(fleet, link, std::move(report), now);
 }
 
 std::vector<std::uint64_t> numbers(const Window& window) {
@@ -117,15 +117,15 @@ TEST(Fleet, wants_hello_first) {
 
 TEST(Fleet, a_connection_is_one_proxys) {
   Fleet fleet;
-  tell(fleet, 1, greeting("a"), start);
+  deliver(fleet, 1, greeting("a"), start);
   EXPECT_FALSE(fleet.apply(1, greeting("b"), start));
   EXPECT_EQ(fleet.proxies(start).size(), 1U);
 }
 
 TEST(Fleet, the_newer_connection_of_a_proxy_counts) {
   Fleet fleet;
-  tell(fleet, 1, greeting(), start);
-  tell(fleet, 2, greeting(), start + second);
+  deliver(fleet, 1, greeting(), start);
+  deliver(fleet, 2, greeting(), start + second);
   EXPECT_FALSE(fleet.apply(1, live::Report(), start + second));
   fleet.lost(1, start + 2 * second);
   ASSERT_EQ(fleet.proxies(start + 2 * second).size(), 1U);
@@ -134,7 +134,7 @@ TEST(Fleet, the_newer_connection_of_a_proxy_counts) {
 
 TEST(Fleet, a_session_opens_changes_and_ends) {
   Fleet fleet;
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   open(fleet, 1, {1}, start + second);
   auto now = changed(1, 20, 1000);
   now.figures.dialect = "graphql";
@@ -164,7 +164,7 @@ TEST(Fleet, a_session_opens_changes_and_ends) {
   live::Report last;
   last.ended.push_back(ended(1, "reset", start + 7 * second));
   last.ended[0].recorder.resize(2);
-  tell(fleet, 1, last, start + 7 * second);
+  deliver(fleet, 1, last, start + 7 * second);
   EXPECT_FALSE(fleet.knows(id(1)));
   batch = fleet.collect(start + 8 * second);
   const auto* row = find(batch, 1);
@@ -180,7 +180,7 @@ TEST(Fleet, a_session_opens_changes_and_ends) {
 
 TEST(Fleet, a_long_session_is_written_again_while_it_does_something) {
   Fleet fleet;
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   open(fleet, 1, {1}, start);
   EXPECT_NE(find(fleet.collect(start + second), 1), nullptr);
   change(fleet, 1, changed(1, 5), start + 2 * second);
@@ -191,18 +191,18 @@ TEST(Fleet, a_long_session_is_written_again_while_it_does_something) {
   EXPECT_EQ(find(fleet.collect(start + 200 * second), 1), nullptr) << "nothing happened since";
 }
 
-TEST(Fleet, a_telling_is_no_burst_of_traffic) {
+TEST(Fleet, a_resync_is_no_burst_of_traffic) {
   Fleet fleet;
   auto report = greeting("i-1", false);
   report.opened = {opened(1), opened(2)};
   report.changed = {changed(1, 1'000'000)};
-  tell(fleet, 1, report, start);
-  change(fleet, 1, changed(2, 1'000'000), start + second / 10);  // the telling goes on
+  deliver(fleet, 1, report, start);
+  change(fleet, 1, changed(2, 1'000'000), start + second / 10);  // the resync goes on
   EXPECT_DOUBLE_EQ(fleet.session(id(1), start + second / 10)->live->messages_per_second[0], 0);
   EXPECT_DOUBLE_EQ(fleet.session(id(2), start + second / 10)->live->messages_per_second[0], 0);
-  live::Report told;
-  told.all_told = true;
-  tell(fleet, 1, told, start + second);
+  live::Report complete;
+  complete.all_reported = true;
+  deliver(fleet, 1, complete, start + second);
   change(fleet, 1, changed(2, 1'000'010), start + 2 * second);
   EXPECT_DOUBLE_EQ(fleet.session(id(2), start + 2 * second)->live->messages_per_second[0], 10 / 1.9);
 }
@@ -210,7 +210,7 @@ TEST(Fleet, a_telling_is_no_burst_of_traffic) {
 // Two messages every 1.5 s are 1.33/s, in whichever of the reports, one a second, they come.
 TEST(Fleet, rates_are_those_of_a_rhythm_that_is_not_the_reports) {
   Fleet fleet;
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   open(fleet, 1, {1}, start);
   double seen = 0;
   double charted = 0;
@@ -220,7 +220,7 @@ TEST(Fleet, rates_are_those_of_a_rhythm_that_is_not_the_reports) {
     if (so_far(s) != so_far(s - 1))
       change(fleet, 1, changed(1, so_far(s)), start + s * second);
     else
-      tell(fleet, 1, {}, start + s * second);
+      deliver(fleet, 1, {}, start + s * second);
     seen += fleet.session(id(1), start + s * second)->live->messages_per_second[0];
     for (const auto& point : fleet.collect(start + s * second).points) {
       if (s < 60) continue;
@@ -235,7 +235,7 @@ TEST(Fleet, rates_are_those_of_a_rhythm_that_is_not_the_reports) {
 
 TEST(Fleet, a_peer_that_does_not_answer_has_no_round_trip) {
   Fleet fleet;
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   open(fleet, 1, {1}, start);
   auto now = changed(1, 1);
   now.figures.rtt_ns[0] = 5'000'000;
@@ -249,7 +249,7 @@ TEST(Fleet, a_peer_that_does_not_answer_has_no_round_trip) {
   EXPECT_TRUE(fleet.session(id(1), start + 3 * second)->session.rtt_ns[0]);
 }
 
-// Nothing is called well ten minutes after a proxy died, nor because the console was started anew.
+// Nothing is called well ten minutes after a proxy died, nor because the console was started again.
 TEST(Fleet, a_lost_proxy_is_named_until_another_takes_its_place) {
   std::vector<store::Presence> known;
   const auto lost = [](const Fleet& fleet, std::uint64_t at) {
@@ -262,7 +262,7 @@ TEST(Fleet, a_lost_proxy_is_named_until_another_takes_its_place) {
   {
     Fleet fleet;
     fleet.tick(start);
-    tell(fleet, 1, greeting(), start);
+    deliver(fleet, 1, greeting(), start);
     fleet.lost(1, start + second);
     for (std::uint64_t s = 2; s <= 1200; ++s) {
       fleet.tick(start + s * second);
@@ -273,13 +273,13 @@ TEST(Fleet, a_lost_proxy_is_named_until_another_takes_its_place) {
   Fleet next;
   next.resume(known, {}, {}, start + 1210 * second);
   EXPECT_EQ(lost(next, start + 1210 * second), one);
-  tell(next, 1, greeting("i-2"), start + 1220 * second);
+  deliver(next, 1, greeting("i-2"), start + 1220 * second);
   EXPECT_TRUE(lost(next, start + 1220 * second).empty()) << "its successor is there";
 }
 
-TEST(Fleet, what_is_not_told_again_is_lost) {
+TEST(Fleet, what_is_not_reported_again_is_lost) {
   Fleet fleet;
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   open(fleet, 1, {1, 2}, start);
   fleet.lost(1, start + 10 * second);
   ASSERT_EQ(fleet.proxies(start + 10 * second).size(), 1U);
@@ -289,11 +289,11 @@ TEST(Fleet, what_is_not_told_again_is_lost) {
 
   auto again = greeting("i-1", false);
   again.opened = {opened(2)};
-  tell(fleet, 2, again, start + 20 * second);
-  EXPECT_TRUE(fleet.knows(id(1))) << "not all is told yet";
-  live::Report told;
-  told.all_told = true;
-  tell(fleet, 2, told, start + 21 * second);
+  deliver(fleet, 2, again, start + 20 * second);
+  EXPECT_TRUE(fleet.knows(id(1))) << "not all is reported yet";
+  live::Report complete;
+  complete.all_reported = true;
+  deliver(fleet, 2, complete, start + 21 * second);
   EXPECT_FALSE(fleet.knows(id(1)));
   EXPECT_TRUE(fleet.knows(id(2)));
   const auto batch = fleet.collect(start + 22 * second);
@@ -306,14 +306,14 @@ TEST(Fleet, what_is_not_told_again_is_lost) {
 
 TEST(Fleet, another_proxys_sessions_are_not_touched) {
   Fleet fleet;
-  tell(fleet, 1, greeting("a"), start);
-  tell(fleet, 2, greeting("b"), start);
+  deliver(fleet, 1, greeting("a"), start);
+  deliver(fleet, 2, greeting("b"), start);
   open(fleet, 1, {1}, start);
   live::Report report;
   report.changed = {changed(1, 99)};
   report.ended = {ended(1)};
-  report.all_told = true;
-  tell(fleet, 2, report, start + second);
+  report.all_reported = true;
+  deliver(fleet, 2, report, start + second);
   ASSERT_TRUE(fleet.knows(id(1)));
   EXPECT_EQ(fleet.session(id(1), start + second)->session.messages[0], 0U);
 }
@@ -321,16 +321,16 @@ TEST(Fleet, another_proxys_sessions_are_not_touched) {
 // Its process hangs, or the network swallows everything: the connection is as it was.
 TEST(Fleet, a_proxy_that_says_nothing_is_unheard_within_five_seconds) {
   Fleet fleet;
-  tell(fleet, 1, greeting("a"), start);
-  tell(fleet, 2, greeting("b"), start);
+  deliver(fleet, 1, greeting("a"), start);
+  deliver(fleet, 2, greeting("b"), start);
   open(fleet, 1, {1, 2}, start + second);
   open(fleet, 2, {3}, start + second);
   live::Report nothing;
   for (std::uint64_t s = 1; s <= 20; ++s) {
     const auto now = start + s * second;
     fleet.tick(now);
-    if (s <= 10) tell(fleet, 1, nothing, now);
-    tell(fleet, 2, nothing, now);
+    if (s <= 10) deliver(fleet, 1, nothing, now);
+    deliver(fleet, 2, nothing, now);
     EXPECT_EQ(fleet.unheard(now).has_value(), now > start + 10 * second + silence) << s;
   }
   const auto now = start + 20 * second;
@@ -345,8 +345,8 @@ TEST(Fleet, a_proxy_that_says_nothing_is_unheard_within_five_seconds) {
   EXPECT_FALSE(session->live);
   EXPECT_EQ(session->session.seen_unix_ns, start + 10 * second) << "it did nothing, and was there all the same";
   EXPECT_TRUE(fleet.session(id(3), now)->live);
-  // It goes on where it stopped: on the same connection there is nothing to tell anew.
-  tell(fleet, 1, nothing, now);
+  // It goes on where it stopped: on the same connection there is nothing to resync.
+  deliver(fleet, 1, nothing, now);
   EXPECT_FALSE(fleet.unheard(now));
   EXPECT_TRUE(fleet.session(id(1), now)->live);
 }
@@ -355,7 +355,7 @@ TEST(Fleet, a_proxy_that_says_nothing_is_unheard_within_five_seconds) {
 TEST(Fleet, what_this_process_slept_through_is_not_held_against_proxies) {
   Fleet fleet;
   fleet.tick(start);
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   open(fleet, 1, {1}, start + second);
   fleet.tick(start + second);
   fleet.tick(start + 60 * second);
@@ -367,12 +367,12 @@ TEST(Fleet, what_this_process_slept_through_is_not_held_against_proxies) {
 
 TEST(Fleet, a_goodbye_is_a_drain_and_no_loss) {
   Fleet fleet;
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   open(fleet, 1, {1, 2}, start);
   live::Report last;
   last.ended = {ended(1, "drain", start + 2 * second)};
   last.ended[0].end.code = 1001;
-  tell(fleet, 1, last, start + 2 * second);
+  deliver(fleet, 1, last, start + 2 * second);
   fleet.lost(1, start + 3 * second, true);
   EXPECT_EQ(fleet.proxies(start + 3 * second)[0].state, State::drained);
   EXPECT_EQ(fleet.proxies(start + 3 * second)[0].sessions, 0U);
@@ -380,7 +380,7 @@ TEST(Fleet, a_goodbye_is_a_drain_and_no_loss) {
   const auto batch = fleet.collect(start + 4 * second);
   ASSERT_NE(find(batch, 1), nullptr);
   EXPECT_EQ(store::abnormal(*find(batch, 1)), "");
-  // It had no time to tell of this one, whose end nobody was told with a Close.
+  // It had no time to report this one, whose end no Close had announced.
   ASSERT_NE(find(batch, 2), nullptr);
   EXPECT_EQ(find(batch, 2)->end.why, "drain");
   EXPECT_EQ(find(batch, 2)->end.initiator, "proxy");
@@ -390,7 +390,7 @@ TEST(Fleet, a_goodbye_is_a_drain_and_no_loss) {
 
 TEST(Fleet, a_proxy_that_stays_away_has_lost_its_sessions) {
   Fleet fleet;
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   open(fleet, 1, {1}, start);
   for (std::uint64_t s = 1; s <= 300; ++s) EXPECT_EQ(find(fleet.collect(start + s * second), 1) != nullptr, s == 1);
   EXPECT_EQ(fleet.proxies(start + 300 * second)[0].state, State::unheard);
@@ -430,8 +430,8 @@ TEST(Fleet, after_a_restart_the_sessions_of_proxies_that_are_not_back_are_known_
   EXPECT_EQ(fleet.proxies(start + second)[0].sessions, 2U);
   auto again = greeting("i-1", false);
   again.opened = {opened(2, start - 80 * second)};
-  again.all_told = true;
-  tell(fleet, 1, again, start + 2 * second);
+  again.all_reported = true;
+  deliver(fleet, 1, again, start + 2 * second);
   EXPECT_FALSE(fleet.unheard(start + 2 * second));
   EXPECT_FALSE(fleet.knows(id(1)));
   EXPECT_EQ(find(fleet.collect(start + 3 * second), 1)->end.unix_ns, start - 20 * second);
@@ -439,18 +439,18 @@ TEST(Fleet, after_a_restart_the_sessions_of_proxies_that_are_not_back_are_known_
 
 TEST(Fleet, what_the_store_refused_is_given_again) {
   Fleet fleet;
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   open(fleet, 1, {1, 2, 3}, start);
   live::Report report;
   report.ended = {ended(2, "reset"), ended(3, "reset")};
-  tell(fleet, 1, report, start + second);
+  deliver(fleet, 1, report, start + second);
   ASSERT_EQ(fleet.collect(start + second).sessions.size(), 3U);
   fleet.give_back({{id(1), id(2)}, {}, {}});
   fleet.stored({{id(3)}, {}, {}});
   const auto batch = fleet.collect(start + 3 * second);
   EXPECT_EQ(batch.sessions.size(), 2U);
   EXPECT_NE(find(batch, 1), nullptr);
-  ASSERT_NE(find(batch, 2), nullptr) << "an end is told once: it must not be forgotten";
+  ASSERT_NE(find(batch, 2), nullptr) << "an end is reported once: it must not be forgotten";
   EXPECT_EQ(find(batch, 2)->end.why, "reset");
   fleet.stored({{id(1), id(2)}, {}, {}});
   fleet.give_back({{id(2), id(3)}, {}, {}});
@@ -459,7 +459,7 @@ TEST(Fleet, what_the_store_refused_is_given_again) {
 
 TEST(Fleet, points_are_dense_while_a_session_is_young) {
   Fleet fleet;
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   open(fleet, 1, {1}, start);
   std::size_t young = 0;
   std::size_t middle = 0;
@@ -481,7 +481,7 @@ TEST(Fleet, points_are_dense_while_a_session_is_young) {
 
 TEST(Fleet, a_quiet_session_has_one_point_that_says_so) {
   Fleet fleet;
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   open(fleet, 1, {1}, start);
   change(fleet, 1, changed(1, 10), start + second);
   std::size_t points = 0;
@@ -509,12 +509,12 @@ live::Summary summary(std::uint64_t accepted, std::uint64_t messages, std::uint6
 
 TEST(Fleet, routes_have_rates_from_totals) {
   Fleet fleet;
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   live::Report report;
   report.summaries = {summary(10, 100, 5)};
-  tell(fleet, 1, report, start + second);
+  deliver(fleet, 1, report, start + second);
   report.summaries = {summary(14, 140, 7)};
-  tell(fleet, 1, report, start + 3 * second);
+  deliver(fleet, 1, report, start + 3 * second);
   const auto routes = fleet.routes(start + 3 * second);
   ASSERT_EQ(routes.size(), 1U);
   EXPECT_DOUBLE_EQ(routes[0].opened_per_second, 2);
@@ -528,14 +528,14 @@ TEST(Fleet, routes_have_rates_from_totals) {
 
 TEST(Fleet, figures_of_each_ten_seconds_add_up_to_the_totals) {
   Fleet fleet;
-  tell(fleet, 1, greeting(), start + second);
+  deliver(fleet, 1, greeting(), start + second);
   std::uint64_t messages = 0;
   std::uint64_t opened_sum = 0;
   std::vector<std::uint64_t> times;
   for (std::uint64_t s = 1; s <= 45; ++s) {
     live::Report report;
     report.summaries = {summary(s, 10 * s, 1)};
-    tell(fleet, 1, report, start + s * second);
+    deliver(fleet, 1, report, start + s * second);
     for (const auto& point : fleet.collect(start + s * second).fleet) {
       EXPECT_EQ(point.instance, "i-1");
       EXPECT_EQ(point.route, "r");
@@ -556,11 +556,11 @@ TEST(Fleet, what_a_proxy_counted_before_this_console_came_is_not_of_now) {
   auto report = greeting();
   report.hello = hello("i-1", start - 3600 * second);
   report.summaries = {summary(1'000'000, 5'000'000, 100)};
-  tell(fleet, 1, report, start + second);
+  deliver(fleet, 1, report, start + second);
   static_cast<void>(fleet.collect(start + second));
   live::Report next;
   next.summaries = {summary(1'000'003, 5'000'030, 100)};
-  for (std::uint64_t s = 2; s <= 9; ++s) tell(fleet, 1, next, start + s * second);
+  for (std::uint64_t s = 2; s <= 9; ++s) deliver(fleet, 1, next, start + s * second);
   for (std::uint64_t s = 4; s < 10; s += 3) fleet.tick(start + s * second);
   const auto batch = fleet.collect(start + 10 * second);
   ASSERT_EQ(batch.fleet.size(), 1U);
@@ -577,7 +577,7 @@ class Counting {
     for (std::uint64_t s = from; s <= to; ++s) {
       live::Report report;
       report.summaries = {summary(s, 10 * s, 1)};
-      tell(fleet, link, report, start + s * second);
+      deliver(fleet, link, report, start + s * second);
       keep(fleet, start + s * second);
     }
   }
@@ -613,14 +613,14 @@ using Seconds = std::vector<std::uint32_t>;
 TEST(Gap, what_a_proxy_counted_while_it_was_not_heard_is_made_good) {
   Fleet fleet;
   fleet.tick(start);
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   Counting counting;
   counting.run(fleet, 1, 1, 13);
   fleet.lost(1, start + 13 * second);
   for (std::uint64_t s = 14; s < 43; ++s) counting.keep(fleet, start + s * second);
   EXPECT_EQ(counting.sum(0, 100), 130U) << "what it had said is not lost, should it never come back";
   EXPECT_EQ(counting.covered(), (Seconds{10, 3}));
-  tell(fleet, 2, greeting(), start + 43 * second);
+  deliver(fleet, 2, greeting(), start + 43 * second);
   counting.run(fleet, 2, 43, 60);
   EXPECT_EQ(counting.sum(0, 60), 600U);
   EXPECT_EQ(counting.covered(), (Seconds{10, 3, 0, 0, 7, 10}));
@@ -637,7 +637,7 @@ TEST(Gap, a_console_that_was_away_makes_good_from_what_it_had_written) {
   {
     Fleet before;
     before.tick(start);
-    tell(before, 1, greeting(), start);
+    deliver(before, 1, greeting(), start);
     counting.run(before, 1, 1, 21);
   }
   EXPECT_EQ(counting.sum(0, 100), 200U);
@@ -645,7 +645,7 @@ TEST(Gap, a_console_that_was_away_makes_good_from_what_it_had_written) {
   after.resume(counting.presences, counting.totals, {}, start + 50 * second);
   auto report = greeting();
   report.summaries = {summary(50, 500, 1)};
-  tell(after, 1, report, start + 50 * second);
+  deliver(after, 1, report, start + 50 * second);
   counting.run(after, 1, 51, 70);
   EXPECT_EQ(counting.sum(0, 70), 700U);
   EXPECT_EQ(counting.sum(20, 50), 300U);
@@ -658,18 +658,18 @@ TEST(Gap, a_proxy_that_began_while_the_console_was_away_is_counted_from_its_begi
   run.until_unix_ns = start - 900 * second;
   Fleet fleet;
   fleet.resume({run}, {}, {}, start + 40 * second);
-  tell(fleet, 1, greeting(), start + 40 * second);  // it began at `start`
+  deliver(fleet, 1, greeting(), start + 40 * second);  // it began at `start`
   Counting counting;
   counting.run(fleet, 1, 41, 50);
   EXPECT_EQ(counting.sum(0, 50), 500U);
 }
 
-TEST(Gap, what_a_proxy_told_once_is_counted_should_it_never_come_back) {
+TEST(Gap, what_a_proxy_reported_once_is_counted_should_it_never_come_back) {
   Counting counting;
   {
     Fleet before;
     before.tick(start);
-    tell(before, 1, greeting(), start);
+    deliver(before, 1, greeting(), start);
     counting.run(before, 1, 1, 21);
   }
   Fleet after;
@@ -678,7 +678,7 @@ TEST(Gap, what_a_proxy_told_once_is_counted_should_it_never_come_back) {
   auto report = greeting();
   report.summaries = {summary(53, 530, 1)};
   counting.keep(after, start + 52 * second);
-  tell(after, 1, report, start + 53 * second);
+  deliver(after, 1, report, start + 53 * second);
   after.lost(1, start + 53 * second);
   for (std::uint64_t s = 54; s < 90; ++s) counting.keep(after, start + s * second);
   EXPECT_EQ(counting.sum(0, 100), 530U);
@@ -688,7 +688,7 @@ TEST(Gap, what_a_proxy_told_once_is_counted_should_it_never_come_back) {
 TEST(Gap, what_the_store_refused_of_a_proxy_that_is_gone_is_written_all_the_same) {
   Fleet fleet;
   fleet.tick(start);
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   Counting counting;
   counting.run(fleet, 1, 1, 12);
   const auto kept = counting.points;
@@ -704,7 +704,7 @@ TEST(Gap, what_the_store_refused_of_a_proxy_that_is_gone_is_written_all_the_same
 TEST(Gap, what_the_store_refused_is_written_with_what_follows) {
   Fleet fleet;
   fleet.tick(start);
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   Counting counting;
   counting.run(fleet, 1, 1, 15);
   auto kept = counting.points;
@@ -719,14 +719,14 @@ TEST(Gap, what_the_store_refused_is_written_with_what_follows) {
 TEST(Gap, a_day_is_made_good_in_few_points) {
   Fleet fleet;
   fleet.tick(start);
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   Counting counting;
   counting.run(fleet, 1, 1, 10);
   fleet.lost(1, start + 10 * second);
   constexpr std::uint64_t day = 86'400;
   for (std::uint64_t s = 11; s < day; s += 4) fleet.tick(start + s * second);
   counting.keep(fleet, start + day * second);
-  tell(fleet, 2, greeting(), start + day * second);
+  deliver(fleet, 2, greeting(), start + day * second);
   counting.run(fleet, 2, day, day + 20);
   EXPECT_EQ(counting.sum(0, 2 * day), 10 * (day + 20));
   EXPECT_LT(counting.points.size(), 400U);
@@ -734,7 +734,7 @@ TEST(Gap, a_day_is_made_good_in_few_points) {
 
 TEST(Window, sorts_and_pages) {
   Fleet fleet;
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   live::Report report;
   for (std::uint64_t n = 1; n <= 5; ++n) {
     report.opened.push_back(opened(n, start + n * second));
@@ -745,7 +745,7 @@ TEST(Window, sorts_and_pages) {
     now.figures.last_message_unix_ns[0] = start + (10 - n) * second;
     report.changed.push_back(now);
   }
-  tell(fleet, 1, report, start + 10 * second);
+  deliver(fleet, 1, report, start + 10 * second);
   using Ask = Subscription::Sessions;
   const auto window = [&](Ask::Sort sort, bool ascending = false, std::size_t offset = 0, std::size_t limit = 100) {
     Ask ask;
@@ -773,8 +773,8 @@ TEST(Window, sorts_and_pages) {
 
 TEST(Window, filters) {
   Fleet fleet;
-  tell(fleet, 1, greeting("a"), start);
-  tell(fleet, 2, greeting("b"), start);
+  deliver(fleet, 1, greeting("a"), start);
+  deliver(fleet, 2, greeting("b"), start);
   open(fleet, 1, {1, 2}, start);
   live::Report report;
   report.opened = {opened(3)};
@@ -782,7 +782,7 @@ TEST(Window, filters) {
   report.opened[0].subprotocol = "graphql-ws";
   report.changed = {changed(3)};
   report.changed[0].figures.dialect = "graphql";
-  tell(fleet, 2, report, start);
+  deliver(fleet, 2, report, start);
   const auto window = [&](auto&& set) {
     Subscription::Sessions ask;
     ask.ascending = true;
@@ -807,8 +807,8 @@ TEST(Window, filters) {
 
 TEST(Window, filters_by_duration_and_by_those_with_attributes) {
   Fleet fleet;
-  tell(fleet, 1, greeting("a"), start);
-  tell(fleet, 2, greeting("b"), start);
+  deliver(fleet, 1, greeting("a"), start);
+  deliver(fleet, 2, greeting("b"), start);
   open(fleet, 1, {1}, start);
   open(fleet, 2, {2}, start + second);
   open(fleet, 2, {3}, start + 3 * second);
@@ -818,7 +818,7 @@ TEST(Window, filters_by_duration_and_by_those_with_attributes) {
   using Numbers = std::vector<std::uint64_t>;
   EXPECT_EQ(numbers(fleet.window(ask, start + 4 * second)), Numbers{1});
   // Of a session that is not heard, the time stands still.
-  tell(fleet, 1, live::Report(), start + 4 * second);
+  deliver(fleet, 1, live::Report(), start + 4 * second);
   fleet.lost(2, start + 4 * second);
   EXPECT_EQ(numbers(fleet.window(ask, start + 100 * second)), Numbers{1});
   ask.min_duration_ns = 0;
@@ -833,7 +833,7 @@ TEST(Window, filters_by_duration_and_by_those_with_attributes) {
 
 TEST(Window, trouble_is_a_missed_heartbeat_or_bytes_that_wait_for_five_seconds) {
   Fleet fleet;
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   open(fleet, 1, {1, 2, 3}, start);
   auto waits = changed(1);
   waits.figures.buffered_bytes[0] = 10;
@@ -844,7 +844,7 @@ TEST(Window, trouble_is_a_missed_heartbeat_or_bytes_that_wait_for_five_seconds) 
   missed.figures.missed_total = 4;  // but answers again
   live::Report report;
   report.changed = {waits, misses, missed};
-  tell(fleet, 1, report, start + second);
+  deliver(fleet, 1, report, start + second);
   Subscription::Sessions ask;
   ask.trouble = true;
   ask.ascending = true;
@@ -854,7 +854,7 @@ TEST(Window, trouble_is_a_missed_heartbeat_or_bytes_that_wait_for_five_seconds) 
   EXPECT_EQ(at(1), Numbers{2});
   EXPECT_EQ(at(5), Numbers{2});
   EXPECT_EQ(at(6), (Numbers{1, 2}));
-  tell(fleet, 1, nothing, start + 6 * second);
+  deliver(fleet, 1, nothing, start + 6 * second);
   EXPECT_EQ(fleet.session(id(1), start + 6 * second)->live->buffered_since_unix_ns, start + second);
   waits.figures.buffered_bytes[0] = 20;
   change(fleet, 1, waits, start + 7 * second);
@@ -869,8 +869,8 @@ TEST(Window, trouble_is_a_missed_heartbeat_or_bytes_that_wait_for_five_seconds) 
 
 TEST(Fleet, asks_a_proxy_for_what_somebody_looks_at) {
   Fleet fleet;
-  tell(fleet, 1, greeting("a"), start);
-  tell(fleet, 2, greeting("b"), start);
+  deliver(fleet, 1, greeting("a"), start);
+  deliver(fleet, 2, greeting("b"), start);
   open(fleet, 1, {1, 2}, start);
   EXPECT_TRUE(fleet.asks(start).empty());
   fleet.watch(id(2), start + 5 * second);
@@ -878,7 +878,7 @@ TEST(Fleet, asks_a_proxy_for_what_somebody_looks_at) {
   ASSERT_EQ(asks.size(), 1U);
   EXPECT_EQ(asks[0].first, 1U);
   EXPECT_EQ(asks[0].second.watch, std::vector{id(2)});
-  EXPECT_TRUE(fleet.asks(start + second).empty()) << "told already";
+  EXPECT_TRUE(fleet.asks(start + second).empty()) << "asked already";
 
   EXPECT_FALSE(fleet.detail(id(2)));
   live::Report report;
@@ -886,7 +886,7 @@ TEST(Fleet, asks_a_proxy_for_what_somebody_looks_at) {
   report.details[0].id = id(2);
   report.details[0].calls.resize(1);
   report.details[1].id = id(1);
-  tell(fleet, 1, report, start + second);
+  deliver(fleet, 1, report, start + second);
   ASSERT_TRUE(fleet.detail(id(2)));
   EXPECT_EQ(fleet.detail(id(2))->calls.size(), 1U);
   EXPECT_FALSE(fleet.detail(id(1))) << "nobody looks at it";
@@ -899,19 +899,19 @@ TEST(Fleet, asks_a_proxy_for_what_somebody_looks_at) {
 
 TEST(Fleet, asks_for_sixteen_at_most_and_again_after_a_reconnect) {
   Fleet fleet;
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   live::Report report;
   for (std::uint64_t n = 0; n < 40; ++n) {
     report.opened.push_back(opened(n));
     fleet.watch(id(n), start + 60 * second);
   }
-  tell(fleet, 1, report, start);
+  deliver(fleet, 1, report, start);
   auto asks = fleet.asks(start);
   ASSERT_EQ(asks.size(), 1U);
   EXPECT_EQ(asks[0].second.watch.size(), 16U);
   fleet.lost(1, start + second);
   EXPECT_TRUE(fleet.asks(start + second).empty());
-  tell(fleet, 2, greeting("i-1", false), start + 2 * second);
+  deliver(fleet, 2, greeting("i-1", false), start + 2 * second);
   asks = fleet.asks(start + 2 * second);
   ASSERT_EQ(asks.size(), 1U);
   EXPECT_EQ(asks[0].first, 2U);
@@ -919,25 +919,25 @@ TEST(Fleet, asks_for_sixteen_at_most_and_again_after_a_reconnect) {
 
 TEST(Fleet, the_recorder_of_a_watched_session_outlives_it) {
   Fleet fleet;
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   open(fleet, 1, {1}, start);
   fleet.watch(id(1), start + 60 * second);
   live::Report report;
   report.ended = {ended(1)};
   report.ended[0].recorder.resize(3);
-  tell(fleet, 1, report, start + second);
+  deliver(fleet, 1, report, start + second);
   ASSERT_TRUE(fleet.detail(id(1)));
   EXPECT_EQ(fleet.detail(id(1))->recorder.size(), 3U);
 }
 
 TEST(Fleet, remembers_ends_that_matter_longer) {
   Fleet fleet;
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   const auto end = [&](std::uint64_t n, std::string why) {
     live::Report report;
     report.opened = {opened(n)};
     report.ended = {ended(n, std::move(why), start + n * second)};
-    tell(fleet, 1, report, start + n * second);
+    deliver(fleet, 1, report, start + n * second);
   };
   for (std::uint64_t n = 1; n <= 20; ++n) end(n, "reset");
   for (std::uint64_t n = 21; n <= 60; ++n) end(n, "normal");
@@ -947,7 +947,7 @@ TEST(Fleet, remembers_ends_that_matter_longer) {
   EXPECT_EQ(lately[5].session.id, id(20));
   EXPECT_EQ(lately.back().session.id, id(6));
   EXPECT_TRUE(lately.back().session.recorder.empty());
-  end(60, "normal");  // told again, for it was not confirmed
+  end(60, "normal");  // reported again, for it was not confirmed
   lately = fleet.ended_lately();
   EXPECT_EQ(lately.size(), 20U);
   EXPECT_NE(lately[1].session.id, id(60));
@@ -957,12 +957,12 @@ TEST(Fleet, remembers_ends_that_matter_longer) {
 TEST(Fleet, who_stores_an_end_was_there) {
   Fleet fleet;
   fleet.tick(start);
-  tell(fleet, 1, greeting(), start);
+  deliver(fleet, 1, greeting(), start);
   open(fleet, 1, {1}, start);
   EXPECT_TRUE(fleet.collect_ends(start + second / 2).empty());
   live::Report report;
   report.ended = {ended(1, "reset", start + second / 2)};
-  tell(fleet, 1, report, start + second * 3 / 4);
+  deliver(fleet, 1, report, start + second * 3 / 4);
   const auto batch = fleet.collect_ends(start + second * 3 / 4);
   ASSERT_EQ(batch.sessions.size(), 1U);
   ASSERT_EQ(batch.presences.size(), 1U);
@@ -982,7 +982,7 @@ TEST(Fleet, knows_a_bounded_number_of_proxies) {
 
 TEST(Fleet, a_hundred_thousand_sessions) {
   Fleet fleet;
-  tell(fleet, 1, greeting("i-1", false), start);
+  deliver(fleet, 1, greeting("i-1", false), start);
   constexpr std::uint64_t count = 100'000;
   for (std::uint64_t n = 0; n < count;) {
     live::Report report;
@@ -990,8 +990,8 @@ TEST(Fleet, a_hundred_thousand_sessions) {
       report.opened.push_back(opened(n));
       report.changed.push_back(changed(n, n));
     }
-    report.all_told = n == count;
-    tell(fleet, 1, report, start + second);
+    report.all_reported = n == count;
+    deliver(fleet, 1, report, start + second);
   }
   const auto timed = [](const char* what, auto&& action) {
     const auto begin = std::chrono::steady_clock::now();

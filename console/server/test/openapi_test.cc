@@ -86,11 +86,12 @@ TEST(OpenApi, documents_every_field_of_a_session) {
   write_session(json, store::Session(), LiveRates());
   const std::string body = json.take();
   simdjson::dom::parser parser;
-  std::set<std::string> told;
-  for (const auto [key, value] : parser.parse(body).get_object()) told.emplace(key);
+  std::set<std::string> listed;
+  for (const auto [key, value] : parser.parse(body).get_object()) listed.emplace(key);
   const auto documented = session_fields();
-  EXPECT_EQ(told, std::set<std::string>(documented.begin(), documented.end()));
-  model::each_figure([&](const auto& figure) { EXPECT_TRUE(told.contains(std::string(figure.name))) << figure.name; });
+  EXPECT_EQ(listed, std::set<std::string>(documented.begin(), documented.end()));
+  model::each_figure(
+      [&](const auto& figure) { EXPECT_TRUE(listed.contains(std::string(figure.name))) << figure.name; });
 }
 
 TEST(OpenApi, documents_parameters_that_are_taken) {

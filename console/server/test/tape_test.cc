@@ -83,17 +83,17 @@ class QuestionTest : public testing::Test {
   std::uint64_t count_ = 0;
 };
 
-TEST_F(QuestionTest, the_tape_folds_opens_and_ends_and_tells_deaths) {
+TEST_F(QuestionTest, the_tape_folds_opens_and_ends_and_names_deaths) {
   for (int i = 0; i < 3; ++i) add(1, 15, "normal", 1000);
   for (int i = 0; i < 7; ++i) add(2, 16, "heartbeat_timeout", 1006);
   add(3, 17, "drain", 1001);
   add(3).route = "calls";
   write();
-  const std::vector<std::string> told = {"opens chat 11", "opens calls 1", "ends chat 3", "death chat 7",
-                                         "drain chat 1"};
+  const std::vector<std::string> listed = {"opens chat 11", "opens calls 1", "ends chat 3", "death chat 7",
+                                           "drain chat 1"};
   const std::string query = range(0, 20) + "&step_seconds=10&order=asc";
-  for (const std::size_t limit : {1U, 2U, 3U, 100U}) EXPECT_EQ(entries(query, limit), told) << limit;
-  const std::vector<std::string> back(told.rbegin(), told.rend());
+  for (const std::size_t limit : {1U, 2U, 3U, 100U}) EXPECT_EQ(entries(query, limit), listed) << limit;
+  const std::vector<std::string> back(listed.rbegin(), listed.rend());
   for (const std::size_t limit : {1U, 2U, 100U}) EXPECT_EQ(entries(range(0, 20) + "&step_seconds=10", limit), back);
   EXPECT_EQ(entries(query + "&kind=death&kind=drain", 1), (std::vector<std::string>{"death chat 7", "drain chat 1"}));
   EXPECT_EQ(entries(query + "&route=calls", 5), (std::vector<std::string>{"opens calls 1"}));
@@ -135,11 +135,11 @@ TEST_F(QuestionTest, the_tape_goes_on_to_what_happened_next) {
   add(100 * days + 5, 100 * days + 7, "normal", 1000);
   add(300 * days).route = "calls";
   write();
-  const std::vector<std::string> told = {"opens chat 1", "opens chat 1", "ends chat 1", "opens calls 1"};
+  const std::vector<std::string> listed = {"opens chat 1", "opens chat 1", "ends chat 1", "opens calls 1"};
   const std::string query = range(0, 365 * days) + "&step_seconds=1";
-  EXPECT_EQ(entries(query + "&order=asc", 100), told);
-  EXPECT_EQ(entries(query, 100), (std::vector<std::string>(told.rbegin(), told.rend())));
-  for (const std::size_t limit : {1U, 2U}) EXPECT_EQ(entries(query + "&order=asc", limit), told);
+  EXPECT_EQ(entries(query + "&order=asc", 100), listed);
+  EXPECT_EQ(entries(query, 100), (std::vector<std::string>(listed.rbegin(), listed.rend())));
+  for (const std::size_t limit : {1U, 2U}) EXPECT_EQ(entries(query + "&order=asc", limit), listed);
   EXPECT_EQ(entries(query + "&route=calls", 100), (std::vector<std::string>{"opens calls 1"}));
   EXPECT_LT(store_.happenings_asked + store_.happening_asked, 200);
   store_.happenings_asked = store_.happening_asked = 0;
@@ -183,8 +183,8 @@ TEST_F(QuestionTest, a_storm_is_far_above_what_is_usual) {
   EXPECT_TRUE(has(body, R"("level":"warn")"));
 }
 
-// Stretches as a store has them: the page is told who came and went, and an absence is whose it was.
-TEST_F(QuestionTest, the_tape_tells_proxies_and_consoles_as_they_come_and_go) {
+// Stretches as a store has them: the page learns who came and went, and an absence is whose it was.
+TEST_F(QuestionTest, the_tape_shows_proxies_and_consoles_as_they_come_and_go) {
   using Presence = store::Presence;
   const auto there = [&](const char* instance, const char* version, std::uint64_t from, std::uint64_t until,
                          Presence::End end, const char* host = "host-1") {
@@ -215,20 +215,20 @@ TEST_F(QuestionTest, the_tape_tells_proxies_and_consoles_as_they_come_and_go) {
   there("c", "2.0", 302, 400, Presence::End::lost, "host-2");
   there("d", "1.0", 7, 7, Presence::End::none, "host-3");  // went with the first console, and was never seen again
   write();
-  std::vector<std::string> told;
-  const auto tell = [&](const std::string& query) {
-    told.clear();
+  std::vector<std::string> listed;
+  const auto listing = [&](const std::string& query) {
+    listed.clear();
     simdjson::dom::parser parser;
     const auto answer = parser.parse(get("/api/v1/tape", range(0, 1000) + "&step_seconds=10&order=asc" + query));
     for (const auto entry : answer["entries"].get_array())
-      told.push_back(
+      listed.push_back(
           std::to_string((static_cast<std::uint64_t>(entry["time_ms"].get_double().value()) - tape_start / 1'000'000) /
                          1000) +
           " " + std::string(entry["kind"].get_string().value()) + " " +
           std::string(entry["title"].get_string().value()));
-    return told;
+    return listed;
   };
-  EXPECT_EQ(tell(""),
+  EXPECT_EQ(listing(""),
             (std::vector<std::string>{
                 "0 console_start console started (1.0)",
                 "5 proxy_up bridge on host-1 connected (1.0)",
@@ -245,10 +245,10 @@ TEST_F(QuestionTest, the_tape_tells_proxies_and_consoles_as_they_come_and_go) {
                 "300 console_stop console stopped",
                 "400 proxy_lost bridge on host-2 was not heard any more",
             }));
-  EXPECT_EQ(tell("&instance=b"), (std::vector<std::string>{"6 proxy_up bridge on host-2 connected (1.0)",
-                                                           "50 drain bridge on host-2 drained and stopped"}));
-  EXPECT_EQ(tell("&kind=deploy"), (std::vector<std::string>{"52 deploy bridge on host-2: 1.0 → 2.0"}));
-  EXPECT_TRUE(tell("&route=chat").empty()) << "they are of no route";
+  EXPECT_EQ(listing("&instance=b"), (std::vector<std::string>{"6 proxy_up bridge on host-2 connected (1.0)",
+                                                              "50 drain bridge on host-2 drained and stopped"}));
+  EXPECT_EQ(listing("&kind=deploy"), (std::vector<std::string>{"52 deploy bridge on host-2: 1.0 → 2.0"}));
+  EXPECT_TRUE(listing("&route=chat").empty()) << "they are of no route";
   EXPECT_TRUE(has(get("/api/v1/tape", range(0, 1000) + "&kind=console_gap"),
                   R"("count":0,"level":"warn","sessions":[],"query":null)"));
 }
@@ -316,14 +316,14 @@ TEST_F(QuestionTest, what_all_sessions_share_hides_nothing) {
   const auto body = get("/api/v1/changes", range(0, 900));
   simdjson::dom::parser parser;
   const auto answer = parser.parse(body);
-  std::vector<std::string> told;
+  std::vector<std::string> listed;
   for (const auto cohort : answer["cohorts"].get_array()) {
     std::string line = std::to_string(cohort["count"].get_uint64().value());
     for (const auto each : cohort["share"].get_array()) line += " " + std::string(each["value"].get_string().value());
-    told.push_back(line);
+    listed.push_back(line);
   }
-  EXPECT_EQ(told, (std::vector<std::string>{"6 chat 2023-11-14T22:14Z reset 1006",
-                                            "4 phones 2023-11-14T22:14Z heartbeat_timeout 1001"}))
+  EXPECT_EQ(listed, (std::vector<std::string>{"6 chat 2023-11-14T22:14Z reset 1006",
+                                              "4 phones 2023-11-14T22:14Z heartbeat_timeout 1001"}))
       << body;
 }
 

@@ -30,7 +30,7 @@ TEST(Parameters, reads_each_kind) {
   EXPECT_EQ(refusal(with), "");
 }
 
-// A bound that was told in milliseconds or seconds comes back as the one it was.
+// A bound that was given in milliseconds or seconds comes back as the one it was.
 TEST(Parameters, times_and_durations_are_exact) {
   for (const std::uint64_t ms : {1ULL, 999ULL, 1'772'366'096'789ULL, 1'772'366'096'787ULL, 9'199'999'999'999ULL}) {
     Parameters with("t=" + std::to_string(ms));

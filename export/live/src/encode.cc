@@ -115,10 +115,10 @@ class Parts {
     bytes_.resize(before);
     next(tail);
   }
-  void all_told() {
+  void all_reported() {
     pbf_writer report(bytes_);
     Writer writer(report);
-    writer(fields::report::all_told, true);
+    writer(fields::report::all_reported, true);
   }
   [[nodiscard]] std::vector<std::string> take() {
     done_.push_back(std::move(bytes_));
@@ -157,7 +157,7 @@ std::vector<std::string> in_parts(const Report& report, Limits limits) {
   for (const auto& each : report.ended) parts.add(ended, each);
   for (const auto& each : report.summaries) parts.add(summaries, each);
   for (const auto& each : report.details) parts.add(details, each);
-  if (report.all_told) parts.all_told();
+  if (report.all_reported) parts.all_reported();
   return parts.take();
 }
 
@@ -173,7 +173,7 @@ std::string whole(const T& message) {
 }  // namespace
 
 std::vector<std::string> encode_parts(const Report& report) {
-  return in_parts(report, {largest_message - 2, most_items});  // all_told may follow
+  return in_parts(report, {largest_message - 2, most_items});  // all_reported may follow
 }
 
 std::string encode(const Report& report) { return in_parts(report, {SIZE_MAX, SIZE_MAX}).front(); }

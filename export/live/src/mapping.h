@@ -153,7 +153,7 @@ void map(auto& io, Is<Report> auto& m) {
   io.first(ended, m.ended, most_items);
   io.first(summaries, m.summaries, most_items);
   io.first(details, m.details, most_watched);
-  io(all_told, m.all_told);
+  io(all_reported, m.all_reported);
 }
 
 void map(auto& io, Is<Ask> auto& m) { io.first(fields::ask::watch, m.watch, most_watched); }

@@ -97,9 +97,9 @@ class Life final : private WebSocketClient::Events {
   void refuse(const std::string& why);
   void back();
   void converse();
-  bool tell(bool anew);
+  bool send_report(bool resync);
   bool ping();
-  Report gather(bool anew);
+  Report collect(bool resync);
   void message(std::string_view payload, bool binary) override;
   void pong(std::string_view payload) override;
 
@@ -110,14 +110,14 @@ class Life final : private WebSocketClient::Events {
 
   // The thread's own.
   base::Random random_;
-  bool told_away_ = false, told_refused_ = false, told_bad_ask_ = false;
-  std::uint64_t told_lost_ = 0;
+  bool logged_away_ = false, logged_refused_ = false, logged_bad_ask_ = false;
+  std::uint64_t logged_lost_ = 0;
   std::optional<Clock::time_point> lost_since_;
   Unconfirmed unconfirmed_;
   std::uint64_t round_ = 0;
   // Of the conversation.
   Ask ask_;
-  bool all_told_ = false;
+  bool all_reported_ = false;
   Clock::time_point pinged_at_;
 
   mutable std::mutex mutex_;
@@ -127,7 +127,7 @@ class Life final : private WebSocketClient::Events {
 void Life::run() {
   base::Duration delay = options_.retry_first;
   for (bool last = false; !last;) {
-    last = stopping_;  // one more attempt: what ended during the drain is worth telling
+    last = stopping_;  // one more attempt: what ended during the drain is worth reporting
     const bool talked = attempt();
     if (stopping_ && talked) break;
     if (stopping_) continue;
@@ -185,29 +185,29 @@ bool Life::explain(const WebSocketClient::Connected& failed) {
   return false;
 }
 
-// One line when it is lost; what follows is told when it changes in kind.
+// One line when it is lost; what follows is logged when it changes in kind.
 void Life::away(const std::string& why) {
   note([](auto& status) { status.connected = false; });
   if (!lost_since_) lost_since_ = Clock::now();
-  if (!told_away_) log(3, "console " + options_.endpoint + " " + why + "; trying again until it answers");
-  told_away_ = true;
+  if (!logged_away_) log(3, "console " + options_.endpoint + " " + why + "; trying again until it answers");
+  logged_away_ = true;
 }
 
 void Life::refuse(const std::string& why) {
   if (!lost_since_) lost_since_ = Clock::now();
-  if (!told_refused_) log(3, "console " + options_.endpoint + " " + why);
-  told_away_ = told_refused_ = true;
+  if (!logged_refused_) log(3, "console " + options_.endpoint + " " + why);
+  logged_away_ = logged_refused_ = true;
 }
 
 void Life::back() {
-  const auto lost = unconfirmed_.lost() - told_lost_;
-  told_lost_ = unconfirmed_.lost();
+  const auto lost = unconfirmed_.lost() - logged_lost_;
+  logged_lost_ = unconfirmed_.lost();
   std::string line = "console " + options_.endpoint;
-  line += lost_since_ ? " is there, after " + seconds_text(Clock::now() - *lost_since_) : " is told of the sessions";
+  line += lost_since_ ? " is there, after " + seconds_text(Clock::now() - *lost_since_) : " is connected";
   if (lost > 0) line += "; " + std::to_string(lost) + " ended sessions were too many to keep for it";
   log(2, line);
   lost_since_.reset();
-  told_away_ = told_refused_ = false;
+  logged_away_ = logged_refused_ = false;
   note([](auto& status) {
     status.connected = true;
     ++status.connects;
@@ -220,28 +220,28 @@ void Life::back() {
 void Life::converse() {
   back();
   ask_ = {};
-  all_told_ = false;
+  all_reported_ = false;
   auto next = Clock::now();
   pinged_at_ = next;
-  for (bool anew = true;; anew = false) {
+  for (bool resync = true;; resync = false) {
     const bool last = stopping_;
-    if (!tell(anew)) return;
+    if (!send_report(resync)) return;
     if (last) {
       if (client_->close(normal_closure, "the proxy stops")) unconfirmed_.confirm(round_);
       return note([](auto&) {});
     }
     if (!ping()) return;
-    // A tick that is late is not made up for. While not every session is told, there is more to say at once.
-    const auto pause = all_told_ ? options_.interval : options_.interval / 10;
+    // A tick that is late is not made up for. While not every session is reported, there is more to say at once.
+    const auto pause = all_reported_ ? options_.interval : options_.interval / 10;
     next = std::max(next + std::chrono::duration_cast<Clock::duration>(pause), Clock::now());
     if (!stopping_ && !client_->wait_until(next)) return;
   }
 }
 
-bool Life::tell(bool anew) {
-  Report report = gather(anew);
+bool Life::send_report(bool resync) {
+  Report report = collect(resync);
   ++round_;
-  if (!anew) {
+  if (!resync) {
     unconfirmed_.keep(report, round_);
   } else {
     Unconfirmed before = unconfirmed_;
@@ -252,7 +252,7 @@ bool Life::tell(bool anew) {
     if (!client_->send(part, true)) return false;
     note([](auto& status) { ++status.reports; });
   }
-  all_told_ = all_told_ || report.all_told;
+  all_reported_ = all_reported_ || report.all_reported;
   return true;
 }
 
@@ -275,19 +275,19 @@ void Life::pong(std::string_view payload) {
 void Life::message(std::string_view payload, bool) {
   if (auto ask = decode_ask(base::as_bytes(payload))) {
     ask_ = *std::move(ask);
-  } else if (!std::exchange(told_bad_ask_, true)) {
+  } else if (!std::exchange(logged_bad_ask_, true)) {
     log(3, "console " + options_.endpoint + " asks for what is not understood: " + ask.error().message);
   }
 }
 
-Report Life::gather(bool anew) {
+Report Life::collect(bool resync) {
   Report report;
   try {
-    report = source_.collect(anew, ask_);
-    if (anew) report.hello = source_.hello();
+    report = source_.collect(resync, ask_);
+    if (resync) report.hello = source_.hello();
   } catch (const std::exception& thrown) {
     log(4, std::string("the sessions could not be collected: ") + thrown.what());
-    if (anew) report.hello = Hello{};
+    if (resync) report.hello = Hello{};
   }
   return report;
 }

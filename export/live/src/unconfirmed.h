@@ -1,4 +1,4 @@
-// Ended sessions that were told, but of which the console has not confirmed that it got them: told again after a
+// Ended sessions that were reported, but that the console has not confirmed: reported again after a
 // reconnect. A pong confirms what was written before its ping, since a WebSocket keeps the order.
 #pragma once
 
@@ -16,7 +16,7 @@ class Unconfirmed {
  public:
   explicit Unconfirmed(std::size_t most) : most_(most) {}
 
-  // What `report` tells of ended sessions. `round` only grows.
+  // The ended sessions of `report`. `round` only grows.
   void keep(const Report& report, std::uint64_t round) {
     if (report.ended.empty()) return;
     std::map<base::SessionId, const model::SessionFacts*> facts;
@@ -35,7 +35,7 @@ class Unconfirmed {
   void confirm(std::uint64_t round) {
     while (!kept_.empty() && kept_.front().round <= round) kept_.pop_front();
   }
-  // Puts what is kept before what `report` tells, in its order.
+  // Puts what is kept before what `report` has, in its order.
   void add_to(Report& report) const {
     std::vector<model::SessionFacts> opened;
     std::vector<Ended> ended;

@@ -1,4 +1,4 @@
-// A console of the real protocol on a real port: keeps every report, and fails as a test tells it.
+// A console of the real protocol on a real port: keeps every report, and fails as a test asks it to.
 #pragma once
 
 #include <poll.h>
@@ -82,8 +82,8 @@ class Console {
     const std::lock_guard lock(mutex_);
     return {conversations_.begin(), conversations_.end()};
   }
-  // Everything told over every connection, as one.
-  [[nodiscard]] Report told() const {
+  // Everything reported over every connection, as one.
+  [[nodiscard]] Report received() const {
     Report out;
     const auto join = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
     for (const auto& each : conversations()) {
@@ -94,7 +94,7 @@ class Console {
         join(out.ended, report.ended);
         join(out.details, report.details);
         out.summaries = report.summaries;
-        out.all_told = out.all_told || report.all_told;
+        out.all_reported = out.all_reported || report.all_reported;
       }
     }
     return out;

@@ -120,7 +120,7 @@ TEST(LiveMessages, PartsHoldEverythingInOrderWithinTheLimit) {
     const auto got = decode_report(as_bytes(part));
     ASSERT_TRUE(got) << got.error().message;
     EXPECT_EQ(got->time_unix_ns, sent.time_unix_ns);
-    EXPECT_EQ(got->all_told, &part == &parts.back());
+    EXPECT_EQ(got->all_reported, &part == &parts.back());
     EXPECT_EQ(got->hello.has_value(), &part == &parts.front());
     together.time_unix_ns = got->time_unix_ns;
     if (got->hello) together.hello = got->hello;
@@ -130,7 +130,7 @@ TEST(LiveMessages, PartsHoldEverythingInOrderWithinTheLimit) {
     join(together.ended, got->ended);
     join(together.summaries, got->summaries);
     join(together.details, got->details);
-    together.all_told = got->all_told;
+    together.all_reported = got->all_reported;
   }
   EXPECT_EQ(together, sent);
 }
@@ -167,7 +167,7 @@ TEST(LiveMessages, UnknownFieldsAreSkippedEverywhere) {
   EXPECT_EQ(got->ended.at(0).recorder.at(0).length, 5U);
   EXPECT_EQ(got->summaries.at(0).route, "r");
   EXPECT_EQ(got->details.at(0).calls.at(0).number, 3U);
-  EXPECT_TRUE(got->all_told);
+  EXPECT_TRUE(got->all_reported);
   EXPECT_EQ(decode_ask(as_bytes(later + nested(1, id_bytes()))).value().watch.size(), 1U);
 }
 
@@ -180,7 +180,7 @@ TEST(LiveMessages, TruncatedAtEveryByte) {
     if (!got) {
       ++refused;
     } else {
-      EXPECT_FALSE(got->all_told);
+      EXPECT_FALSE(got->all_reported);
       EXPECT_NE(*got, test::report());
     }
   }
@@ -211,7 +211,7 @@ TEST(LiveMessages, RefusesWhatIsOutOfRange) {
       {nested(7, number(9, 1)), "detail.id"},
       {nested(7, id + nested(3, number(3, 2))), "call.opened_by"},
       {nested(2, ""), "hello.version"},
-      {number(8, 2), "all_told"},
+      {number(8, 2), "all_reported"},
       {number(4, 1), "changed"},  // of another wire type
       {nested(1, "12345678"), "time_unix_ns"},
   };

@@ -32,13 +32,13 @@ class Sessions final : public Source {
     out.open_sessions = open_.size();
     return out;
   }
-  Report collect(bool anew, const Ask& ask) override {
+  Report collect(bool resync, const Ask& ask) override {
     const std::lock_guard lock(mutex_);
     Report out;
     ++collected_;
-    for (auto& [id, told] : open_) {
-      if (!anew && told) continue;
-      told = true;
+    for (auto& [id, reported] : open_) {
+      if (!resync && reported) continue;
+      reported = true;
       model::SessionFacts opened = test::opened(1);
       opened.id = id;
       opened.target = std::string(target_size_, 't');
@@ -54,7 +54,7 @@ class Sessions final : public Source {
     }
     ended_.clear();
     for (const auto& id : ask.watch) out.details.push_back({id, test::recorder(), {}});
-    out.all_told = anew;
+    out.all_reported = resync;
     return out;
   }
 
@@ -75,9 +75,9 @@ class Sessions final : public Source {
     const std::lock_guard lock(mutex_);
     target_size_ = target_size;
   }
-  void tell_again() {
+  void report_again() {
     const std::lock_guard lock(mutex_);
-    for (auto& [id, told] : open_) told = false;
+    for (auto& [id, reported] : open_) reported = false;
   }
   [[nodiscard]] int collected() const {
     const std::lock_guard lock(mutex_);
@@ -86,7 +86,7 @@ class Sessions final : public Source {
 
  private:
   mutable std::mutex mutex_;
-  std::map<base::SessionId, bool> open_;  // told
+  std::map<base::SessionId, bool> open_;  // reported
   std::vector<base::SessionId> ended_;
   std::uint32_t next_ = 1;
   std::size_t target_size_ = 10;
@@ -151,11 +151,11 @@ TEST(LiveReporter, TellsWhoItIsThenWhatIsNewAndSaysGoodbye) {
   Rig rig;
   const auto first = rig.sessions.open();
   rig.start(rig.options(console.url() + "/behind/"));
-  ASSERT_TRUE(eventually([&] { return console.told().opened.size() == 1; }));
+  ASSERT_TRUE(eventually([&] { return console.received().opened.size() == 1; }));
   const auto second = rig.sessions.open();
-  ASSERT_TRUE(eventually([&] { return console.told().opened.size() == 2; }));
+  ASSERT_TRUE(eventually([&] { return console.received().opened.size() == 2; }));
   rig.sessions.end(first);
-  ASSERT_TRUE(eventually([&] { return console.told().ended.size() == 1; }));
+  ASSERT_TRUE(eventually([&] { return console.received().ended.size() == 1; }));
   ASSERT_TRUE(eventually([&] { return rig.reporter->status().unconfirmed == 0; })) << "the pong confirms";
   rig.sessions.end(second);
   rig.reporter->stop(10s);
@@ -166,10 +166,10 @@ TEST(LiveReporter, TellsWhoItIsThenWhatIsNewAndSaysGoodbye) {
   EXPECT_EQ(talk[0].closed, 1000);
   ASSERT_TRUE(talk[0].reports.at(0).hello);
   EXPECT_EQ(talk[0].reports[0].hello->open_sessions, 1U);
-  EXPECT_TRUE(talk[0].reports[0].all_told);
+  EXPECT_TRUE(talk[0].reports[0].all_reported);
   EXPECT_FALSE(talk[0].reports.at(1).hello);
-  EXPECT_EQ(ids(console.told().ended), (std::multiset{first, second}));
-  EXPECT_EQ(rig.lines.all().size(), 1U) << "that it is told of the sessions";
+  EXPECT_EQ(ids(console.received().ended), (std::multiset{first, second}));
+  EXPECT_EQ(rig.lines.all().size(), 1U) << "that it is connected";
   EXPECT_FALSE(rig.reporter->status().connected);
 }
 
@@ -178,11 +178,11 @@ TEST(LiveReporter, AnswersAnAskWithDetail) {
   Rig rig;
   const auto id = rig.sessions.open();
   rig.start(rig.options(console.url()));
-  ASSERT_TRUE(eventually([&] { return console.told().opened.size() == 1; }));
+  ASSERT_TRUE(eventually([&] { return console.received().opened.size() == 1; }));
   console.send(encode(Ask{{id}}));
-  ASSERT_TRUE(eventually([&] { return console.told().details.size() > 3; })) << "for as long as it is watched";
-  EXPECT_EQ(console.told().details[0].id, id);
-  EXPECT_EQ(console.told().details[0].recorder, test::recorder());
+  ASSERT_TRUE(eventually([&] { return console.received().details.size() > 3; })) << "for as long as it is watched";
+  EXPECT_EQ(console.received().details[0].id, id);
+  EXPECT_EQ(console.received().details[0].recorder, test::recorder());
   console.send("\xff\xff");  // no ask: said once, and nothing changes
   ASSERT_TRUE(eventually([&] { return rig.lines.with("not understood") == 1; }));
   console.send(encode(Ask{}));
@@ -190,7 +190,7 @@ TEST(LiveReporter, AnswersAnAskWithDetail) {
   EXPECT_EQ(console.conversations().size(), 1U);
 }
 
-TEST(LiveReporter, ComesBackByItselfAndTellsEverythingAnew) {
+TEST(LiveReporter, ComesBackByItselfAndResyncs) {
   auto console = std::make_unique<Console>();
   Console::Options again;
   again.port = console->port();
@@ -198,7 +198,7 @@ TEST(LiveReporter, ComesBackByItselfAndTellsEverythingAnew) {
   const auto stays = rig.sessions.open();
   const auto leaves = rig.sessions.open();
   rig.start(rig.options(console->url()));
-  ASSERT_TRUE(eventually([&] { return console->told().opened.size() == 2; }));
+  ASSERT_TRUE(eventually([&] { return console->received().opened.size() == 2; }));
   console.reset();
   ASSERT_TRUE(eventually([&] { return rig.lines.with("was lost") == 1; }));
   EXPECT_FALSE(rig.reporter->status().connected);
@@ -208,19 +208,19 @@ TEST(LiveReporter, ComesBackByItselfAndTellsEverythingAnew) {
   // Many a try against a closed port: nothing is collected for nobody, and nothing more is logged.
   Sessions* const sessions = &rig.sessions;
   console = std::make_unique<Console>(again);
-  ASSERT_TRUE(eventually([&] { return console->told().all_told; }));
+  ASSERT_TRUE(eventually([&] { return console->received().all_reported; }));
   EXPECT_GE(sessions->collected(), collected + 1);
-  const auto told = console->told();
-  EXPECT_TRUE(told.hello);
-  EXPECT_EQ(ids(told.opened), (std::set{stays, comes, leaves}));
-  EXPECT_EQ(ids(told.ended), (std::multiset{leaves}));
-  EXPECT_EQ(rig.lines.all().size(), 3U) << "told of; lost; back";
+  const auto received = console->received();
+  EXPECT_TRUE(received.hello);
+  EXPECT_EQ(ids(received.opened), (std::set{stays, comes, leaves}));
+  EXPECT_EQ(ids(received.ended), (std::multiset{leaves}));
+  EXPECT_EQ(rig.lines.all().size(), 3U) << "connected; lost; back";
   EXPECT_EQ(rig.lines.with("is there, after"), 1U);
   EXPECT_EQ(rig.reporter->status().connects, 2U);
 }
 
 // What was written to a console that was killed before it read is not lost.
-TEST(LiveReporter, EndedSessionsAreToldUntilConfirmed) {
+TEST(LiveReporter, EndedSessionsAreReportedUntilConfirmed) {
   Console::Options silent;
   silent.silent = true;
   auto console = std::make_unique<Console>(silent);
@@ -238,9 +238,9 @@ TEST(LiveReporter, EndedSessionsAreToldUntilConfirmed) {
   ASSERT_TRUE(eventually([&] { return rig.reporter->status().unconfirmed == 50; }));
   console.reset();
   console = std::make_unique<Console>(again);
-  ASSERT_TRUE(eventually([&] { return console->told().ended.size() >= 50; }));
-  EXPECT_EQ(ids(console->told().ended), ended);
-  for (const auto& id : ended) EXPECT_TRUE(ids(console->told().opened).contains(id));
+  ASSERT_TRUE(eventually([&] { return console->received().ended.size() >= 50; }));
+  EXPECT_EQ(ids(console->received().ended), ended);
+  for (const auto& id : ended) EXPECT_TRUE(ids(console->received().opened).contains(id));
   ASSERT_TRUE(eventually([&] { return rig.reporter->status().unconfirmed == 0; }));
 }
 
@@ -285,7 +285,7 @@ TEST(LiveReporter, ASlowConsoleCostsTicksNotMemory) {
   ASSERT_TRUE(eventually([&] { return std::chrono::steady_clock::now() >= until; }));
   EXPECT_EQ(rig.sessions.collected(), 1);
   console.read_on();
-  ASSERT_TRUE(eventually([&] { return console.told().opened.size() == 2000; }));
+  ASSERT_TRUE(eventually([&] { return console.received().opened.size() == 2000; }));
   ASSERT_TRUE(eventually([&] { return rig.sessions.collected() > 5; }));
   EXPECT_EQ(console.conversations().size(), 1U);
 }
@@ -347,13 +347,13 @@ TEST(LiveReporter, TokenIsReadAtEveryConnect) {
   ASSERT_TRUE(eventually([&] { return rig.lines.with("answers 401") == 1; }));
   std::ofstream(file + ".new") << "  s3cret \nnot this\n";
   std::filesystem::rename(file + ".new", file);
-  EXPECT_TRUE(eventually([&] { return console.told().all_told; }));
+  EXPECT_TRUE(eventually([&] { return console.received().all_reported; }));
   EXPECT_EQ(rig.lines.with("answers 401"), 1U) << "once";
   for (const auto& line : rig.lines.all()) EXPECT_EQ(line.find("s3cret"), std::string::npos);
   std::filesystem::remove_all(folder);
 }
 
-TEST(LiveReporter, WhoDoesNotSpeakTheSubprotocolIsNotTold) {
+TEST(LiveReporter, WhoDoesNotSpeakTheSubprotocolGetsNoReports) {
   Console::Options other;
   other.speaks = false;
   Console console(other);
@@ -395,11 +395,11 @@ TEST(LiveReporter, TellsOverTls) {
   auto with = rig.options(console.url("https"));
   with.ca = certificate.file();
   rig.start(with);
-  EXPECT_TRUE(eventually([&] { return console.told().all_told; }))
+  EXPECT_TRUE(eventually([&] { return console.received().all_reported; }))
       << (rig.lines.all().empty() ? "" : rig.lines.all()[0]);
   rig.reporter->stop(10s);
   EXPECT_TRUE(eventually([&] { return console.conversations().at(0).closed == 1000; }));
-  // Another CA: nothing is told.
+  // Another CA: nothing is reported.
   const Certificate stranger;
   Rig wary;
   with = wary.options(console.url("https"));

@@ -100,7 +100,7 @@ inline Report report() {
   out.ended = {ended(4)};
   out.summaries = {summary()};
   out.details = {detail(1)};
-  out.all_told = true;
+  out.all_reported = true;
   return out;
 }
 

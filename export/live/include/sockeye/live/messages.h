@@ -1,7 +1,7 @@
 // The live stream: what a proxy reports of its sessions to a console, once a second, as values. One WebSocket a proxy
 // (subprotocol sockeye-live.v1), binary messages, each a Report one way or an Ask the other; the bytes are specified in
 // docs/formats/live.md and live.proto. Changes and summaries, never everything again: a session that did nothing costs
-// nothing. After (re)connecting a proxy says Hello and then tells every open session anew.
+// nothing. After (re)connecting a proxy says Hello and then reports every open session again: a resync.
 #pragma once
 
 #include <array>
@@ -28,7 +28,7 @@ struct Hello {
   std::uint32_t version = 1;
   std::string instance, service, host, sockeye_version;  // instance: service.instance.id, new with every start
   std::uint64_t started_unix_ns = 0;
-  std::uint64_t open_sessions = 0;  // that will be told anew now
+  std::uint64_t open_sessions = 0;  // that the resync will report
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 
@@ -83,7 +83,7 @@ struct Report {
   std::vector<Ended> ended;
   std::vector<Summary> summaries;
   std::vector<Detail> details;
-  bool all_told = false;  // every session that was open at hello has been told
+  bool all_reported = false;  // every session that was open at hello has been reported
   friend bool operator==(const Report&, const Report&) = default;
 };
 
@@ -95,8 +95,8 @@ struct Ask {
 
 // One message, whatever its size.
 [[nodiscard]] std::string encode(const Report&);
-// As many as it takes to keep each within largest_message: to be sent, and applied, in order. all_told comes with the
-// last. At least one, even of an empty report.
+// As many as it takes to keep each within largest_message: to be sent, and applied, in order. all_reported comes with
+// the last. At least one, even of an empty report.
 [[nodiscard]] std::vector<std::string> encode_parts(const Report&);
 [[nodiscard]] std::string encode(const Ask&);
 // Unknown fields are skipped (a newer peer); what is malformed, too large or out of range is an error: a message or

@@ -1,7 +1,7 @@
-// Tells a console about this process's sessions: one thread, one WebSocket, reconnecting by itself. What is told comes
-// from a Source; nothing else ever waits for the console, and what is held for it is bounded: figures are absolute, so
-// a tick that cannot be sent is skipped, and ended sessions are kept until the console has confirmed them, at most so
-// many.
+// Reports this process's sessions to a console: one thread, one WebSocket, reconnecting by itself. What it reports
+// comes from a Source; nothing else ever waits for the console, and what is held for it is bounded: figures are
+// absolute, so a tick that cannot be sent is skipped, and ended sessions are kept until the console has confirmed them,
+// at most so many.
 #pragma once
 
 #include <cstddef>
@@ -16,15 +16,15 @@
 
 namespace sockeye::live {
 
-// What there is to tell. Called on the reporter's thread only, and never after Reporter::stop() has returned.
+// What there is to report. Called on the reporter's thread only, and never after Reporter::stop() has returned.
 class Source {
  public:
   virtual ~Source() = default;
   [[nodiscard]] virtual Hello hello() = 0;
-  // What is new since the last call; with `anew` the console knows nothing yet: every open session is told again, if
-  // need be over several calls, and all_told is set once that is done. A session that ended comes with its Opened in
-  // the same report. May take its time: the console waits, nobody else.
-  [[nodiscard]] virtual Report collect(bool anew, const Ask& ask) = 0;
+  // What is new since the last call; with `resync` the console knows nothing yet: every open session is reported, if
+  // need be over several calls, and all_reported is set once that is done. A session that ended comes with its Opened
+  // in the same report. May take its time: the console waits, nobody else.
+  [[nodiscard]] virtual Report collect(bool resync, const Ask& ask) = 0;
 };
 
 struct ReporterOptions {
@@ -36,7 +36,7 @@ struct ReporterOptions {
   base::Duration retry_cap = std::chrono::seconds(30);        // … up to this; each delay is drawn from [1/2, 1] of it
   base::Duration connect_timeout = std::chrono::seconds(10);  // each of: connect, TLS, upgrade
   base::Duration dead_after = std::chrono::seconds(20);       // without a pong, or room for what is being written
-  std::size_t ended_kept = 10'000;                            // told, but not confirmed yet
+  std::size_t ended_kept = 10'000;                            // reported, but not confirmed yet
   // Levels as spdlog's. One line when the console is lost and one when it is back. From the reporter's thread.
   std::function<void(int level, const std::string& line)> log;
 };
@@ -49,7 +49,7 @@ class Reporter {
   [[nodiscard]] static base::Result<std::unique_ptr<Reporter>> start(ReporterOptions options, Source& source);
   virtual ~Reporter() = default;  // stop(0s) unless stopped before
 
-  // Tells what is new once more and closes with 1000, or gives up after `timeout`. Idempotent.
+  // Reports what is new once more and closes with 1000, or gives up after `timeout`. Idempotent.
   virtual void stop(base::Duration timeout) = 0;
 
   struct Status {

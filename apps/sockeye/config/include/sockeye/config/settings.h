@@ -26,7 +26,7 @@ struct Settings {
   otlp::Options otlp;
   pipeline::SpoolOptions spool;
   recordings::Options recordings;  // of sessions; no directory: none can be made
-  live::ReporterOptions console;        // where sessions are told; no endpoint: nowhere
+  live::ReporterOptions console;   // where sessions are reported; no endpoint: nowhere
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
   // Things that were ignored and should not go unseen, one line each; for the log.
