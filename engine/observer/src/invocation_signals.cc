@@ -186,8 +186,8 @@ void InvocationSignals::describe(model::Span& connection, std::string_view basis
     if (auto* const text = std::get_if<std::string>(&value)) *text = signal::printable(*text);
     connection.attributes.emplace_back(key, std::move(value));
   }
-  signal::add_meaning(connection,
-                      {.basis = basis, .application_rtt = state_.beat_rtt, .invocations = state_.invocations});
+  signal::add_interpretation(connection,
+                             {.basis = basis, .application_rtt = state_.beat_rtt, .invocations = state_.invocations});
   connection.events = std::move(state_.events);
 }
 

@@ -304,7 +304,7 @@ TEST(ConnectionInsert, AViolationInAHeldMessageStillEndsBetweenFrames) {
 }
 
 // Longer than what is read: its beginning tells that it is the reply, in one frame or in many.
-TEST(ConnectionMeaning, ALongReplyEndsItsCall) {
+TEST(ConnectionInterpretation, ALongReplyEndsItsCall) {
   const std::string reply = R"({"jsonrpc":"2.0","id":1,"result":{"data":")" + std::string(1'200'000, 'x') + "\"}}";
   for (const std::size_t piece : {std::size_t{10'000'000}, std::size_t{60'000}, std::size_t{1000}}) {
     Inserting rig("jsonrpc");

@@ -259,7 +259,7 @@ Span interim_span(const SessionFacts& facts, const Invocation& invocation, const
   return span;
 }
 
-void add_meaning(Span& connection, const MeaningFigures& figures) {
+void add_interpretation(Span& connection, const InterpretationFigures& figures) {
   put_text(connection, attribute::sockeye_dialect_basis, figures.basis);
   if (figures.application_rtt)
     put(connection, attribute::websocket_application_heartbeat_rtt, base::seconds(*figures.application_rtt));

@@ -110,7 +110,7 @@ TEST(Documentation, ListsEverySpanAttribute) {
   };
   note(handshake_span(facts, {}, {}, {.status = 400, .user_agent = "a", .why = "w"}));
   model::Span connection = connection_span(facts, {}, {}, figures, {});
-  add_meaning(connection, {.basis = "subprotocol", .application_rtt = 1s, .invocations = 1});
+  add_interpretation(connection, {.basis = "subprotocol", .application_rtt = 1s, .invocations = 1});
   note(connection);
   note(segment_span(facts, {}, {}, {}, figures, {}, 0));
   for (const std::string_view lane : {"audio", "text", "transcript", "tool", "video"}) {

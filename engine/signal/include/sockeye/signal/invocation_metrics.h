@@ -1,5 +1,5 @@
-// What is counted of messages that have a meaning (docs/signals.md, "Metrics of invocations"): every rule of it, so
-// that whoever hears a dialect only says what happened. The worker's own thread; only a new operation allocates.
+// What is counted of messages that a dialect interprets (docs/signals.md, "Metrics of invocations"): every rule of it,
+// so that whoever hears a dialect only says what happened. The worker's own thread; only a new operation allocates.
 //
 // Not counted here: websocket_message_duration_seconds. Whether a session's turns or its invocations feed it is known
 // where the session is known.

@@ -42,12 +42,12 @@ struct Belonging {
                                        base::WallOffset);
 
 // What reading its messages has told of a session, for its connection span.
-struct MeaningFigures {
+struct InterpretationFigures {
   std::string_view basis;                         // why the dialect is what it is
   std::optional<base::Duration> application_rtt;  // of the last heartbeat of the protocol's own
   std::uint64_t invocations = 0;                  // so far
 };
-void add_meaning(model::Span& connection, const MeaningFigures&);
+void add_interpretation(model::Span& connection, const InterpretationFigures&);
 
 // A burst of data without reply from one side.
 struct Transfer {
