@@ -89,9 +89,9 @@ std::optional<std::variant<Handshake, std::string>> parse_handshake(simdjson::do
   if (parser.parse(line).get(object) != simdjson::SUCCESS || object["handshake"].get(said) != simdjson::SUCCESS)
     return std::nullopt;
   Handshake handshake;
-  simdjson::dom::object facts;
-  if (said.get(facts) != simdjson::SUCCESS) return R"("handshake" must be an object)";
-  for (const auto& [key, value] : facts) {
+  simdjson::dom::object fields;
+  if (said.get(fields) != simdjson::SUCCESS) return R"("handshake" must be an object)";
+  for (const auto& [key, value] : fields) {
     std::string_view text;
     if ((key != "target" && key != "subprotocol") || value.get(text) != simdjson::SUCCESS)
       return R"("handshake" has texts named "target" (path and query) and "subprotocol")";
@@ -344,15 +344,15 @@ class Test {
     handshake_ = std::move(handshake);
     const std::string_view target = handshake_.target.empty() ? std::string_view("/") : handshake_.target;
     const std::size_t question = std::min(target.find('?'), target.size());
-    facts_ = {.path = target.substr(0, question),
-              .query = target.substr(std::min(question + 1, target.size())),
-              .subprotocol = handshake_.subprotocol};
+    handshake_view_ = {.path = target.substr(0, question),
+                       .query = target.substr(std::min(question + 1, target.size())),
+                       .subprotocol = handshake_.subprotocol};
     return choose();
   }
 
   int choose() {
     if (command_.name == "auto") {
-      detector_.emplace(dialect::built_in(), facts_, workspace_);
+      detector_.emplace(dialect::built_in(), handshake_view_, workspace_);
       begin(detector_->decision().program);
       return 0;
     }
@@ -375,7 +375,7 @@ class Test {
     if (detector_ && !json_)
       std::cout << "dialect: " << dialect::name(*program) << " (" << dialect::name(detector_->decision().basis)
                 << ")\n";
-    session_.emplace(std::move(program), facts_, dialect::Limits{}, workspace_, notes_, 1, begun);
+    session_.emplace(std::move(program), handshake_view_, dialect::Limits{}, workspace_, notes_, 1, begun);
   }
 
   void feed(std::size_t number, const Sample& sample) {
@@ -432,7 +432,7 @@ class Test {
   bool json_;
   simdjson::dom::parser parser_;
   Handshake handshake_;
-  dialect::Facts facts_;  // views into handshake_
+  dialect::HandshakeView handshake_view_;  // views into handshake_
   dialect::Workspace workspace_;
   Notes notes_;
   std::optional<dialect::Detector> detector_;

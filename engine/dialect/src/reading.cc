@@ -19,18 +19,18 @@ std::optional<std::string_view> query_value(std::string_view query, std::string_
   return std::nullopt;
 }
 
-std::optional<std::string_view> whole_value(const HandshakeValue& wanted, const Facts& facts) {
+std::optional<std::string_view> whole_value(const HandshakeValue& wanted, const HandshakeView& handshake) {
   switch (wanted.kind) {
     case HandshakeValue::Kind::path:
-      return facts.path;
+      return handshake.path;
     case HandshakeValue::Kind::subprotocol:
-      if (facts.subprotocol.empty()) return std::nullopt;
-      return facts.subprotocol;
+      if (handshake.subprotocol.empty()) return std::nullopt;
+      return handshake.subprotocol;
     case HandshakeValue::Kind::query:
-      return query_value(facts.query, wanted.name);
+      return query_value(handshake.query, wanted.name);
     case HandshakeValue::Kind::header:
-      if (facts.head != nullptr)
-        if (const model::HttpField* const field = facts.head->find(wanted.name)) return field->value;
+      if (handshake.head != nullptr)
+        if (const model::HttpField* const field = handshake.head->find(wanted.name)) return field->value;
       return std::nullopt;
   }
   return std::nullopt;
@@ -38,15 +38,15 @@ std::optional<std::string_view> whole_value(const HandshakeValue& wanted, const 
 
 }  // namespace
 
-std::optional<std::string_view> read_handshake(const HandshakeValue& wanted, const Facts& facts) {
-  const auto whole = whole_value(wanted, facts);
+std::optional<std::string_view> read_handshake(const HandshakeValue& wanted, const HandshakeView& handshake) {
+  const auto whole = whole_value(wanted, handshake);
   return whole ? std::optional(base::cut_utf8(*whole, model::Invocation::max_text)) : whole;
 }
 
-HandshakeValues read_handshake(const Program& program, const Facts& facts) {
+HandshakeValues read_handshake(const Program& program, const HandshakeView& handshake) {
   HandshakeValues values;
   values.reserve(program.handshake.size());
-  for (const HandshakeValue& wanted : program.handshake) values.emplace_back(read_handshake(wanted, facts));
+  for (const HandshakeValue& wanted : program.handshake) values.emplace_back(read_handshake(wanted, handshake));
   return values;
 }
 

@@ -12,9 +12,9 @@ namespace sockeye::dialect {
 
 // As Program::handshake lists them; none: the handshake has no such thing.
 using HandshakeValues = std::vector<std::optional<std::string>>;
-[[nodiscard]] HandshakeValues read_handshake(const Program&, const Facts&);
-// One of them, as a view into the facts.
-[[nodiscard]] std::optional<std::string_view> read_handshake(const HandshakeValue&, const Facts&);
+[[nodiscard]] HandshakeValues read_handshake(const Program&, const HandshakeView&);
+// One of them, as a view into the handshake.
+[[nodiscard]] std::optional<std::string_view> read_handshake(const HandshakeValue&, const HandshakeView&);
 
 // All of the matchers.
 [[nodiscard]] bool satisfies(const std::vector<Matcher>&, const Value&);

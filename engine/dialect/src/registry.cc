@@ -71,7 +71,7 @@ struct Detector::Trials {
   std::vector<Trial> all;
 };
 
-Detector::Detector(std::span<const ProgramRef> known, const Facts& facts, Workspace& workspace)
+Detector::Detector(std::span<const ProgramRef> known, const HandshakeView& handshake, Workspace& workspace)
     : known_(known), workspace_(&workspace), decision_{.program = none()} {
   Contest contest;
   for (const ProgramRef& program : known) {
@@ -81,7 +81,7 @@ Detector::Detector(std::span<const ProgramRef> known, const Facts& facts, Worksp
       Strength strength;
       const bool holds = std::all_of(sign.handshake.begin(), sign.handshake.end(), [&](const Sign::Handshake& part) {
         const HandshakeValue& wanted = program->handshake[part.value];
-        const auto got = read_handshake(wanted, facts);
+        const auto got = read_handshake(wanted, handshake);
         const Value value = got ? Value{Value::Kind::string, *got} : Value{};
         strength.subprotocol |= wanted.kind == HandshakeValue::Kind::subprotocol;
         ++strength.signs;

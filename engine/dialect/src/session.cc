@@ -24,9 +24,9 @@ base::MutableBytes Workspace::stage(std::size_t size) {
   return {room.data(), size + padding};
 }
 
-Session::Session(ProgramRef program, const Facts& facts, const Limits& limits, Workspace& workspace, Listener& listener,
-                 std::uint64_t seed, Intake* begun)
-    : state_(std::make_unique<State>(std::move(program), facts, limits, workspace, listener, seed)) {
+Session::Session(ProgramRef program, const HandshakeView& handshake, const Limits& limits, Workspace& workspace,
+                 Listener& listener, std::uint64_t seed, Intake* begun)
+    : state_(std::make_unique<State>(std::move(program), handshake, limits, workspace, listener, seed)) {
   if (begun != nullptr) state_->intake = std::move(*begun);
 }
 Session::~Session() = default;

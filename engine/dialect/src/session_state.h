@@ -25,18 +25,19 @@ using model::Side;
 inline constexpr std::size_t most_batch = 1024;  // elements of a batch, or of `each`, that are looked at
 
 struct Session::State {
-  State(ProgramRef p, const Facts& facts, const Limits& l, Workspace& w, Listener& heard, std::uint64_t seed)
+  State(ProgramRef p, const HandshakeView& handshake, const Limits& l, Workspace& w, Listener& heard,
+        std::uint64_t seed)
       : program(std::move(p)),
         limits(l),
         parts(&w.parts()),
         listener(&heard),
         table(l.open, seed),
         intake(program->decode),
-        asked_for(read_handshake(*program, facts)),
+        asked_for(read_handshake(*program, handshake)),
         last_sequence(program->sequences.size()) {
     for (std::size_t i = 0; i < program->places.size(); ++i) {
       const std::vector<std::string>& only = program->places[i].only;
-      if (only.empty() || std::find(only.begin(), only.end(), facts.subprotocol) != only.end())
+      if (only.empty() || std::find(only.begin(), only.end(), handshake.subprotocol) != only.end())
         places |= static_cast<std::uint8_t>(1U << i);
     }
   }

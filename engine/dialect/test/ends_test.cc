@@ -19,7 +19,7 @@ using model::Side;
 class Talk {
  public:
   explicit Talk(const std::string& rules, const std::string& top = "")
-      : session(program(rules, top), Facts{}, Limits{}, workspace, notes, 1) {}
+      : session(program(rules, top), HandshakeView{}, Limits{}, workspace, notes, 1) {}
   Talk& c2s(std::string_view text) { return say(Side::client, text); }
   Talk& s2c(std::string_view text) { return say(Side::server, text); }
   Talk& after(base::Duration d) {
@@ -256,16 +256,16 @@ TEST(Lane, IsWhatAnOperationOfThatNameIsNot) {
 
 class Any {
  public:
-  Any(std::string_view dialect, Facts facts = {}) {
+  Any(std::string_view dialect, HandshakeView handshake = {}) {
     if (dialect == "auto") {
-      detector.emplace(built_in(), facts, workspace);
-      begin(detector->decision().program, nullptr, facts);
+      detector.emplace(built_in(), handshake, workspace);
+      begin(detector->decision().program, nullptr, handshake);
     } else {
-      begin(find(built_in(), dialect), nullptr, facts);
+      begin(find(built_in(), dialect), nullptr, handshake);
     }
   }
-  void begin(ProgramRef program, Intake* begun, Facts facts) {
-    session.emplace(std::move(program), facts, Limits{}, workspace, notes, 1, begun);
+  void begin(ProgramRef program, Intake* begun, HandshakeView handshake) {
+    session.emplace(std::move(program), handshake, Limits{}, workspace, notes, 1, begun);
   }
   std::string say(Side from, std::string_view text, Opcode opcode = Opcode::text) {
     const base::MutableBytes room = workspace.stage(text.size());

@@ -40,7 +40,7 @@ class Heard : public Listener {
 class Talk {
  public:
   explicit Talk(std::string_view yaml)
-      : session_(*compile(yaml, "test.yaml"), Facts{}, Limits{}, workspace_, heard_, 1) {}
+      : session_(*compile(yaml, "test.yaml"), HandshakeView{}, Limits{}, workspace_, heard_, 1) {}
   Talk& c2s(std::string_view text) { return say(Side::client, text); }
   Talk& s2c(std::string_view text) { return say(Side::server, text); }
   Talk& after(base::Duration d) {
@@ -173,7 +173,7 @@ TEST(Detect, FirstLooksAtWhatTheDecoderMakes) {
       *compile("{dialect: j, detect: [{first: {/protocol: json}}], rules: []}", "j.yaml")};
   const auto detected = [&](Side from, std::initializer_list<std::string_view> messages) {
     Workspace workspace;
-    Detector detector(known, Facts{}, workspace);
+    Detector detector(known, HandshakeView{}, workspace);
     for (const std::string_view m : messages)
       detector.message(from, Opcode::text, {.bytes = base::as_bytes(m), .readable = m.size(), .on_wire = m.size()});
     return std::string(name(*detector.decision().program));

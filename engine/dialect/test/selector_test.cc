@@ -37,7 +37,7 @@ class Rig {
   explicit Rig(const std::string& rules) {
     auto program = compile("dialect: x\ntype: /t\nrules:\n" + rules, "x.yaml");
     EXPECT_TRUE(program) << program.error().message;
-    session.emplace(*program, Facts{}, Limits{}, workspace, heard, 1);
+    session.emplace(*program, HandshakeView{}, Limits{}, workspace, heard, 1);
   }
   void say(std::string_view text, seconds at = seconds(0), Side from = Side::client) {
     now = base::Time(at);

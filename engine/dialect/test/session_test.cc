@@ -22,8 +22,8 @@ class Rig {
   explicit Rig(const std::string& rules, const Limits& limits = {}) {
     const auto program = compile("dialect: t\ntype: /t\n" + rules, "t.yaml");
     EXPECT_TRUE(program) << (program ? "" : program.error().message);
-    session.emplace(*program, Facts{.path = "/p", .query = "a=1&b=x%20y", .subprotocol = "sub"}, limits, workspace,
-                    notes, 7);
+    session.emplace(*program, HandshakeView{.path = "/p", .query = "a=1&b=x%20y", .subprotocol = "sub"}, limits,
+                    workspace, notes, 7);
   }
   std::string say(Side from, std::string_view text, Opcode opcode = Opcode::text) {
     session->message(from, opcode, {.bytes = base::as_bytes(text), .readable = text.size(), .on_wire = text.size()},
@@ -293,8 +293,8 @@ TEST(Detector, OneDialectOrNone) {
       make("b", "[{path: {suffix: /a}, query.k: {has: true}}]"), make("c", "[{first: {/v: '2'}}]"),
       make("d", "[{first: {/v: '2', /w: {has: true}}}, {path: /same}]"), make("e", "[{path: /same}]")};
   Workspace workspace;
-  const auto decide = [&](Facts facts) {
-    const Detector detector(known, facts, workspace);
+  const auto decide = [&](HandshakeView handshake) {
+    const Detector detector(known, handshake, workspace);
     return std::string(name(*detector.decision().program)) + " " + std::string(name(detector.decision().basis));
   };
   EXPECT_EQ(decide({.path = "/x", .subprotocol = "one"}), "a subprotocol");

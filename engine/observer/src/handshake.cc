@@ -115,7 +115,7 @@ struct Handshake::State {
                                 .parent_is_remote = parent_is_remote,
                                 .trace_state = trace_state};
     call.workspace.spans->offer(signal::handshake_span(
-        opening.facts(), at, {.start_ns = wall.unix_ns(opening.first_byte), .end_ns = wall.unix_ns(call.now)},
+        opening.span_attributes(), at, {.start_ns = wall.unix_ns(opening.first_byte), .end_ns = wall.unix_ns(call.now)},
         outcome));
   }
 };

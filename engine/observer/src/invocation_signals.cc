@@ -28,10 +28,10 @@ constexpr std::size_t most_events = 32;
 
 }  // namespace
 
-signal::SessionFacts InvocationSignals::facts() const {
-  signal::SessionFacts facts = opening_.facts();
-  facts.dialect = dialect_;
-  return facts;
+signal::SessionAttributes InvocationSignals::span_attributes() const {
+  signal::SessionAttributes attributes = opening_.span_attributes();
+  attributes.dialect = dialect_;
+  return attributes;
 }
 
 // --- invocations -------------------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ void InvocationSignals::ended(Invocation&& invocation) {
                               .session = &state_.attributes};
   if (!opening_.remote_span.is_zero()) belonging.link_client = link(opening_.remote_span);
   if (opening_.named_upstream) belonging.link_server = link(opening_.handshake_span);
-  call_.workspace.spans->offer(signal::invocation_span(facts(), invocation, invocation.tracestate, belonging,
+  call_.workspace.spans->offer(signal::invocation_span(span_attributes(), invocation, invocation.tracestate, belonging,
                                                        {.gen_ai = options.gen_ai, .seed_names = options.seed_names},
                                                        call_.workspace.wall));
 }
@@ -93,7 +93,7 @@ void InvocationSignals::report_open(dialect::Session& session) {
         if (call.now >= due()) {
           if ((invocation.trace_flags & 1U) != 0)
             call.workspace.spans->offer(signal::interim_span(
-                self.facts(), invocation, base::make_span_id(call.workspace.random), invocation.reports,
+                self.span_attributes(), invocation, base::make_span_id(call.workspace.random), invocation.reports,
                 {.gen_ai = self.opening_.options->gen_ai}, call.now, call.workspace.wall));
           while (call.now >= due() && invocation.reports < 20) ++invocation.reports;
         }
@@ -125,7 +125,7 @@ void InvocationSignals::end_burst(InvocationState::Burst& burst) {
   signal::TracePlace place = opening_.connection_place();
   place.parent_id = place.span_id;
   place.span_id = base::make_span_id(call_.workspace.random);
-  call_.workspace.spans->offer(signal::transfer_span(facts(), place, burst.transfer, call_.workspace.wall));
+  call_.workspace.spans->offer(signal::transfer_span(span_attributes(), place, burst.transfer, call_.workspace.wall));
 }
 
 // --- of the session ----------------------------------------------------------------------------------------------

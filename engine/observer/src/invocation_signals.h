@@ -69,7 +69,7 @@ class InvocationSignals final : public dialect::Listener {
   void report_open(dialect::Session&);
   void remember_event(std::string_view what, std::string_view type, base::Time at);
   void end_burst(InvocationState::Burst&);
-  [[nodiscard]] signal::SessionFacts facts() const;
+  [[nodiscard]] signal::SessionAttributes span_attributes() const;
 
   InvocationState& state_;
   const Opening& opening_;

@@ -179,7 +179,7 @@ class LiveObservation final : public Observation {
   [[nodiscard]] model::SessionState state() const;
 
   // observation_spans.cc
-  [[nodiscard]] signal::SessionFacts span_facts() const;
+  [[nodiscard]] signal::SessionAttributes span_attributes() const;
   [[nodiscard]] signal::ConnectionFigures span_figures() const;
   void emit_segment(const Call&);
   void emit_message(model::Side from, const wire::FrameParser&, std::uint64_t number, const Call&);

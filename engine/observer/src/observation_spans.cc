@@ -6,10 +6,10 @@ namespace sockeye::observer {
 using model::Opcode;
 using model::Side;
 
-signal::SessionFacts LiveObservation::span_facts() const {
-  signal::SessionFacts facts = opening_.facts();
-  facts.dialect = dialect();
-  return facts;
+signal::SessionAttributes LiveObservation::span_attributes() const {
+  signal::SessionAttributes attributes = opening_.span_attributes();
+  attributes.dialect = dialect();
+  return attributes;
 }
 
 signal::ConnectionFigures LiveObservation::span_figures() const {
@@ -31,7 +31,7 @@ void LiveObservation::emit_segment(const Call& call) {
   const signal::ConnectionFigures now_known = span_figures();
   const base::WallOffset wall = call.workspace.wall;
   const signal::Interval interval{wall.unix_ns(segment_begin_), wall.unix_ns(call.now)};
-  call.workspace.spans->offer(signal::segment_span(span_facts(), opening_.connection_place(),
+  call.workspace.spans->offer(signal::segment_span(span_attributes(), opening_.connection_place(),
                                                    base::make_span_id(call.workspace.random), interval, now_known,
                                                    segment_before_, segments_++));
   segment_before_ = signal::totals(now_known);
@@ -42,12 +42,12 @@ void LiveObservation::emit_segment(const Call& call) {
 // What came from one leg went to the other: one span each, side by side under the connection.
 void LiveObservation::emit_message(Side from, const wire::FrameParser& parser, std::uint64_t number, const Call& call) {
   const Traced& traced = traced_[model::index(from)];
-  signal::MessageFacts message{.from = from,
-                               .text = parser.message_opcode() == Opcode::text,
-                               .compressed = parser.message_compressed(),
-                               .length = parser.message_length(),
-                               .frames = traced.frames,
-                               .number = number};
+  signal::MessageAttributes message{.from = from,
+                                    .text = parser.message_opcode() == Opcode::text,
+                                    .compressed = parser.message_compressed(),
+                                    .length = parser.message_length(),
+                                    .frames = traced.frames,
+                                    .number = number};
   const base::WallOffset wall = call.workspace.wall;
   const signal::Interval interval{wall.unix_ns(traced.began), wall.unix_ns(call.now)};
   signal::TracePlace place = opening_.connection_place();
@@ -55,14 +55,15 @@ void LiveObservation::emit_message(Side from, const wire::FrameParser& parser, s
   for (const bool sent : {false, true}) {
     message.sent = sent;
     place.span_id = base::make_span_id(call.workspace.random);
-    call.workspace.spans->offer(signal::message_span(span_facts(), place, message, interval));
+    call.workspace.spans->offer(signal::message_span(span_attributes(), place, message, interval));
   }
 }
 
 void LiveObservation::emit_connection(const Call& call) {
   const base::WallOffset wall = call.workspace.wall;
   const signal::Interval interval{wall.unix_ns(opening_.opened), wall.unix_ns(call.now)};
-  model::Span span = signal::connection_span(span_facts(), opening_.connection_place(), interval, span_figures(), wall);
+  model::Span span =
+      signal::connection_span(span_attributes(), opening_.connection_place(), interval, span_figures(), wall);
   if (reading_) reading_->describe(span, at(call));
   call.workspace.spans->offer(std::move(span));
 }

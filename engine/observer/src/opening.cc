@@ -32,7 +32,7 @@ std::string_view SessionTexts::operator[](Field field) const {
   return {block_.get() + begin, ends_[field] - begin};
 }
 
-signal::SessionFacts Opening::facts() const {
+signal::SessionAttributes Opening::span_attributes() const {
   return {.id = id,
           .reconnect_of = reconnect_of,
           .reconnect_basis = reconnect_basis,

@@ -80,7 +80,7 @@ struct Opening {
     return (trace_flags & 1U) != 0 && call.workspace.spans != nullptr;
   }
   // Views into this; valid while it is.
-  [[nodiscard]] signal::SessionFacts facts() const;
+  [[nodiscard]] signal::SessionAttributes span_attributes() const;
   [[nodiscard]] signal::TracePlace connection_place() const;
 };
 static_assert(sizeof(Opening) <= 224);

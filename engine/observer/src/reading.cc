@@ -34,7 +34,7 @@ class Silence final : public dialect::Listener {
 
 }  // namespace
 
-struct Reading::KeptFacts {
+struct Reading::KeptHandshake {
   std::string path, query, subprotocol;
   std::vector<std::pair<std::string, std::string>> fields;
 };
@@ -42,14 +42,15 @@ struct Reading::KeptFacts {
 Reading::Reading(Time now) : decision_{.program = dialect::none()} { state_.begun = now; }
 Reading::~Reading() = default;
 
-std::unique_ptr<Reading> Reading::of(const Options& options, const dialect::Facts& facts, const Call& call) {
+std::unique_ptr<Reading> Reading::of(const Options& options, const dialect::HandshakeView& handshake,
+                                     const Call& call) {
   using Mode = DialectOptions::Mode;
   if (options.dialect.mode == Mode::none) return nullptr;
   std::unique_ptr<Reading> reading(new Reading(call.now));
   if (options.dialect.mode == Mode::fixed) {
     reading->decision_ = {options.dialect.program, dialect::Basis::configured};
   } else {
-    reading->detector_.emplace(options.dialect.known ? *options.dialect.known : dialect::built_in(), facts,
+    reading->detector_.emplace(options.dialect.known ? *options.dialect.known : dialect::built_in(), handshake,
                                bench_of(call.workspace).workspace);
     reading->decision_ = reading->detector_->decision();
     if (reading->decision_.program == dialect::none() && !reading->detector_->open()) return nullptr;
@@ -57,22 +58,22 @@ std::unique_ptr<Reading> Reading::of(const Options& options, const dialect::Fact
   if (reading->decision_.program != dialect::none()) {
     reading->detector_.reset();
     Silence silence;
-    reading->start_session(facts, silence, call);
+    reading->start_session(handshake, silence, call);
     return reading;
   }
-  auto kept = std::make_unique<KeptFacts>();
-  kept->path = facts.path;
-  kept->query = facts.query;
-  kept->subprotocol = facts.subprotocol;
-  if (facts.head != nullptr)
-    for (const model::HttpField& field : facts.head->fields)
+  auto kept = std::make_unique<KeptHandshake>();
+  kept->path = handshake.path;
+  kept->query = handshake.query;
+  kept->subprotocol = handshake.subprotocol;
+  if (handshake.head != nullptr)
+    for (const model::HttpField& field : handshake.head->fields)
       if (reading->detector_->reads_header(field.name)) kept->fields.emplace_back(field.name, field.value);
-  reading->facts_ = std::move(kept);
+  reading->handshake_ = std::move(kept);
   return reading;
 }
 
-void Reading::start_session(const dialect::Facts& facts, dialect::Listener& listener, const Call& call) {
-  session_.emplace(decision_.program, facts, dialect::Limits{}, bench_of(call.workspace).workspace, listener,
+void Reading::start_session(const dialect::HandshakeView& handshake, dialect::Listener& listener, const Call& call) {
+  session_.emplace(decision_.program, handshake, dialect::Limits{}, bench_of(call.workspace).workspace, listener,
                    call.workspace.random(), detector_ ? detector_->begun() : nullptr);
 }
 
@@ -150,7 +151,7 @@ void Reading::unread(Side from, Opcode opcode, std::uint64_t on_wire, const At& 
   ++state_.messages[model::index(from)];
   if (!session_) {
     detector_->passed();
-    if (!detector_->open()) facts_.reset();
+    if (!detector_->open()) handshake_.reset();
     return;
   }
   InvocationSignals heard = signals(at);
@@ -172,12 +173,13 @@ void Reading::detect(Side from, Opcode opcode, const dialect::Payload& payload, 
     decision_ = detector_->decision();
     if (decided) {
       model::HttpHead head;
-      for (const auto& [name, value] : facts_->fields) head.fields.push_back({name, value});
-      start_session({.path = facts_->path, .query = facts_->query, .subprotocol = facts_->subprotocol, .head = &head},
-                    heard, call);
+      for (const auto& [name, value] : handshake_->fields) head.fields.push_back({name, value});
+      start_session(
+          {.path = handshake_->path, .query = handshake_->query, .subprotocol = handshake_->subprotocol, .head = &head},
+          heard, call);
     }
   }
-  if (!detector_->open()) facts_.reset();
+  if (!detector_->open()) handshake_.reset();
 }
 
 Bytes Reading::message(Side from, Opcode opcode, const dialect::Payload& payload, const Insert& insert, const At& at) {

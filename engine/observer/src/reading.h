@@ -35,7 +35,7 @@ class Reading {
 
   ~Reading();
   // Null when the route wants no dialect, or the handshake has shown that there is none.
-  static std::unique_ptr<Reading> of(const Options&, const dialect::Facts&, const Call&);
+  static std::unique_ptr<Reading> of(const Options&, const dialect::HandshakeView&, const Call&);
 
   // The name of the dialect that was decided on, "none" while there is none; lives as long as this.
   [[nodiscard]] std::string_view dialect() const { return dialect::name(*decision_.program); }
@@ -91,7 +91,7 @@ class Reading {
 
   explicit Reading(base::Time now);
 
-  void start_session(const dialect::Facts&, dialect::Listener&, const Call&);
+  void start_session(const dialect::HandshakeView&, dialect::Listener&, const Call&);
   base::Bytes message(model::Side from, model::Opcode, const dialect::Payload&, const Insert&, const At&);
   void detect(model::Side from, model::Opcode, const dialect::Payload&, dialect::Listener&, const Call&);
   [[nodiscard]] InvocationSignals signals(const At& at, bool context = false) {
@@ -104,8 +104,8 @@ class Reading {
   std::optional<dialect::Detector> detector_;
   std::optional<dialect::Session> session_;
   // What the handshake said, for a dialect that the first messages decide on. Gone once decided.
-  struct KeptFacts;
-  std::unique_ptr<KeptFacts> facts_;
+  struct KeptHandshake;
+  std::unique_ptr<KeptHandshake> handshake_;
   std::array<Assembly, 2> assembly_;
   InvocationState state_;
   model::RouteMetrics* metrics_ = nullptr;  // the shard that open invocations stand in

@@ -28,7 +28,7 @@ Authority split_host(std::string_view host, bool tls) {
 
 }  // namespace
 
-Span begin_span(std::string_view name, model::SpanKind kind, const SessionFacts& facts, const TracePlace& place,
+Span begin_span(std::string_view name, model::SpanKind kind, const SessionAttributes& session, const TracePlace& place,
                 Interval when) {
   Span span;
   span.name = name;
@@ -42,29 +42,29 @@ Span begin_span(std::string_view name, model::SpanKind kind, const SessionFacts&
   span.start_unix_ns = when.start_ns;
   span.end_unix_ns = std::max(when.start_ns, when.end_ns);
   span.attributes.reserve(40);
-  put(span, attribute::websocket_session_id, base::to_uuid(facts.id));
+  put(span, attribute::websocket_session_id, base::to_uuid(session.id));
   put(span, attribute::network_protocol_name, std::string("websocket"));
-  put_text(span, attribute::sockeye_vantage, facts.vantage);
-  put_text(span, attribute::sockeye_route, facts.route);
-  put_text(span, attribute::sockeye_dialect, facts.dialect);
-  put(span, attribute::url_scheme, std::string(facts.tls ? "wss" : "ws"));
-  const auto mark = facts.target.find('?');
-  put_text(span, attribute::url_path, facts.target.substr(0, mark));
-  if (mark != std::string_view::npos) put_text(span, attribute::url_query, facts.target.substr(mark + 1));
-  if (!facts.host.empty()) {
-    const auto [address, port] = split_host(facts.host, facts.tls);
+  put_text(span, attribute::sockeye_vantage, session.vantage);
+  put_text(span, attribute::sockeye_route, session.route);
+  put_text(span, attribute::sockeye_dialect, session.dialect);
+  put(span, attribute::url_scheme, std::string(session.tls ? "wss" : "ws"));
+  const auto mark = session.target.find('?');
+  put_text(span, attribute::url_path, session.target.substr(0, mark));
+  if (mark != std::string_view::npos) put_text(span, attribute::url_query, session.target.substr(mark + 1));
+  if (!session.host.empty()) {
+    const auto [address, port] = split_host(session.host, session.tls);
     put_text(span, attribute::server_address, address);
     put_count(span, attribute::server_port, port);
   }
-  put_text(span, attribute::client_address, facts.client_address);
-  if (facts.client_port != 0) put_count(span, attribute::client_port, facts.client_port);
-  put_text(span, attribute::sockeye_upstream_address, facts.upstream_address);
-  if (facts.upstream_port != 0) put_count(span, attribute::sockeye_upstream_port, facts.upstream_port);
-  put_text(span, attribute::websocket_subprotocol, facts.subprotocol);
-  put_text(span, attribute::websocket_extensions, facts.extensions);
-  if (!facts.reconnect_of.is_zero()) {
-    put(span, attribute::websocket_reconnect_of, base::to_uuid(facts.reconnect_of));
-    put_text(span, attribute::websocket_reconnect_of_basis, model::name(facts.reconnect_basis));
+  put_text(span, attribute::client_address, session.client_address);
+  if (session.client_port != 0) put_count(span, attribute::client_port, session.client_port);
+  put_text(span, attribute::sockeye_upstream_address, session.upstream_address);
+  if (session.upstream_port != 0) put_count(span, attribute::sockeye_upstream_port, session.upstream_port);
+  put_text(span, attribute::websocket_subprotocol, session.subprotocol);
+  put_text(span, attribute::websocket_extensions, session.extensions);
+  if (!session.reconnect_of.is_zero()) {
+    put(span, attribute::websocket_reconnect_of, base::to_uuid(session.reconnect_of));
+    put_text(span, attribute::websocket_reconnect_of_basis, model::name(session.reconnect_basis));
   }
   return span;
 }

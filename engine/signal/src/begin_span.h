@@ -13,8 +13,8 @@ namespace sockeye::signal {
 
 namespace attribute = model::attribute;
 
-[[nodiscard]] model::Span begin_span(std::string_view name, model::SpanKind, const SessionFacts&, const TracePlace&,
-                                     Interval);
+[[nodiscard]] model::Span begin_span(std::string_view name, model::SpanKind, const SessionAttributes&,
+                                     const TracePlace&, Interval);
 
 // The key must not be there yet.
 inline void put(model::Span& span, std::string_view key, model::AttributeValue value) {

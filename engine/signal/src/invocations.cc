@@ -218,10 +218,10 @@ void put_outcome(Span& span, const Invocation& invocation) {
 
 }  // namespace
 
-Span invocation_span(const SessionFacts& facts, const Invocation& invocation, std::string_view trace_state,
+Span invocation_span(const SessionAttributes& session, const Invocation& invocation, std::string_view trace_state,
                      const Belonging& belonging, const InvocationSettings& settings, base::WallOffset wall) {
   const base::Time ended = invocation.ended == base::never ? invocation.opened : invocation.ended;
-  Span span = begin_span("", model::SpanKind::server, facts, place_of(invocation, trace_state),
+  Span span = begin_span("", model::SpanKind::server, session, place_of(invocation, trace_state),
                          {wall.unix_ns(invocation.opened), wall.unix_ns(ended)});
   span.name = printable(invocation.operation);
   put_who(span, invocation);
@@ -242,13 +242,13 @@ Span invocation_span(const SessionFacts& facts, const Invocation& invocation, st
   return span;
 }
 
-Span interim_span(const SessionFacts& facts, const Invocation& invocation, const base::SpanId& id, std::uint64_t index,
-                  const InvocationSettings& settings, base::Time now, base::WallOffset wall) {
+Span interim_span(const SessionAttributes& session, const Invocation& invocation, const base::SpanId& id,
+                  std::uint64_t index, const InvocationSettings& settings, base::Time now, base::WallOffset wall) {
   TracePlace place = place_of(invocation, {});
   place.parent_id = invocation.span_id;
   place.span_id = id;
   place.parent_is_remote = false;
-  Span span = begin_span(model::span_name::invocation_interim, model::SpanKind::internal, facts, place,
+  Span span = begin_span(model::span_name::invocation_interim, model::SpanKind::internal, session, place,
                          {wall.unix_ns(invocation.opened), wall.unix_ns(now)});
   put_text(span, attribute::websocket_invocation_operation, printable(invocation.operation));
   put_count(span, attribute::websocket_invocation_interim_index, index);
@@ -266,9 +266,11 @@ void add_interpretation(Span& connection, const InterpretationFigures& figures) 
   if (figures.invocations != 0) put_count(connection, attribute::websocket_invocations, figures.invocations);
 }
 
-Span message_span(const SessionFacts& facts, const TracePlace& place, const MessageFacts& message, Interval interval) {
-  Span span = begin_span(message.sent ? model::span_name::send : model::span_name::receive,
-                         message.sent ? model::SpanKind::producer : model::SpanKind::consumer, facts, place, interval);
+Span message_span(const SessionAttributes& session, const TracePlace& place, const MessageAttributes& message,
+                  Interval interval) {
+  Span span =
+      begin_span(message.sent ? model::span_name::send : model::span_name::receive,
+                 message.sent ? model::SpanKind::producer : model::SpanKind::consumer, session, place, interval);
   put_text(span, attribute::websocket_message_direction, model::direction(message.from));
   put_text(span, attribute::websocket_message_type, message.text ? "text" : "binary");
   put_count(span, attribute::websocket_message_number, message.number);
@@ -278,9 +280,9 @@ Span message_span(const SessionFacts& facts, const TracePlace& place, const Mess
   return span;
 }
 
-Span transfer_span(const SessionFacts& facts, const TracePlace& place, const Transfer& transfer,
+Span transfer_span(const SessionAttributes& session, const TracePlace& place, const Transfer& transfer,
                    base::WallOffset wall) {
-  Span span = begin_span(model::span_name::transfer, model::SpanKind::internal, facts, place,
+  Span span = begin_span(model::span_name::transfer, model::SpanKind::internal, session, place,
                          {wall.unix_ns(transfer.begin), wall.unix_ns(transfer.end)});
   put_text(span, attribute::websocket_transfer_name, transfer.name);
   put_text(span, attribute::websocket_transfer_direction, model::direction(transfer.from));

@@ -53,9 +53,9 @@ void put_figures(Span& span, const ConnectionFigures& figures) {
 
 }  // namespace
 
-Span handshake_span(const SessionFacts& facts, const TracePlace& place, Interval when,
+Span handshake_span(const SessionAttributes& session, const TracePlace& place, Interval when,
                     const HandshakeOutcome& outcome) {
-  Span span = begin_span(model::span_name::handshake, model::SpanKind::server, facts, place, when);
+  Span span = begin_span(model::span_name::handshake, model::SpanKind::server, session, place, when);
   if (!outcome.method.empty()) put(span, attribute::http_request_method, method_name(outcome.method));
   if (outcome.status != 0) put(span, attribute::http_response_status_code, std::int64_t{outcome.status});
   put_text(span, attribute::user_agent_original, outcome.user_agent);
@@ -77,9 +77,9 @@ Totals totals(const ConnectionFigures& figures) {
   return out;
 }
 
-Span connection_span(const SessionFacts& facts, const TracePlace& place, Interval when,
+Span connection_span(const SessionAttributes& session, const TracePlace& place, Interval when,
                      const ConnectionFigures& figures, base::WallOffset wall) {
-  Span span = begin_span(model::span_name::connection, model::SpanKind::internal, facts, place, when);
+  Span span = begin_span(model::span_name::connection, model::SpanKind::internal, session, place, when);
   put_figures(span, figures);
   if (figures.close == nullptr) return span;
   const model::CloseInfo& close = *figures.close;
@@ -99,13 +99,13 @@ Span connection_span(const SessionFacts& facts, const TracePlace& place, Interva
   return span;
 }
 
-Span segment_span(const SessionFacts& facts, const TracePlace& connection, const base::SpanId& segment, Interval when,
-                  const ConnectionFigures& figures, const Totals& before, std::uint64_t index) {
+Span segment_span(const SessionAttributes& session, const TracePlace& connection, const base::SpanId& segment,
+                  Interval when, const ConnectionFigures& figures, const Totals& before, std::uint64_t index) {
   TracePlace place = connection;
   place.parent_id = connection.span_id;
   place.span_id = segment;
   place.parent_is_remote = false;
-  Span span = begin_span(model::span_name::connection_segment, model::SpanKind::internal, facts, place, when);
+  Span span = begin_span(model::span_name::connection_segment, model::SpanKind::internal, session, place, when);
   put_count(span, attribute::websocket_segment_index, index);
   put_figures(span, figures);
   const Totals now = totals(figures);

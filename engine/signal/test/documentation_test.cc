@@ -77,19 +77,19 @@ TEST(Documentation, ListsEveryMetricFamilyWithItsTypeAndLabels) {
 
 TEST(Documentation, ListsEverySpanAttribute) {
   const base::SessionId id = *base::parse_session_id("01890a5d-ac96-774b-bcce-b302099a8057");
-  const SessionFacts facts{.id = id,
-                           .reconnect_of = id,
-                           .vantage = "proxy",
-                           .route = "r",
-                           .dialect = "none",
-                           .target = "/a?b",
-                           .host = "h",
-                           .subprotocol = "chat",
-                           .extensions = "x",
-                           .client_address = "c",
-                           .upstream_address = "u",
-                           .client_port = 1,
-                           .upstream_port = 2};
+  const SessionAttributes session{.id = id,
+                                  .reconnect_of = id,
+                                  .vantage = "proxy",
+                                  .route = "r",
+                                  .dialect = "none",
+                                  .target = "/a?b",
+                                  .host = "h",
+                                  .subprotocol = "chat",
+                                  .extensions = "x",
+                                  .client_address = "c",
+                                  .upstream_address = "u",
+                                  .client_port = 1,
+                                  .upstream_port = 2};
   ConnectionFigures figures;
   const model::CloseInfo close{1006, model::Initiator::proxy, model::EndReason::heartbeat_timeout, "gone",
                                model::Side::client};
@@ -108,11 +108,11 @@ TEST(Documentation, ListsEverySpanAttribute) {
     for (const auto& link : span.links)
       for (const auto& [key, value] : link.attributes) emitted.emplace(key);
   };
-  note(handshake_span(facts, {}, {}, {.status = 400, .user_agent = "a", .why = "w"}));
-  model::Span connection = connection_span(facts, {}, {}, figures, {});
+  note(handshake_span(session, {}, {}, {.status = 400, .user_agent = "a", .why = "w"}));
+  model::Span connection = connection_span(session, {}, {}, figures, {});
   add_interpretation(connection, {.basis = "subprotocol", .application_rtt = 1s, .invocations = 1});
   note(connection);
-  note(segment_span(facts, {}, {}, {}, figures, {}, 0));
+  note(segment_span(session, {}, {}, {}, figures, {}, 0));
   for (const std::string_view lane : {"audio", "text", "transcript", "tool", "video"}) {
     model::Invocation invocation;
     invocation.operation = "websocket.operation";
@@ -128,13 +128,13 @@ TEST(Documentation, ListsEverySpanAttribute) {
     Belonging belonging;
     belonging.connection_trace.bytes[0] = 1;
     belonging.link_client = belonging.link_server = "0123456789abcdef";
-    auto span = invocation_span(facts, invocation, "", belonging, {.seed_names = true}, {});
+    auto span = invocation_span(session, invocation, "", belonging, {.seed_names = true}, {});
     span.name = "websocket.invocation.interim";
     note(span);
-    note(interim_span(facts, invocation, {}, 0, {}, invocation.opened, {}));
+    note(interim_span(session, invocation, {}, 0, {}, invocation.opened, {}));
   }
-  note(transfer_span(facts, {}, {.name = "audio", .messages = 2}, {}));
-  for (const bool sent : {false, true}) note(message_span(facts, {}, {.sent = sent, .compressed = true}, {}));
+  note(transfer_span(session, {}, {.name = "audio", .messages = 2}, {}));
+  for (const bool sent : {false, true}) note(message_span(session, {}, {.sent = sent, .compressed = true}, {}));
 
   const std::string text = page();
   const auto listed = documented(text);

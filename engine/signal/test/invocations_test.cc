@@ -22,7 +22,7 @@ const base::TraceId other_trace = *base::parse_trace_id("1af7651916cd43dd8448eb2
 const base::SpanId span_id = *base::parse_span_id("b7ad6b7169203331");
 const base::SpanId parent_id = *base::parse_span_id("00f067aa0ba902b7");
 const base::SpanId connection_id = *base::parse_span_id("10f067aa0ba902b7");
-const SessionFacts facts{
+const SessionAttributes of_session{
     .id = *base::parse_session_id("01890a5d-ac96-774b-bcce-b302099a8057"), .vantage = "proxy", .route = "calls"};
 
 base::Time at(base::Duration d) { return base::Time(10s + d); }
@@ -72,7 +72,7 @@ std::string attribute(const model::Span& span, const std::string& key) {
   return found == all.end() ? "(none)" : found->second;
 }
 model::Span build(const Invocation& i, const Belonging& belonging = {}, const InvocationSettings& settings = {}) {
-  return invocation_span(facts, i, "a=b", belonging, settings, wall);
+  return invocation_span(of_session, i, "a=b", belonging, settings, wall);
 }
 
 TEST(InvocationSpan, SaysWhereItStandsAndHowItStreamed) {
@@ -184,7 +184,7 @@ TEST(InvocationSpan, SaysWhenEachChunkCame) {
   for (const base::Duration when : {210'400us, 250'412us, 250'412us, 290'400us}) i.add_chunk(at(when), 1);
   EXPECT_EQ(attribute(build(i), "websocket.chunk.times"), "210400,40012,0,39988");
   EXPECT_EQ(attribute(build(i), "websocket.chunk.times.every"), "(none)");
-  EXPECT_EQ(attribute(interim_span(facts, i, connection_id, 0, {}, at(2s), wall), "websocket.chunk.times"),
+  EXPECT_EQ(attribute(interim_span(of_session, i, connection_id, 0, {}, at(2s), wall), "websocket.chunk.times"),
             "210400,40012,0,39988");
   i = Invocation();
   i.add_chunk(at(1s), 1);
@@ -338,7 +338,7 @@ TEST(InterimSpan, IsAChildThatSaysWhatIsKnown) {
   auto i = answer();
   i.ended = base::never;
   i.attributes.emplace_back("tool.name", std::string("search"));
-  const auto span = interim_span(facts, i, connection_id, 4, {}, at(2s), wall);
+  const auto span = interim_span(of_session, i, connection_id, 4, {}, at(2s), wall);
   EXPECT_EQ(span.name, "websocket.invocation.interim");
   EXPECT_EQ(span.kind, model::SpanKind::internal);
   EXPECT_EQ(span.trace_id, trace);
@@ -359,7 +359,7 @@ TEST(InterimSpan, IsAChildThatSaysWhatIsKnown) {
 TEST(TransferSpan, SumsABurst) {
   const TracePlace place{.trace_id = trace, .span_id = span_id, .parent_id = connection_id};
   Transfer transfer{model::Side::client, "audio.in", at(1s), at(3s), 100, 16000, 40ms};
-  auto span = transfer_span(facts, place, transfer, wall);
+  auto span = transfer_span(of_session, place, transfer, wall);
   EXPECT_EQ(span.name, "websocket.transfer");
   EXPECT_EQ(span.kind, model::SpanKind::internal);
   EXPECT_EQ(span.parent_id, connection_id);
@@ -370,7 +370,7 @@ TEST(TransferSpan, SumsABurst) {
   EXPECT_EQ(attribute(span, "websocket.transfer.bytes"), "16000");
   EXPECT_EQ(attribute(span, "websocket.transfer.longest_gap"), "0.040000");
   transfer.messages = 1;
-  EXPECT_EQ(attribute(transfer_span(facts, place, transfer, wall), "websocket.transfer.longest_gap"), "(none)");
+  EXPECT_EQ(attribute(transfer_span(of_session, place, transfer, wall), "websocket.transfer.longest_gap"), "(none)");
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-SessionFacts facts() {
+SessionAttributes session() {
   return {.id = *base::parse_session_id("01890a5d-ac96-774b-bcce-b302099a8057"),
           .vantage = "proxy",
           .route = "calls",
@@ -46,7 +46,7 @@ std::string attribute(const model::Span& span, std::string_view key) {
 }
 
 TEST(HandshakeSpan, Accepted) {
-  const auto span = handshake_span(facts(), place, {100, 200}, {.user_agent = "curl/8"});
+  const auto span = handshake_span(session(), place, {100, 200}, {.user_agent = "curl/8"});
   EXPECT_EQ(span.name, "websocket.handshake");
   EXPECT_EQ(span.kind, model::SpanKind::server);
   EXPECT_EQ(span.status, model::SpanStatus::unset);
@@ -83,7 +83,7 @@ TEST(HandshakeSpan, Accepted) {
 
 TEST(HandshakeSpan, HostForms) {
   const auto server = [](std::string_view host, bool tls) {
-    auto f = facts();
+    auto f = session();
     f.host = host;
     f.tls = tls;
     const auto span = handshake_span(f, place, {}, {});
@@ -99,7 +99,7 @@ TEST(HandshakeSpan, HostForms) {
 
 TEST(HandshakeSpan, Refused) {
   auto span =
-      handshake_span(facts(), place, {5, 4},
+      handshake_span(session(), place, {5, 4},
                      {.method = "BREW", .status = 400, .kind = model::Anomaly::smuggling, .why = "two lengths"});
   EXPECT_EQ(span.status, model::SpanStatus::error);
   EXPECT_EQ(span.status_message, "two lengths");
@@ -107,7 +107,7 @@ TEST(HandshakeSpan, Refused) {
   EXPECT_EQ(attribute(span, "http.request.method"), "_OTHER");
   EXPECT_EQ(attribute(span, "http.response.status_code"), "400");
   EXPECT_EQ(span.end_unix_ns, 5U) << "a span does not end before it starts";
-  span = handshake_span(facts(), place, {}, {.status = 503, .why = "too many sessions"});
+  span = handshake_span(session(), place, {}, {.status = 503, .why = "too many sessions"});
   EXPECT_EQ(attribute(span, "error.type"), "503");
 }
 
@@ -128,7 +128,7 @@ TEST(ConnectionSpan, SaysHowItEnded) {
   const model::CloseInfo close{1001, model::Initiator::client, model::EndReason::normal, "bye"};
   auto f = figures();
   f.close = &close;
-  auto said = facts();
+  auto said = session();
   said.reconnect_of = said.id;
   said.reconnect_basis = model::ReconnectBasis::query;
   const auto span = connection_span(said, place, {1, 2}, f, wall);
@@ -166,7 +166,7 @@ TEST(ConnectionSpan, SaysWhoWasSilentSinceWhen) {
                                "",   model::Side::server,     base::Time(1234567ms)};
   auto f = figures();
   f.close = &close;
-  const auto span = connection_span(facts(), place, {1, 2}, f, wall);
+  const auto span = connection_span(session(), place, {1, 2}, f, wall);
   EXPECT_EQ(attribute(span, "websocket.close.initiator"), "proxy");
   EXPECT_EQ(attribute(span, "websocket.end_reason"), "heartbeat_timeout");
   EXPECT_EQ(attribute(span, "websocket.silent.leg"), "upstream");
@@ -178,7 +178,7 @@ TEST(ConnectionSpan, FaultsAreErrors) {
     const model::CloseInfo close{code, model::Initiator::network, why, "\xff"};
     auto f = figures();
     f.close = &close;
-    const auto span = connection_span(facts(), place, {}, f, wall);
+    const auto span = connection_span(session(), place, {}, f, wall);
     EXPECT_EQ(attribute(span, "websocket.close.reason"), "\xef\xbf\xbd");
     EXPECT_EQ(span.status == model::SpanStatus::error, attribute(span, "error.type") != "(none)");
     return attribute(span, "error.type");
@@ -199,7 +199,7 @@ TEST(ConnectionSpan, FaultsAreErrors) {
 TEST(SegmentSpan, IsAChildWithTotalsAndDeltas) {
   const base::SpanId id = *base::parse_span_id("1111111111111111");
   const Totals before{.messages = {2, 2}, .bytes = {100, 20}};
-  const auto span = segment_span(facts(), place, id, {10, 20}, figures(), before, 3);
+  const auto span = segment_span(session(), place, id, {10, 20}, figures(), before, 3);
   EXPECT_EQ(span.name, "websocket.connection.segment");
   EXPECT_EQ(span.span_id, id);
   EXPECT_EQ(span.parent_id, place.span_id);

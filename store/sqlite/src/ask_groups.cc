@@ -21,12 +21,12 @@ class Groups final : public Sink {
   Groups(Database& db, const GroupsQuery& query) : db_(db), query_(query) {}
 
   [[nodiscard]] bool enough(const Place&) const override { return false; }
-  void take(const Facts& facts, std::optional<std::string_view> text, std::uint64_t number) override {
-    Group* const group = group_of(facts, text);
+  void take(const SpanRow& span, std::optional<std::string_view> text, std::uint64_t number) override {
+    Group* const group = group_of(span, text);
     if (group == nullptr) return;
     ++group->count;
-    group->errors += facts.status == 2 ? 1 : 0;
-    const std::uint64_t value = query_.figure_key.empty() ? facts.figures.of(query_.figure) : number;
+    group->errors += span.status == 2 ? 1 : 0;
+    const std::uint64_t value = query_.figure_key.empty() ? span.figures.of(query_.figure) : number;
     if (value != store::Figures::unknown) group->figure.add(value);
   }
   [[nodiscard]] bool too_many() const { return too_many_; }
@@ -55,15 +55,15 @@ class Groups final : public Sink {
   }
 
  private:
-  Group* group_of(const Facts& facts, std::optional<std::string_view> text) {
+  Group* group_of(const SpanRow& span, std::optional<std::string_view> text) {
     switch (query_.by) {
       case Dimension::service:
       case Dimension::operation:
-        return at(by_number_, facts.operation);
+        return at(by_number_, span.operation);
       case Dimension::status:
-        return at(by_number_, facts.status);
+        return at(by_number_, span.status);
       case Dimension::kind:
-        return at(by_number_, facts.kind);
+        return at(by_number_, span.kind);
       default:
         if (!text) return &none_;
         return at(by_text_, std::string(*text));

@@ -59,12 +59,12 @@ Parts parts_of(const store::TimeRange& time, bool hours) {
   return out;
 }
 
-void add(OperationStats& to, const Facts& facts) {
+void add(OperationStats& to, const SpanRow& span) {
   ++to.count;
-  to.errors += facts.status == 2 ? 1 : 0;
-  to.cancelled += facts.figures.status == store::CallStatus::cancelled ? 1 : 0;
+  to.errors += span.status == 2 ? 1 : 0;
+  to.cancelled += span.figures.status == store::CallStatus::cancelled ? 1 : 0;
   for (std::size_t i = 0; i < to.latency.size(); ++i)
-    if (facts.figures.values[i] != store::Figures::unknown) to.latency[i].add(facts.figures.values[i]);
+    if (span.figures.values[i] != store::Figures::unknown) to.latency[i].add(span.figures.values[i]);
 }
 
 void add(OperationStats& to, const OperationStats& more) {
@@ -79,9 +79,9 @@ class EdgeSpans final : public Sink {
  public:
   explicit EdgeSpans(std::uint64_t step_ns) : step_ns_(step_ns) {}
   [[nodiscard]] bool enough(const Place&) const override { return false; }
-  void take(const Facts& facts, std::optional<std::string_view>, std::uint64_t) override {
-    const auto start = static_cast<std::uint64_t>(facts.start);
-    add(stats[{facts.operation, step_ns_ == 0 ? 0 : start / step_ns_}], facts);
+  void take(const SpanRow& span, std::optional<std::string_view>, std::uint64_t) override {
+    const auto start = static_cast<std::uint64_t>(span.start);
+    add(stats[{span.operation, step_ns_ == 0 ? 0 : start / step_ns_}], span);
   }
   std::map<std::pair<std::int64_t, std::uint64_t>, OperationStats> stats;
 

@@ -69,13 +69,13 @@ class Ranked final : public Sink {
   Ranked(Database& db, const Matcher& matcher, const Cursor& from, Collector& to, bool count)
       : db_(db), matcher_(matcher), from_(from), to_(to), counts_(count) {}
   [[nodiscard]] bool enough(const Place& best) const override { return !counts_ && to_.enough(best); }
-  void take(const Facts& facts, std::optional<std::string_view>, std::uint64_t) override {
+  void take(const SpanRow& span, std::optional<std::string_view>, std::uint64_t) override {
     ++counted_;
-    const Place place = matcher_.place(facts);
+    const Place place = matcher_.place(span);
     if (!from_.after.later_than(place) || to_.enough(place)) return;
     base::TraceId trace;
     if (to_.by_trace()) {
-      Query row(db_, "SELECT trace_id FROM span WHERE id = ?1", facts.id);
+      Query row(db_, "SELECT trace_id FROM span WHERE id = ?1", span.id);
       if (!row.next()) return;
       trace = row.id<base::TraceId>(0);
     }
@@ -185,7 +185,7 @@ class LatestTraces final : public Collector {
                blob(trace));
     while (!known->second && rows.next()) {
       if (rows.integer(0) > from_.top || !matcher_.row(rows)) continue;
-      const Place place = matcher_.query().sort || matcher_.query().ascending ? matcher_.place(matcher_.facts_of(rows))
+      const Place place = matcher_.query().sort || matcher_.query().ascending ? matcher_.place(matcher_.span_of(rows))
                                                                               : Place{rows.integer(1), rows.integer(0)};
       known->second = !from_.after.later_than(place);
     }

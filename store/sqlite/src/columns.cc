@@ -45,16 +45,15 @@ void ColumnsWriter::add_text(Dictionary& to, std::optional<std::string_view> tex
 
 void ColumnsWriter::add(const store::Batch& batch, const store::Span& span, const store::Figures& figures,
                         std::int64_t operation) {
-  Facts facts;
-  facts.start = column_time(span.start_unix_ns);
-  facts.operation = operation;
-  facts.kind = span.kind;
-  facts.status = span.status;
-  facts.figures = figures;
+  SpanRow row;
+  row.start = column_time(span.start_unix_ns);
+  row.operation = operation;
+  row.kind = span.kind;
+  row.status = span.status;
+  row.figures = figures;
   for (std::size_t i = 1; i < store::measures; ++i)
-    if (facts.figures.values[i] != store::Figures::unknown)
-      largest_[i] = std::max(largest_[i], facts.figures.values[i]);
-  rows_.push_back(facts);
+    if (row.figures.values[i] != store::Figures::unknown) largest_[i] = std::max(largest_[i], row.figures.values[i]);
+  rows_.push_back(row);
   store::ValueText scratch;
   for (std::size_t i = 0; i < texts_.size(); ++i)
     add_text(texts_[i],
@@ -83,11 +82,11 @@ void ColumnsWriter::encode(std::string& out) const {
   put_varint(static_cast<std::uint64_t>(rows_.empty() ? 0 : least), part);
   for (const auto& row : rows_) put_varint(static_cast<std::uint64_t>(row.start - least), part);
   put_part(part, out);
-  column([](const Facts& f) { return static_cast<std::uint64_t>(f.operation); });
-  column([](const Facts& f) { return static_cast<std::uint64_t>(f.kind) << 2U | (f.status & 3U); });
-  column([](const Facts& f) { return static_cast<std::uint64_t>(f.figures.status); });
+  column([](const SpanRow& f) { return static_cast<std::uint64_t>(f.operation); });
+  column([](const SpanRow& f) { return static_cast<std::uint64_t>(f.kind) << 2U | (f.status & 3U); });
+  column([](const SpanRow& f) { return static_cast<std::uint64_t>(f.figures.status); });
   for (std::size_t i = 0; i < store::measures; ++i)
-    column([i](const Facts& f) { return shifted(f.figures.values[i]); });
+    column([i](const SpanRow& f) { return shifted(f.figures.values[i]); });
   for (const auto& dictionary : texts_) {
     part.clear();
     if (!dictionary.dropped) {
@@ -112,7 +111,7 @@ bool Columns::open(std::string_view data, std::int64_t first) {
   return true;
 }
 
-bool Columns::read(std::vector<Facts>& to) const {
+bool Columns::read(std::vector<SpanRow>& to) const {
   to.assign(size_, {});
   const auto each = [&](std::size_t which, auto take) {
     std::string_view part = parts_[which];
@@ -125,20 +124,20 @@ bool Columns::read(std::vector<Facts>& to) const {
     return true;
   };
   for (std::size_t i = 0; i < size_; ++i) to[i].id = first_ + static_cast<std::int64_t>(i);
-  bool good = each(0, [](Facts& f, std::uint64_t v) { f.start = static_cast<std::int64_t>(v); }) &&
-              each(1, [](Facts& f, std::uint64_t v) { f.operation = static_cast<std::int64_t>(v); }) &&
+  bool good = each(0, [](SpanRow& f, std::uint64_t v) { f.start = static_cast<std::int64_t>(v); }) &&
+              each(1, [](SpanRow& f, std::uint64_t v) { f.operation = static_cast<std::int64_t>(v); }) &&
               each(2,
-                   [](Facts& f, std::uint64_t v) {
+                   [](SpanRow& f, std::uint64_t v) {
                      f.kind = static_cast<std::uint8_t>(v >> 2U);
                      f.status = static_cast<std::uint8_t>(v & 3U);
                    }) &&
-              each(3, [](Facts& f, std::uint64_t v) {
+              each(3, [](SpanRow& f, std::uint64_t v) {
                 f.figures.status = v <= static_cast<std::uint64_t>(store::CallStatus::other)
                                        ? static_cast<store::CallStatus>(v)
                                        : store::CallStatus::other;
               });
   for (std::size_t m = 0; good && m < store::measures; ++m)
-    good = each(4 + m, [m](Facts& f, std::uint64_t v) { f.figures.values[m] = v - 1; });
+    good = each(4 + m, [m](SpanRow& f, std::uint64_t v) { f.figures.values[m] = v - 1; });
   return good;
 }
 

@@ -21,7 +21,7 @@ struct TextHash : std::hash<std::string_view> {
 };
 
 // One span of a block, as columns hold it.
-struct Facts {
+struct SpanRow {
   std::int64_t id = 0, start = 0, operation = 0;
   std::uint8_t kind = 0, status = 0;
   store::Figures figures;
@@ -46,7 +46,7 @@ class ColumnsWriter {
   };
   static void add_text(Dictionary& to, std::optional<std::string_view> text);
 
-  std::vector<Facts> rows_;
+  std::vector<SpanRow> rows_;
   std::array<Dictionary, store::attribute_dimensions> texts_;
   std::array<std::uint64_t, store::measures> largest_{};
 };
@@ -57,7 +57,7 @@ class Columns {
   [[nodiscard]] bool open(std::string_view data, std::int64_t first);
   [[nodiscard]] std::size_t size() const { return size_; }
   // Reads all but texts. False: damaged.
-  [[nodiscard]] bool read(std::vector<Facts>& to) const;
+  [[nodiscard]] bool read(std::vector<SpanRow>& to) const;
   // Whether the texts of this dimension are here; `texts` points into the data, `rows` is as in the writer.
   [[nodiscard]] bool read(store::Dimension, std::vector<std::string_view>& texts,
                           std::vector<std::uint32_t>& rows) const;

@@ -95,7 +95,7 @@ bool Matcher::row(Query& row) {
   if (query_.not_error && row.integer(4) == 2) return false;
   if (names_asked() && !operation_fits(row.integer(5))) return false;
   if (query_.session && row.id<base::SessionId>(7) != *query_.session) return false;
-  if ((query_.measure || query_.sort) && !store::figures_fit(query_, facts_of(row).figures)) return false;
+  if ((query_.measure || query_.sort) && !store::figures_fit(query_, span_of(row).figures)) return false;
   if (!without_.empty() &&
       (body_matched(row.bytes(8), without_, false) != 0 || origin_has(row.integer(6), without_, origins_without_) != 0))
     return false;
@@ -108,7 +108,7 @@ bool Matcher::names_asked() const {
   return !query_.service.empty() || !query_.operation.empty() || !query_.operation_contains.empty();
 }
 
-bool Matcher::facts(const Facts& f) {
+bool Matcher::fits(const SpanRow& f) {
   const std::uint64_t duration = f.figures.of(store::Measure::duration);
   if (!in_time(f.start) || duration < query_.min_duration_ns || duration > query_.max_duration_ns) return false;
   if (query_.kind && f.kind != *query_.kind) return false;
@@ -120,13 +120,13 @@ bool Matcher::facts(const Facts& f) {
   return operation_ != 0 && query_.operation_contains.empty() ? f.operation == operation_ : operation_fits(f.operation);
 }
 
-Place Matcher::place(const Facts& f) const {
+Place Matcher::place(const SpanRow& f) const {
   const std::int64_t key = query_.sort ? column_time(f.figures.of(*query_.sort)) : f.start;
   return {query_.ascending ? INT64_MAX - key : key, f.id};
 }
 
-Facts Matcher::facts_of(Query& row) const {
-  Facts out;
+SpanRow Matcher::span_of(Query& row) const {
+  SpanRow out;
   out.id = row.integer(0);
   out.start = row.integer(1);
   out.operation = row.integer(5);

@@ -31,11 +31,11 @@ class Matcher {
   [[nodiscard]] bool row(Query& row);
   // The same of what columns tell: all but attributes (but needs_span() says whether there is more to ask), route and
   // session.
-  [[nodiscard]] bool facts(const Facts& facts);
+  [[nodiscard]] bool fits(const SpanRow& span);
   [[nodiscard]] bool needs_span() const { return !query_.attributes.empty() || !query_.without.empty(); }
   // Of a span that matches.
-  [[nodiscard]] Place place(const Facts& facts) const;
-  [[nodiscard]] Facts facts_of(Query& row) const;
+  [[nodiscard]] Place place(const SpanRow& span) const;
+  [[nodiscard]] SpanRow span_of(Query& row) const;
   [[nodiscard]] bool in_time(std::int64_t start) const { return start >= from_ && start <= until_; }
   [[nodiscard]] std::int64_t from() const { return from_; }
   [[nodiscard]] std::int64_t until() const { return until_; }  // the last start that counts

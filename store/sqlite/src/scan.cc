@@ -58,11 +58,11 @@ std::optional<std::string> Scan::text_of(Query& row) {
 
 void Scan::take_row(Query& row, Sink& to) {
   if (!matcher_.row(row)) return;
-  const Facts facts = matcher_.facts_of(row);
-  if (for_.in_order && to.enough(matcher_.place(facts))) return;
+  const SpanRow span = matcher_.span_of(row);
+  if (for_.in_order && to.enough(matcher_.place(span))) return;
   const auto text = text_of(row);
   const auto number = for_.number_key.empty() ? std::nullopt : span_attribute(row.bytes(8), for_.number_key);
-  to.take(facts, text ? std::optional<std::string_view>(*text) : std::nullopt,
+  to.take(span, text ? std::optional<std::string_view>(*text) : std::nullopt,
           store::millionths_of(number ? &*number : nullptr));
 }
 
@@ -96,7 +96,7 @@ bool Scan::read_columns(const Candidates::Block& block, Sink& to) {
     data_.assign(row.bytes(0));
   }
   Columns columns;
-  if (!columns.open(data_, block.first) || !columns.read(facts_)) return false;
+  if (!columns.open(data_, block.first) || !columns.read(spans_)) return false;
   const std::string& route = matcher_.query().route;
   std::uint32_t wanted_route = 0;
   if (!route.empty()) {
@@ -106,15 +106,15 @@ bool Scan::read_columns(const Candidates::Block& block, Sink& to) {
     wanted_route = static_cast<std::uint32_t>(at - routes_.begin()) + 1;
   }
   if (for_.text && !columns.read(*for_.text, texts_, text_rows_)) return false;
-  for (std::size_t i = 0; i < facts_.size(); ++i) {
-    const Facts& facts = facts_[i];
-    if (facts.id > top_) break;
-    if (!matcher_.facts(facts) || (wanted_route != 0 && route_rows_[i] != wanted_route)) continue;
-    if (for_.in_order && to.enough(matcher_.place(facts))) continue;
-    if (matcher_.needs_span() && !confirmed(facts.id)) continue;
+  for (std::size_t i = 0; i < spans_.size(); ++i) {
+    const SpanRow& span = spans_[i];
+    if (span.id > top_) break;
+    if (!matcher_.fits(span) || (wanted_route != 0 && route_rows_[i] != wanted_route)) continue;
+    if (for_.in_order && to.enough(matcher_.place(span))) continue;
+    if (matcher_.needs_span() && !confirmed(span.id)) continue;
     std::optional<std::string_view> text;
     if (for_.text && text_rows_[i] != 0) text = texts_[text_rows_[i] - 1];
-    to.take(facts, text, store::Figures::unknown);
+    to.take(span, text, store::Figures::unknown);
   }
   return true;
 }

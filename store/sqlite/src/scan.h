@@ -24,7 +24,7 @@ class Sink {
   // Nothing at `best` or behind it in the order of the query would be kept.
   [[nodiscard]] virtual bool enough(const Place& best) const = 0;
   // `text` and `number` where the scan was told to find them.
-  virtual void take(const Facts& facts, std::optional<std::string_view> text, std::uint64_t number) = 0;
+  virtual void take(const SpanRow& span, std::optional<std::string_view> text, std::uint64_t number) = 0;
 };
 
 struct ScanFor {
@@ -62,7 +62,7 @@ class Scan {
   const ScanFor for_;
   Candidates candidates_;
   std::string data_;
-  std::vector<Facts> facts_;
+  std::vector<SpanRow> spans_;
   std::vector<std::string_view> texts_, routes_;
   std::vector<std::uint32_t> text_rows_, route_rows_;
   std::unordered_map<std::int64_t, std::optional<std::string>> origins_;  // their text_key

@@ -49,7 +49,7 @@ class Detector {
   static constexpr std::size_t longest = 64U << 10U;  // bytes of one that is
 
   // Borrows `known`, and the workspace until another is lent.
-  Detector(std::span<const ProgramRef> known, const Facts&, Workspace&);
+  Detector(std::span<const ProgramRef> known, const HandshakeView&, Workspace&);
   void lend(Workspace& workspace) { workspace_ = &workspace; }
   [[nodiscard]] const Decision& decision() const { return decision_; }
   // Messages can still decide.

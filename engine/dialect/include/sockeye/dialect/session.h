@@ -73,7 +73,7 @@ struct Limits {
 };
 
 // What the handshake said. Read during the call only.
-struct Facts {
+struct HandshakeView {
   std::string_view path{}, query{}, subprotocol{};
   const model::HttpHead* head = nullptr;  // the request; null: no header is known
 };
@@ -112,7 +112,8 @@ class Session {
   // Borrows the workspace and the listener, until others are lent. `seed` is secret to this process: keys of open
   // invocations are kept hashed. `begun`: Detector::begun(), of what was said before the first message; it is moved
   // from.
-  Session(ProgramRef, const Facts&, const Limits&, Workspace&, Listener&, std::uint64_t seed, Intake* begun = nullptr);
+  Session(ProgramRef, const HandshakeView&, const Limits&, Workspace&, Listener&, std::uint64_t seed,
+          Intake* begun = nullptr);
   ~Session();
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;

@@ -36,7 +36,7 @@ struct Extensions;
 
 namespace sockeye::observer {
 
-// Facts of the transport, for spans and /sessions.
+// What is known of the transport, for spans and /sessions.
 struct Endpoints {
   std::string client_address;  // without port; after trusted forwarding headers were applied
   std::uint16_t client_port = 0;

@@ -32,12 +32,13 @@ struct Belonging {
 };
 
 // The span of an ended invocation. Its place is in the invocation itself (trace_id, span_id, parent_span_id, …).
-[[nodiscard]] model::Span invocation_span(const SessionFacts&, const model::Invocation&, std::string_view trace_state,
-                                          const Belonging&, const InvocationSettings&, base::WallOffset);
+[[nodiscard]] model::Span invocation_span(const SessionAttributes&, const model::Invocation&,
+                                          std::string_view trace_state, const Belonging&, const InvocationSettings&,
+                                          base::WallOffset);
 
 // What is known of an open one, as a span of its own under it (`websocket.invocation.interim`): should this process
 // die, the invocation is not hidden. `index` counts from 0.
-[[nodiscard]] model::Span interim_span(const SessionFacts&, const model::Invocation&, const base::SpanId& id,
+[[nodiscard]] model::Span interim_span(const SessionAttributes&, const model::Invocation&, const base::SpanId& id,
                                        std::uint64_t index, const InvocationSettings&, base::Time now,
                                        base::WallOffset);
 
@@ -58,7 +59,7 @@ struct Transfer {
   base::Duration longest_interval{};
 };
 // One data message, as it came from one leg (`websocket.receive`) or went to the other (`websocket.send`).
-struct MessageFacts {
+struct MessageAttributes {
   model::Side from = model::Side::client;
   bool sent = false;  // to the other leg
   bool text = false;
@@ -67,8 +68,8 @@ struct MessageFacts {
   std::uint64_t frames = 1;
   std::uint64_t number = 0;  // in its direction, from 1
 };
-[[nodiscard]] model::Span message_span(const SessionFacts&, const TracePlace&, const MessageFacts&, Interval);
+[[nodiscard]] model::Span message_span(const SessionAttributes&, const TracePlace&, const MessageAttributes&, Interval);
 
-[[nodiscard]] model::Span transfer_span(const SessionFacts&, const TracePlace&, const Transfer&, base::WallOffset);
+[[nodiscard]] model::Span transfer_span(const SessionAttributes&, const TracePlace&, const Transfer&, base::WallOffset);
 
 }  // namespace sockeye::signal

@@ -32,7 +32,7 @@ namespace sockeye::signal {
 
 // Who and where: the same for every span of a session. Views are read during the call only. Whatever may carry a secret
 // is already redacted (redact.h).
-struct SessionFacts {
+struct SessionAttributes {
   base::SessionId id{};
   base::SessionId reconnect_of{};  // zero: none
   model::ReconnectBasis reconnect_basis{};
@@ -71,7 +71,8 @@ struct HandshakeOutcome {
   model::Anomaly kind = model::Anomaly::none;  // why it was refused; error.type
   std::string_view why{};                      // one line for a person; static or redacted text
 };
-[[nodiscard]] model::Span handshake_span(const SessionFacts&, const TracePlace&, Interval, const HandshakeOutcome&);
+[[nodiscard]] model::Span handshake_span(const SessionAttributes&, const TracePlace&, Interval,
+                                         const HandshakeOutcome&);
 
 // Our pings on one leg.
 struct PingFigures {
@@ -96,12 +97,13 @@ struct Totals {
 };
 [[nodiscard]] Totals totals(const ConnectionFigures&);
 
-[[nodiscard]] model::Span connection_span(const SessionFacts&, const TracePlace&, Interval, const ConnectionFigures&,
-                                          base::WallOffset);
+[[nodiscard]] model::Span connection_span(const SessionAttributes&, const TracePlace&, Interval,
+                                          const ConnectionFigures&, base::WallOffset);
 
 // `connection` is the place of the connection span, whose child the segment is; `segment` a fresh span id; `index`
 // counts from 0; `before` are the totals at the end of the last segment.
-[[nodiscard]] model::Span segment_span(const SessionFacts&, const TracePlace& connection, const base::SpanId& segment,
-                                       Interval, const ConnectionFigures&, const Totals& before, std::uint64_t index);
+[[nodiscard]] model::Span segment_span(const SessionAttributes&, const TracePlace& connection,
+                                       const base::SpanId& segment, Interval, const ConnectionFigures&,
+                                       const Totals& before, std::uint64_t index);
 
 }  // namespace sockeye::signal
