@@ -41,7 +41,7 @@ constexpr std::string_view nonce = "dGhlIHNhbXBsZSBub25jZQ==";
 constexpr std::string_view proof = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 struct Settings {
-  std::string target;
+  std::string proxy;
   std::size_t connections = 50;
   std::size_t size = 512;
   std::size_t inflight = 1;
@@ -92,12 +92,12 @@ class Load {
  public:
   explicit Load(Settings settings)
       : settings_(std::move(settings)),
-        target_(parse_address(settings_.target)),
+        proxy_(parse_address(settings_.proxy)),
         frames_(settings_.size, settings_.text, settings_.media, settings_.inflight, buffer_bytes),
         buffer_(buffer_bytes),
         epoll_(::epoll_create1(EPOLL_CLOEXEC)),
         connections_(settings_.handshakes ? settings_.inflight : settings_.connections) {
-    request_ = "GET /bench HTTP/1.1\r\nHost: " + settings_.target +
+    request_ = "GET /bench HTTP/1.1\r\nHost: " + settings_.proxy +
                "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " + std::string(nonce) +
                "\r\nSec-WebSocket-Version: 13\r\nUser-Agent: bench\r\n\r\n";
   }
@@ -144,7 +144,7 @@ class Load {
       source.sin_addr.s_addr = htonl(0x7f000101U + (turn / 250U << 8U) + turn % 250U);
       if (::bind(connection.fd, generic(source), sizeof source) != 0) fail_errno("bind to a loopback address");
     }
-    if (::connect(connection.fd, generic(target_), sizeof target_) != 0 && errno != EINPROGRESS) fail_errno("connect");
+    if (::connect(connection.fd, generic(proxy_), sizeof proxy_) != 0 && errno != EINPROGRESS) fail_errno("connect");
     connection.state = Connection::State::connecting;
     ++opening_;
     epoll_event event{};
@@ -485,7 +485,7 @@ class Load {
   }
 
   Settings settings_;
-  sockaddr_in target_;
+  sockaddr_in proxy_;
   Frames frames_;
   std::vector<std::uint8_t> buffer_;
   int epoll_;
@@ -513,7 +513,7 @@ int main(int argc, char** argv) {
   using namespace sockeye::bench;
   Settings settings;
   CLI::App app{"WebSocket clients for benchmarks; the result is one line of JSON"};
-  app.add_option("--target", settings.target, "address of the proxy")->required();
+  app.add_option("--proxy", settings.proxy, "address of the proxy")->required();
   app.add_option("--connections", settings.connections)->check(CLI::Range(1, 19900));
   app.add_option("--size", settings.size, "payload bytes of a message")->check(CLI::Range(1, 64 << 20));
   app.add_option("--inflight", settings.inflight, "messages under way a connection; opening ones with --handshakes")

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "parameters.h"
 #include "read_json.h"
 #include "sockeye/net/http.h"
-#include "target.h"
 
 namespace {
 

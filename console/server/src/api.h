@@ -9,8 +9,8 @@
 #include "fleet.h"
 #include "guard.h"
 #include "http.h"
+#include "parameters.h"
 #include "sockeye/console/console.h"
-#include "target.h"
 
 namespace sockeye::console {
 

@@ -6,9 +6,9 @@
 #include <array>
 #include <chrono>
 
+#include "parameters.h"
 #include "read_json.h"
 #include "sockeye/net/secret.h"
-#include "target.h"
 
 namespace sockeye::console {
 namespace {

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "parameters.h"
 #include "sockeye/store/query.h"
-#include "target.h"
 
 namespace sockeye::console {
 

@@ -18,10 +18,10 @@
 #include <thread>
 #include <utility>
 
+#include "endpoint.h"
 #include "sockeye/base/random.h"
 #include "sockeye/net/secret.h"
 #include "sockeye/net/web_socket_client.h"
-#include "target.h"
 #include "unconfirmed.h"
 
 namespace sockeye::live {
@@ -50,7 +50,7 @@ class Life final : private WebSocketClient::Events {
       : options_(std::move(options)), source_(source), random_(random_seed()), unconfirmed_(options_.ended_kept) {}
 
   base::Result<void> prepare() {
-    auto url = parse_target(options_.endpoint);
+    auto url = parse_endpoint(options_.endpoint);
     if (!url) return tl::unexpected(url.error());
     if (!options_.token_file.empty())
       if (auto token = net::read_token(options_.token_file); !token) return tl::unexpected(token.error());

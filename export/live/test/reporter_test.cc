@@ -11,8 +11,8 @@
 #include <set>
 
 #include "console.h"
+#include "endpoint.h"
 #include "samples.h"
-#include "target.h"
 #include "unconfirmed.h"
 
 namespace sockeye::live {
@@ -41,7 +41,7 @@ class Sessions final : public Source {
       reported = true;
       model::SessionFacts opened = test::opened(1);
       opened.id = id;
-      opened.target = std::string(target_size_, 't');
+      opened.target = std::string(text_size_, 't');
       out.opened.push_back(std::move(opened));
     }
     for (const auto& id : ended_) {
@@ -71,9 +71,9 @@ class Sessions final : public Source {
     open_.erase(id);
     ended_.push_back(id);
   }
-  void make_large(std::size_t target_size) {
+  void make_large(std::size_t text_size) {
     const std::lock_guard lock(mutex_);
-    target_size_ = target_size;
+    text_size_ = text_size;
   }
   void report_again() {
     const std::lock_guard lock(mutex_);
@@ -89,7 +89,7 @@ class Sessions final : public Source {
   std::map<base::SessionId, bool> open_;  // reported
   std::vector<base::SessionId> ended_;
   std::uint32_t next_ = 1;
-  std::size_t target_size_ = 10;
+  std::size_t text_size_ = 10;
   int collected_ = 0;
 };
 
@@ -427,14 +427,14 @@ TEST(LiveReporter, RefusesWhatCannotWork) {
 }
 
 TEST(LiveReporter, ReadsEndpoints) {
-  const auto v6 = parse_target("https://[::1]:16686/console/");
+  const auto v6 = parse_endpoint("https://[::1]:16686/console/");
   ASSERT_TRUE(v6);
   EXPECT_EQ(v6->scheme, "https");
   EXPECT_EQ(v6->host, "::1");
   EXPECT_EQ(v6->port, 16'686);
   EXPECT_EQ(v6->authority(), "[::1]:16686");
   EXPECT_EQ(v6->path, "/console/api/v1/live/report");
-  EXPECT_FALSE(parse_target("http://console.example")->port);
+  EXPECT_FALSE(parse_endpoint("http://console.example")->port);
 }
 
 }  // namespace

@@ -264,25 +264,25 @@ base::Result<std::vector<Fd>> listen_on(const Address& address, unsigned count) 
   const std::string what = "cannot listen on " + address.text() + ": ";
   count = std::max(count, 1U);
   if (!address.unix_path.empty()) return listen_unix(address, count, what);
-  auto target = listening_address(address);
-  if (!target) return base::fail(what + target.error().message);
+  auto bound = listening_address(address);
+  if (!bound) return base::fail(what + bound.error().message);
 
   std::vector<Fd> out;
   while (out.size() < count) {
-    Fd fd(::socket(target->family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    Fd fd(::socket(bound->family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd) return base::fail(what + errno_text(errno));
     set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);  // connections of a former run in TIME_WAIT are no obstacle
-    if (target->family() == AF_INET6) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, address.host.empty() ? 0 : 1);
+    if (bound->family() == AF_INET6) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, address.host.empty() ? 0 : 1);
     const bool first = out.empty();
     if (!first) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
-    if (::bind(fd.get(), target->get(), target->size()) != 0) return base::fail(what + errno_text(errno));
+    if (::bind(fd.get(), bound->get(), bound->size()) != 0) return base::fail(what + errno_text(errno));
     if (first) {
       set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
       sockaddr_storage storage{};
       socklen_t size = sizeof storage;
       if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&storage), &size) != 0)
         return base::fail(what + errno_text(errno));
-      *target = SocketAddress(reinterpret_cast<const sockaddr*>(&storage), size);
+      *bound = SocketAddress(reinterpret_cast<const sockaddr*>(&storage), size);
     }
     out.push_back(std::move(fd));
   }

@@ -20,11 +20,10 @@ namespace sockeye::config {
 class Reader;
 using KeyList = std::vector<std::string>;
 
-template <class Target>
+template <class Object>
 struct Key {
-  using target = Target;
   std::string_view name;
-  void (*read)(Reader&, const Node&, Target&);                   // null: named by the design, not served yet
+  void (*read)(Reader&, const Node&, Object&);                   // null: named by the design, not served yet
   void (*below)(KeyList&, const std::string& prefix) = nullptr;  // lists the keys of this key's own table
   std::string_view suffix = "";                                  // "[]" for a list, ".{}" for a map of free names
   std::string_view missing = "";  // what this version does not support, when read is null
@@ -50,8 +49,8 @@ class Reader {
   void problem(Position at, std::string message);
   [[nodiscard]] bool full() const { return problems_.size() >= most; }
 
-  template <const auto& table, class Target>
-  void map(const Node& node, Target& target) {
+  template <const auto& table, class Object>
+  void map(const Node& node, Object& object) {
     if (!expect_map(node)) return;
     for (const auto& entry : node.entries) {
       if (full()) return;
@@ -68,7 +67,7 @@ class Reader {
       if (key->read == nullptr)
         problem(entry.at, "this version does not support " + std::string(key->missing) + "; remove the key");
       else
-        key->read(*this, entry.value, target);
+        key->read(*this, entry.value, object);
     }
   }
   // each(node) for every item.

@@ -52,14 +52,15 @@ struct Walk {
     const Node* additional = node.find("additionalProperties");
     EXPECT_TRUE(additional != nullptr && additional->text == "false") << path;
     for (const auto& [name, at, value] : properties->entries) {
-      const Node& target = resolve(value);
+      const Node& definition = resolve(value);
       std::string key = path.empty() ? name : path + "." + name;
-      if (target.find("items") != nullptr) key += "[]";
-      if (const Node* more = target.find("additionalProperties"); more != nullptr && more->kind == Node::Kind::map)
+      if (definition.find("items") != nullptr) key += "[]";
+      if (const Node* more = definition.find("additionalProperties"); more != nullptr && more->kind == Node::Kind::map)
         key += ".{}";
       keys.insert(key);
       visit(value, key);
-      EXPECT_TRUE(value.find("description") != nullptr || target.find("enum") != nullptr) << key << " is not described";
+      EXPECT_TRUE(value.find("description") != nullptr || definition.find("enum") != nullptr)
+          << key << " is not described";
     }
   }
 };

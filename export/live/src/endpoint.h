@@ -8,6 +8,6 @@
 namespace sockeye::live {
 
 // "http(s)://host[:port][/prefix]" → where reports go, with path and port.
-[[nodiscard]] base::Result<base::Url> parse_target(std::string_view endpoint);
+[[nodiscard]] base::Result<base::Url> parse_endpoint(std::string_view endpoint);
 
 }  // namespace sockeye::live

@@ -1,11 +1,11 @@
-#include "target.h"
+#include "endpoint.h"
 
 #include "sockeye/base/address.h"
 #include "sockeye/live/messages.h"
 
 namespace sockeye::live {
 
-base::Result<base::Url> parse_target(std::string_view endpoint) {
+base::Result<base::Url> parse_endpoint(std::string_view endpoint) {
   const auto bad = [&] {
     return base::fail("the console's endpoint is no URL such as http://127.0.0.1:16686: " +
                       std::string(endpoint.substr(0, 200)));

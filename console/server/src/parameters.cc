@@ -1,4 +1,4 @@
-#include "target.h"
+#include "parameters.h"
 
 #include <algorithm>
 #include <charconv>
