@@ -169,71 +169,53 @@ std::string read_size(std::string& text) {
   return {};
 }
 
-void add_recording(CLI::App& tap, TapCommand& t) {
+void add_recording(CLI::App* tap, TapCommand& t) {
   const CLI::Validator size(read_size, "", "size");
   auto* record =
-      tap.add_option("--record", t.record.directory, "Record sessions in this directory, for `sockeye replay`")
+      tap->add_option("--record", t.record.directory, "Record sessions in this directory, for `sockeye replay`")
           ->type_name("DIR");
-  tap.add_option(
+  tap->add_option(
          "--record-when", t.record_when,
          "all; asked: only by POST /sessions/ID/capture; anomaly: also from a\nsession's first anomaly on (all)")
       ->type_name("WHEN")
       ->check(CLI::IsMember({"all", "asked", "anomaly"}))
       ->needs(record);
-  tap.add_flag("--record-payload", t.record.payload, "Record payload too, not only headers and sizes")->needs(record);
-  tap.add_option("--record-limit", t.record.limit, "Of one recording, which ends there (64MiB)")
+  tap->add_flag("--record-payload", t.record.payload, "Record payload too, not only headers and sizes")->needs(record);
+  tap->add_option("--record-limit", t.record.limit, "Of one recording, which ends there (64MiB)")
       ->type_name("SIZE")
       ->transform(size)
       ->needs(record);
-  tap.add_option("--record-total", t.record.total, "Of all in the directory; then no other is begun (1GiB)")
+  tap->add_option("--record-total", t.record.total, "Of all in the directory; then no other is begun (1GiB)")
       ->type_name("SIZE")
       ->transform(size)
       ->needs(record);
 }
 
-void add_replay(CLI::App& app, ReplayCommand& r, CaptureCommand& c) {
-  auto* replay = app.add_subcommand("replay", "Observe a recorded session again");
-  replay->footer(replay_footer);
-  replay->add_option("FILE", r.file, "A session's recording")->required();
-  replay->add_option("--dialect", r.dialect, "Another dialect than it was read for: as `sockeye proxy --dialect`")
-      ->type_name("NAME");
-  replay->add_option("--otlp", r.otlp, "Send its spans to this collector, as OTLP over HTTP")->type_name("URL");
-  replay->add_option("--format", r.format, "text or json (text)")
+constexpr const char* dialect_help =
+    "Application protocol: auto, none, a name of `sockeye dialect list`, or a\nrule file FILE.yaml (auto)";
+
+CLI::Option* add_format(CLI::App* to, std::string& format) {
+  return to->add_option("--format", format, "text or json (text)")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"text", "json"}));
-
-  auto* to = replay->add_option("--to", r.to, "Play the client's half to this server: ws://HOST:PORT[/PATH]")
-                 ->type_name("URL")
-                 ->excludes("--otlp")
-                 ->excludes("--dialect")
-                 ->excludes("--format");
-  replay->add_option("--speed", r.speed, "So many times as fast as it was; 0 without waiting (1)")
-      ->type_name("N")
-      ->needs(to)
-      ->check(CLI::Range(0.0, 1e6));
-
-  auto* capture = app.add_subcommand("capture", "Write a recorded session in another format");
-  capture->footer(capture_footer);
-  capture->require_subcommand(1);
-  auto* har = capture->add_subcommand("export", "To standard output, as HTTP Archive (HAR)");
-  har->add_option("FILE", c.file, "A session's recording")->required();
-  har->add_option("--format", c.format, "har (har)")->type_name("FORMAT")->check(CLI::IsMember({"har"}));
 }
 
-}  // namespace
+// Where a vantage reports to.
+void add_exports(CLI::App* to, config::Flags& flags) {
+  to->add_option("--otlp", flags.otlp, "Send spans to this collector, as OTLP over HTTP")->type_name("URL");
+  to->add_option("--console", flags.console, "Show live sessions on this console, within a second")->type_name("URL");
+}
 
-Command parse_command_line(int argc, const char* const* argv) {
-  Command command;
-  auto& flags = command.flags;
-  CLI::App app{about, "sockeye"};
-  app.formatter(std::make_shared<Formatter>());
-  app.set_help_flag("-h,--help", "Print this and exit");
-  app.set_version_flag("-V,--version", "sockeye " SOCKEYE_VERSION, "Print the version and exit");
-  app.footer(main_footer);
-  app.require_subcommand(1);
+void add_log(CLI::App* to, config::Flags& flags) {
+  to->add_option("--log-level", flags.log_level, "debug, info, warn or error (info)")->type_name("LEVEL");
+  to->add_option("--log-format", flags.log_format, "text or json (text)")->type_name("FORMAT");
+}
 
+void add_proxy(CLI::App& app, Command& command) {
   auto* proxy = app.add_subcommand("proxy", "Run a sidecar that forwards WebSocket traffic verbatim and observes it");
   proxy->footer(proxy_footer);
+  proxy->callback([&command] { command.action = Action::proxy; });
+  auto& flags = command.flags;
   auto* file =
       proxy->add_option("-c,--config", command.file, "Configuration file (docs/configuration.md)")->type_name("FILE");
   proxy
@@ -244,23 +226,36 @@ Command parse_command_line(int argc, const char* const* argv) {
   proxy->add_option("-u,--upstream", flags.upstream, "The WebSocket server: ws://HOST:PORT[/PATH] or wss://…")
       ->type_name("URL")
       ->excludes(file);
-  proxy
-      ->add_option(
-          "--dialect", flags.dialect,
-          "Application protocol: auto, none, a name of `sockeye dialect list`, or a\nrule file FILE.yaml (auto)")
-      ->type_name("NAME")
-      ->excludes(file);
+  proxy->add_option("--dialect", flags.dialect, dialect_help)->type_name("NAME")->excludes(file);
   proxy->add_option("--metrics", flags.metrics, "Where /metrics and /sessions are served (127.0.0.1:9464)")
       ->type_name("ADDR");
-  proxy->add_option("--otlp", flags.otlp, "Send spans to this collector, as OTLP over HTTP")->type_name("URL");
-  proxy->add_option("--console", flags.console, "Show live sessions on this console, within a second")
-      ->type_name("URL");
+  add_exports(proxy, flags);
   proxy->add_option("--threads", flags.threads, "Worker threads (one a core)")->type_name("N");
-  proxy->add_option("--log-level", flags.log_level, "debug, info, warn or error (info)")->type_name("LEVEL");
-  proxy->add_option("--log-format", flags.log_format, "text or json (text)")->type_name("FORMAT");
+  add_log(proxy, flags);
+}
 
+void add_console_log(CLI::App* console, ConsoleCommand& c) {
+  const auto level = [&c](const std::string& text) {
+    c.log_level = text == "debug"   ? config::LogLevel::debug
+                  : text == "warn"  ? config::LogLevel::warn
+                  : text == "error" ? config::LogLevel::error
+                                    : config::LogLevel::info;
+  };
+  console->add_option_function<std::string>("--log-level", level, "debug, info, warn or error (info)")
+      ->type_name("LEVEL")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  const auto format = [&c](const std::string& text) {
+    c.log_format = text == "json" ? config::LogFormat::json : config::LogFormat::text;
+  };
+  console->add_option_function<std::string>("--log-format", format, "text or json (text)")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"text", "json"}));
+}
+
+void add_console(CLI::App& app, Command& command) {
   auto* console = app.add_subcommand("console", "Receive, store and show: OTLP receiver, database and web page");
   console->footer(console_footer);
+  console->callback([&command] { command.action = Action::console; });
   auto& c = command.console;
   console->add_option("-l,--listen", c.listen, "Web page and API: HOST:PORT or :PORT (127.0.0.1:16686)")
       ->type_name("ADDR");
@@ -282,17 +277,19 @@ Command parse_command_line(int argc, const char* const* argv) {
       ->type_name("URL");
   console->add_option("--tls-certificate", c.tls_certificate, "PEM; then all three ports speak TLS")->type_name("FILE");
   console->add_option("--tls-key", c.tls_key, "PEM")->type_name("FILE");
-  std::string console_level, console_format;
-  console->add_option("--log-level", console_level, "debug, info, warn or error (info)")
-      ->type_name("LEVEL")
-      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
-  console->add_option("--log-format", console_format, "text or json (text)")
-      ->type_name("FORMAT")
-      ->check(CLI::IsMember({"text", "json"}));
+  add_console_log(console, c);
+}
 
+void add_tap(CLI::App& app, Command& command) {
   auto* tap = app.add_subcommand("tap", "Observe WebSockets in capture files or on an interface");
   tap->footer(tap_footer);
-  TapCommand& t = command.tap;
+  auto& t = command.tap;
+  auto& flags = command.flags;
+  tap->callback([&command, &t, &flags] {
+    if (t.files.empty() && t.interface.empty()) throw CLI::RequiredError("FILE or --interface");
+    command.action = Action::tap;
+    flags.metrics = t.metrics;
+  });
   auto* files = tap->add_option("FILE", t.files, "Captures, pcap or pcapng; - is standard input");
   auto* interface =
       tap->add_option("-i,--interface", t.interface, "Watch this interface, or any")->type_name("IF")->excludes(files);
@@ -300,17 +297,11 @@ Command parse_command_line(int argc, const char* const* argv) {
       ->type_name("EXPR")
       ->needs(interface);
   tap->add_option("--keylog", t.keylog, "TLS secrets, as SSLKEYLOGFILE has them")->type_name("FILE");
-  tap->add_option(
-         "--dialect", flags.dialect,
-         "Application protocol: auto, none, a name of `sockeye dialect list`, or a\nrule file FILE.yaml (auto)")
-      ->type_name("NAME");
-  tap->add_option("--otlp", flags.otlp, "Send spans to this collector, as OTLP over HTTP")->type_name("URL");
-  tap->add_option("--console", flags.console, "Show live sessions on this console, within a second")->type_name("URL");
+  tap->add_option("--dialect", flags.dialect, dialect_help)->type_name("NAME");
+  add_exports(tap, flags);
   tap->add_option("--metrics", t.metrics, "Where /metrics and /sessions are served (127.0.0.1:9464 with --interface)")
       ->type_name("ADDR");
-  tap->add_option("--format", t.format, "text or json (text)")
-      ->type_name("FORMAT")
-      ->check(CLI::IsMember({"text", "json"}));
+  add_format(tap, t.format);
   tap->add_option("--snap-length", t.snap_length, "Bytes kept of each packet (65535)")
       ->type_name("BYTES")
       ->check(CLI::Range(96, 262'144))
@@ -322,71 +313,113 @@ Command parse_command_line(int argc, const char* const* argv) {
   tap->add_option("--user", t.user, "Whom root becomes once the interface is open (nobody)")
       ->type_name("NAME")
       ->needs(interface);
-  add_recording(*tap, t);
-  tap->add_option("--log-level", flags.log_level, "debug, info, warn or error (info)")->type_name("LEVEL");
-  tap->add_option("--log-format", flags.log_format, "text or json (text)")->type_name("FORMAT");
+  add_recording(tap, t);
+  add_log(tap, flags);
+}
 
+void add_check(CLI::App& app, Command& command) {
   auto* check = app.add_subcommand("check", "Check a configuration file");
   check->footer(check_footer);
+  check->callback([&command] { command.action = Action::check; });
   check->add_option("FILE", command.file, "Configuration file")->required();
+}
 
+void add_dialect(CLI::App& app, Command& command) {
   auto* dialect = app.add_subcommand("dialect", "List, show and try the rules for application protocols");
   dialect->footer(dialect_footer);
   dialect->require_subcommand(1);
-  DialectCommand& d = command.dialect;
-  dialect->add_subcommand("list", "The built-in dialects, a line each");
+  dialect->callback([&command] { command.action = Action::dialect; });
+  auto& d = command.dialect;
+  auto* list = dialect->add_subcommand("list", "The built-in dialects, a line each");
+  list->callback([&d] { d.verb = DialectCommand::Verb::list; });
   auto* show = dialect->add_subcommand("show", "Print the rules of a built-in dialect");
+  show->callback([&d] { d.verb = DialectCommand::Verb::show; });
   show->add_option("NAME", d.name, "Its name")->required();
+
   auto* test = dialect->add_subcommand("test", "Run recorded messages through rules and say what each is taken for");
   test->footer(dialect_test_footer);
+  test->callback([&d] { d.verb = DialectCommand::Verb::test; });
   test->add_option("DIALECT", d.name, "A built-in dialect's name, a rule file (FILE.yaml), or auto: detect")
       ->required();
   test->add_option("SAMPLES", d.samples, "File of messages, - for standard input")->required();
-  test->add_option("--format", d.format, "text or json (text)")
-      ->type_name("FORMAT")
-      ->check(CLI::IsMember({"text", "json"}));
+  add_format(test, d.format);
   test->add_option("--target", d.target, "Path and query of the handshake, for auto and $query (/)")->type_name("PATH");
   test->add_option("--subprotocol", d.subprotocol, "Subprotocol of the handshake")->type_name("NAME");
+}
 
-  add_replay(app, command.replay, command.capture);
+void add_replay(CLI::App& app, Command& command) {
+  auto* replay = app.add_subcommand("replay", "Observe a recorded session again");
+  replay->footer(replay_footer);
+  replay->callback([&command] { command.action = Action::replay; });
+  auto& r = command.replay;
+  replay->add_option("FILE", r.file, "A session's recording")->required();
+  replay->add_option("--dialect", r.dialect, "Another dialect than it was read for: as `sockeye proxy --dialect`")
+      ->type_name("NAME");
+  replay->add_option("--otlp", r.otlp, "Send its spans to this collector, as OTLP over HTTP")->type_name("URL");
+  add_format(replay, r.format);
 
+  auto* to = replay->add_option("--to", r.to, "Play the client's half to this server: ws://HOST:PORT[/PATH]")
+                 ->type_name("URL")
+                 ->excludes("--otlp")
+                 ->excludes("--dialect")
+                 ->excludes("--format");
+  replay->add_option("--speed", r.speed, "So many times as fast as it was; 0 without waiting (1)")
+      ->type_name("N")
+      ->needs(to)
+      ->check(CLI::Range(0.0, 1e6));
+}
+
+void add_capture(CLI::App& app, Command& command) {
+  auto* capture = app.add_subcommand("capture", "Write a recorded session in another format");
+  capture->footer(capture_footer);
+  capture->require_subcommand(1);
+  capture->callback([&command] { command.action = Action::capture; });
+  auto& c = command.capture;
+  auto* har = capture->add_subcommand("export", "To standard output, as HTTP Archive (HAR)");
+  har->add_option("FILE", c.file, "A session's recording")->required();
+  har->add_option("--format", c.format, "har (har)")->type_name("FORMAT")->check(CLI::IsMember({"har"}));
+}
+
+// The exit status; prints what was asked for (help, the version), or what is wrong.
+int explain(const CLI::ParseError& error, const CLI::App& app, const char* first) {
+  if (error.get_exit_code() == 0) return app.exit(error);
+  std::string what = error.what();
+  const auto chosen = app.get_subcommands();
+  if (first != nullptr && first[0] != '-' && chosen.empty()) {
+    constexpr std::array<std::string_view, 7> commands = {"proxy",   "console", "tap",    "check",
+                                                          "dialect", "replay",  "capture"};
+    const auto meant = config::nearest(first, commands);
+    what = "unknown command " + config::quote(first) + "; expected " + config::one_of(commands) +
+           (meant.empty() ? "" : "; did you mean " + std::string(meant) + "?");
+  }
+  std::cerr << "sockeye: " << what << "\nTry: sockeye " << (chosen.empty() ? "" : chosen[0]->get_name() + " ")
+            << "--help\n";
+  return 2;
+}
+
+}  // namespace
+
+Command parse_command_line(int argc, const char* const* argv) {
+  Command command;
+  CLI::App app{about, "sockeye"};
+  app.formatter(std::make_shared<Formatter>());
+  app.set_help_flag("-h,--help", "Print this and exit");
+  app.set_version_flag("-V,--version", "sockeye " SOCKEYE_VERSION, "Print the version and exit");
+  app.footer(main_footer);
+  app.require_subcommand(1);
+  add_proxy(app, command);
+  add_console(app, command);
+  add_tap(app, command);
+  add_check(app, command);
+  add_dialect(app, command);
+  add_replay(app, command);
+  add_capture(app, command);
   try {
     app.parse(argc, argv);
-    if (tap->parsed() && t.files.empty() && t.interface.empty()) throw CLI::RequiredError("FILE or --interface");
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) {
-      command.status = app.exit(error);  // help or version, to stdout
-      return command;
-    }
-    std::string what = error.what();
-    const auto chosen = app.get_subcommands();
-    if (argc > 1 && argv[1][0] != '-' && chosen.empty()) {
-      constexpr std::array<std::string_view, 7> commands = {"proxy",   "console", "tap",    "check",
-                                                            "dialect", "replay",  "capture"};
-      const auto meant = config::nearest(argv[1], commands);
-      what = "unknown command " + config::quote(argv[1]) + "; expected " + config::one_of(commands) +
-             (meant.empty() ? "" : "; did you mean " + std::string(meant) + "?");
-    }
-    std::cerr << "sockeye: " << what << "\nTry: sockeye " << (chosen.empty() ? "" : chosen[0]->get_name() + " ")
-              << "--help\n";
-    command.status = 2;
-    return command;
+    command.action = Action::exit;
+    command.status = explain(error, app, argc > 1 ? argv[1] : nullptr);
   }
-  command.action = proxy->parsed()                ? Action::proxy
-                   : console->parsed()            ? Action::console
-                   : tap->parsed()                ? Action::tap
-                   : check->parsed()              ? Action::check
-                   : dialect->parsed()            ? Action::dialect
-                   : app.got_subcommand("replay") ? Action::replay
-                                                  : Action::capture;
-  flags.metrics += t.metrics;
-  if (console_level == "debug") c.log_level = config::LogLevel::debug;
-  if (console_level == "warn") c.log_level = config::LogLevel::warn;
-  if (console_level == "error") c.log_level = config::LogLevel::error;
-  if (console_format == "json") c.log_format = config::LogFormat::json;
-  d.verb = show->parsed()   ? DialectCommand::Verb::show
-           : test->parsed() ? DialectCommand::Verb::test
-                            : DialectCommand::Verb::list;
   return command;
 }
 
