@@ -39,8 +39,9 @@ policy='\b(conformance|strict|verdict|outlet|close_timeout|idle_timeout|frame_wr
 words() { grep -rniwE "$policy" "$@" | grep -v '^[^:]*:[0-9]*: *//' || true; }
 printf 'bool strict() const;\n' >"$scratch/policy.h"
 [ -n "$(words "$scratch/policy.h")" ] || { echo "the policy check finds no policy: it is broken"; exit 1; }
-found=$(words engine/observer/include engine/observer/src)
-if [ -n "$found" ]; then printf 'engine/observer speaks of policy:\n%s\n' "$found"; status=1; fi
+# Likewise whoever only watches: it has no such option to state.
+found=$(words engine/observer/{include,src} vantage/{sdk,tap}/{include,src})
+if [ -n "$found" ]; then printf 'who only watches speaks of policy:\n%s\n' "$found"; status=1; fi
 
 # A forbidden arrow must stop the configure step.
 mkdir "$scratch/arrow" && cat >"$scratch/arrow/CMakeLists.txt" <<EOF
