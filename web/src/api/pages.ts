@@ -57,3 +57,13 @@ export function usePages<P extends Paged>(
     at: found.dataUpdatedAt,
   };
 }
+
+/** Called with the rows in sight: loads the next page when the end of those that are there comes near. */
+export function useLoadNear({more, load}: {more: boolean; load: () => void}, rows: number, page: number) {
+  return useCallback(
+    (_: number, last: number) => {
+      if (more && rows >= page && last >= rows - 10) load();
+    },
+    [more, load, rows, page],
+  );
+}

@@ -2,7 +2,7 @@
 // page share the cursor) or else the figure that stands for the whole. Dragging chooses a time range; arrows move the
 // cursor and say what stands there. To assistive technology it is a slider over time, with a sentence of numbers for a
 // name.
-import {useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent} from 'react';
+import {useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type RefObject} from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import {useColors} from '../shell/theme';
@@ -15,22 +15,7 @@ import {bars, figure, lonely, reading, stack, summary, type Series, type Stretch
 const NONE: never[] = [];
 const WHOLE: ReadonlySet<number> = new Set();
 
-export function TimeChart({
-  title,
-  times,
-  series,
-  from,
-  to,
-  format,
-  height = 120,
-  kind = 'line',
-  onSelect,
-  onReset,
-  legend = true,
-  marks = NONE,
-  partial = WHOLE,
-  gaps = NONE,
-}: {
+interface Props {
   title: string;
   times: number[]; // Unix ms
   series: Series[];
@@ -48,13 +33,95 @@ export function TimeChart({
   partial?: ReadonlySet<number>;
   /** Stretches of which figures are missing. */
   gaps?: readonly Stretch[];
-}) {
+}
+
+export function TimeChart({
+  title,
+  times,
+  series,
+  from,
+  to,
+  format,
+  height = 120,
+  kind = 'line',
+  onSelect,
+  onReset,
+  legend = true,
+  marks = NONE,
+  partial = WHOLE,
+  gaps = NONE,
+}: Props) {
   const [box, width] = useWidth<HTMLDivElement>();
-  const plot = useRef<uPlot | null>(null);
   const color = useColors();
   const [at, setAt] = useState<number | null>(null);
-  const told = useRef({format, onSelect, onReset, from, to, marks, partial, gaps, series});
-  told.current = {format, onSelect, onReset, from, to, marks, partial, gaps, series};
+  const current = {format, onSelect, onReset, from, to, marks, partial, gaps, series};
+  const plot = usePlot(box, {width, height, kind, times, color, current, onCursor: setAt});
+  const index = at !== null && at < times.length ? at : null;
+  const last = times.length - 1;
+  const shown = index ?? lastKnown(series, last);
+  const {move, key} = useKeys(plot, times, index, shown, setAt);
+  const moment = (at: number) => (to - from < 120_000 ? preciseTime : time)(times[at]!);
+  const name = useMemo(() => summary(title, series, format), [title, series, format]);
+  return (
+    <figure className="time-chart">
+      {legend && (
+        <Legend
+          {...{series, index, format}}
+          bars={kind === 'bars'}
+          at={index === null ? null : times[index]!}
+          text={index === null ? '' : `${moment(index)}${partial.has(index) ? ', not whole' : ''}`}
+        />
+      )}
+      <div
+        ref={box}
+        className="plot"
+        style={{height}}
+        tabIndex={0}
+        role="slider"
+        aria-label={name}
+        aria-orientation="horizontal"
+        aria-valuemin={0}
+        aria-valuemax={Math.max(0, last)}
+        aria-valuenow={Math.max(0, shown)}
+        aria-valuetext={
+          last < 0 ? 'no data' : `${moment(shown)}: ${reading(series, shown, format, partial.has(shown))}`
+        }
+        onKeyDown={key}
+        onBlur={() => index !== null && move(null)}
+      />
+    </figure>
+  );
+}
+
+/** What a chart shows now: the plot asks for it when it draws. */
+type Current = Required<Pick<Props, 'format' | 'from' | 'to' | 'marks' | 'partial' | 'gaps' | 'series'>> &
+  Pick<Props, 'onSelect' | 'onReset'>;
+type Color = (name: string) => string;
+
+function usePlot(
+  box: RefObject<HTMLDivElement>,
+  {
+    width,
+    height,
+    kind,
+    times,
+    color,
+    current,
+    onCursor,
+  }: {
+    width: number;
+    height: number;
+    kind: NonNullable<Props['kind']>;
+    times: number[];
+    color: Color;
+    current: Current;
+    onCursor: (at: number | null) => void;
+  },
+): RefObject<uPlot> {
+  const {from, to, marks, partial, gaps, series} = current;
+  const plot = useRef<uPlot | null>(null);
+  const latest = useRef(current);
+  latest.current = current;
   const stacked = kind === 'bars' || kind === 'area';
   const data = useMemo<uPlot.AlignedData>(() => {
     const columns =
@@ -65,97 +132,19 @@ export function TimeChart({
   const shape = `${kind}|${lines}`;
   const visible = width > 0;
 
-  // The chart is made anew only when its kind, its lines (both in `shape`) or the colours change.
+  // The plot is made again only when its kind, its lines (both in `shape`) or the colours change.
   // biome-ignore lint/correctness/useExhaustiveDependencies: the rest comes through the effects below.
   useLayoutEffect(() => {
     if (!box.current || !visible) return;
     const ordered = stacked ? [...series].reverse() : series;
-    const grid = {stroke: color('--grid'), width: 1};
-    const axis = {stroke: color('--text-3'), font: '11px system-ui, sans-serif', grid, ticks: {show: false}};
     const chart = new uPlot(
       {
         width,
         height,
-        padding: [8, 6, 0, 0],
-        legend: {show: false},
-        cursor: {
-          sync: {key: 'time'},
-          drag: {x: true, y: false, setScale: false, dist: 4},
-          points: {size: 5, show: !stacked},
-          bind: {
-            dblclick: () => () => {
-              told.current.onReset?.();
-              return null;
-            },
-          },
-        },
-        scales: {
-          x: {time: true, range: () => [told.current.from / 1000, told.current.to / 1000]},
-          y: {range: (_, __, high) => [0, top(high, told.current.series)]},
-        },
-        axes: [
-          {
-            ...axis,
-            size: 24,
-            gap: 4,
-            space: 64,
-            values: (_, splits, __, ___, distance) => splits.map((one) => tick(one, distance)),
-          },
-          {
-            ...axis,
-            size: 58,
-            gap: 4,
-            space: 28,
-            values: (_, splits) => distinct(splits.map((one) => told.current.format(one))),
-          },
-        ],
-        series: [
-          {},
-          ...ordered.map((one): uPlot.Series => {
-            const stroke = color(one.color);
-            return {
-              label: one.label,
-              stroke,
-              width: stacked ? 1 : 1.5,
-              spanGaps: false,
-              points: {show: false, size: 4, fill: stroke, filter: (u, at) => (stacked ? null : lonely(u.data[at]!))},
-              ...(one.dash ? {dash: [4, 3]} : {}),
-              ...(kind === 'bars' ? {fill: stroke, paths: uPlot.paths.bars!({size: [0.8, 14], gap: 0})} : {}),
-              ...(kind === 'area' ? {fill: stroke} : {}),
-              ...(one.fill ? {fill: stroke.replace('rgb(', 'rgba(').replace(')', ', 0.13)')} : {}),
-            };
-          }),
-        ],
-        hooks: {
-          setSelect: [
-            (u) => {
-              if (u.select.width > 3)
-                told.current.onSelect?.(
-                  u.posToVal(u.select.left, 'x') * 1000,
-                  u.posToVal(u.select.left + u.select.width, 'x') * 1000,
-                );
-              u.setSelect({left: 0, top: 0, width: 0, height: 0}, false);
-            },
-          ],
-          setCursor: [(u) => setAt(u.cursor.left !== undefined && u.cursor.left >= 0 ? (u.cursor.idx ?? null) : null)],
-          drawAxes: [
-            (u) => {
-              for (const gap of told.current.gaps) paintGap(u, gap, color);
-              for (const one of told.current.series) paintBand(u, one, color);
-            },
-          ],
-          draw: [
-            (u) => {
-              for (const index of told.current.partial) paintPartial(u, index, color);
-              for (const mark of told.current.marks) {
-                const x = Math.round(u.valToPos(mark.time_ms / 1000, 'x', true));
-                if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
-                u.ctx.fillStyle = color(mark.color);
-                u.ctx.fillRect(x, u.bbox.top, Math.max(1, devicePixelRatio), u.bbox.height);
-              }
-            },
-          ],
-        },
+        ...frame(latest, stacked),
+        axes: axes(latest, color),
+        series: [{}, ...ordered.map((one) => line(one, kind, color))],
+        hooks: hooks(latest, color, onCursor),
       },
       data,
       box.current,
@@ -173,10 +162,109 @@ export function TimeChart({
   useEffect(() => {
     if (width) plot.current?.setSize({width, height});
   }, [width, height]);
+  return plot;
+}
 
-  const index = at !== null && at < times.length ? at : null;
+function frame(its: RefObject<Current>, stacked: boolean): Omit<uPlot.Options, 'width' | 'height' | 'series'> {
+  return {
+    padding: [8, 6, 0, 0],
+    legend: {show: false},
+    cursor: {
+      sync: {key: 'time'},
+      drag: {x: true, y: false, setScale: false, dist: 4},
+      points: {size: 5, show: !stacked},
+      bind: {
+        dblclick: () => () => {
+          its.current!.onReset?.();
+          return null;
+        },
+      },
+    },
+    scales: {
+      x: {time: true, range: () => [its.current!.from / 1000, its.current!.to / 1000]},
+      y: {range: (_, __, high) => [0, top(high, its.current!.series)]},
+    },
+  };
+}
+
+function axes(its: RefObject<Current>, color: Color): uPlot.Axis[] {
+  const grid = {stroke: color('--grid'), width: 1};
+  const axis = {stroke: color('--text-3'), font: '11px system-ui, sans-serif', grid, ticks: {show: false}};
+  return [
+    {
+      ...axis,
+      size: 24,
+      gap: 4,
+      space: 64,
+      values: (_, splits, __, ___, distance) => splits.map((one) => tick(one, distance)),
+    },
+    {
+      ...axis,
+      size: 58,
+      gap: 4,
+      space: 28,
+      values: (_, splits) => distinct(splits.map((one) => its.current!.format(one))),
+    },
+  ];
+}
+
+function line(one: Series, kind: NonNullable<Props['kind']>, color: Color): uPlot.Series {
+  const stacked = kind !== 'line';
+  const stroke = color(one.color);
+  return {
+    label: one.label,
+    stroke,
+    width: stacked ? 1 : 1.5,
+    spanGaps: false,
+    points: {show: false, size: 4, fill: stroke, filter: (u, at) => (stacked ? null : lonely(u.data[at]!))},
+    ...(one.dash ? {dash: [4, 3]} : {}),
+    ...(kind === 'bars' ? {fill: stroke, paths: uPlot.paths.bars!({size: [0.8, 14], gap: 0})} : {}),
+    ...(kind === 'area' ? {fill: stroke} : {}),
+    ...(one.fill ? {fill: stroke.replace('rgb(', 'rgba(').replace(')', ', 0.13)')} : {}),
+  };
+}
+
+function hooks(its: RefObject<Current>, color: Color, onCursor: (at: number | null) => void): uPlot.Hooks.Arrays {
+  return {
+    setSelect: [
+      (u) => {
+        if (u.select.width > 3)
+          its.current!.onSelect?.(
+            u.posToVal(u.select.left, 'x') * 1000,
+            u.posToVal(u.select.left + u.select.width, 'x') * 1000,
+          );
+        u.setSelect({left: 0, top: 0, width: 0, height: 0}, false);
+      },
+    ],
+    setCursor: [(u) => onCursor(u.cursor.left !== undefined && u.cursor.left >= 0 ? (u.cursor.idx ?? null) : null)],
+    drawAxes: [
+      (u) => {
+        for (const gap of its.current!.gaps) paintGap(u, gap, color);
+        for (const one of its.current!.series) paintBand(u, one, color);
+      },
+    ],
+    draw: [
+      (u) => {
+        for (const index of its.current!.partial) paintPartial(u, index, color);
+        for (const mark of its.current!.marks) {
+          const x = Math.round(u.valToPos(mark.time_ms / 1000, 'x', true));
+          if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
+          u.ctx.fillStyle = color(mark.color);
+          u.ctx.fillRect(x, u.bbox.top, Math.max(1, devicePixelRatio), u.bbox.height);
+        }
+      },
+    ],
+  };
+}
+
+function useKeys(
+  plot: RefObject<uPlot>,
+  times: readonly number[],
+  index: number | null,
+  shown: number,
+  setAt: (at: number) => void,
+) {
   const last = times.length - 1;
-  const shown = index ?? lastKnown(series, last);
   function move(next: number | null): void {
     const chart = plot.current;
     if (!chart) return;
@@ -203,56 +291,52 @@ export function TimeChart({
     else return;
     event.preventDefault();
   }
-  const moment = (at: number) => (to - from < 120_000 ? preciseTime : time)(times[at]!);
-  const name = useMemo(() => summary(title, series, format), [title, series, format]);
+  return {move, key};
+}
+
+/** The value under the cursor, or what stands for the whole. */
+function Legend({
+  series,
+  index,
+  format,
+  bars,
+  at,
+  text,
+}: {
+  series: readonly Series[];
+  index: number | null;
+  format: (value: number) => string;
+  bars: boolean;
+  at: number | null;
+  text: string;
+}) {
   return (
-    <figure className="time-chart">
-      {legend && (
-        <figcaption className="legend">
-          {(series.length > 1 || index !== null) &&
-            series.map((one) => {
-              const value = figure(one, index, kind === 'bars'),
-                low = index === null ? null : (one.band?.low[index] ?? null),
-                high = index === null ? null : (one.band?.high[index] ?? null);
-              return (
-                <span key={one.label} className="legend-item">
-                  <i className={`swatch${one.dash ? ' dashed' : ''}`} style={{color: `var(${one.color})`}} />
-                  <span className="soft">{one.label}</span>
-                  <span className="num legend-value">
-                    {value === null ? '–' : format(value)}
-                    {low !== null && high !== null && low < high && (
-                      <span className="faint">
-                        {' '}
-                        {format(low)}–{format(high)}
-                      </span>
-                    )}
+    <figcaption className="legend">
+      {(series.length > 1 || index !== null) &&
+        series.map((one) => {
+          const value = figure(one, index, bars),
+            low = index === null ? null : (one.band?.low[index] ?? null),
+            high = index === null ? null : (one.band?.high[index] ?? null);
+          return (
+            <span key={one.label} className="legend-item">
+              <i className={`swatch${one.dash ? ' dashed' : ''}`} style={{color: `var(${one.color})`}} />
+              <span className="soft">{one.label}</span>
+              <span className="num legend-value">
+                {value === null ? '–' : format(value)}
+                {low !== null && high !== null && low < high && (
+                  <span className="faint">
+                    {' '}
+                    {format(low)}–{format(high)}
                   </span>
-                </span>
-              );
-            })}
-          <span className="legend-time num faint" title={index === null ? undefined : utc(times[index]!)}>
-            {index === null ? '' : `${moment(index)}${partial.has(index) ? ', not whole' : ''}`}
-          </span>
-        </figcaption>
-      )}
-      <div
-        ref={box}
-        className="plot"
-        style={{height}}
-        tabIndex={0}
-        role="slider"
-        aria-label={name}
-        aria-orientation="horizontal"
-        aria-valuemin={0}
-        aria-valuemax={Math.max(0, last)}
-        aria-valuenow={Math.max(0, shown)}
-        aria-valuetext={
-          last < 0 ? 'no data' : `${moment(shown)}: ${reading(series, shown, format, partial.has(shown))}`
-        }
-        onKeyDown={key}
-        onBlur={() => index !== null && move(null)}
-      />
-    </figure>
+                )}
+              </span>
+            </span>
+          );
+        })}
+      <span className="legend-time num faint" title={at === null ? undefined : utc(at)}>
+        {text}
+      </span>
+    </figcaption>
   );
 }
 

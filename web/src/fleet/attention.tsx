@@ -4,6 +4,7 @@ import type {ReactNode} from 'react';
 import {Button} from 'react-aria-components';
 import {parameters, useAsk} from '../api/fetch';
 import type {LiveMessage, Session, SessionPage} from '../api/types';
+import type {Certainty} from '../live/certainty';
 import {Doubts, Verdict} from '../live/doubts';
 import {useLive} from '../live/socket';
 import {useCertainty} from '../live/use_certainty';
@@ -14,7 +15,7 @@ import {endText, explainEnd, silence, troubles} from '../sessions/words';
 import {count, duration, plural, shortId} from '../text/units';
 import {useNow} from '../time/clock';
 import {time} from '../time/format';
-import {bounds, useRange} from '../time/range';
+import {bounds, useRange, type Range} from '../time/range';
 import {Stamp} from '../time/stamp';
 
 const SHOWN = 5,
@@ -27,7 +28,7 @@ export function Attention({
 }: {
   route: string;
   instance: string;
-  current: Extract<LiveMessage, {type: 'fleet'}> | undefined;
+  current: FleetNow | undefined;
 }) {
   const {range, key, live, setLive} = useRange();
   const clock = useNow(live),
@@ -47,29 +48,7 @@ export function Attention({
       : null,
   );
   const dying = trouble?.sessions ?? [];
-  // The stream tells the latest ends at once but only twenty of any kind; the store has all of the range.
-  const stored = useAsk<SessionPage>(
-    ['attention', key, route, instance],
-    () => {
-      const {from, to} = bounds(range);
-      const span = {ended_from_ms: Math.round(from), ended_to_ms: Math.round(to)};
-      const latest = {state: 'ended', abnormal: true, sort: 'ended', limit: SHOWN};
-      const open = {from_ms: span.ended_from_ms, to_ms: span.ended_to_ms};
-      return `/sessions${parameters({...latest, ...open, ...span, route, instance})}`;
-    },
-    {refreshMs: live && EVERY},
-  );
-  const known = new Map((stored.data?.sessions ?? []).map((one) => [one.id, one]));
-  const earliest = bounds(range).from;
-  for (const one of live ? (current?.ended ?? []) : [])
-    if (
-      one.abnormal &&
-      (one.ended_ms ?? 0) >= earliest &&
-      (!route || one.route === route) &&
-      (!instance || one.instance === instance)
-    )
-      known.set(one.id, one);
-  const dead = [...known.values()].sort((a, b) => (b.ended_ms ?? 0) - (a.ended_ms ?? 0));
+  const {stored, dead} = useDead(range, key, live, route, instance, current);
   const sure = useCertainty(clock, [{what: 'the sessions that ended', answer: stored, every_ms: EVERY}]);
   const past = live ? sure : {waiting: stored.isPending, doubts: stored.error ? [stored.error.message] : []};
   const wider = address('/sessions', {...sharedQuery(query), route, instance, trouble: 'true'});
@@ -87,21 +66,7 @@ export function Attention({
         </header>
         {live ? (
           <>
-            <ul>
-              {dying.slice(0, SHOWN).map((one) => {
-                const worst = troubles(one, now)[0];
-                return (
-                  <Item
-                    key={one.id}
-                    session={one}
-                    level={worst?.level ?? 'warn'}
-                    title={worst?.text ?? ''}
-                    what={worst?.short ?? 'held up'}
-                    when={silenceText(one, now)}
-                  />
-                );
-              })}
-            </ul>
+            <Dying sessions={dying.slice(0, SHOWN)} now={now} />
             {dying.length > 0 ? (
               <Doubts certainty={sure} />
             ) : (
@@ -125,35 +90,98 @@ export function Attention({
           </p>
         )}
       </div>
-      <div className="attention-half">
-        <header>
-          <h2>Ended abnormally</h2>
-          <span className="faint">in this time range</span>
-          <Link className="all" href={address('/incidents', {...sharedQuery(query), route, instance})}>
-            all incidents
-          </Link>
-        </header>
-        <ul>
-          {dead.slice(0, SHOWN).map((one) => (
-            <Item
-              key={one.id}
-              session={one}
-              level="bad"
-              title={explainEnd(one, [], now).headline}
-              what={endText(one)}
-              when={<Stamp ms={one.ended_ms} />}
-            />
-          ))}
-        </ul>
-        {dead.length === 0 && (
-          <Verdict
-            certainty={past}
-            clear="No session ended abnormally in this time range."
-            known="No abnormal end is known of this time range."
-          />
-        )}
-      </div>
+      <Dead dead={dead} past={past} now={now} all={address('/incidents', {...sharedQuery(query), route, instance})} />
     </section>
+  );
+}
+
+type FleetNow = Extract<LiveMessage, {type: 'fleet'}>;
+
+/** The latest abnormal ends, the last one first. */
+function useDead(
+  range: Range,
+  key: string,
+  live: boolean,
+  route: string,
+  instance: string,
+  current: FleetNow | undefined,
+) {
+  // The stream has the latest ends at once but only twenty of any kind; the store has all of the range.
+  const stored = useAsk<SessionPage>(
+    ['attention', key, route, instance],
+    () => {
+      const {from, to} = bounds(range);
+      const span = {ended_from_ms: Math.round(from), ended_to_ms: Math.round(to)};
+      const latest = {state: 'ended', abnormal: true, sort: 'ended', limit: SHOWN};
+      const open = {from_ms: span.ended_from_ms, to_ms: span.ended_to_ms};
+      return `/sessions${parameters({...latest, ...open, ...span, route, instance})}`;
+    },
+    {refreshMs: live && EVERY},
+  );
+  const known = new Map((stored.data?.sessions ?? []).map((one) => [one.id, one]));
+  const earliest = bounds(range).from;
+  for (const one of live ? (current?.ended ?? []) : [])
+    if (
+      one.abnormal &&
+      (one.ended_ms ?? 0) >= earliest &&
+      (!route || one.route === route) &&
+      (!instance || one.instance === instance)
+    )
+      known.set(one.id, one);
+  const dead = [...known.values()].sort((a, b) => (b.ended_ms ?? 0) - (a.ended_ms ?? 0));
+  return {stored, dead};
+}
+
+function Dying({sessions, now}: {sessions: readonly Session[]; now: number}) {
+  return (
+    <ul>
+      {sessions.map((one) => {
+        const worst = troubles(one, now)[0];
+        return (
+          <Item
+            key={one.id}
+            session={one}
+            level={worst?.level ?? 'warn'}
+            title={worst?.text ?? ''}
+            what={worst?.short ?? 'held up'}
+            when={silenceText(one, now)}
+          />
+        );
+      })}
+    </ul>
+  );
+}
+
+function Dead({dead, past, now, all}: {dead: readonly Session[]; past: Certainty; now: number; all: string}) {
+  return (
+    <div className="attention-half">
+      <header>
+        <h2>Ended abnormally</h2>
+        <span className="faint">in this time range</span>
+        <Link className="all" href={all}>
+          all incidents
+        </Link>
+      </header>
+      <ul>
+        {dead.slice(0, SHOWN).map((one) => (
+          <Item
+            key={one.id}
+            session={one}
+            level="bad"
+            title={explainEnd(one, [], now).headline}
+            what={endText(one)}
+            when={<Stamp ms={one.ended_ms} />}
+          />
+        ))}
+      </ul>
+      {dead.length === 0 && (
+        <Verdict
+          certainty={past}
+          clear="No session ended abnormally in this time range."
+          known="No abnormal end is known of this time range."
+        />
+      )}
+    </div>
   );
 }
 

@@ -23,7 +23,7 @@ import {silence, troubles} from '../sessions/words';
 import {count, duration, plural, shortId} from '../text/units';
 import {useNow} from '../time/clock';
 import {time} from '../time/format';
-import {bounds, stepFor, useBounds, useRange} from '../time/range';
+import {bounds, stepFor, useBounds, useRange, type Range} from '../time/range';
 import {Stamp} from '../time/stamp';
 import {endGroups} from './groups';
 
@@ -36,13 +36,77 @@ export function IncidentsPage() {
   const {range, key, live, setFixed, setLast} = useRange();
   const names = useNames(range, key);
   const clock = useNow(live),
-    {now, stale} = useSeen(live),
-    when = stale === null ? 'now' : `at ${time(stale)}`;
+    {now, stale} = useSeen(live);
   const chosen = {...(route ? {route} : {}), ...(instance ? {instance} : {})};
   const trouble = useLive(
     'sessions',
     live ? {trouble: true, sort: 'misses', order: 'desc', limit: 50, ...chosen} : null,
   );
+  const {ended, lines, groups, from, to} = useEnds(range, key, live, chosen);
+  const certain = useCertainty(clock, [{what: 'the sessions that ended', answer: ended, every_ms: 10_000}]);
+  // What does not move needs no fresh answer.
+  const sure = live ? certain : {waiting: ended.isPending, doubts: ended.error ? [ended.error.message] : []};
+  const current = trouble?.sessions ?? [];
+  const total = groups.reduce((sum, group) => sum + group.total, 0);
+
+  return (
+    <div className="stack incidents">
+      <div className="page-head">
+        <h1>Incidents</h1>
+        <span className="about">
+          {live ? 'Open sessions that miss heartbeats or are held up, and sessions' : 'Sessions'} that ended abnormally
+          in this time range, by reason, the most frequent first.
+        </span>
+        <RouteAndProxy names={names} route={route} instance={instance} onChange={change} />
+      </div>
+      {lines.series.length > 0 && (
+        <Chart lines={lines} from={from} to={to} onSelect={setFixed} onReset={() => setLast('1h')} />
+      )}
+      <InTrouble sessions={current} chosen={chosen} now={now} stale={stale} />
+      {ended.error && !ended.data && <Failed error={ended.error} retry={() => void ended.refetch()} />}
+      {groups.map(({kind, total, sessions}) => (
+        <Group
+          key={kind}
+          title={reasonLabel(kind)}
+          level="bad"
+          means={kindMeans(kind)}
+          total={total}
+          sessions={sessions}
+          now={now}
+          all={address('/sessions', {
+            ...sharedQuery(query),
+            route,
+            instance,
+            state: 'ended',
+            abnormal: 'true',
+            ...kindFilter(kind),
+            sort: 'ended',
+          })}
+        />
+      ))}
+      {ended.isPending && <Loading />}
+      {ended.data && total === 0 && current.length === 0 && <Nothing live={live} certain={sure.doubts.length === 0} />}
+      {sure.doubts.length > 0 && (
+        <div className="card">
+          <Doubts certainty={sure} />
+        </div>
+      )}
+      {ended.hasNextPage && (
+        <div>
+          <Button className="button" isDisabled={ended.isFetchingNextPage} onPress={() => void ended.fetchNextPage()}>
+            Load older ones
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+type Chosen = {route?: string; instance?: string};
+
+/** The sessions that ended abnormally, and how many did over time. */
+function useEnds(range: Range, key: string, live: boolean, chosen: Chosen) {
+  const {route = '', instance = ''} = chosen;
   const ended = useInfiniteQuery<SessionPage>({
     queryKey: ['abnormal', key, route, instance],
     initialPageParam: '',
@@ -88,40 +152,57 @@ export function IncidentsPage() {
     () => endGroups(ended.data?.pages.flatMap((page) => page.sessions) ?? [], lines.totals),
     [ended.data, lines.totals],
   );
-  const certain = useCertainty(clock, [{what: 'the sessions that ended', answer: ended, every_ms: 10_000}]);
-  // What does not move needs no fresh answer.
-  const sure = live ? certain : {waiting: ended.isPending, doubts: ended.error ? [ended.error.message] : []};
-  const current = trouble?.sessions ?? [];
+  return {ended, lines, groups, from, to};
+}
+
+function Chart({
+  lines,
+  from,
+  to,
+  onSelect,
+  onReset,
+}: {
+  lines: ReturnType<typeof useEnds>['lines'];
+  from: number;
+  to: number;
+  onSelect: (from: number, to: number) => void;
+  onReset: () => void;
+}) {
+  return (
+    <section className="card incidents-chart" aria-label="Abnormal ends over time">
+      <TimeChart
+        title="Abnormal ends by reason"
+        kind="bars"
+        height={104}
+        times={lines.times}
+        series={lines.series}
+        from={from}
+        to={to}
+        format={count}
+        onSelect={onSelect}
+        onReset={onReset}
+      />
+    </section>
+  );
+}
+
+/** Open sessions that do not answer, or are held up. */
+function InTrouble({
+  sessions: current,
+  chosen,
+  now,
+  stale,
+}: {
+  sessions: readonly Session[];
+  chosen: Chosen;
+  now: number;
+  stale: number | null;
+}) {
+  const when = stale === null ? 'now' : `at ${time(stale)}`;
   const missing = current.filter((one) => (one.misses_now?.[0] ?? 0) + (one.misses_now?.[1] ?? 0) > 0),
     other = current.filter((one) => !missing.includes(one));
-  const total = groups.reduce((sum, group) => sum + group.total, 0);
-
   return (
-    <div className="stack incidents">
-      <div className="page-head">
-        <h1>Incidents</h1>
-        <span className="about">
-          {live ? 'Open sessions that miss heartbeats or are held up, and sessions' : 'Sessions'} that ended abnormally
-          in this time range, by reason, the most frequent first.
-        </span>
-        <RouteAndProxy names={names} route={route} instance={instance} onChange={change} />
-      </div>
-      {lines.series.length > 0 && (
-        <section className="card incidents-chart" aria-label="Abnormal ends over time">
-          <TimeChart
-            title="Abnormal ends by reason"
-            kind="bars"
-            height={104}
-            times={lines.times}
-            series={lines.series}
-            from={from}
-            to={to}
-            format={count}
-            onSelect={setFixed}
-            onReset={() => setLast('1h')}
-          />
-        </section>
-      )}
+    <>
       {missing.length > 0 && (
         <Group
           title={`Not answering ${when}`}
@@ -129,7 +210,7 @@ export function IncidentsPage() {
           means="Open sessions with heartbeats left unanswered. The proxy closes them after as many as are configured."
           total={missing.length}
           sessions={missing}
-          all={address('/sessions', {trouble: 'true', route, instance})}
+          all={address('/sessions', {trouble: 'true', ...chosen})}
           now={now}
         />
       )}
@@ -140,57 +221,26 @@ export function IncidentsPage() {
           means="Open sessions with bytes that a peer does not read."
           total={other.length}
           sessions={other}
-          all={address('/sessions', {trouble: 'true', sort: 'buffered', route, instance})}
+          all={address('/sessions', {trouble: 'true', sort: 'buffered', ...chosen})}
           now={now}
         />
       )}
-      {ended.error && !ended.data && <Failed error={ended.error} retry={() => void ended.refetch()} />}
-      {groups.map(({kind, total, sessions}) => (
-        <Group
-          key={kind}
-          title={reasonLabel(kind)}
-          level="bad"
-          means={kindMeans(kind)}
-          total={total}
-          sessions={sessions}
-          now={now}
-          all={address('/sessions', {
-            ...sharedQuery(query),
-            route,
-            instance,
-            state: 'ended',
-            abnormal: 'true',
-            ...kindFilter(kind),
-            sort: 'ended',
-          })}
-        />
-      ))}
-      {ended.isPending && <Loading />}
-      {ended.data && total === 0 && current.length === 0 && (
-        <div className="card">
-          {sure.doubts.length === 0 ? (
-            <Empty title="Nothing went wrong in this time range">
-              <p>
-                {live ? 'No open session is in trouble, and none' : 'No session'} ended abnormally. Choose a longer time
-                range above to look further back.
-              </p>
-            </Empty>
-          ) : (
-            <Empty title="Nothing is known to have gone wrong, but not everything is known" />
-          )}
-        </div>
-      )}
-      {sure.doubts.length > 0 && (
-        <div className="card">
-          <Doubts certainty={sure} />
-        </div>
-      )}
-      {ended.hasNextPage && (
-        <div>
-          <Button className="button" isDisabled={ended.isFetchingNextPage} onPress={() => void ended.fetchNextPage()}>
-            Load older ones
-          </Button>
-        </div>
+    </>
+  );
+}
+
+function Nothing({live, certain}: {live: boolean; certain: boolean}) {
+  return (
+    <div className="card">
+      {certain ? (
+        <Empty title="Nothing went wrong in this time range">
+          <p>
+            {live ? 'No open session is in trouble, and none' : 'No session'} ended abnormally. Choose a longer time
+            range above to look further back.
+          </p>
+        </Empty>
+      ) : (
+        <Empty title="Nothing is known to have gone wrong, but not everything is known" />
       )}
     </div>
   );

@@ -1,5 +1,5 @@
 // One operation over time: how often, how fast, and a heat map whose cells lead to what they count.
-import {useMemo} from 'react';
+import {useMemo, type ComponentProps} from 'react';
 import {parameters, useAsk} from '../api/fetch';
 import type {Latency, LatencyRow, Percentiles} from '../api/types';
 import {TimeChart} from '../chart/time_chart';
@@ -27,22 +27,8 @@ export function OperationDetail({service, operation, moment}: {service: string; 
   const {from, to} = moment;
   const asked = query.get('measure');
   const measure: Measure = asked === 'first_chunk' || asked === 'last_chunk' ? asked : 'duration';
-  const range = {from_ms: Math.round(from), to_ms: Math.round(to), service, operation};
-  const wanted = stepFor(from, to, 60);
-  const whole = useAsk<Latency>(['latency whole', range], () => `/latency${parameters(range)}`);
-  const answer = useAsk<Latency>(
-    ['latency steps', range, measure],
-    () => `/latency${parameters({...range, step_seconds: wanted, histogram: measure})}`,
-  );
-  const step_ms = (answer.data?.step_seconds || wanted) * 1000;
-  const rows = useMemo(
-    () => (answer.data?.rows ?? []).filter((row) => row.operation === operation && row.service === service),
-    [answer.data, operation, service],
-  );
-  const all = whole.data?.rows.find((row) => row.operation === operation && row.service === service);
-  const lines = useMemo(() => linesOf(rows, all, from, to, step_ms), [rows, all, from, to, step_ms]);
-  const grid = useMemo(() => heatGrid(rows, step_ms, from, to), [rows, step_ms, from, to]);
-  const streams = rows.some((row) => row.first_chunk.count > 0);
+  const its = useOperation(service, operation, moment, measure);
+  const {answer, whole, all, lines, grid, step_ms, streams} = its;
   const shared = {
     times: lines.times,
     partial: lines.partial,
@@ -95,28 +81,7 @@ export function OperationDetail({service, operation, moment}: {service: string; 
         <Link href={spansOf({})}>List its spans</Link>
         <Link href={spansOf({sort: 'duration'})}>the slowest first</Link>
       </div>
-      <div className="operation-charts">
-        <Card level={3} title="Spans">
-          <TimeChart title="Spans" kind="bars" series={lines.calls} format={count} {...shared} />
-        </Card>
-        <Card level={3} title="Time to first chunk">
-          {streams || answer.isPending ? (
-            <TimeChart title="Time to first chunk" series={lines.first} format={duration} {...shared} />
-          ) : (
-            <p className="none faint">It streams nothing.</p>
-          )}
-        </Card>
-        <Card level={3} title="Time to last chunk">
-          {streams || answer.isPending ? (
-            <TimeChart title="Time to last chunk" series={lines.last} format={duration} {...shared} />
-          ) : (
-            <p className="none faint">It streams nothing.</p>
-          )}
-        </Card>
-        <Card level={3} title="Duration">
-          <TimeChart title="Duration" series={lines.duration} format={duration} {...shared} />
-        </Card>
-      </div>
+      <Charts lines={lines} shared={shared} streams={streams || answer.isPending} />
       <Card
         level={3}
         title="Heat map"
@@ -132,6 +97,64 @@ export function OperationDetail({service, operation, moment}: {service: string; 
         <HeatMap grid={grid} step_ms={step_ms} title={`${name} of ${operation} over time`} onOpen={open} />
       </Card>
     </section>
+  );
+}
+
+function useOperation(service: string, operation: string, {from, to}: Moment, measure: Measure) {
+  const range = {from_ms: Math.round(from), to_ms: Math.round(to), service, operation};
+  const wanted = stepFor(from, to, 60);
+  const whole = useAsk<Latency>(['latency whole', range], () => `/latency${parameters(range)}`);
+  const answer = useAsk<Latency>(
+    ['latency steps', range, measure],
+    () => `/latency${parameters({...range, step_seconds: wanted, histogram: measure})}`,
+  );
+  const step_ms = (answer.data?.step_seconds || wanted) * 1000;
+  const rows = useMemo(
+    () => (answer.data?.rows ?? []).filter((row) => row.operation === operation && row.service === service),
+    [answer.data, operation, service],
+  );
+  const all = whole.data?.rows.find((row) => row.operation === operation && row.service === service);
+  const lines = useMemo(() => linesOf(rows, all, from, to, step_ms), [rows, all, from, to, step_ms]);
+  const grid = useMemo(() => heatGrid(rows, step_ms, from, to), [rows, step_ms, from, to]);
+  const streams = rows.some((row) => row.first_chunk.count > 0);
+  return {answer, whole, all, lines, grid, step_ms, streams};
+}
+
+function Charts({
+  lines,
+  shared,
+  streams,
+}: {
+  lines: ReturnType<typeof linesOf>;
+  shared: Pick<
+    ComponentProps<typeof TimeChart>,
+    'times' | 'partial' | 'from' | 'to' | 'onSelect' | 'onReset' | 'height'
+  >;
+  streams: boolean;
+}) {
+  return (
+    <div className="operation-charts">
+      <Card level={3} title="Spans">
+        <TimeChart title="Spans" kind="bars" series={lines.calls} format={count} {...shared} />
+      </Card>
+      <Card level={3} title="Time to first chunk">
+        {streams ? (
+          <TimeChart title="Time to first chunk" series={lines.first} format={duration} {...shared} />
+        ) : (
+          <p className="none faint">It streams nothing.</p>
+        )}
+      </Card>
+      <Card level={3} title="Time to last chunk">
+        {streams ? (
+          <TimeChart title="Time to last chunk" series={lines.last} format={duration} {...shared} />
+        ) : (
+          <p className="none faint">It streams nothing.</p>
+        )}
+      </Card>
+      <Card level={3} title="Duration">
+        <TimeChart title="Duration" series={lines.duration} format={duration} {...shared} />
+      </Card>
+    </div>
   );
 }
 

@@ -17,8 +17,61 @@ const LEAST = 2;
 
 export function SearchBox() {
   const id = useId();
-  const {path, query} = useLocation();
-  const {range} = useRange();
+  const {typed, change, open, setOpen, chosen, setChosen, field, wanted, found, current, groups, leads, go, key} =
+    useSearch();
+  const shown = open && wanted.length > 0;
+  const state = stateOf(wanted, current, found.error, leads.length);
+  const lead = shown ? leads[chosen] : undefined;
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: it only hears the focus leave what is inside.
+    <div
+      className="search-box"
+      onBlur={(event) => {
+        if (!event.currentTarget.contains(event.relatedTarget)) setOpen(false);
+      }}
+    >
+      <div className="search">
+        <Icon name="search" />
+        <input
+          ref={field}
+          id={`${id}-field`}
+          className="input"
+          type="text"
+          role="combobox"
+          data-global-search=""
+          aria-label="Search for anything"
+          aria-autocomplete="list"
+          aria-expanded={shown}
+          aria-controls={`${id}-list`}
+          {...(lead ? {'aria-activedescendant': `${id}-${lead.key}`} : {})}
+          placeholder="Id, client, target, operation …"
+          autoComplete="off"
+          autoCapitalize="off"
+          spellCheck={false}
+          maxLength={500}
+          value={typed}
+          onChange={(event) => change(event.target.value)}
+          onFocus={() => setOpen(true)}
+          onKeyDown={key}
+        />
+        <kbd>/</kbd>
+      </div>
+      <div className="search-found" hidden={!shown}>
+        <Groups id={id} groups={groups} leads={leads} chosen={lead} onPoint={setChosen} onOpen={go} />
+        <div className="search-state" role="status">
+          {state}
+          {current && found.data && !found.data.complete && leads.length > 0 && (
+            <p className="warn">The search ran into its time limit; there may be more.</p>
+          )}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+/** What was typed, what is known of it, and what keys do. */
+function useSearch() {
+  const {path} = useLocation();
   const [typed, setTyped] = useState('');
   const [asked, setAsked] = useState('');
   const [open, setOpen] = useState(false);
@@ -26,22 +79,7 @@ export function SearchBox() {
   const [waiting, setWaiting] = useState(false); // for an answer to open, since Enter was pressed
   const field = useRef<HTMLInputElement>(null);
   const wanted = typed.trim();
-  useEffect(() => {
-    if (wanted === asked) return;
-    const timer = setTimeout(() => setAsked(wanted), PAUSE);
-    return () => clearTimeout(timer);
-  }, [wanted, asked]);
-  const found = useAsk<Found>(
-    asked.length >= LEAST ? ['search', asked] : null,
-    () => `/search${parameters({q: asked})}`,
-    {keep: false},
-  );
-  const current = found.data !== undefined && asked === wanted;
-  const groups = useMemo(
-    () => (current ? (found.data?.groups ?? []).filter((group) => group.items.length > 0) : []),
-    [current, found.data],
-  );
-  const leads = useMemo(() => leadsOf(groups, query, bounds(range)), [groups, query, range]);
+  const {found, current, groups, leads} = useFound(wanted, asked, setAsked);
   const [seen, setSeen] = useState({asked, path});
   if (seen.asked !== asked || seen.path !== path) {
     if (seen.asked !== asked) setChosen(0);
@@ -89,76 +127,73 @@ export function SearchBox() {
       else field.current?.blur();
     }
   }
-  const shown = open && wanted.length > 0;
-  const state = stateOf(wanted, current, found.error, leads.length);
-  const lead = shown ? leads[chosen] : undefined;
+  function change(text: string): void {
+    setTyped(text);
+    setWaiting(false);
+    setOpen(true);
+  }
+  return {typed, change, open, setOpen, chosen, setChosen, field, wanted, found, current, groups, leads, go, key};
+}
+
+/** What is known of what was typed, once nobody has typed for a moment. */
+function useFound(wanted: string, asked: string, setAsked: (text: string) => void) {
+  const {query} = useLocation();
+  const {range} = useRange();
+  useEffect(() => {
+    if (wanted === asked) return;
+    const timer = setTimeout(() => setAsked(wanted), PAUSE);
+    return () => clearTimeout(timer);
+  }, [wanted, asked, setAsked]);
+  const found = useAsk<Found>(
+    asked.length >= LEAST ? ['search', asked] : null,
+    () => `/search${parameters({q: asked})}`,
+    {keep: false},
+  );
+  const current = found.data !== undefined && asked === wanted;
+  const groups = useMemo(
+    () => (current ? (found.data?.groups ?? []).filter((group) => group.items.length > 0) : []),
+    [current, found.data],
+  );
+  const leads = useMemo(() => leadsOf(groups, query, bounds(range)), [groups, query, range]);
+  return {found, current, groups, leads};
+}
+
+function Groups({
+  id,
+  groups,
+  leads,
+  chosen,
+  onPoint,
+  onOpen,
+}: {
+  id: string;
+  groups: Found['groups'];
+  leads: readonly Lead[];
+  chosen: Lead | undefined;
+  onPoint: (index: number) => void;
+  onOpen: (lead: Lead) => void;
+}) {
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: it only hears the focus leave what is inside.
-    <div
-      className="search-box"
-      onBlur={(event) => {
-        if (!event.currentTarget.contains(event.relatedTarget)) setOpen(false);
-      }}
-    >
-      <div className="search">
-        <Icon name="search" />
-        <input
-          ref={field}
-          id={`${id}-field`}
-          className="input"
-          type="text"
-          role="combobox"
-          data-global-search=""
-          aria-label="Search for anything"
-          aria-autocomplete="list"
-          aria-expanded={shown}
-          aria-controls={`${id}-list`}
-          {...(lead ? {'aria-activedescendant': `${id}-${lead.key}`} : {})}
-          placeholder="Id, client, target, operation …"
-          autoComplete="off"
-          autoCapitalize="off"
-          spellCheck={false}
-          maxLength={500}
-          value={typed}
-          onChange={(event) => {
-            setTyped(event.target.value);
-            setWaiting(false);
-            setOpen(true);
-          }}
-          onFocus={() => setOpen(true)}
-          onKeyDown={key}
-        />
-        <kbd>/</kbd>
-      </div>
-      <div className="search-found" hidden={!shown}>
-        <div id={`${id}-list`} role="listbox" aria-label="What was found">
-          {groups.map((group) => (
-            <div key={group.kind} role="group" aria-labelledby={`${id}-${group.kind}`} className="search-group">
-              <div id={`${id}-${group.kind}`} role="presentation" className="search-kind">
-                {KIND_NAMES[group.kind] ?? group.kind} <span className="num">{restOf(group)}</span>
-              </div>
-              {leads
-                .filter((one) => one.kind === group.kind)
-                .map((one) => (
-                  <Option
-                    key={one.key}
-                    id={`${id}-${one.key}`}
-                    lead={one}
-                    chosen={lead === one}
-                    onPoint={() => setChosen(leads.indexOf(one))}
-                    onOpen={() => go(one)}
-                  />
-                ))}
-            </div>
-          ))}
+    <div id={`${id}-list`} role="listbox" aria-label="What was found">
+      {groups.map((group) => (
+        <div key={group.kind} role="group" aria-labelledby={`${id}-${group.kind}`} className="search-group">
+          <div id={`${id}-${group.kind}`} role="presentation" className="search-kind">
+            {KIND_NAMES[group.kind] ?? group.kind} <span className="num">{restOf(group)}</span>
+          </div>
+          {leads
+            .filter((one) => one.kind === group.kind)
+            .map((one) => (
+              <Option
+                key={one.key}
+                id={`${id}-${one.key}`}
+                lead={one}
+                chosen={chosen === one}
+                onPoint={() => onPoint(leads.indexOf(one))}
+                onOpen={() => onOpen(one)}
+              />
+            ))}
         </div>
-        <div className="search-state" role="status">
-          {state}
-          {current && found.data && !found.data.complete && leads.length > 0 && (
-            <p className="warn">The search ran into its time limit; there may be more.</p>
-          )}
-        </div>
-      </div>
+      ))}
     </div>
   );
 }

@@ -1,3 +1,4 @@
+import type {ReactNode} from 'react';
 import type {Session, Span} from '../api/types';
 import {Link} from '../route/link';
 import {bytes, count, duration, plural, rate, shortId, shortTrace} from '../text/units';
@@ -16,15 +17,31 @@ export function SessionFacts({
   spans: readonly Span[];
   now: number;
 }) {
+  const rows: (Fact | null)[] = [
+    ...times(session, now),
+    ...parties(session),
+    ...figures(session, now),
+    ...relations(session, connection, spans),
+  ];
+  return (
+    <dl className="facts session-facts num-all">
+      {rows
+        .filter((one): one is Fact => one !== null)
+        .map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+    </dl>
+  );
+}
+
+type Fact = [string, ReactNode];
+
+function times(session: Session, now: number): (Fact | null)[] {
   const end = session.ended_ms;
-  const extra = (key: string) => {
-    const found = connection?.attributes.find((one) => one.key === key)?.value;
-    return typeof found === 'string' || typeof found === 'number' ? found : null;
-  };
-  const extensions = extra('websocket.extensions'),
-    missed = session.misses;
-  const reconnect = reconnectText(connection ? [connection] : spans);
-  const rows: [string, React.ReactNode][] = [
+  return [
     ['Opened', <Stamp ms={session.opened_ms} />],
     end !== null
       ? [
@@ -34,20 +51,23 @@ export function SessionFacts({
           </>,
         ]
       : ['Open for', duration(Math.max(0, (now - session.opened_ms) / 1000))],
-    ...(end !== null
+    end !== null
       ? [
-          [
-            'Close',
-            <>
-              {session.close_code ?? '–'} <span className="faint">{codeName(session.close_code)}</span>
-              {session.close_reason && <> “{session.close_reason}”</>}
-              {session.initiator && session.initiator !== 'network' && (
-                <span className="faint"> by {session.initiator}</span>
-              )}
-            </>,
-          ] as [string, React.ReactNode],
+          'Close',
+          <>
+            {session.close_code ?? '–'} <span className="faint">{codeName(session.close_code)}</span>
+            {session.close_reason && <> “{session.close_reason}”</>}
+            {session.initiator && session.initiator !== 'network' && (
+              <span className="faint"> by {session.initiator}</span>
+            )}
+          </>,
         ]
-      : []),
+      : null,
+  ];
+}
+
+function parties(session: Session): (Fact | null)[] {
+  return [
     ['Client', <span className="mono">{session.client || '–'}</span>],
     ['Target', <span className="mono">{session.target || '–'}</span>],
     ['Route', <bdi>{session.route}</bdi>],
@@ -60,74 +80,61 @@ export function SessionFacts({
     ],
     ['Proxy', <bdi title={session.instance}>{session.service}</bdi>],
     ['Host', <bdi>{session.host}</bdi>],
+  ];
+}
+
+function figures(session: Session, now: number): (Fact | null)[] {
+  const missed = session.misses;
+  return [
     ['Messages', <Two left={count(session.messages[0])} right={count(session.messages[1])} />],
     ['Bytes', <Two left={bytes(session.bytes[0])} right={bytes(session.bytes[1])} />],
-    ...(session.messages_per_second
-      ? [
-          [
-            'Rate now',
-            <Two left={rate(session.messages_per_second[0])} right={rate(session.messages_per_second[1])} />,
-          ] as [string, React.ReactNode],
-        ]
-      : []),
-    ...(session.rtt_seconds
-      ? [
-          ['Round trip', <Two left={duration(session.rtt_seconds[0])} right={duration(session.rtt_seconds[1])} />] as [
-            string,
-            React.ReactNode,
-          ],
-        ]
-      : []),
-    ...(session.last_message_ms
-      ? [
-          ['Silent for', <Two left={silent(session, 0, now)} right={silent(session, 1, now)} />] as [
-            string,
-            React.ReactNode,
-          ],
-        ]
-      : []),
+    session.messages_per_second
+      ? ['Rate now', <Two left={rate(session.messages_per_second[0])} right={rate(session.messages_per_second[1])} />]
+      : null,
+    session.rtt_seconds
+      ? ['Round trip', <Two left={duration(session.rtt_seconds[0])} right={duration(session.rtt_seconds[1])} />]
+      : null,
+    session.last_message_ms
+      ? ['Silent for', <Two left={silent(session, 0, now)} right={silent(session, 1, now)} />]
+      : null,
     [
       'Missed',
       <span className={missed ? 'bad strong' : ''}>{missed === 0 ? 'no heartbeat' : plural(missed, 'heartbeat')}</span>,
     ],
-    ...(session.anomalies
-      ? [['Anomalies', <span className="warn">{count(session.anomalies)}</span>] as [string, React.ReactNode]]
-      : []),
-    ...(extensions !== null ? [['Extensions', String(extensions)] as [string, React.ReactNode]] : []),
-    ...(session.reconnect_of
-      ? [
-          [
-            reconnect.name,
-            <>
-              <Link className="mono" href={`/sessions/${encodeURIComponent(session.reconnect_of)}`}>
-                {shortId(session.reconnect_of)}
-              </Link>
-              {reconnect.by && <span className="faint"> {reconnect.by}</span>}
-            </>,
-          ] as [string, React.ReactNode],
-        ]
-      : []),
-    ...(session.trace_id
-      ? [
-          [
-            'Its trace',
-            <Link className="mono" href={`/traces/${encodeURIComponent(session.trace_id)}`}>
-              {shortTrace(session.trace_id)}
-            </Link>,
-          ] as [string, React.ReactNode],
-        ]
-      : []),
+    session.anomalies ? ['Anomalies', <span className="warn">{count(session.anomalies)}</span>] : null,
   ];
-  return (
-    <dl className="facts session-facts num-all">
-      {rows.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+}
+
+/** `spans`: any of its spans, each says what made it a reconnect. */
+function relations(session: Session, connection: Span | null, spans: readonly Span[]): (Fact | null)[] {
+  const extra = (key: string) => {
+    const found = connection?.attributes.find((one) => one.key === key)?.value;
+    return typeof found === 'string' || typeof found === 'number' ? found : null;
+  };
+  const extensions = extra('websocket.extensions');
+  const reconnect = reconnectText(connection ? [connection] : spans);
+  return [
+    extensions !== null ? ['Extensions', String(extensions)] : null,
+    session.reconnect_of
+      ? [
+          reconnect.name,
+          <>
+            <Link className="mono" href={`/sessions/${encodeURIComponent(session.reconnect_of)}`}>
+              {shortId(session.reconnect_of)}
+            </Link>
+            {reconnect.by && <span className="faint"> {reconnect.by}</span>}
+          </>,
+        ]
+      : null,
+    session.trace_id
+      ? [
+          'Its trace',
+          <Link className="mono" href={`/traces/${encodeURIComponent(session.trace_id)}`}>
+            {shortTrace(session.trace_id)}
+          </Link>,
+        ]
+      : null,
+  ];
 }
 
 function silent(session: Session, leg: 0 | 1, now: number): string {
@@ -136,7 +143,7 @@ function silent(session: Session, leg: 0 | 1, now: number): string {
 }
 
 /** Client's and server's, always in this order and these colours. */
-export function Two({left, right}: {left: React.ReactNode; right: React.ReactNode}) {
+export function Two({left, right}: {left: ReactNode; right: ReactNode}) {
   return (
     <span className="num">
       <span className="client" title="client">

@@ -19,8 +19,18 @@ import {count, plural} from '../text/units';
 import {time} from '../time/format';
 import {useRange} from '../time/range';
 import {liveColumns, pastColumns, sessionHref, sessionTone, whereText} from './columns';
-import {durationTrouble, EXACT, exactText, filtersOn, isLive, LIVE_SORTS, PAST_SORTS, readFilter} from './filter';
-import {useLiveRows, useStoredRows} from './sources';
+import {
+  durationTrouble,
+  EXACT,
+  exactText,
+  filtersOn,
+  isLive,
+  LIVE_SORTS,
+  PAST_SORTS,
+  readFilter,
+  type SessionFilter,
+} from './filter';
+import {useLiveRows, useStoredRows, type Rows} from './sources';
 import {REASON_ORDER, reasonLabel} from './words';
 
 export function SessionsPage() {
@@ -45,23 +55,6 @@ export function SessionsPage() {
   const status = useStatus().data;
 
   const sort = {key: filter.sort || (fromStream && filter.trouble ? 'misses' : 'opened'), order: filter.order};
-  const clear = () =>
-    change({
-      route: null,
-      instance: null,
-      dialect: null,
-      client: null,
-      text: null,
-      trouble: null,
-      abnormal: null,
-      end_reason: null,
-      close_code: null,
-      min: null,
-      max: null,
-      when: null,
-      attribute: null,
-      ...Object.fromEntries(EXACT.map((key) => [key, null])),
-    });
   const nothingAtAll =
     status !== undefined &&
     status.store.sessions === 0 &&
@@ -73,59 +66,8 @@ export function SessionsPage() {
 
   return (
     <>
-      <div className="page-head">
-        <h1>Sessions</h1>
-        <Segmented
-          label="Which sessions"
-          value={filter.state}
-          onChange={(state) => change({state: state === 'open' ? null : state, sort: null, order: null})}
-          options={[
-            {key: 'open', label: fixed ? 'Open at the end' : 'Open'},
-            {key: 'ended', label: 'Ended'},
-            {key: 'any', label: 'Both'},
-          ]}
-        />
-        <TextInput
-          className="grow session-search"
-          search
-          hideLabel
-          label="Search sessions"
-          placeholder="Client, target, id, close reason …"
-          value={filter.text}
-          onChange={(next) => change({text: next}, {replace: true})}
-        />
-        {fromStream && (
-          <CheckBox
-            label="In trouble"
-            value={filter.trouble}
-            onChange={(next) => change({trouble: next ? 'true' : null})}
-          />
-        )}
-        {filter.state !== 'open' && (
-          <CheckBox
-            label="Abnormal ends"
-            value={filter.abnormal}
-            onChange={(next) => change({abnormal: next ? 'true' : null})}
-          />
-        )}
-        <Button className="button" aria-expanded={open} onPress={() => setOpen(!open)}>
-          <Icon name="filter" />
-          Filters{on > 0 && <span className="badge">{on}</span>}
-        </Button>
-      </div>
-      {filter.exact.length > 0 && (
-        <div className="filters exact-filters">
-          {filter.exact.map(([key, value]) => (
-            <Chip
-              key={key + value}
-              text={exactText(key, value)}
-              onRemove={() =>
-                change({[key]: filter.exact.filter((one) => one[0] === key && one[1] !== value).map((one) => one[1])})
-              }
-            />
-          ))}
-        </div>
-      )}
+      <Head filter={filter} fixed={fixed} fromStream={fromStream} on={on} open={open} onOpen={setOpen} />
+      <ExactFilters exact={filter.exact} />
       {open && <Filters />}
       {nothingAtAll ? (
         <NothingReceived />
@@ -150,51 +92,168 @@ export function SessionsPage() {
                 rows.waiting ? (
                   <Loading label="Looking" />
                 ) : (
-                  <Empty
-                    title={
-                      on > 0 || filter.text
-                        ? 'No session fits these filters'
-                        : past
-                          ? 'No session ended in this time range'
-                          : 'No session is open'
-                    }
-                  >
-                    {on > 0 || filter.text ? (
-                      <Button className="button" onPress={clear}>
-                        Clear the filters
-                      </Button>
-                    ) : past ? (
-                      <p>Choose a longer time range above.</p>
-                    ) : (
-                      <p>They appear here as soon as a client connects through a proxy.</p>
-                    )}
-                  </Empty>
+                  <NoSession filtered={on > 0 || filter.text !== ''} past={past} />
                 )
               }
             />
           )}
-          <div className="table-foot num" role="status">
-            <span>
-              {fromStream
-                ? `${count(rows.total)} of ${count(rows.of)} open sessions`
-                : rows.of !== null
-                  ? `${count(rows.total)} of ${plural(rows.of, 'session')}`
-                  : `${count(rows.total)}${rows.more ? '+' : ''} ${rows.total === 1 ? 'session' : 'sessions'}`}
-            </span>
-            {!rows.complete && (
-              <span className="warn">The search was cut short by its time limit; scrolling goes on with it.</span>
-            )}
-            {fromStream && stale !== null && (
-              <span className="warn">As of {time(stale)}, when the console was last heard from.</span>
-            )}
-            {filter.state === 'open' && !fromStream && (
-              <span>{fixed ? 'As they were at the end of the time range.' : 'Not live.'}</span>
-            )}
-            {filter.when === 'opened' && <span>Those that opened in the time range.</span>}
-          </div>
+          <Foot rows={rows} filter={filter} fixed={fixed} fromStream={fromStream} stale={stale} />
         </div>
       )}
     </>
+  );
+}
+
+/** What a filter has in the address. */
+const CLEARED = {
+  route: null,
+  instance: null,
+  dialect: null,
+  client: null,
+  text: null,
+  trouble: null,
+  abnormal: null,
+  end_reason: null,
+  close_code: null,
+  min: null,
+  max: null,
+  when: null,
+  attribute: null,
+  ...Object.fromEntries(EXACT.map((key) => [key, null])),
+};
+
+function Head({
+  filter,
+  fixed,
+  fromStream,
+  on,
+  open,
+  onOpen,
+}: {
+  filter: SessionFilter;
+  fixed: boolean;
+  fromStream: boolean;
+  on: number;
+  open: boolean;
+  onOpen: (open: boolean) => void;
+}) {
+  const [, change] = useQueryState();
+  return (
+    <div className="page-head">
+      <h1>Sessions</h1>
+      <Segmented
+        label="Which sessions"
+        value={filter.state}
+        onChange={(state) => change({state: state === 'open' ? null : state, sort: null, order: null})}
+        options={[
+          {key: 'open', label: fixed ? 'Open at the end' : 'Open'},
+          {key: 'ended', label: 'Ended'},
+          {key: 'any', label: 'Both'},
+        ]}
+      />
+      <TextInput
+        className="grow session-search"
+        search
+        hideLabel
+        label="Search sessions"
+        placeholder="Client, target, id, close reason …"
+        value={filter.text}
+        onChange={(next) => change({text: next}, {replace: true})}
+      />
+      {fromStream && (
+        <CheckBox
+          label="In trouble"
+          value={filter.trouble}
+          onChange={(next) => change({trouble: next ? 'true' : null})}
+        />
+      )}
+      {filter.state !== 'open' && (
+        <CheckBox
+          label="Abnormal ends"
+          value={filter.abnormal}
+          onChange={(next) => change({abnormal: next ? 'true' : null})}
+        />
+      )}
+      <Button className="button" aria-expanded={open} onPress={() => onOpen(!open)}>
+        <Icon name="filter" />
+        Filters{on > 0 && <span className="badge">{on}</span>}
+      </Button>
+    </div>
+  );
+}
+
+function ExactFilters({exact}: {exact: SessionFilter['exact']}) {
+  const [, change] = useQueryState();
+  if (exact.length === 0) return null;
+  return (
+    <div className="filters exact-filters">
+      {exact.map(([key, value]) => (
+        <Chip
+          key={key + value}
+          text={exactText(key, value)}
+          onRemove={() =>
+            change({[key]: exact.filter((one) => one[0] === key && one[1] !== value).map((one) => one[1])})
+          }
+        />
+      ))}
+    </div>
+  );
+}
+
+function NoSession({filtered, past}: {filtered: boolean; past: boolean}) {
+  const [, change] = useQueryState();
+  return (
+    <Empty
+      title={
+        filtered ? 'No session fits these filters' : past ? 'No session ended in this time range' : 'No session is open'
+      }
+    >
+      {filtered ? (
+        <Button className="button" onPress={() => change(CLEARED)}>
+          Clear the filters
+        </Button>
+      ) : past ? (
+        <p>Choose a longer time range above.</p>
+      ) : (
+        <p>They appear here as soon as a client connects through a proxy.</p>
+      )}
+    </Empty>
+  );
+}
+
+function Foot({
+  rows,
+  filter,
+  fixed,
+  fromStream,
+  stale,
+}: {
+  rows: Rows;
+  filter: SessionFilter;
+  fixed: boolean;
+  fromStream: boolean;
+  stale: number | null;
+}) {
+  return (
+    <div className="table-foot num" role="status">
+      <span>
+        {fromStream
+          ? `${count(rows.total)} of ${count(rows.of)} open sessions`
+          : rows.of !== null
+            ? `${count(rows.total)} of ${plural(rows.of, 'session')}`
+            : `${count(rows.total)}${rows.more ? '+' : ''} ${rows.total === 1 ? 'session' : 'sessions'}`}
+      </span>
+      {!rows.complete && (
+        <span className="warn">The search was cut short by its time limit; scrolling goes on with it.</span>
+      )}
+      {fromStream && stale !== null && (
+        <span className="warn">As of {time(stale)}, when the console was last heard from.</span>
+      )}
+      {filter.state === 'open' && !fromStream && (
+        <span>{fixed ? 'As they were at the end of the time range.' : 'Not live.'}</span>
+      )}
+      {filter.when === 'opened' && <span>Those that opened in the time range.</span>}
+    </div>
   );
 }
 

@@ -1,6 +1,14 @@
 // The message timeline: zoom with the wheel (hold Ctrl, or focus it first), keys or by dragging; the strip above shows
 // the whole session and moves the view. The table below it says the same in words.
-import {useEffect, useLayoutEffect, useRef, useState, type KeyboardEvent, type PointerEvent} from 'react';
+import {
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type PointerEvent,
+  type RefObject,
+} from 'react';
 import {Button} from 'react-aria-components';
 import type {RecordedMessage} from '../api/types';
 import {Icon} from '../control/icon';
@@ -40,15 +48,11 @@ export function Timeline({
   const canvas = useRef<HTMLCanvasElement>(null);
   const color = useColors();
   const [pointer, setPointer] = useState<number | null>(null); // px: what is under it changes as messages come
-  const [drag, setDrag] = useState<{mode: 'select' | 'pan' | 'overview'; from: number; to: number; view: View} | null>(
-    null,
-  );
+  const [drag, setDrag] = useState<Drag | null>(null);
   const view = asked ? clampView(asked, model) : firstView(model);
   const {from, to} = view;
-  const hover = pointer === null ? null : nearest(pointer);
-  const latest = useRef({model, view, onView});
-  latest.current = {model, view, onView};
-
+  const hover = pointer === null ? null : nearest(model, view, width, pointer);
+  useWheel(canvas, model, view, onView);
   useLayoutEffect(() => {
     const element = canvas.current,
       context = element?.getContext('2d');
@@ -69,11 +73,63 @@ export function Timeline({
     });
   }, [width, model, from, to, hover, chosen, drag, color]);
 
+  const pointing = usePointer({canvas, width, model, view, drag, setDrag, setPointer, onView, onChoose});
+  const {zoom, whole, key} = useKeys(model, view, chosen, onView, onChoose);
+  return (
+    <div className="timeline">
+      <div className="timeline-bar">
+        <Legend />
+        <Tools model={model} zoom={zoom} whole={whole} onView={onView} />
+      </div>
+      <div ref={box} className="timeline-box" style={{height: HEIGHT}}>
+        <span className="lane-name lane-client" aria-hidden="true">
+          client ▸
+        </span>
+        <span className="lane-name lane-server" aria-hidden="true">
+          ◂ server
+        </span>
+        {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: arrows move through what it draws. */}
+        <canvas
+          ref={canvas}
+          tabIndex={0}
+          role="application"
+          aria-roledescription="message timeline"
+          aria-label={nameOf(model, view)}
+          style={{width: '100%', height: HEIGHT}}
+          {...pointing}
+          onDoubleClick={() => onView(null)}
+          onKeyDown={key}
+        />
+      </div>
+      <Readout model={model} view={view} index={hover ?? chosen} />
+    </div>
+  );
+}
+
+type Drag = {mode: 'select' | 'pan' | 'overview'; from: number; to: number; view: View};
+type OnView = (view: View | null) => void;
+
+/** The message that is drawn at x, or next to it. */
+function nearest(model: TimelineModel, view: View, width: number, x: number): number | null {
+  const at = view.from + (x / width) * (view.to - view.from),
+    reach = ((view.to - view.from) / width) * 7,
+    list = model.messages,
+    i = after(list, at);
+  const before = list[i - 1],
+    next = list[i];
+  const pick = before && (!next || at - before.time_ms < next.time_ms - at) ? i - 1 : i;
+  return list[pick] && Math.abs(list[pick]!.time_ms - at) <= reach ? pick : null;
+}
+
+function useWheel(canvas: RefObject<HTMLCanvasElement>, model: TimelineModel, view: View, onView: OnView): void {
+  const latest = useRef({model, view, onView});
+  latest.current = {model, view, onView};
+
   useEffect(() => {
     const element = canvas.current;
     if (!element) return;
     function wheel(event: WheelEvent): void {
-      const {view: now, model: its, onView: tell} = latest.current;
+      const {view: now, model: its, onView: change} = latest.current;
       const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey;
       // The page scrolls on.
       if (!sideways && !event.ctrlKey && !event.metaKey && document.activeElement !== element) return;
@@ -81,27 +137,40 @@ export function Timeline({
       const size = now.to - now.from;
       if (sideways) {
         const by = ((event.deltaX || event.deltaY) / element!.clientWidth) * size;
-        tell(clampView({from: now.from + by, to: now.to + by}, its));
+        change(clampView({from: now.from + by, to: now.to + by}, its));
       } else {
         const around = now.from + (event.offsetX / element!.clientWidth) * size;
-        tell(zoomView(now, Math.exp(event.deltaY * 0.002), around, its));
+        change(zoomView(now, Math.exp(event.deltaY * 0.002), around, its));
       }
     }
     element.addEventListener('wheel', wheel, {passive: false});
     return () => element.removeEventListener('wheel', wheel);
-  }, []);
+  }, [canvas]);
+}
 
+/** Dragging chooses a stretch, or moves the view; a click chooses a message. */
+function usePointer({
+  canvas,
+  width,
+  model,
+  view,
+  drag,
+  setDrag,
+  setPointer,
+  onView,
+  onChoose,
+}: {
+  canvas: RefObject<HTMLCanvasElement>;
+  width: number;
+  model: TimelineModel;
+  view: View;
+  drag: Drag | null;
+  setDrag: (drag: Drag | null) => void;
+  setPointer: (x: number | null) => void;
+  onView: OnView;
+  onChoose: (index: number | null) => void;
+}) {
   const timeAt = (x: number, of: View = view) => of.from + (x / width) * (of.to - of.from);
-  function nearest(x: number): number | null {
-    const at = timeAt(x),
-      reach = ((view.to - view.from) / width) * 7,
-      list = model.messages,
-      i = after(list, at);
-    const before = list[i - 1],
-      next = list[i];
-    const pick = before && (!next || at - before.time_ms < next.time_ms - at) ? i - 1 : i;
-    return list[pick] && Math.abs(list[pick]!.time_ms - at) <= reach ? pick : null;
-  }
   function place(event: PointerEvent): [number, number] {
     const frame = canvas.current!.getBoundingClientRect();
     return [event.clientX - frame.left, event.clientY - frame.top];
@@ -134,10 +203,26 @@ export function Timeline({
         onView(
           clampView({from: timeAt(Math.min(drag.from, drag.to)), to: timeAt(Math.max(drag.from, drag.to))}, model),
         );
-      else onChoose(nearest(drag.from));
+      else onChoose(nearest(model, view, width, drag.from));
     }
     setDrag(null);
   }
+  return {
+    onPointerDown: down,
+    onPointerMove: moved,
+    onPointerUp: up,
+    onPointerCancel: () => setDrag(null),
+    onPointerLeave: () => setPointer(null),
+  };
+}
+
+function useKeys(
+  model: TimelineModel,
+  view: View,
+  chosen: number | null,
+  onView: OnView,
+  onChoose: (index: number | null) => void,
+) {
   function step(by: 1 | -1): void {
     const list = model.messages;
     if (list.length === 0) return;
@@ -171,82 +256,75 @@ export function Timeline({
     event.preventDefault();
     run();
   }
+  return {zoom, whole, key};
+}
 
-  const spoken = hover ?? chosen;
-  const message = spoken !== null ? model.messages[spoken] : undefined;
+/** What it shows, in a sentence. */
+function nameOf(model: TimelineModel, view: View): string {
   const silent = (side: 0 | 1, who: string): string => {
     const found = model.silences[side];
     return found ? `; the ${who} was silent for the last ${duration((found[1] - found[0]) / 1000)}` : '';
   };
   const fell = model.fell ? ` ${silentText(model.fell)}` : '';
-  const name =
+  return (
     `Messages of the session on two lanes, ${plural(model.messages.length, 'message')}, ` +
     `shown from ${preciseTime(view.from)} to ${preciseTime(view.to)}${silent(0, 'client')}${silent(1, 'server')}` +
     (model.lost.size ? `; ${plural(model.lost.size, 'ping')} never answered` : '') +
-    `.${fell} The same is in the table of messages.`;
+    `.${fell} The same is in the table of messages.`
+  );
+}
+
+function Tools({
+  model,
+  zoom,
+  whole,
+  onView,
+}: {
+  model: TimelineModel;
+  zoom: (factor: number) => void;
+  whole: () => void;
+  onView: OnView;
+}) {
   return (
-    <div className="timeline">
-      <div className="timeline-bar">
-        <Legend />
-        <div className="row timeline-tools">
-          <Button className="button small icon" aria-label="Zoom in" onPress={() => zoom(0.5)}>
-            <Icon name="plus" size={12} />
-          </Button>
-          <Button className="button small icon" aria-label="Zoom out" onPress={() => zoom(2)}>
-            <Icon name="minus" size={12} />
-          </Button>
-          <Button
-            className="button small"
-            onPress={() => onView(clampView({from: model.to - 60_000, to: model.to + 1500}, model))}
-          >
-            Last minute
-          </Button>
-          <Button className="button small" onPress={whole}>
-            Whole session
-          </Button>
-        </div>
-      </div>
-      <div ref={box} className="timeline-box" style={{height: HEIGHT}}>
-        <span className="lane-name lane-client" aria-hidden="true">
-          client ▸
+    <div className="row timeline-tools">
+      <Button className="button small icon" aria-label="Zoom in" onPress={() => zoom(0.5)}>
+        <Icon name="plus" size={12} />
+      </Button>
+      <Button className="button small icon" aria-label="Zoom out" onPress={() => zoom(2)}>
+        <Icon name="minus" size={12} />
+      </Button>
+      <Button
+        className="button small"
+        onPress={() => onView(clampView({from: model.to - 60_000, to: model.to + 1500}, model))}
+      >
+        Last minute
+      </Button>
+      <Button className="button small" onPress={whole}>
+        Whole session
+      </Button>
+    </div>
+  );
+}
+
+function Readout({model, view, index}: {model: TimelineModel; view: View; index: number | null}) {
+  const message = index !== null ? model.messages[index] : undefined;
+  return (
+    <div className="timeline-readout num" aria-live="polite">
+      {message ? (
+        <>
+          <span className="strong" title={utc(message.time_ms)}>
+            {preciseTime(message.time_ms)}
+          </span>{' '}
+          <span>{describe(message, model.lost.has(index!))}</span>{' '}
+          <span className="faint">{duration((model.to - message.time_ms) / 1000)} before the end</span>
+        </>
+      ) : (
+        <span className="faint">
+          {count(after(model.messages, view.to) - after(model.messages, view.from))} messages in{' '}
+          {duration((view.to - view.from) / 1000)}
+          <span className="wide-only"> · drag to zoom, Ctrl+wheel, or focus it and use + − ← → n p</span>
         </span>
-        <span className="lane-name lane-server" aria-hidden="true">
-          ◂ server
-        </span>
-        {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: arrows move through what it draws. */}
-        <canvas
-          ref={canvas}
-          tabIndex={0}
-          role="application"
-          aria-roledescription="message timeline"
-          aria-label={name}
-          style={{width: '100%', height: HEIGHT}}
-          onPointerDown={down}
-          onPointerMove={moved}
-          onPointerUp={up}
-          onPointerCancel={() => setDrag(null)}
-          onPointerLeave={() => setPointer(null)}
-          onDoubleClick={() => onView(null)}
-          onKeyDown={key}
-        />
-      </div>
-      <div className="timeline-readout num" aria-live="polite">
-        {message ? (
-          <>
-            <span className="strong" title={utc(message.time_ms)}>
-              {preciseTime(message.time_ms)}
-            </span>{' '}
-            <span>{describe(message, model.lost.has(spoken!))}</span>{' '}
-            <span className="faint">{duration((model.to - message.time_ms) / 1000)} before the end</span>
-          </>
-        ) : (
-          <span className="faint">
-            {count(after(model.messages, view.to) - after(model.messages, view.from))} messages in{' '}
-            {duration(size / 1000)}
-            <span className="wide-only"> · drag to zoom, Ctrl+wheel, or focus it and use + − ← → n p</span>
-          </span>
-        )}
-      </div>
+      )}
     </div>
   );
 }

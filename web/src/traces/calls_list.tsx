@@ -92,14 +92,6 @@ export function CallsList({filter}: {filter: TraceFilter}) {
 }
 
 function columnsOf(anySpan: boolean, longest: number, sort: string): Column<CallSpan>[] {
-  const time = (
-    key: string,
-    title: string,
-    width: number,
-    keep: number,
-    of: (row: CallSpan) => number | null,
-    hint: string,
-  ) => timeColumn(key, title, width, keep, of, hint, sort);
   return [
     {
       key: 'operation',
@@ -142,6 +134,34 @@ function columnsOf(anySpan: boolean, longest: number, sort: string): Column<Call
       keep: 2,
       cell: (row) => <CallBar row={row} longest={longest} />,
     },
+    ...timeColumns(sort),
+    {
+      key: 'chunks',
+      title: 'Chunks',
+      width: 72,
+      end: true,
+      keep: 1,
+      sortable: true,
+      cell: (row) => (
+        <span className={`num${row.figures.chunks === null ? ' faint' : ''}`}>{count(row.figures.chunks)}</span>
+      ),
+    },
+    beganColumn(),
+    ...whereColumns,
+    sessionColumn(),
+  ];
+}
+
+function timeColumns(sort: string): Column<CallSpan>[] {
+  const time = (
+    key: string,
+    title: string,
+    width: number,
+    keep: number,
+    of: (row: CallSpan) => number | null,
+    hint: string,
+  ) => timeColumn(key, title, width, keep, of, hint, sort);
+  return [
     time('duration', 'Duration', 76, 8, seconds, 'from the request to the end of the span'),
     time(
       'first_chunk',
@@ -175,37 +195,27 @@ function columnsOf(anySpan: boolean, longest: number, sort: string): Column<Call
       (row) => row.figures.perceived_seconds,
       'what a person waited, from the end of speech; where the dialect knows that moment',
     ),
-    {
-      key: 'chunks',
-      title: 'Chunks',
-      width: 72,
-      end: true,
-      keep: 1,
-      sortable: true,
-      cell: (row) => (
-        <span className={`num${row.figures.chunks === null ? ' faint' : ''}`}>{count(row.figures.chunks)}</span>
-      ),
-    },
-    beganColumn(),
-    {
-      key: 'route',
-      title: 'Route',
-      width: 90,
-      grow: 0.5,
-      keep: 3,
-      cell: (row) => (row.route ? <span title={row.route}>{row.route}</span> : <span className="faint">–</span>),
-    },
-    {
-      key: 'target',
-      title: 'Target',
-      width: 110,
-      grow: 0.7,
-      keep: 1,
-      cell: (row) => (row.target ? <span title={row.target}>{row.target}</span> : <span className="faint">–</span>),
-    },
-    sessionColumn(),
   ];
 }
+
+const whereColumns: Column<CallSpan>[] = [
+  {
+    key: 'route',
+    title: 'Route',
+    width: 90,
+    grow: 0.5,
+    keep: 3,
+    cell: (row) => (row.route ? <span title={row.route}>{row.route}</span> : <span className="faint">–</span>),
+  },
+  {
+    key: 'target',
+    title: 'Target',
+    width: 110,
+    grow: 0.7,
+    keep: 1,
+    cell: (row) => (row.target ? <span title={row.target}>{row.target}</span> : <span className="faint">–</span>),
+  },
+];
 
 /** The call on the scale of the longest one listed: hatched while it waits, solid while its reply streams. */
 function CallBar({row, longest}: {row: CallSpan; longest: number}) {

@@ -1,8 +1,8 @@
 // What the filters leave, one after the other: a picture of it over time, a table that the console sorts over the whole
 // range, and where it was cut. Calls, spans and traces are listed alike.
-import {useCallback, useMemo, type ReactNode} from 'react';
+import {useMemo, type ReactNode} from 'react';
 import {parameters} from '../api/fetch';
-import {usePages} from '../api/pages';
+import {useLoadNear, usePages} from '../api/pages';
 import {Cut} from '../control/cut';
 import {Empty, Failed, Loading, Renewing} from '../control/states';
 import {Link} from '../route/link';
@@ -60,12 +60,7 @@ export function FoundList<T, P extends Page>(its: Listing<T, P>) {
   const dots = useMemo(() => rows.map(dot).filter((one): one is Dot => one !== null), [rows, dot]);
   const {load, more} = found;
   const {from, to} = useMemo(() => drawn(ends, dots, more && sort === 'start'), [ends, dots, more, sort]);
-  const onRange = useCallback(
-    (_: number, last: number) => {
-      if (more && rows.length >= PAGE && last >= rows.length - 10) load();
-    },
-    [more, load, rows.length],
-  );
+  const onRange = useLoadNear(found, rows.length, PAGE);
   const columns = useMemo(() => columnsOf(longest, sort), [columnsOf, longest, sort]);
   if (found.error && found.pages.length === 0)
     return (
@@ -102,14 +97,9 @@ export function FoundList<T, P extends Page>(its: Listing<T, P>) {
           found.pending ? (
             <Loading label="Searching" />
           ) : (
-            <Empty title={`No ${its.noun} fits`}>
-              <p>
-                {filtersOn(filter)
-                  ? 'Take a filter off, or choose a longer time range.'
-                  : 'Choose a longer time range above.'}
-              </p>
+            <NothingFits noun={its.noun} filter={filter}>
               {its.nothing}
-            </Empty>
+            </NothingFits>
           )
         }
       />
@@ -125,6 +115,17 @@ export function FoundList<T, P extends Page>(its: Listing<T, P>) {
         {its.cut?.(sort)}
       </Cut>
     </div>
+  );
+}
+
+export function NothingFits({noun, filter, children}: {noun: string; filter: TraceFilter; children?: ReactNode}) {
+  return (
+    <Empty title={`No ${noun} fits`}>
+      <p>
+        {filtersOn(filter) ? 'Take a filter off, or choose a longer time range.' : 'Choose a longer time range above.'}
+      </p>
+      {children}
+    </Empty>
   );
 }
 

@@ -15,8 +15,9 @@ import type {Column} from '../table/columns';
 import {Table} from '../table/table';
 import {count, duration, percent} from '../text/units';
 import {bounds, useRange} from '../time/range';
+import {NothingFits} from './found_list';
 import {BY, callsOf, FIGURES, figureText, readGrouping, SORTS, type Grouping} from './grouping';
-import {filtersOn, spanParameters, type TraceFilter} from './search_filter';
+import {spanParameters, type TraceFilter} from './search_filter';
 
 const PAGE = 100;
 
@@ -110,92 +111,7 @@ function List({
   );
   const rows = useMemo(() => found.pages.flatMap((page) => page.groups), [found.pages]);
   const most = useMemo(() => rows.reduce((sum, row) => Math.max(sum, row.count), 1), [rows]);
-  const columns = useMemo<Column<Group>[]>(() => {
-    const quantile = (name: 'p50' | 'p95' | 'p99' | 'max', keep: number): Column<Group> => ({
-      key: name,
-      title: name === 'max' ? 'Max' : name,
-      width: 84,
-      end: true,
-      keep,
-      sortable: true,
-      cell: (row) => {
-        const value = row[name];
-        if (value === null) return <span className="faint">–</span>;
-        return (
-          <To
-            className="num quantile"
-            href={callsOf(query, grouping, row, {from: value})}
-            title={`${noun}s of this group, the highest first`}
-          >
-            {figureText(figure, value, duration, count)}
-          </To>
-        );
-      },
-    });
-    return [
-      {
-        key: 'value',
-        title: grouping.byAttribute || (BY.find((one) => one.key === grouping.byKey)?.label ?? ''),
-        width: 140,
-        grow: 2,
-        keep: 9,
-        cell: (row) => (
-          <To href={callsOf(query, grouping, row, {})} title={row.value ?? undefined}>
-            {row.value === null ? <span className="soft">(none)</span> : row.value === '' ? '(empty)' : row.value}
-          </To>
-        ),
-      },
-      {
-        key: 'share',
-        title: 'Share',
-        width: 110,
-        grow: 1.2,
-        keep: 3,
-        cell: (row) => (
-          <span className="duration-bar">
-            <i className="plain" style={{width: `max(2px, ${(100 * row.count) / most}%)`}} />
-          </span>
-        ),
-      },
-      {
-        key: 'count',
-        title: noun === 'call' ? 'Calls' : 'Spans',
-        width: 80,
-        end: true,
-        keep: 8,
-        sortable: true,
-        cell: (row) => (
-          <To className="num quantile" href={callsOf(query, grouping, row, {})}>
-            {count(row.count)}
-          </To>
-        ),
-      },
-      {
-        key: 'errors',
-        title: 'Errors',
-        width: 72,
-        end: true,
-        keep: 6,
-        sortable: true,
-        cell: (row) =>
-          row.errors ? (
-            <To
-              className="num bad strong"
-              title={percent(row.errors, row.count)}
-              href={callsOf(query, grouping, row, {errors: true})}
-            >
-              {count(row.errors)}
-            </To>
-          ) : (
-            <span className="faint num">0</span>
-          ),
-      },
-      quantile('p50', 4),
-      quantile('p95', 7),
-      quantile('p99', 2),
-      quantile('max', 5),
-    ];
-  }, [query, grouping, noun, most, figure]);
+  const columns = useMemo(() => columnsOf(query, grouping, noun, most), [query, grouping, noun, most]);
   if (found.error && found.pages.length === 0) return <Failed error={found.error} retry={found.retry} />;
   return (
     <>
@@ -217,19 +133,7 @@ function List({
             gorder: next.order === 'asc' ? 'asc' : null,
           })
         }
-        empty={
-          found.pending ? (
-            <Loading label="Counting" />
-          ) : (
-            <Empty title={`No ${noun} fits`}>
-              <p>
-                {filtersOn(filter)
-                  ? 'Take a filter off, or choose a longer time range.'
-                  : 'Choose a longer time range above.'}
-              </p>
-            </Empty>
-          )
-        }
+        empty={found.pending ? <Loading label="Counting" /> : <NothingFits noun={noun} filter={filter} />}
       />
       <Cut
         shown={rows.length}
@@ -248,6 +152,102 @@ function List({
       </Cut>
     </>
   );
+}
+
+function quantileColumn(
+  query: URLSearchParams,
+  grouping: Grouping,
+  noun: string,
+  name: 'p50' | 'p95' | 'p99' | 'max',
+  keep: number,
+): Column<Group> {
+  return {
+    key: name,
+    title: name === 'max' ? 'Max' : name,
+    width: 84,
+    end: true,
+    keep,
+    sortable: true,
+    cell: (row) => {
+      const value = row[name];
+      if (value === null) return <span className="faint">–</span>;
+      return (
+        <To
+          className="num quantile"
+          href={callsOf(query, grouping, row, {from: value})}
+          title={`${noun}s of this group, the highest first`}
+        >
+          {figureText(grouping.figure, value, duration, count)}
+        </To>
+      );
+    },
+  };
+}
+
+function columnsOf(query: URLSearchParams, grouping: Grouping, noun: string, most: number): Column<Group>[] {
+  return [
+    {
+      key: 'value',
+      title: grouping.byAttribute || (BY.find((one) => one.key === grouping.byKey)?.label ?? ''),
+      width: 140,
+      grow: 2,
+      keep: 9,
+      cell: (row) => (
+        <To href={callsOf(query, grouping, row, {})} title={row.value ?? undefined}>
+          {row.value === null ? <span className="soft">(none)</span> : row.value === '' ? '(empty)' : row.value}
+        </To>
+      ),
+    },
+    {
+      key: 'share',
+      title: 'Share',
+      width: 110,
+      grow: 1.2,
+      keep: 3,
+      cell: (row) => (
+        <span className="duration-bar">
+          <i className="plain" style={{width: `max(2px, ${(100 * row.count) / most}%)`}} />
+        </span>
+      ),
+    },
+    {
+      key: 'count',
+      title: noun === 'call' ? 'Calls' : 'Spans',
+      width: 80,
+      end: true,
+      keep: 8,
+      sortable: true,
+      cell: (row) => (
+        <To className="num quantile" href={callsOf(query, grouping, row, {})}>
+          {count(row.count)}
+        </To>
+      ),
+    },
+    {
+      key: 'errors',
+      title: 'Errors',
+      width: 72,
+      end: true,
+      keep: 6,
+      sortable: true,
+      cell: (row) =>
+        row.errors ? (
+          <To
+            className="num bad strong"
+            title={percent(row.errors, row.count)}
+            href={callsOf(query, grouping, row, {errors: true})}
+          >
+            {count(row.errors)}
+          </To>
+        ) : (
+          <span className="faint num">0</span>
+        ),
+    },
+    quantileColumn(query, grouping, noun, 'p50', 4),
+    quantileColumn(query, grouping, noun, 'p95', 7),
+    quantileColumn(query, grouping, noun, 'p99', 2),
+    quantileColumn(query, grouping, noun, 'max', 5),
+  ];
 }
 
 /** A number with a way to what it counts, where there is one. */

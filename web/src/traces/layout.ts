@@ -37,7 +37,36 @@ export interface Layout {
 const FAR = 86_400_000;
 
 export function layoutTrace(spans: readonly Span[]): Layout {
-  // Once each, by start.
+  const once = onceEach(spans);
+  const family = familyOf(once);
+  const {from, to, off} = axis(once.unique, once.order);
+  const placing = new Placing(once, family, off);
+  placing.rootsAndGroups(from);
+  placing.cycles();
+  let offClock = 0;
+  for (const flag of off) offClock += flag;
+  return {
+    rows: placing.rows,
+    byId: placing.byId,
+    from,
+    to: Math.max(to, from + 1e-3),
+    depth: placing.deepest,
+    missing: family.groups.size,
+    cycles: placing.cut,
+    copies: once.copied,
+    offClock,
+  };
+}
+
+interface Once {
+  unique: Span[];
+  first: Map<string, number>; // place in `unique`, by id
+  copies: number[];
+  copied: number;
+  order: number[]; // places, by start
+}
+
+function onceEach(spans: readonly Span[]): Once {
   const first = new Map<string, number>(),
     unique: Span[] = [],
     copies: number[] = [];
@@ -61,15 +90,25 @@ export function layoutTrace(spans: readonly Span[]): Layout {
         nanoseconds(unique[b]!.duration_ns) - nanoseconds(unique[a]!.duration_ns) ||
         a - b,
     );
-  const {from, to, off} = axis(unique, order);
+  return {unique, first, copies, copied, order};
+}
 
-  // Children as linked lists in order of start; a group for each missing parent.
-  const n = unique.length,
-    head = new Int32Array(n).fill(-1),
-    tail = new Int32Array(n).fill(-1),
-    next = new Int32Array(n).fill(-1);
-  const parentOf = new Int32Array(n).fill(-1),
-    roots: number[] = [],
+/** Children as linked lists in order of start; a group for each missing parent. */
+interface Family {
+  head: Int32Array;
+  next: Int32Array;
+  parentOf: Int32Array;
+  roots: number[];
+  groups: Map<string, number[]>;
+}
+
+function familyOf({unique, first, order}: Once): Family {
+  const list = () => new Int32Array(unique.length).fill(-1);
+  const head = list(),
+    tail = list(),
+    next = list(),
+    parentOf = list();
+  const roots: number[] = [],
     groups = new Map<string, number[]>();
   for (const i of order) {
     const id = unique[i]!.parent_id,
@@ -86,28 +125,79 @@ export function layoutTrace(spans: readonly Span[]): Layout {
       tail[parent] = i;
     }
   }
+  return {head, next, parentOf, roots, groups};
+}
 
-  const rows: Row[] = [],
-    byId = new Map<string, number>(),
-    placed = new Uint8Array(n),
-    cycle = new Uint8Array(n);
-  let deepest = 0,
-    cycles = 0;
+/** The last segment, by session, of connections that had not ended. */
+function lastSegments({unique, order}: Once): Map<string, Span> {
   const closed = new Set(
     unique.filter((one) => one.name === 'websocket.connection' && one.session !== null).map((one) => one.session),
   );
-  const lastSegment = new Map<string, Span>();
+  const last = new Map<string, Span>();
   for (const i of order) {
     const span = unique[i]!;
     if (span.name === 'websocket.connection.segment' && span.session !== null && !closed.has(span.session))
-      lastSegment.set(span.session, span);
+      last.set(span.session, span);
+  }
+  return last;
+}
+
+class Placing {
+  readonly rows: Row[] = [];
+  readonly byId = new Map<string, number>();
+  deepest = 0;
+  cut = 0; // cycles
+  private readonly placed: Uint8Array;
+  private readonly onCycle: Uint8Array;
+  private readonly lastSegment: Map<string, Span>;
+
+  constructor(
+    private readonly once: Once,
+    private readonly family: Family,
+    private readonly off: Uint8Array,
+  ) {
+    this.placed = new Uint8Array(once.unique.length);
+    this.onCycle = new Uint8Array(once.unique.length);
+    this.lastSegment = lastSegments(once);
   }
 
-  function row(i: number, depth: number, parent: number): number {
-    const span = unique[i]!,
+  /** In the order of their first span. */
+  rootsAndGroups(from: number): void {
+    const {unique} = this.once;
+    const starts = this.family.roots.map((i) => ({at: unique[i]!.start_ms, place: () => this.tree(i, 0, -1)}));
+    for (const [id, group] of this.family.groups)
+      starts.push({at: unique[group[0]!]!.start_ms, place: () => this.group(id, group, from)});
+    starts.sort((a, b) => a.at - b.at);
+    for (const one of starts) one.place();
+  }
+
+  /** What is left hangs on a cycle. Walk up from it until a span comes twice: that one is on the cycle itself. */
+  cycles(): void {
+    const {unique, order} = this.once,
+      {parentOf} = this.family,
+      {placed} = this;
+    const seen = new Int32Array(unique.length).fill(-1);
+    for (const i of order) {
+      if (placed[i]) continue;
+      let at = i;
+      while (at !== -1 && !placed[at] && seen[at] !== i) {
+        seen[at] = i;
+        at = parentOf[at]!;
+      }
+      const cut = at === -1 || placed[at] ? i : earliestOn(at, parentOf, unique);
+      this.onCycle[cut] = 1;
+      this.cut++;
+      this.tree(cut, 0, -1);
+      if (!placed[i]) this.tree(i, 0, -1);
+    }
+  }
+
+  private row(i: number, depth: number, parent: number): number {
+    const {rows} = this,
+      span = this.once.unique[i]!,
       length = nanoseconds(span.duration_ns) / 1e6,
       at = rows.length;
-    placed[i] = 1;
+    this.placed[i] = 1;
     rows.push({
       span,
       missing: '',
@@ -117,96 +207,61 @@ export function layoutTrace(spans: readonly Span[]): Layout {
       start: span.start_ms,
       end: span.start_ms + Math.max(0, length),
       children: 0,
-      copies: copies[i]!,
-      note: cycle[i] ? 'cycle' : off[i] ? 'off clock' : length < 0 ? 'backwards' : '',
-      open: span.session !== null && lastSegment.get(span.session) === span,
+      copies: this.once.copies[i]!,
+      note: this.onCycle[i] ? 'cycle' : this.off[i] ? 'off clock' : length < 0 ? 'backwards' : '',
+      open: span.session !== null && this.lastSegment.get(span.session) === span,
     });
-    byId.set(span.span_id, at);
-    deepest = Math.max(deepest, depth);
+    this.byId.set(span.span_id, at);
+    this.deepest = Math.max(this.deepest, depth);
     if (parent >= 0) rows[parent]!.children++;
     return at;
   }
+
   /** Places `i` and all under it, depth first, with a stack of "who is next". */
-  function tree(i: number, depth: number, parent: number): void {
-    const stack: {row: number; next: number}[] = [{row: row(i, depth, parent), next: head[i]!}];
+  private tree(i: number, depth: number, parent: number): void {
+    const {head, next} = this.family;
+    const stack: {row: number; next: number}[] = [{row: this.row(i, depth, parent), next: head[i]!}];
     while (stack.length) {
       const top = stack[stack.length - 1]!;
       let child = top.next;
-      while (child !== -1 && placed[child]) child = next[child]!; // the cut end of a cycle
+      while (child !== -1 && this.placed[child]) child = next[child]!; // the cut end of a cycle
       if (child === -1) {
-        rows[top.row]!.after = rows.length;
+        this.rows[top.row]!.after = this.rows.length;
         stack.pop();
         continue;
       }
       top.next = next[child]!;
-      stack.push({row: row(child, depth + stack.length, top.row), next: head[child]!});
+      stack.push({row: this.row(child, depth + stack.length, top.row), next: head[child]!});
     }
   }
 
-  // Roots and groups in the order of their first span.
-  const starts: {at: number; place: () => void}[] = roots.map((i) => ({
-    at: unique[i]!.start_ms,
-    place: () => tree(i, 0, -1),
-  }));
-  for (const [id, group] of groups)
-    starts.push({
-      at: unique[group[0]!]!.start_ms,
-      place: () => {
-        const at = rows.length;
-        rows.push({
-          span: null,
-          missing: id,
-          depth: 0,
-          parent: -1,
-          after: at + 1,
-          start: Infinity,
-          end: -Infinity,
-          children: 0,
-          copies: 0,
-          note: '',
-          open: false,
-        });
-        for (const i of group) tree(i, 1, at);
-        const note = rows[at]!;
-        note.after = rows.length;
-        for (let j = at + 1; j < rows.length; j++) {
-          if (rows[j]!.note === 'off clock') continue;
-          note.start = Math.min(note.start, rows[j]!.start);
-          note.end = Math.max(note.end, rows[j]!.end);
-        }
-        if (note.start > note.end) note.start = note.end = from;
-      },
-    });
-  starts.sort((a, b) => a.at - b.at);
-  for (const one of starts) one.place();
-  // What is left hangs on a cycle. Walk up from it until a span comes twice: that one is on the cycle itself.
-  const seen = new Int32Array(n).fill(-1);
-  for (const i of order) {
-    if (placed[i]) continue;
-    let at = i;
-    while (at !== -1 && !placed[at] && seen[at] !== i) {
-      seen[at] = i;
-      at = parentOf[at]!;
+  /** The children of a parent that is not there, under a note that says so. */
+  private group(id: string, group: readonly number[], from: number): void {
+    const {rows} = this,
+      at = rows.length;
+    const note: Row = {
+      span: null,
+      missing: id,
+      depth: 0,
+      parent: -1,
+      after: at + 1,
+      start: Infinity,
+      end: -Infinity,
+      children: 0,
+      copies: 0,
+      note: '',
+      open: false,
+    };
+    rows.push(note);
+    for (const i of group) this.tree(i, 1, at);
+    note.after = rows.length;
+    for (let j = at + 1; j < rows.length; j++) {
+      if (rows[j]!.note === 'off clock') continue;
+      note.start = Math.min(note.start, rows[j]!.start);
+      note.end = Math.max(note.end, rows[j]!.end);
     }
-    const cut = at === -1 || placed[at] ? i : earliestOn(at, parentOf, unique);
-    cycle[cut] = 1;
-    cycles++;
-    tree(cut, 0, -1);
-    if (!placed[i]) tree(i, 0, -1);
+    if (note.start > note.end) note.start = note.end = from;
   }
-  let offClock = 0;
-  for (const flag of off) offClock += flag;
-  return {
-    rows,
-    byId,
-    from,
-    to: Math.max(to, from + 1e-3),
-    depth: deepest,
-    missing: groups.size,
-    cycles,
-    copies: copied,
-    offClock,
-  };
 }
 
 function earliestOn(start: number, parentOf: Int32Array, spans: readonly Span[]): number {

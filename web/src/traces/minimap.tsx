@@ -3,7 +3,7 @@ import {useLayoutEffect, useRef, useState, type PointerEvent} from 'react';
 import {useWidth} from '../control/use_width';
 import {useColors} from '../shell/theme';
 import type {Layout} from './layout';
-import type {Window} from './waterfall';
+import type {Window} from './time_window';
 
 const HEIGHT = 52;
 

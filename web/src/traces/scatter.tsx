@@ -43,8 +43,6 @@ export function Scatter({
   const [box, width] = useWidth<HTMLDivElement>();
   const [chosen, setChosen] = useState<string | null>(null);
   const {low, high} = useMemo(() => decadesOf(dots), [dots]);
-  const inTime = useMemo(() => [...dots].sort((a, b) => a.time_ms - b.time_ms), [dots]);
-  const bySize = useMemo(() => [...dots].sort((a, b) => a.seconds - b.seconds), [dots]);
   const drawn = useMemo(() => [...dots].sort((a, b) => Number(a.bad) - Number(b.bad)), [dots]);
   const at = chosen === null ? undefined : dots.find((one) => one.key === chosen);
   const decades = Math.max(1, Math.round(Math.log10(high / low)));
@@ -71,45 +69,12 @@ export function Scatter({
     }
     return best;
   }
-  function key(event: KeyboardEvent): void {
-    const go = (list: readonly Dot[], by: number) => {
-      if (list.length === 0) return;
-      const here = at ? list.indexOf(at) : by > 0 ? -1 : list.length;
-      setChosen(list[Math.max(0, Math.min(list.length - 1, here + by))]!.key);
-    };
-    const act: Record<string, () => void> = {
-      ArrowRight: () => go(inTime, 1),
-      ArrowLeft: () => go(inTime, -1),
-      ArrowUp: () => go(bySize, at ? 1 : -1),
-      ArrowDown: () => go(bySize, -1),
-      Home: () => setChosen(inTime[0]?.key ?? null),
-      End: () => setChosen(inTime[inTime.length - 1]?.key ?? null),
-      Enter: () => at && navigate(at.href),
-      Escape: () => setChosen(null),
-    };
-    const run = act[event.key];
-    if (!run || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    run();
-  }
+  const key = useKeys(dots, at, setChosen);
   const range = `between ${duration(low)} and ${duration(high)}`;
   const said = `${what} of ${plural(dots.length, noun)} over time, ${count(errors)} with errors, ${range}`;
   return (
     <figure className="scatter">
-      <figcaption className="scatter-readout num" aria-live="polite">
-        {at ? (
-          <>
-            <span className={`clip ${at.bad ? 'bad' : ''}`}>{at.name}</span>
-            <span className="strong">{duration(at.seconds)}</span>
-            <span className="faint">at {time(at.time_ms)}</span>
-          </>
-        ) : (
-          <>
-            <span className="strong">{what}</span>
-            <span className="faint">{note}</span>
-          </>
-        )}
-      </figcaption>
+      <Readout at={at} what={what} note={note} />
       <div ref={box} style={{height: HEIGHT}}>
         {width > 0 && (
           <svg
@@ -129,21 +94,7 @@ export function Scatter({
               if (dot) navigate(dot.href);
             }}
           >
-            {Array.from({length: decades + 1}, (_, i) => low * 10 ** i)
-              .filter((_, i) => decades < 5 || i % 2 === 0)
-              .map((one) => (
-                <g key={one}>
-                  <line x1={LEFT} x2={width - 8} y1={y(one)} y2={y(one)} className="grid-line" />
-                  <text x={LEFT - 6} y={y(one) + 4} textAnchor="end">
-                    {duration(one)}
-                  </text>
-                </g>
-              ))}
-            {ticks.map((ms) => (
-              <text key={ms} x={x(ms)} y={HEIGHT - 6} textAnchor="middle">
-                {x(ms) > LEFT + 16 && x(ms) < width - 24 ? tick(ms / 1000, step / 1000) : ''}
-              </text>
-            ))}
+            <Axes low={low} decades={decades} ticks={ticks} step={step} width={width} x={x} y={y} />
             {drawn.map((one) => (
               <circle
                 key={one.key}
@@ -157,6 +108,89 @@ export function Scatter({
         )}
       </div>
     </figure>
+  );
+}
+
+function useKeys(dots: readonly Dot[], at: Dot | undefined, setChosen: (key: string | null) => void) {
+  const inTime = useMemo(() => [...dots].sort((a, b) => a.time_ms - b.time_ms), [dots]);
+  const bySize = useMemo(() => [...dots].sort((a, b) => a.seconds - b.seconds), [dots]);
+  return (event: KeyboardEvent): void => {
+    const go = (list: readonly Dot[], by: number) => {
+      if (list.length === 0) return;
+      const here = at ? list.indexOf(at) : by > 0 ? -1 : list.length;
+      setChosen(list[Math.max(0, Math.min(list.length - 1, here + by))]!.key);
+    };
+    const act: Record<string, () => void> = {
+      ArrowRight: () => go(inTime, 1),
+      ArrowLeft: () => go(inTime, -1),
+      ArrowUp: () => go(bySize, at ? 1 : -1),
+      ArrowDown: () => go(bySize, -1),
+      Home: () => setChosen(inTime[0]?.key ?? null),
+      End: () => setChosen(inTime[inTime.length - 1]?.key ?? null),
+      Enter: () => at && navigate(at.href),
+      Escape: () => setChosen(null),
+    };
+    const run = act[event.key];
+    if (!run || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    run();
+  };
+}
+
+function Readout({at, what, note}: {at: Dot | undefined; what: string; note: string}) {
+  return (
+    <figcaption className="scatter-readout num" aria-live="polite">
+      {at ? (
+        <>
+          <span className={`clip ${at.bad ? 'bad' : ''}`}>{at.name}</span>
+          <span className="strong">{duration(at.seconds)}</span>
+          <span className="faint">at {time(at.time_ms)}</span>
+        </>
+      ) : (
+        <>
+          <span className="strong">{what}</span>
+          <span className="faint">{note}</span>
+        </>
+      )}
+    </figcaption>
+  );
+}
+
+function Axes({
+  low,
+  decades,
+  ticks,
+  step,
+  width,
+  x,
+  y,
+}: {
+  low: number;
+  decades: number;
+  ticks: readonly number[];
+  step: number;
+  width: number;
+  x: (ms: number) => number;
+  y: (seconds: number) => number;
+}) {
+  return (
+    <>
+      {Array.from({length: decades + 1}, (_, i) => low * 10 ** i)
+        .filter((_, i) => decades < 5 || i % 2 === 0)
+        .map((one) => (
+          <g key={one}>
+            <line x1={LEFT} x2={width - 8} y1={y(one)} y2={y(one)} className="grid-line" />
+            <text x={LEFT - 6} y={y(one) + 4} textAnchor="end">
+              {duration(one)}
+            </text>
+          </g>
+        ))}
+      {ticks.map((ms) => (
+        <text key={ms} x={x(ms)} y={HEIGHT - 6} textAnchor="middle">
+          {x(ms) > LEFT + 16 && x(ms) < width - 24 ? tick(ms / 1000, step / 1000) : ''}
+        </text>
+      ))}
+    </>
   );
 }
 

@@ -51,28 +51,30 @@ export function TracesList({filter}: {filter: TraceFilter}) {
   );
 }
 
+const operation: Column<TraceSummary> = {
+  key: 'operation',
+  title: 'Trace',
+  width: 130,
+  grow: 1.6,
+  keep: 9,
+  cell: (row) => (
+    <>
+      <Link tabIndex={-1} href={href(row)} title={row.trace_id}>
+        {row.root_operation || '(no name)'}
+      </Link>
+      {row.root_missing && (
+        <span className="faint" title="its root span is not stored">
+          {' '}
+          (root missing)
+        </span>
+      )}
+    </>
+  ),
+};
+
 function columnsOf(measure: Measure, longest: number, sort: string): Column<TraceSummary>[] {
   return [
-    {
-      key: 'operation',
-      title: 'Trace',
-      width: 130,
-      grow: 1.6,
-      keep: 9,
-      cell: (row) => (
-        <>
-          <Link tabIndex={-1} href={href(row)} title={row.trace_id}>
-            {row.root_operation || '(no name)'}
-          </Link>
-          {row.root_missing && (
-            <span className="faint" title="its root span is not stored">
-              {' '}
-              (root missing)
-            </span>
-          )}
-        </>
-      ),
-    },
+    operation,
     {
       key: 'service',
       title: 'Service',

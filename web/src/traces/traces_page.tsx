@@ -121,26 +121,7 @@ function Filters({filter}: {filter: TraceFilter}) {
         options={MEASURES.map((key) => ({key, label: MEASURE_NAMES[key]}))}
         onChange={(next) => change({measure: next === 'duration' ? null : next, low: null, high: null})}
       />
-      {cell === '' && (
-        <>
-          <TextInput
-            className="narrow"
-            label="At least"
-            value={filter.min}
-            placeholder="300ms"
-            check={durationTrouble}
-            onChange={(min) => change({min})}
-          />
-          <TextInput
-            className="narrow"
-            label="Below"
-            value={filter.max}
-            placeholder="5s"
-            check={durationTrouble}
-            onChange={(max) => change({max})}
-          />
-        </>
-      )}
+      {cell === '' && <Durations filter={filter} />}
       <AttributeFilter
         label="Attribute"
         values={filter.anySpan ? filter.attributes : withOutcome(filter.attributes, '')}
@@ -158,6 +139,30 @@ function Filters({filter}: {filter: TraceFilter}) {
         </Button>
       )}
     </div>
+  );
+}
+
+function Durations({filter}: {filter: TraceFilter}) {
+  const [, change] = useQueryState();
+  return (
+    <>
+      <TextInput
+        className="narrow"
+        label="At least"
+        value={filter.min}
+        placeholder="300ms"
+        check={durationTrouble}
+        onChange={(min) => change({min})}
+      />
+      <TextInput
+        className="narrow"
+        label="Below"
+        value={filter.max}
+        placeholder="5s"
+        check={durationTrouble}
+        onChange={(max) => change({max})}
+      />
+    </>
   );
 }
 

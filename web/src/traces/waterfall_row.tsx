@@ -84,43 +84,9 @@ export const WaterfallRow = memo(function WaterfallRow({
         className="wf-name"
         style={{paddingLeft: `calc(6px + ${Math.min(row.depth, MOST_INDENT)} * var(--indent))`}}
       >
-        {row.children > 0 ? (
-          <button
-            type="button"
-            tabIndex={-1}
-            className={`wf-fold${folded ? ' folded' : ''}`}
-            aria-label={folded ? 'Unfold' : 'Fold'}
-            onClick={(event) => {
-              event.stopPropagation();
-              onToggle(index);
-            }}
-          >
-            {folded ? `+${row.after - index - 1}` : '▾'}
-          </button>
-        ) : (
-          <span className="wf-leaf" />
-        )}
+        <Fold row={row} index={index} folded={folded} onToggle={onToggle} />
         {row.depth > MOST_INDENT && <span className="wf-depth num">{row.depth}</span>}
-        {span ? (
-          <>
-            <i className="wf-service" style={{color: `var(${color})`}} />
-            {span.status === 'error' && <span className="dot bad" title={span.status_message || 'error'} />}
-            <span className="clip">
-              <span className="wf-operation">{span.name || '(no name)'}</span>{' '}
-              <span className="faint">{span.service}</span>
-            </span>
-            {row.copies > 0 && (
-              <span className="badge" title="the same span arrived more than once">
-                ×{row.copies + 1}
-              </span>
-            )}
-            {row.note && <span className="badge warn">{NOTES[row.note]}</span>}
-          </>
-        ) : (
-          <span className="clip faint">
-            missing parent <span className="mono">{row.missing.slice(0, 16)}</span>
-          </span>
-        )}
+        <Name row={row} color={color} />
       </div>
       <div role="gridcell" className="wf-bars">
         {row.note === 'off clock' ? (
@@ -151,6 +117,59 @@ const NOTES: Record<string, string> = {
   backwards: 'ends before it starts',
 };
 
+function Fold({
+  row,
+  index,
+  folded,
+  onToggle,
+}: {
+  row: Row;
+  index: number;
+  folded: boolean;
+  onToggle: (row: number) => void;
+}) {
+  if (row.children === 0) return <span className="wf-leaf" />;
+  return (
+    <button
+      type="button"
+      tabIndex={-1}
+      className={`wf-fold${folded ? ' folded' : ''}`}
+      aria-label={folded ? 'Unfold' : 'Fold'}
+      onClick={(event) => {
+        event.stopPropagation();
+        onToggle(index);
+      }}
+    >
+      {folded ? `+${row.after - index - 1}` : '▾'}
+    </button>
+  );
+}
+
+function Name({row, color}: {row: Row; color: string}) {
+  const span = row.span;
+  if (!span)
+    return (
+      <span className="clip faint">
+        missing parent <span className="mono">{row.missing.slice(0, 16)}</span>
+      </span>
+    );
+  return (
+    <>
+      <i className="wf-service" style={{color: `var(${color})`}} />
+      {span.status === 'error' && <span className="dot bad" title={span.status_message || 'error'} />}
+      <span className="clip">
+        <span className="wf-operation">{span.name || '(no name)'}</span> <span className="faint">{span.service}</span>
+      </span>
+      {row.copies > 0 && (
+        <span className="badge" title="the same span arrived more than once">
+          ×{row.copies + 1}
+        </span>
+      )}
+      {row.note && <span className="badge warn">{NOTES[row.note]}</span>}
+    </>
+  );
+}
+
 function Bar({
   row,
   from,
@@ -171,8 +190,7 @@ function Bar({
   logs: number[] | undefined;
 }) {
   const size = to - from;
-  // Kept near the edges: browsers do not like a bar of a million per cent.
-  const at = (ms: number) => Math.min(101, Math.max(-1, (100 * (ms - from)) / size));
+  const at = placer(from, size);
   const left = at(row.start),
     right = at(row.end),
     width = right - left;
@@ -187,53 +205,117 @@ function Bar({
   const after = `${text}${paused && !written ? ` · ${paused}` : ''}${row.open ? ' · still open' : ''}`;
   return (
     <>
+      {inSight && its && (
+        <Streamed row={row} its={its} from={from} size={size} color={color} paused={written ? paused : ''} />
+      )}
+      {inSight && !its && (
+        <span
+          className={[
+            'wf-bar',
+            row.open ? 'open' : '',
+            span.name === 'websocket.connection.segment' ? 'segment' : '',
+          ].join(' ')}
+          style={{left: `${left}%`, width: `max(2px, ${width}%)`, color: `var(${color})`}}
+        />
+      )}
+      <Marks row={row} from={from} to={to} stretches={stretches} logs={logs} />
       {inSight &&
-        (its ? (
-          <>
-            <span
-              className="wf-bar wf-rest"
-              style={{left: `${left}%`, width: `max(2px, ${width}%)`, color: `var(${color})`}}
-            />
-            <span
-              className="wf-waiting"
-              style={{left: `${left}%`, width: `${at(second(its.first)) - left}%`, color: `var(${color})`}}
-              title={`${duration(its.first)} to the first chunk`}
-            >
-              <span className="wf-inside num">{duration(its.first)} to the first chunk</span>
-            </span>
-            <span
-              className="wf-streaming"
-              style={{
-                left: `${at(second(its.first))}%`,
-                width: `max(2px, ${at(second(its.last)) - at(second(its.first))}%)`,
-                color: `var(${color})`,
-              }}
-              title={`streaming for ${duration(its.last - its.first)}, ${chunkWords(its)}`}
-            />
-            {its.gap && (
-              <span
-                className="wf-gap"
-                style={{
-                  left: `${at(second(its.gap[0]))}%`,
-                  width: `${at(second(its.gap[1])) - at(second(its.gap[0]))}%`,
-                }}
-                title={`nothing came for ${duration(its.gap[1] - its.gap[0])}`}
-              >
-                {written && <span className="wf-inside num">{paused}</span>}
-              </span>
-            )}
-            <Chunks chunks={its.chunks} start={row.start} from={from} size={size} even={its.even} />
-          </>
+        (right < 86 ? (
+          <span className="wf-text num" style={{left: `calc(${right}% + 6px)`}}>
+            {after}
+          </span>
+        ) : left > 14 ? (
+          <span className="wf-text num" style={{right: `calc(${100 - left}% + 6px)`}}>
+            {after}
+          </span>
         ) : (
-          <span
-            className={[
-              'wf-bar',
-              row.open ? 'open' : '',
-              span.name === 'websocket.connection.segment' ? 'segment' : '',
-            ].join(' ')}
-            style={{left: `${left}%`, width: `max(2px, ${width}%)`, color: `var(${color})`}}
-          />
+          <span className="wf-text inside num" style={alone ? {right: 8} : {left: `calc(${Math.max(0, left)}% + 6px)`}}>
+            {after}
+          </span>
         ))}
+      {!inSight && <span className="wf-off faint">{row.end < from ? '◂' : '▸'}</span>}
+    </>
+  );
+}
+
+/** Per cent of the time in view. Kept near the edges: browsers do not like a bar of a million per cent. */
+const placer = (from: number, size: number) => (ms: number) => Math.min(101, Math.max(-1, (100 * (ms - from)) / size));
+
+/** The wait for the first chunk, the stream, its longest pause, and a mark a chunk. */
+function Streamed({
+  row,
+  its,
+  from,
+  size,
+  color,
+  paused,
+}: {
+  row: Row;
+  its: Streaming;
+  from: number;
+  size: number;
+  color: string;
+  paused: string; // to be written into the pause; '': there is no room
+}) {
+  const at = placer(from, size);
+  const second = (seconds: number) => row.start + seconds * 1000;
+  const left = at(row.start);
+  return (
+    <>
+      <span
+        className="wf-bar wf-rest"
+        style={{left: `${left}%`, width: `max(2px, ${at(row.end) - left}%)`, color: `var(${color})`}}
+      />
+      <span
+        className="wf-waiting"
+        style={{left: `${left}%`, width: `${at(second(its.first)) - left}%`, color: `var(${color})`}}
+        title={`${duration(its.first)} to the first chunk`}
+      >
+        <span className="wf-inside num">{duration(its.first)} to the first chunk</span>
+      </span>
+      <span
+        className="wf-streaming"
+        style={{
+          left: `${at(second(its.first))}%`,
+          width: `max(2px, ${at(second(its.last)) - at(second(its.first))}%)`,
+          color: `var(${color})`,
+        }}
+        title={`streaming for ${duration(its.last - its.first)}, ${chunkWords(its)}`}
+      />
+      {its.gap && (
+        <span
+          className="wf-gap"
+          style={{
+            left: `${at(second(its.gap[0]))}%`,
+            width: `${at(second(its.gap[1])) - at(second(its.gap[0]))}%`,
+          }}
+          title={`nothing came for ${duration(its.gap[1] - its.gap[0])}`}
+        >
+          {paused && <span className="wf-inside num">{paused}</span>}
+        </span>
+      )}
+      <Chunks chunks={its.chunks} start={row.start} from={from} size={size} even={its.even} />
+    </>
+  );
+}
+
+/** What lies on a bar: the critical path, events, log records. */
+function Marks({
+  row,
+  from,
+  to,
+  stretches,
+  logs,
+}: {
+  row: Row;
+  from: number;
+  to: number;
+  stretches: Stretch[] | undefined;
+  logs: number[] | undefined;
+}) {
+  const at = placer(from, to - from);
+  return (
+    <>
       {stretches?.map(
         (one) =>
           one.to >= from &&
@@ -245,7 +327,7 @@ function Bar({
             />
           ),
       )}
-      {span.events.slice(0, 60).map((event, i) => {
+      {row.span?.events.slice(0, 60).map((event, i) => {
         const time = row.start + nanoseconds(event.offset_ns) / 1e6;
         if (time < from || time > to || event.name === 'chunk' || event.name === 'chunk_gap') return null;
         return (
@@ -264,21 +346,6 @@ function Bar({
             time >= from &&
             time <= to && <i key={`log${i}`} className="wf-log" style={{left: `${at(time)}%`}} title="log record" />,
         )}
-      {inSight &&
-        (right < 86 ? (
-          <span className="wf-text num" style={{left: `calc(${right}% + 6px)`}}>
-            {after}
-          </span>
-        ) : left > 14 ? (
-          <span className="wf-text num" style={{right: `calc(${100 - left}% + 6px)`}}>
-            {after}
-          </span>
-        ) : (
-          <span className="wf-text inside num" style={alone ? {right: 8} : {left: `calc(${Math.max(0, left)}% + 6px)`}}>
-            {after}
-          </span>
-        ))}
-      {!inSight && <span className="wf-off faint">{row.end < from ? '◂' : '▸'}</span>}
     </>
   );
 }
