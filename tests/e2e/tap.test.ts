@@ -10,7 +10,7 @@ import {freePorts, sockeye, temporaryFolder} from '../lib/process.js';
 import {eventually, pool} from '../lib/wait.js';
 import type {Span} from '../lib/collector.js';
 import {collector, type Collector, exported} from './collector.js';
-import {backend, child, closed, connected, proxy, quiet} from './support.js';
+import {backend, child, closed, connected, proxy, quiet, roundTrip, shut} from './support.js';
 
 const sessions = 200;
 const root = process.getuid?.() === 0;
@@ -196,5 +196,47 @@ describe('a tap beside the proxy', {skip: root ? false : 'watching an interface 
     await replaysAs(offline, givenLater);
     assert.deepEqual(bySession(later.spans), bySession(through.spans));
     assert.equal(JSON.parse(reader.out.trim().split('\n').pop()!).sessions, sessions);
+  });
+
+  it('records the session that it is asked for, from then on', async () => {
+    const [port, metricsPort] = [(await backend()).port, (await freePorts(1))[0]];
+    const folder = temporaryFolder();
+    const recordings = join(folder, 'asked');
+    mkdirSync(recordings);
+    chmodSync(folder, 0o755);
+    chmodSync(recordings, 0o777);
+    const flags = ['--filter', `tcp port ${port}`, '--metrics', `127.0.0.1:${metricsPort}`, '--record', recordings];
+    const tap = child('tap', sockeye(), ['tap', '--interface', 'lo', ...flags, '--record-when', 'asked']);
+    await tap.saw(/watching lo/);
+    const [asked, other] = [
+      await connected(`ws://127.0.0.1:${port}/asked`),
+      await connected(`ws://127.0.0.1:${port}/other`),
+    ];
+    for (const socket of [asked, other]) await roundTrip(socket, 'before');
+    const ask = async (path: string, method = 'POST') =>
+      fetch(`http://127.0.0.1:${metricsPort}/sessions${path}`, {method});
+    const row = await eventually('the tap has seen both', async () => {
+      const rows: any[] = ((await (await ask('', 'GET')).json()) as any).sessions;
+      const seen = rows.filter((each) => each.messages.s2c === 1);
+      return seen.length === 2 ? seen.find((each) => each.target === '/asked') : undefined;
+    });
+    assert.equal((await ask(`/${row.id}/capture`)).status, 202);
+    assert.equal((await ask(`/${row.id}/capture`)).status, 200);
+    for (const socket of [asked, other]) {
+      for (let i = 0; i < 3; ++i) await roundTrip(socket, 'after that');
+      await shut(socket);
+    }
+    await eventually('both are over', async () => {
+      const ended: any[] = ((await (await ask('', 'GET')).json()) as any).ended;
+      return ended.length === 2;
+    });
+    tap.signal('SIGINT');
+    assert.equal(await tap.exit(30_000), 0, tap.err);
+    assert.deepEqual(readdirSync(recordings), [`${row.id}.capture`]);
+    const replay = child('replay', sockeye(), ['replay', join(recordings, `${row.id}.capture`), '--format', 'json']);
+    assert.equal(await replay.exit(30_000), 0, replay.err);
+    const {session} = JSON.parse(replay.out);
+    assert.deepEqual(session.messages, {c2s: 3, s2c: 3});
+    assert.deepEqual(session.bytes, {c2s: 30, s2c: 30});
   });
 });
