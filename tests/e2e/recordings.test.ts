@@ -1,12 +1,13 @@
 // Sessions that a live proxy recorded: observed again with the same spans, to the byte, and exported as HAR.
 import assert from 'node:assert/strict';
-import {readdirSync} from 'node:fs';
+import {readdirSync, writeFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {join} from 'node:path';
 import {describe, it} from 'node:test';
 import Ajv from 'ajv';
-import {sockeye, temporaryFolder} from '../lib/process.js';
+import {freePorts, sockeye, temporaryFolder} from '../lib/process.js';
 import {eventually} from '../lib/wait.js';
+import {browser, patience} from './chromium.js';
 import {type Collector, collector, exported} from './collector.js';
 import {backend, child, connected, proxy, quiet, roundTrip, shut} from './support.js';
 
@@ -43,6 +44,30 @@ function bytesOf(one: Collector): {spans: string[]; resources: Record<string, un
     kept.resources.push(resource);
   };
   return kept;
+}
+
+// What Chromium's own developer tools, as a page of its debugging port, show of the archive's first entry: text, length
+// and time of each message.
+async function shownByDevTools(archive: string, messages: number): Promise<string[][]> {
+  const [port] = await freePorts(1);
+  const one = await browser(`--remote-debugging-port=${port}`, '--remote-allow-origins=*');
+  const context = await one.newContext({timezoneId: 'UTC'});
+  await context.newPage();
+  const targets = (await (await fetch(`http://127.0.0.1:${port}/json/list`)).json()) as {id: string; url: string}[];
+  const target = targets.find((each) => each.url === 'about:blank')!;
+  const page = await context.newPage();
+  page.setDefaultTimeout(patience);
+  const socket = `127.0.0.1:${port}/devtools/page/${target.id}`;
+  await page.goto(`http://127.0.0.1:${port}/devtools/devtools_app.html?ws=${socket}&panel=network`);
+  const chooser = page.waitForEvent('filechooser');
+  await page.getByRole('button', {name: /Import HAR/}).click();
+  await (await chooser).setFiles(archive);
+  await page.locator('tr td.name-column').first().click();
+  await page.getByRole('tab', {name: 'Messages'}).click();
+  const cells = (column: string) => page.locator(`td.${column}-column`).filter({hasText: /./}).allTextContents();
+  await eventually(`${messages} messages are shown`, async () => (await cells('time')).length === messages, patience);
+  const [data, length, time] = [await cells('data'), await cells('length'), await cells('time')];
+  return data.map((text, at) => [text, length[at]!, time[at]!]);
 }
 
 describe('recordings', () => {
@@ -139,6 +164,37 @@ describe('recordings', () => {
       assert.ok(there.time <= back.time);
     }
     assert.ok(Date.parse(entry.startedDateTime) / 1000 <= sent[0]!.from + 0.001);
+  });
+
+  it('are shown by the developer tools of a browser', async () => {
+    const folder = temporaryFolder();
+    const directory = join(folder, 'captures');
+    const server = await backend({echo: false});
+    server.accepted = (socket) => socket.on('message', (data: Buffer) => socket.send(`answer to ${data}`));
+    const one = await proxy({
+      routes: [{upstream: `ws://127.0.0.1:${server.port}`, capture: 'all'}],
+      config: recorded(directory),
+    });
+    const socket = await connected(`ws://127.0.0.1:${one.port}/chat`);
+    const from = Date.now();
+    for (const text of ['one', 'another']) await roundTrip(socket, text);
+    const to = Date.now();
+    await shut(socket);
+    await quiet(one);
+    await one.stop();
+    const archive = join(folder, 'session.har');
+    writeFileSync(archive, await run('capture', 'export', files(directory)[0]!));
+    const expected = ['one', 'answer to one', 'another', 'answer to another'];
+    const shown = await shownByDevTools(archive, expected.length);
+    assert.deepEqual(
+      shown.map(([text, length]) => [text, length]),
+      expected.map((text) => [text, String(text.length)]),
+    );
+    const clock = (ms: number) => new Date(ms).toISOString().slice(11, 23);
+    const times = shown.map(([, , time]) => time!);
+    // Over midnight the clock begins anew.
+    if (clock(from - 1) < clock(to + 1))
+      for (const time of times) assert.ok(clock(from - 1) <= time && time <= clock(to + 1), `shown at ${time}`);
   });
 
   it('without payload are archives that tell sizes alone', async () => {
