@@ -13,7 +13,7 @@ if(SOCKEYE_SANITIZE)
   endif()
 endif()
 if(SOCKEYE_SANITIZE AND NOT SOCKEYE_FUZZ)
-  # Joined, as the release build (sockeye_join) and though these are Debug: sanitizers are built whole and anew. What only
+  # Joined, as the release build (sockeye_join) and though these are Debug: sanitizers are built whole, and from nothing. What only
   # differs by file here (what shadows what, whose type is local) is no news.
   set(CMAKE_UNITY_BUILD ON)
   set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)

@@ -64,7 +64,7 @@ Exchange twilio() {
   return {"twilio-media-streams",
           {{Side::client,
             R"({"event":"start","start":{"streamSid":"MZ1","callSid":"CA1"},"sequenceNumber":"0","streamSid":"MZ1"})"}},
-          // Their numbers begin anew again and again.
+          // Their numbers begin again and again.
           {{Side::client, media("0")}, {Side::client, media("1")}}};
 }
 Exchange jsonrpc() {

@@ -20,7 +20,7 @@ struct Leg {
   bool readable = false;    // an edge came and the socket was not yet drained
   bool last_bytes = false;  // its end was seen: what is readable now is all, up to the end itself
   bool sent_end = false;    // this side will send no more
-  bool told_end = false;    // this side was told that the other will send no more
+  bool end_sent = false;    // this side knows that the other will send no more
   std::size_t held_from = 0;
   std::vector<char> held;  // bytes this side did not take yet
 };
@@ -160,8 +160,8 @@ class Floor {
 
   // Passes a half-close on; both directions closed is the end.
   void finish(Leg& to) {
-    if (!to.held.empty() || to.told_end) return;
-    to.told_end = true;
+    if (!to.held.empty() || to.end_sent) return;
+    to.end_sent = true;
     if (to.sent_end) return end(*to.pair);
     ::shutdown(to.fd, SHUT_WR);
   }

@@ -4,7 +4,7 @@
 // apart: the body was not handed over whole (Content-Length makes such a request worthless: certainly not delivered);
 // it was, and no status came (it may be delivered); a status came (the peer said). curl itself sends a request again on
 // a fresh connection when a kept-alive one turns out dead, which would hide the second case: the body is therefore fed
-// by a callback that begins anew only while the peer cannot have all of it.
+// by a callback that starts over only while the peer cannot have all of it.
 #include "sockeye/net/http_client.h"
 
 #include <curl/curl.h>

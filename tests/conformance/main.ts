@@ -58,11 +58,11 @@ const say = (text: string) => {
 };
 
 // On a terminal one line that changes; elsewhere one a minute, so that a long run is seen to go on.
-let told = Date.now();
+let printed = Date.now();
 const status = (line: string) => {
   if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${line}`);
-  else if (line && Date.now() - told > 60_000) {
-    told = Date.now();
+  else if (line && Date.now() - printed > 60_000) {
+    printed = Date.now();
     console.log(line);
   }
 };

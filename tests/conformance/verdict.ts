@@ -63,7 +63,7 @@ export interface Bounds {
 }
 const bounds: Bounds = {tries: 24, sure: 6, least: 2, ms: 30_000};
 
-const told = (outcomes: Outcome[]): Record<string, number> => {
+const tally = (outcomes: Outcome[]): Record<string, number> => {
   const table: Record<string, number> = {};
   for (const {verdict, close} of outcomes)
     table[`${verdict}, close ${close}`] = (table[`${verdict}, close ${close}`] ?? 0) + 1;
@@ -95,7 +95,7 @@ export async function triedAgain(
     proxied.push(await run.proxied(one));
   } while (proxied.length < tries && differing() < sure && Date.now() - begun < ms);
   const differed = differing();
-  const again = {tries: proxied.length, differed, direct: told(direct), proxied: told([first.proxied, ...proxied])};
+  const again = {tries: proxied.length, differed, direct: tally(direct), proxied: tally([first.proxied, ...proxied])};
   const counts = differed >= Math.min(least, Math.max(proxied.length, 1));
   const shown = proxied.find((outcome) => difference(direct, outcome)) ?? first.proxied;
   return {...judged(one, first.direct, shown), worse: counts ? difference(direct, shown) : '', again};

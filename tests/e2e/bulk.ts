@@ -165,10 +165,10 @@ export function percentile(values: number[], percent: number): number {
   return sorted[Math.max(0, Math.ceil((percent * sorted.length) / 100) - 1)]!;
 }
 // An estimate of it that is off by `error` of it at most, and never beyond the smallest and the largest. Of whole
-// numbers, `unit` of which are 1 as it is told.
-export function assertPercentile(told: number, unit: number, values: number[], percent: number, what: string): void {
+// numbers, `unit` of which are 1 as it is shown.
+export function assertPercentile(shown: number, unit: number, values: number[], percent: number, what: string): void {
   const right = percentile(values, percent),
-    value = Math.round(told * unit);
+    value = Math.round(shown * unit);
   assert.ok(
     Math.abs(value - right) <= right * 0.01 && value <= Math.max(...values) && value >= Math.min(...values),
     `${what}: p${percent} is ${right}, not ${value}`,

@@ -33,7 +33,7 @@ export async function browser(...more: string[]): Promise<Browser> {
 
 // What no page may say, of all windows: an error on its console, an exception, a breach of its
 // Content-Security-Policy, a request to another site.
-export const complaints: string[] = [];
+export const pageErrors: string[] = [];
 
 export async function window(
   of: Browser,
@@ -45,15 +45,15 @@ export async function window(
   page.setDefaultTimeout(patience);
   page.on(
     'console',
-    (message) => ['error', 'warning'].includes(message.type()) && complaints.push(`${page.url()}: ${message.text()}`),
+    (message) => ['error', 'warning'].includes(message.type()) && pageErrors.push(`${page.url()}: ${message.text()}`),
   );
-  page.on('pageerror', (error) => complaints.push(`${page.url()}: ${error.message}`));
+  page.on('pageerror', (error) => pageErrors.push(`${page.url()}: ${error.message}`));
   page.on(
     'request',
     (request) =>
       !request.url().startsWith(one.url) &&
       !request.url().startsWith('data:') &&
-      complaints.push(`asks another site: ${request.url()}`),
+      pageErrors.push(`asks another site: ${request.url()}`),
   );
   return {context, page};
 }

@@ -131,7 +131,7 @@ function shown(span: ReadableSpan): Json {
   };
 }
 // The answer without what is a second form of the same (start_ms, time_ms) and what it adds (session).
-function told(span: Json): Json {
+function essence(span: Json): Json {
   const {start_ms, session, ...rest} = span;
   assert.ok(Math.abs(start_ms - Number(BigInt(rest.start_unix_ns) / 1000n) / 1000) < 0.002, `start_ms ${start_ms}`);
   assert.equal(session, null);
@@ -196,7 +196,7 @@ describe("the JavaScript SDK's exporters: every span as it was,", () => {
       const found = await one.trace(root.spanContext().traceId, 5);
       const expected = sdk.spans.map(shown).sort((a, b) => Number(BigInt(a.start_unix_ns) - BigInt(b.start_unix_ns)));
       assert.deepEqual(expected[0].dropped, {attributes: 2, events: 2, links: 0}, 'the limits were met');
-      assert.deepEqual(found.spans.map(told), expected);
+      assert.deepEqual(found.spans.map(essence), expected);
       assert.equal(found.truncated, false);
     });
 });

@@ -1,4 +1,4 @@
-// `sockeye console` as a child process: ports of its own, data in a temporary folder, killed and started anew on the
+// `sockeye console` as a child process: ports of its own, data in a temporary folder, killed and started again on the
 // same data and ports where a test asks for it; and the requests that tests ask it, as bytes and as JSON.
 import assert from 'node:assert/strict';
 import {request as plain, type IncomingHttpHeaders, type RequestOptions} from 'node:http';

@@ -49,7 +49,7 @@ class Looking {
   }
   saw(type: string, fits: (message: Json) => unknown, ms = soon): Promise<Json> {
     return eventually(
-      `the page is told of ${type}: ${fits}`,
+      `the page hears of ${type}: ${fits}`,
       () => (this.last[type] && fits(this.last[type]) ? this.last[type] : undefined),
       ms,
     );
@@ -79,14 +79,14 @@ it('sessions of two proxies: opened, counted, looked at, ended', async () => {
       [1, 2, 3].map((i) => connected(`ws://127.0.0.1:${each.port}/room/${i}?token=secret`, {}, ['chat'])),
     ),
   );
-  const told = await page.saw('sessions', (list) => list.total === 6 && list.sessions.length === 6);
+  const listed = await page.saw('sessions', (list) => list.total === 6 && list.sessions.length === 6);
   assert.ok(
-    told.sessions.every(
+    listed.sessions.every(
       (row: Json) =>
         row.live && row.state === 'open' && row.subprotocol !== undefined && !JSON.stringify(row).includes('secret'),
     ),
   );
-  assert.deepEqual([...new Set(told.sessions.map((row: Json) => row.service))].sort(), ['left', 'right']);
+  assert.deepEqual([...new Set(listed.sessions.map((row: Json) => row.service))].sort(), ['left', 'right']);
   const rows = await eventually(
     'the API has them, too',
     async () => {
@@ -225,7 +225,7 @@ it('a client that froze: its misses show, then why it was closed and what came b
   await page.end();
 });
 
-it('a console that is killed and comes back is told everything anew, and keeps what it had', async () => {
+it('a console that is killed and comes back gets a resync, and keeps what it had', async () => {
   const one = await console_(),
     server = await backend();
   const proxies = await Promise.all(
@@ -293,7 +293,7 @@ it('the sessions of a proxy that was killed are not shown as live, nor as ended'
   assert.deepEqual([row.heard_ms, unheard.since_ms], [proxies[0].heard_ms, proxies[0].heard_ms]);
   const later = await page.saw('sessions', (list) => list.now_ms > unheard.since_ms + 2000, 10_000);
   assert.equal(later.sessions[0].heard_ms, row.heard_ms);
-  // A console that is started anew knows no more, and says so.
+  // A console that is started again knows no more, and says so.
   await one.kill();
   await one.start();
   const again = await Looking.at(one);
@@ -328,7 +328,7 @@ it('a proxy that hangs is unheard, and goes on where it stopped', async () => {
   await page.saw('sessions', (list) => list.sessions[0].live && !list.sessions[0].last_heard);
   assert.equal(String(await roundTrip(socket, 'still')), 'still');
   const {coverage} = await eventually(
-    'the gap is told',
+    'the gap is shown',
     async () => {
       const answer = await one.api(`/fleet?from_ms=${Date.now() - 600_000}&to_ms=${Date.now() + 60_000}`);
       return answer.coverage.some((each: Json) => each.what === 'proxy') ? answer : undefined;

@@ -6,7 +6,7 @@ import {after, before, describe, it} from 'node:test';
 import type {Browser, BrowserContext, Page} from 'playwright-core';
 import type {Proxy} from '../lib/proxy.js';
 import {eventually, withDeadline} from '../lib/wait.js';
-import {browser, complaints, patience, picture, settled, violations, window} from './chromium.js';
+import {browser, pageErrors, patience, picture, settled, violations, window} from './chromium.js';
 import {attributesOf, type Console, console_, type Json} from './console.js';
 import {play} from './realtime.js';
 import {backend, connected, program, proxy} from './support.js';
@@ -267,10 +267,10 @@ describe('accessible, and kept as a picture, in both colours and widths:', () =>
     await one.start();
     await said.waitFor({state: 'detached'});
     // That it could not be reached is no fault of the page.
-    const away = complaints.filter((each) => /ERR_CONNECTION_REFUSED|WebSocket connection to/.test(each));
+    const away = pageErrors.filter((each) => /ERR_CONNECTION_REFUSED|WebSocket connection to/.test(each));
     assert.ok(away.length > 0);
-    for (const each of away) complaints.splice(complaints.indexOf(each), 1);
+    for (const each of away) pageErrors.splice(pageErrors.indexOf(each), 1);
   });
 });
 
-it('no page complained', () => assert.deepEqual(complaints, []));
+it('no page complained', () => assert.deepEqual(pageErrors, []));

@@ -7,7 +7,7 @@ import type {WebSocket} from 'ws';
 import {connectEndpoint} from '../lib/endpoint.js';
 import {opcodes} from '../lib/frame.js';
 import {eventually, withDeadline} from '../lib/wait.js';
-import {browser, complaints, numberOf, patience, Person, secondsOf, settled, window} from './chromium.js';
+import {browser, pageErrors, numberOf, patience, Person, secondsOf, settled, window} from './chromium.js';
 import {type Console, console_, type Json} from './console.js';
 import {backend, connected, proxy, roundTrip, shut} from './support.js';
 
@@ -348,4 +348,4 @@ describe('three clicks from the front page', () => {
   });
 });
 
-it('no page complained', () => assert.deepEqual(complaints, []));
+it('no page complained', () => assert.deepEqual(pageErrors, []));

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import {after, before, describe, it} from 'node:test';
 import type {BrowserContext, Locator, Page} from 'playwright-core';
 import {eventually} from '../lib/wait.js';
-import {browser, complaints, numberOf, patience, picture, secondsOf, settled, window} from './chromium.js';
+import {browser, pageErrors, numberOf, patience, picture, secondsOf, settled, window} from './chromium.js';
 import {operations, type Session} from './fleet.js';
 import {endedSessions, fate, type Run, sum, tally} from './fleet_run.js';
 
@@ -452,7 +452,7 @@ export function pagesTell(run: Run): void {
       });
     });
 
-    it('no page complained', () => assert.deepEqual(complaints, []));
+    it('no page complained', () => assert.deepEqual(pageErrors, []));
   });
 }
 

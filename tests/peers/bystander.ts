@@ -1,5 +1,5 @@
 // bystander.mjs URL: one session that talks all the time, a message each 20 ms behind the last one's echo. On a line of
-// standard input it prints the longest wait since the last such line, in ms, and begins anew.
+// standard input it prints the longest wait since the last such line, in ms, and starts over.
 import {createInterface} from 'node:readline';
 import {WebSocket} from 'ws';
 

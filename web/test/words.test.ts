@@ -11,7 +11,7 @@ import {
   endText,
   explainEnd,
   kindFilter,
-  lane,
+  legOf,
   reconnectText,
   troubles,
   unanswered,
@@ -163,8 +163,8 @@ it('finds pings that nobody answered, each leg by itself', () => {
 
 it('puts what the proxy says itself on the lane of whom it says it to', () => {
   // As it is recorded: our pings to the client go out in the server's place.
-  assert.deepEqual([message(0, 1, 'ping', true), message(0, 0, 'ping', true)].map(lane), [0, 1]);
-  assert.deepEqual([message(0, 1, 'ping'), message(0, 0, 'text')].map(lane), [1, 0]);
+  assert.deepEqual([message(0, 1, 'ping', true), message(0, 0, 'ping', true)].map(legOf), [0, 1]);
+  assert.deepEqual([message(0, 1, 'ping'), message(0, 0, 'text')].map(legOf), [1, 0]);
 });
 
 it('explains an end in plain words', () => {

@@ -152,11 +152,11 @@ constexpr std::array<Shared, 11> shared = {{
     {"cdp", "jsonrpc", "CDP is JSON-RPC without its version"},
     {"graphql-ws-legacy", "graphql-transport-ws", "both begin with connection_init"},
     {"graphql-transport-ws", "graphql-ws-legacy", "both begin with connection_init"},
-    {"phoenix", "ocpp-j", "arrays of unlike things, told by the handshake"},
-    {"ocpp-j", "phoenix", "arrays of unlike things, told by the handshake"},
-    {"wamp", "phoenix", "arrays of unlike things, told by the handshake"},
-    {"phoenix", "wamp", "arrays of unlike things, told by the handshake"},
-    {"ocpp-j", "wamp", "arrays of unlike things, told by the handshake"},
+    {"phoenix", "ocpp-j", "arrays of unlike things, decided by the handshake"},
+    {"ocpp-j", "phoenix", "arrays of unlike things, decided by the handshake"},
+    {"wamp", "phoenix", "arrays of unlike things, decided by the handshake"},
+    {"phoenix", "wamp", "arrays of unlike things, decided by the handshake"},
+    {"ocpp-j", "wamp", "arrays of unlike things, decided by the handshake"},
 }};
 
 TEST(Golden, NoDialectSeesInvocationsInMessagesOfAnother) {

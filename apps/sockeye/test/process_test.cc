@@ -21,7 +21,7 @@
 namespace sockeye::app::process_test {
 namespace {
 
-std::map<std::string, double> told() {
+std::map<std::string, double> metrics() {
   std::map<std::string, double> out;
   for (const auto& family : process_families()) out[std::string(family.name)] = family.samples.at(0).value;
   return out;
@@ -75,7 +75,7 @@ TEST(Process, IsMeasuredAsTheKernelDoes) {
   double size = 0, resident = 0;
   statm >> size >> resident;
   const auto page = static_cast<double>(::sysconf(_SC_PAGESIZE));
-  const auto is = told();
+  const auto is = metrics();
   EXPECT_EQ(is.at("process_threads"), static_cast<double>(entries("/proc/self/task")));
   EXPECT_GE(is.at("process_threads"), 6);
   constexpr double slack = 4U << 20U;  // what the test itself takes between the two readings
@@ -89,13 +89,13 @@ TEST(Process, IsMeasuredAsTheKernelDoes) {
 }
 
 TEST(Process, CountsWhatIsOpen) {
-  const double before = told().at("process_open_fds");
+  const double before = metrics().at("process_open_fds");
   EXPECT_EQ(before + 1, static_cast<double>(entries("/proc/self/fd"))) << "who looks has it open";
   std::vector<int> more;
   for (int i = 0; i < 7; ++i) more.push_back(::dup(2));
-  EXPECT_EQ(told().at("process_open_fds"), before + 7);
+  EXPECT_EQ(metrics().at("process_open_fds"), before + 7);
   for (const int fd : more) ::close(fd);
-  EXPECT_EQ(told().at("process_open_fds"), before);
+  EXPECT_EQ(metrics().at("process_open_fds"), before);
 }
 
 TEST(Process, CpuTimeIsOfUserAndSystem) {
@@ -103,7 +103,7 @@ TEST(Process, CpuTimeIsOfUserAndSystem) {
   while (seconds_of(CLOCK_PROCESS_CPUTIME_ID) < begin + 0.1) {
   }
   const double low = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
-  const double is = told().at("process_cpu_seconds_total");
+  const double is = metrics().at("process_cpu_seconds_total");
   EXPECT_GE(is, low - 0.02);
   EXPECT_LE(is, seconds_of(CLOCK_PROCESS_CPUTIME_ID) + 0.02);
 }

@@ -64,7 +64,7 @@ TEST(Program, ACaptureThatCannotBeReadIsFailedWork) {
   EXPECT_NE(missing.err().find("/nonexistent.pcap"), std::string::npos) << missing.err();
   Program no_capture({"tap", SOCKEYE_BINARY});
   EXPECT_EQ(no_capture.status(), 1);
-  EXPECT_NE(no_capture.out().find("0 packets"), std::string::npos) << "the total is told all the same";
+  EXPECT_NE(no_capture.out().find("0 packets"), std::string::npos) << "the total is printed all the same";
 }
 
 TEST(Program, BadArgumentsExitWithTwo) {

@@ -70,7 +70,7 @@ class Fleet {
   using Link = std::uint64_t;  // one connection of a proxy; 0 is none
   static constexpr std::uint64_t patience_ns = 300'000'000'000;
   // How long a lost proxy is named, unless another takes its place, so that nothing is called well without it.
-  static constexpr std::uint64_t mourning_ns = 86'400'000'000'000;
+  static constexpr std::uint64_t lost_kept_ns = 86'400'000'000'000;
   static constexpr std::uint64_t silence_ns = 4'500'000'000;  // looked at once a second: known within 5 s
   static constexpr std::size_t most_sessions = 1'000'000;     // over all proxies; more are not kept
   static constexpr std::size_t most_proxies = 1'000;          // known at a time
@@ -192,7 +192,7 @@ class Fleet {
   void unhear(Proxy& proxy, store::Presence::End end);
   void wake(std::uint64_t now_ns);
   void give_up(std::uint64_t now_ns);
-  void mourn(const live::Hello& hello, std::uint64_t heard_ns);
+  void keep_lost(const live::Hello& hello, std::uint64_t heard_ns);
   Proxy& known_before(const std::string& instance);
   [[nodiscard]] Route* find(const store::RouteTotals& totals);
   void change(Proxy& proxy, model::SessionUpdate&& update, std::uint64_t report_ns, std::uint64_t now_ns);

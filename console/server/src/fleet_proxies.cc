@@ -49,7 +49,7 @@ void Fleet::resume(std::vector<Presence> presences, std::vector<store::RouteTota
       was.host = each.host;
       was.sockeye_version = each.version;
       was.started_unix_ns = each.started_unix_ns;
-      if (each.end == Presence::End::lost && now_ns < until + mourning_ns) mourn(was, until);
+      if (each.end == Presence::End::lost && now_ns < until + lost_kept_ns) keep_lost(was, until);
       continue;
     }
     if (each.end == Presence::End::none) each.end = Presence::End::away;
@@ -178,13 +178,13 @@ void Fleet::give_up(std::uint64_t now_ns) {
       kept.instance = here->first;
       kept.route = name;
     }
-    if (!proxy.drained) mourn(proxy.hello, proxy.report_ns);
+    if (!proxy.drained) keep_lost(proxy.hello, proxy.report_ns);
     proxies_.erase(here);  // none of its sessions is left
   }
-  std::erase_if(gone_, [&](const auto& each) { return now_ns > each.second.heard_unix_ns + mourning_ns; });
+  std::erase_if(gone_, [&](const auto& each) { return now_ns > each.second.heard_unix_ns + lost_kept_ns; });
 }
 
-void Fleet::mourn(const live::Hello& hello, std::uint64_t heard_ns) {
+void Fleet::keep_lost(const live::Hello& hello, std::uint64_t heard_ns) {
   if (hello.service.empty() || gone_.size() >= most_proxies) return;
   auto& to = gone_[hello.instance];
   to.hello = hello;

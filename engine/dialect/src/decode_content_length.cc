@@ -11,7 +11,7 @@
 // is the body; wire_bytes counts its header, too.
 //
 // A fault (a line without a colon, no Content-Length, a header of more than most_header bytes) loses what is left of
-// the message, and the next one begins anew. A body that spans messages and is longer than most_held is passed over and
+// the message, and the next one starts over. A body that spans messages and is longer than most_held is passed over and
 // counted, likewise one that has no room in Documents.
 #include <algorithm>
 #include <array>

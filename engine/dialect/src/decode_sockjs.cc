@@ -96,12 +96,12 @@ bool take_string(std::string_view& text, std::string& to) {
       return true;
     }
     constexpr std::string_view escapes = "\"\\/bfnrtu";
-    constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
+    constexpr std::string_view unescaped = "\"\\/\b\f\n\r\t";
     const std::size_t which = escapes.find(text[1]);
     if (which == std::string_view::npos) return false;
     text.remove_prefix(2);
-    if (which < meanings.size())
-      to += meanings[which];
+    if (which < unescaped.size())
+      to += unescaped[which];
     else if (!take_code_point(text, to))
       return false;
   }

@@ -125,7 +125,7 @@ void Session::finish(Time now) {
   }
 }
 
-base::Bytes Session::footprint() const { return {reinterpret_cast<const base::Byte*>(state_.get()), sizeof(State)}; }
+base::Bytes Session::state_bytes() const { return {reinterpret_cast<const base::Byte*>(state_.get()), sizeof(State)}; }
 const Program& Session::program() const { return *state_->program; }
 std::size_t Session::open() const { return state_->table.size(); }
 

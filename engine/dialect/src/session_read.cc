@@ -152,8 +152,8 @@ void Session::State::check_sequences(const Reading& r) {
     if (!read) continue;
     const std::int64_t number = *read;
     std::optional<std::int64_t>& last = last_sequence[i];
-    const bool anew = number == 0 || number == 1;  // as after a login
-    if (last && !anew && *last < std::numeric_limits<std::int64_t>::max() && number != *last + 1)
+    const bool restarts = number == 0 || number == 1;  // as after a login
+    if (last && !restarts && *last < std::numeric_limits<std::int64_t>::max() && number != *last + 1)
       listener->dialect_error(
           DialectError::gap, r.from,
           number > *last ? static_cast<std::uint64_t>(number) - static_cast<std::uint64_t>(*last) - 1 : 1, r.now);

@@ -5,7 +5,7 @@
 
 namespace sockeye::observer {
 
-std::size_t footprint(const Observation&) { return sizeof(LiveObservation); }
+std::size_t object_size(const Observation&) { return sizeof(LiveObservation); }
 
 void prefetch_self(const Observation& observation, model::Side from) noexcept {
   static_cast<const LiveObservation&>(observation).prefetch_self(from);

@@ -74,7 +74,7 @@ class Reading {
   // Fetches what reading a message will touch beside this.
   void prefetch() const noexcept {
     if (!session_) return;
-    const base::Bytes state = session_->footprint();
+    const base::Bytes state = session_->state_bytes();
     base::prefetch(state.data(), state.size());
   }
 

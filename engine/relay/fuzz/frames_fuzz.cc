@@ -62,7 +62,7 @@ struct Session final : relay::Outlet {
   };
   std::array<std::vector<Injection>, 2> injected;  // by leg
   std::array<std::set<std::string>, 2> pings;      // payloads, by leg
-  std::array<bool, 2> told{};
+  std::array<bool, 2> close_sent{};
   std::array<bool, 2> finished{};
   std::array<bool, 2> ended{};
   std::vector<std::pair<base::Bytes, std::string>> lent;
@@ -93,14 +93,14 @@ struct Session final : relay::Outlet {
   }
   void forward(Side from, base::Bytes bytes) override {
     const std::size_t leg = model::index(model::other(from));
-    require(!finished[leg] && !told[leg] && !bytes.empty());
+    require(!finished[leg] && !close_sent[leg] && !bytes.empty());
     check_loans();
     lent.emplace_back(bytes, base::as_text(bytes));
     passed[model::index(from)] += base::as_text(bytes);
   }
   void inject(Side to, base::Bytes bytes) override {
     const std::size_t leg = model::index(to);
-    require(!finished[leg] && !told[leg]);
+    require(!finished[leg] && !close_sent[leg]);
     check_loans();
     wire::FrameParser parser({.sender = model::other(to)});
     const auto piece = parser.next(bytes);
@@ -112,7 +112,7 @@ struct Session final : relay::Outlet {
       pings[leg].insert(payload);
     } else {
       require(parser.header().opcode == Opcode::close);
-      told[leg] = true;
+      close_sent[leg] = true;
     }
     injected[leg].push_back({passed[1 - leg].size(), std::string(base::as_text(bytes))});
   }

@@ -257,7 +257,7 @@ std::unique_ptr<Connection> carry(std::unique_ptr<Observation> observation, cons
   return std::make_unique<LiveConnection>(std::move(observation), options, outlet, nth, call);
 }
 
-std::size_t footprint(const Connection&) { return sizeof(LiveConnection); }
+std::size_t object_size(const Connection&) { return sizeof(LiveConnection); }
 
 void prefetch(const Connection& connection, Side from) noexcept {
   static_cast<const LiveConnection&>(connection).prefetch(from);

@@ -37,7 +37,7 @@ Anomaly LiveConnection::data_with_insertion(Side from, const Piece& piece, Forwa
   } remake(rewriter_.get(), from);
   const bool remakes = s.held && rewriter_->remakes(from);
   const Anomaly found = observation_->inspect(from, s.parser, piece, remakes ? &remake : nullptr, call);
-  // A message that is made anew from its text cannot be passed on as it is, whatever is wrong with it.
+  // A message that is remade from its text cannot be passed on as it is, whatever is wrong with it.
   if (found != Anomaly::none && (is_violation(found) || remakes)) return found;
   const Bytes instead = observation_->complete(from, s.parser, piece, s.held ? insert : Observation::Insert{}, call);
   if (s.held) release(from, piece.message_done, instead);

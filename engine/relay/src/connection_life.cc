@@ -49,7 +49,8 @@ void LiveConnection::end_for(Side from, Anomaly kind, const Call& call) {
   // A Close of ours that waited for the end of this stream's frame has it now, or never.
   const Side to = model::other(from);
   // Inside a frame that will never be whole the other peer cannot be told, so there is no answer to wait for.
-  if (life_.state() == session::State::failing && !leg(to).told) return happened(Event::timeout, from, words, call);
+  if (life_.state() == session::State::failing && !leg(to).close_sent)
+    return happened(Event::timeout, from, words, call);
   if (leg(to).close_waits && at_boundary(to)) boundary_reached(to, call);
   if (leg(to).close_waits) finish_leg(to, Finish::flush);
 }
@@ -63,14 +64,14 @@ void LiveConnection::happened(Event event, Side who, const Parting& words, const
 
 void LiveConnection::carry_out(session::Actions actions, Side self, const Parting& words, const Call& call) {
   const Side peer = model::other(self);
-  if (actions.pass) leg(peer).told = true;
+  if (actions.pass) leg(peer).close_sent = true;
   if (actions.tell_self) tell(self, words, call);
   if (actions.tell_other) tell(peer, words, call);
   if (actions.tell_both_soon) {
     for (const Side side : both) {
       if (at_boundary(side)) {
         tell(side, words, call);
-      } else if (!leg(side).told && !leg(side).finished) {
+      } else if (!leg(side).close_sent && !leg(side).finished) {
         leg(side).close_waits = leg(side).wants_boundary = true;
         parting_code_ = words.code;
       }
@@ -95,12 +96,12 @@ void LiveConnection::carry_out(session::Actions actions, Side self, const Partin
 // get out of it, its peer will see the connection end there (1006).
 void LiveConnection::tell(Side to, const Parting& words, const Call& call) {
   Leg& l = leg(to);
-  if (l.told || l.finished || !at_boundary(to)) return;
+  if (l.close_sent || l.finished || !at_boundary(to)) return;
   const bool masked = to == Side::server;  // towards it we are the client
   const auto mask = static_cast<std::uint32_t>(call.workspace.random() >> 32U);
   const auto frame = wire::close_frame(words.code, words.reason, masked, mask);
   outlet_->inject(to, frame.view());
-  l.told = true;
+  l.close_sent = true;
   l.close_waits = false;
   Stream& feeding = stream(model::other(to));
   if (feeding.flow == Flow::pass) feeding.flow = Flow::drain;
@@ -136,7 +137,7 @@ void LiveConnection::eof(Side side, const Call& call) {
     // Once a FIN was passed on, the other side's is the answer to it.
     const bool first = life_.state() == session::State::open || life_.state() == session::State::close_seen;
     observation_->cut(side, s.parser, first && !s.heard_close, call);
-    // Of a message that was held back its receiver gets what there is; of one that is made anew, the frames it had.
+    // Of a message that was held back its receiver gets what there is; of one that is remade, the frames it had.
     const bool remade = s.held && rewriter_->remakes(side);
     if (s.held) {
       rewriter_->give_up(side);

@@ -75,7 +75,7 @@ class LiveConnection final : public Connection {
   };
   struct Leg {
     session::Heartbeat heartbeat;
-    bool told = false;            // a Close went to it: the last frame it gets
+    bool close_sent = false;      // a Close went to it: the last frame it gets
     bool close_waits = false;     // ours, for a frame boundary
     bool wants_boundary = false;  // ours or a ping
     bool finished = false;

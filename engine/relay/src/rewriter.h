@@ -4,7 +4,7 @@
 // frame of ours. Control frames do not wait for it (RFC 6455 §5.4: they may come in between).
 //
 // Compression with context takeover: once one message has been changed, what its sender refers back to is not what the
-// receiver has. So from then on every compressed message of that direction is made anew, in pieces of bounded size,
+// receiver has. So from then on every compressed message of that direction is remade, in pieces of bounded size,
 // whether something was put into it or not. Without context takeover each message stands alone.
 //
 // Memory: most_held a direction at worst, given back when a message that needed much has passed; and a Deflater.
@@ -31,12 +31,12 @@ class Rewriter {
   // A data message begins, in a frame masked with `mask`. `wanted`: something may be put into it. True: its frames are
   // to be given here and not to be passed on.
   bool begin(model::Side from, model::Opcode, bool compressed, std::uint32_t mask, bool wanted);
-  // It is made anew: give its inflated text, not its frames.
+  // It is remade: give its inflated text, not its frames.
   [[nodiscard]] bool remakes(model::Side from) const { return direction(from).mode == Mode::remake; }
   // Frame bytes as they came: `raw` behind `lead`. False: it has become too long. Pass on what taken() has, and the
   // rest of it as it comes.
   [[nodiscard]] bool hold(model::Side from, base::Bytes lead, base::Bytes raw);
-  // Inflated text of a message that is made anew.
+  // Inflated text of a message that is remade.
   void text(model::Side from, base::Bytes);
   // The message is complete, and this is what goes instead of it; empty: what came.
   void finish(model::Side from, base::Bytes instead);
@@ -56,7 +56,7 @@ class Rewriter {
     bool packed = false;      // so is what goes instead
     bool begun = false;       // a frame of it has been written
     bool wanted = false;      // something may be put into it
-    bool for_good = false;    // every compressed message is made anew
+    bool for_good = false;    // every compressed message is remade
     bool no_takeover = false;
     std::uint8_t window_bits = 15;
     std::uint32_t mask = 0;

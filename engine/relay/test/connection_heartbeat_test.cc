@@ -93,7 +93,7 @@ TEST(Heartbeat, frozen_peer_is_closed_at_the_second_miss) {
     EXPECT_EQ(rig.connection->observed().close_info()->code, 1001);
     EXPECT_EQ(rig.connection->observed().close_info()->silent, dead);
     EXPECT_EQ(rig.connection->observed().close_info()->silent_since, last_good + 5ms) << "its last pong";
-    EXPECT_EQ(rig.told_silent, (std::vector{std::pair(dead, last_good + 5ms)}));
+    EXPECT_EQ(rig.silences, (std::vector{std::pair(dead, last_good + 5ms)}));
     EXPECT_EQ(rig.metrics->heartbeat_timeouts[model::index(dead)].value(), 1U);
     EXPECT_EQ(rig.metrics->heartbeat_timeouts[model::index(alive)].value(), 0U);
     rig.connection->finish(rig.call());
@@ -128,7 +128,7 @@ TEST(Heartbeat, a_peer_that_talks_lives_however_long_it_answers_no_ping) {
     EXPECT_EQ(view.misses, 0U);
     EXPECT_FALSE(view.silent);
     EXPECT_EQ(view.missed_total, view.late_total);
-    EXPECT_TRUE(rig.told_silent.empty());
+    EXPECT_TRUE(rig.silences.empty());
     // And then it falls silent.
     const base::Time last = rig.now - 1s;
     rig.live(5min, {model::other(busy)});
@@ -162,7 +162,7 @@ TEST(Heartbeat, a_silent_peer_can_be_reported_and_left_alone) {
     const std::size_t leg = model::index(dead);
     rig.live(1h, {alive});
     EXPECT_FALSE(rig.connection->observed().close_info());
-    EXPECT_EQ(rig.told_silent, (std::vector{std::pair(dead, rig.detail().opened)})) << "once";
+    EXPECT_EQ(rig.silences, (std::vector{std::pair(dead, rig.detail().opened)})) << "once";
     EXPECT_EQ(rig.metrics->heartbeat_timeouts[leg].value(), 1U);
     EXPECT_EQ(rig.injected[leg].size(), 120U) << "pinged on, as anybody";
     EXPECT_TRUE(rig.detail().pings[leg].silent);
@@ -171,8 +171,8 @@ TEST(Heartbeat, a_silent_peer_can_be_reported_and_left_alone) {
     EXPECT_FALSE(rig.detail().pings[leg].silent);
     const base::Time last = rig.now;
     rig.live(1h, {alive});
-    EXPECT_EQ(rig.told_silent.size(), 2U);
-    EXPECT_EQ(rig.told_silent.back(), std::pair(dead, last));
+    EXPECT_EQ(rig.silences.size(), 2U);
+    EXPECT_EQ(rig.silences.back(), std::pair(dead, last));
     EXPECT_EQ(rig.metrics->heartbeat_timeouts[leg].value(), 2U);
     EXPECT_TRUE(rig.finished[0].empty());
   }

@@ -232,7 +232,7 @@ TEST(ConnectionInsert, RemakesACompressedContext) {
     }
 }
 
-// What was packed anew once can only be packed anew: what cannot be inflated ends the session, even where violations
+// What was packed again once can only be packed again: what cannot be inflated ends the session, even where violations
 // pass.
 TEST(ConnectionInsert, CannotRemakeWhatCannotBeRead) {
   for (const bool remade : {false, true}) {

@@ -221,7 +221,7 @@ TEST(Connection, an_idle_session_is_small) {
   Rig rig;
   rig.open();
   // The whole of an idle session, the vantage's part included, has 4 KiB.
-  EXPECT_LE(footprint(*rig.connection) + footprint(rig.connection->observed()), 1792U);
+  EXPECT_LE(object_size(*rig.connection) + object_size(rig.connection->observed()), 1792U);
 }
 
 TEST(Connection, spans_tell_the_session) {
@@ -263,7 +263,7 @@ TEST(Connection, messages_have_spans_where_asked) {
   rig.now += 3ms;
   rig.feed(Side::client, frame(Side::client, {.opcode = Opcode::continuation, .payload = "o"}));
   ASSERT_EQ(rig.spans.spans.size(), 4U);
-  const auto told = [&](std::size_t i, std::string_view key) -> std::int64_t {
+  const auto figure = [&](std::size_t i, std::string_view key) -> std::int64_t {
     for (const auto& [name, value] : rig.spans.spans[i].attributes)
       if (name == key) return std::get<std::int64_t>(value);
     return -1;
@@ -271,11 +271,11 @@ TEST(Connection, messages_have_spans_where_asked) {
   for (const std::size_t i : {2U, 3U}) {
     EXPECT_EQ(rig.spans.spans[i].name, i == 2 ? "websocket.receive" : "websocket.send");
     EXPECT_EQ(rig.spans.spans[i].end_unix_ns - rig.spans.spans[i].start_unix_ns, 3'000'000U);
-    EXPECT_EQ(told(i, "websocket.message.number"), 2);
-    EXPECT_EQ(told(i, "websocket.message.length"), 3);
-    EXPECT_EQ(told(i, "websocket.message.frames"), 2);
+    EXPECT_EQ(figure(i, "websocket.message.number"), 2);
+    EXPECT_EQ(figure(i, "websocket.message.length"), 3);
+    EXPECT_EQ(figure(i, "websocket.message.frames"), 2);
   }
-  EXPECT_EQ(told(0, "websocket.message.frames"), 1);
+  EXPECT_EQ(figure(0, "websocket.message.frames"), 1);
   EXPECT_EQ(rig.spans.spans[2].parent_id, rig.spans.spans[3].parent_id);
   EXPECT_NE(rig.spans.spans[2].span_id, rig.spans.spans[3].span_id);
   rig.connection->finish(rig.call());

@@ -111,7 +111,7 @@ TEST(Violation, the_other_peer_may_answer_first) {
     EXPECT_EQ(frames(rig.to(Side::server)).size(), 2U);
     EXPECT_TRUE(rig.finished[0].empty() && rig.finished[1].empty());
   };
-  const auto told = [](const Rig& rig, Finish server = Finish::flush) {
+  const auto expect_closes = [](const Rig& rig, Finish server = Finish::flush) {
     const auto got = frames(rig.to(Side::client));
     ASSERT_EQ(got.size(), 2U);
     EXPECT_EQ(got[1].code(), 1002);
@@ -126,28 +126,28 @@ TEST(Violation, the_other_peer_may_answer_first) {
     Rig rig;
     offended(rig);
     rig.feed(Side::server, close(Side::server, 1000, "bye"));
-    told(rig);
+    expect_closes(rig);
   }
   {
     SCOPED_TRACE("FIN");
     Rig rig;
     offended(rig);
     rig.connection->eof(Side::server, rig.call());
-    told(rig);
+    expect_closes(rig);
   }
   {
     SCOPED_TRACE("reset");
     Rig rig;
     offended(rig);
     rig.connection->reset(Side::server, rig.call());
-    told(rig, Finish::abort);
+    expect_closes(rig, Finish::abort);
   }
   {
     SCOPED_TRACE("a violation of its own");
     Rig rig;
     offended(rig);
     rig.feed(Side::server, frame(Side::server, {.payload = "x", .masked = 1}));
-    told(rig);
+    expect_closes(rig);
     EXPECT_EQ(rig.figures().anomalies, 2U);
   }
   {
@@ -157,14 +157,14 @@ TEST(Violation, the_other_peer_may_answer_first) {
     rig.wait(rig.options.close_timeout - 1ms);
     EXPECT_EQ(frames(rig.to(Side::client)).size(), 1U);
     rig.wait(1ms);
-    told(rig);
+    expect_closes(rig);
   }
   {
     SCOPED_TRACE("drain");
     Rig rig;
     offended(rig);
     rig.connection->shut(model::EndReason::drain, 1001, "drain", rig.call());
-    told(rig);
+    expect_closes(rig);
   }
   {
     SCOPED_TRACE("the offender's FIN changes nothing, its reset ends the wait");

@@ -125,7 +125,7 @@ struct Rig : Outlet, observer::Listener {
   std::array<std::vector<Injection>, 2> injected;
   std::array<std::vector<Finish>, 2> finished;
   base::Time finished_at{};  // a leg, last
-  std::vector<std::pair<Side, base::Time>> told_silent;
+  std::vector<std::pair<Side, base::Time>> silences;
   std::array<bool, 2> advances{};
   std::vector<std::pair<base::Bytes, std::string>> lent;  // forwarded in the running call: must stay what they are
 
@@ -193,8 +193,7 @@ struct Rig : Outlet, observer::Listener {
   }
   bool advancing(Side leg) override { return advances[model::index(leg)]; }
   void raised(const model::Condition& condition) override {
-    if (condition.kind == model::ConditionKind::silent)
-      told_silent.emplace_back(*condition.subject.leg, condition.since);
+    if (condition.kind == model::ConditionKind::silent) silences.emplace_back(*condition.subject.leg, condition.since);
   }
 
   // What was forwarded stays valid as long as the call it was forwarded from: the best that can be seen from in here is

@@ -61,7 +61,7 @@ constexpr std::array rows{
     Row{State::half_closed,  Event::timeout,   Who::any,    State::closed,       give_up},
 
     // What second had to say to the good messages ahead of the violation still passes; its Close, or the close timeout,
-    // ends that, and then first is told (RFC 6455 §7.1.7).
+    // ends that, and then first gets our Close (RFC 6455 §7.1.7).
     Row{State::failing,      Event::close,     Who::second, State::closed,       tell_and_finish_both},
     Row{State::failing,      Event::eof,       Who::second, State::closed,       tell_and_finish_both},
     Row{State::failing,      Event::reset,     Who::second, State::closed,       tell_and_finish_other},

@@ -89,13 +89,13 @@ void put_perceived(Span& span, const Invocation& invocation) {
 std::string spell(const model::ChunkTimes& times) {
   std::string out;
   double sum = 0;  // microseconds
-  std::int64_t told = 0;
+  std::int64_t last = 0;
   for (const float mark : times.marks()) {
     sum += static_cast<double>(mark) * 1e6;
     const std::int64_t now = std::llround(sum);
     if (!out.empty()) out += ',';
-    out += std::to_string(now - told);
-    told = now;
+    out += std::to_string(now - last);
+    last = now;
   }
   return out;
 }
@@ -156,13 +156,13 @@ void put_events(Span& span, const Invocation& invocation, base::WallOffset wall)
     event.attributes.emplace_back(attribute::websocket_chunk_count, static_cast<std::int64_t>(chunks.count));
   };
   span.events.reserve(invocation.events.size() + Invocation::max_lanes + 2);
-  bool told = false;
+  bool has_first = false;
   for (const Chunks& lane : invocation.lanes) {
     if (lane.count == 0) continue;
     first_chunk(lane);
-    told = told || lane.first == invocation.chunks.first;
+    has_first = has_first || lane.first == invocation.chunks.first;
   }
-  if (invocation.chunks.count > 0 && !told) first_chunk(invocation.chunks);  // its first chunk was of no lane
+  if (invocation.chunks.count > 0 && !has_first) first_chunk(invocation.chunks);  // its first chunk was of no lane
   if (invocation.chunks.paused()) {
     model::SpanEvent& event = span.events.emplace_back();
     event.name = model::event_name::chunk_gap;

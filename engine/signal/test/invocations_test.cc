@@ -203,8 +203,8 @@ TEST(InvocationSpan, TimesOfChunksStayExactAfterHoursAndAThirdOfAMicrosecond) {
 TEST(InvocationSpan, TimesOfChunksAreThinnedEvenlyOverALongReply) {
   for (const std::size_t chunks : {256U, 257U, 258U, 511U, 512U, 513U, 1000U, 1025U, 100'000U}) {
     const auto span = build(stream(chunks, 20ms));
-    const std::string told = attribute(span, "websocket.chunk.times.every");
-    const std::size_t every = told == "(none)" ? 1 : std::stoul(told);
+    const std::string text = attribute(span, "websocket.chunk.times.every");
+    const std::size_t every = text == "(none)" ? 1 : std::stoul(text);
     const auto marks = offsets(span);
     EXPECT_EQ(every == 1, chunks == 256) << chunks;
     ASSERT_EQ(marks.size(), (chunks - 1) / every + 1) << chunks << ": one for each 1 + n * every";

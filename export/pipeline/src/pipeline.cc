@@ -40,7 +40,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using base::Duration;
 
-constexpr auto complaint_interval = std::chrono::minutes(1);
+constexpr auto log_interval = std::chrono::minutes(1);
 constexpr auto disk_retry = std::chrono::seconds(1);
 
 struct Waiting {
@@ -587,7 +587,7 @@ void Running::count_error(ErrorKind kind) {
 void Running::complain(ErrorKind kind, const std::string& line) {
   auto& last = complained_[static_cast<std::size_t>(kind)];
   const auto now = Clock::now();
-  if (last && now - *last < complaint_interval) return;
+  if (last && now - *last < log_interval) return;
   last = now;
   log(3, line);
 }

@@ -267,10 +267,10 @@ base::Result<Page<store::TraceSummary>> MemoryStore::traces(const store::SpanQue
   }
   auto found = find(query, from->top);
   std::sort(found.begin(), found.end(), foremost);
-  std::set<store::TraceId> told;
+  std::set<store::TraceId> listed;
   store::Place last;
   for (const auto& each : found) {
-    if (!told.insert(each.at->span->trace_id).second || !from->after.later_than(each.place)) continue;
+    if (!listed.insert(each.at->span->trace_id).second || !from->after.later_than(each.place)) continue;
     if (out.items.size() == bounded(query.limit)) {
       out.cursor = store::to_text({last, from->top}, 't', order_of(query));
       break;

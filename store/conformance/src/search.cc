@@ -235,7 +235,7 @@ void traces_by_their_latest_match(World& world) {
   EXPECT_EQ(two.root_operation, "call");
   EXPECT_EQ(two.matched, 1U);
   EXPECT_FALSE(two.session);
-  // A trace is told once, whatever the pages are.
+  // A trace is listed once, whatever the pages are.
   for (const std::size_t limit : {1U, 2U, 3U}) {
     const auto all = world.all_traces({.limit = limit});
     ASSERT_EQ(all.size(), 3U) << limit;

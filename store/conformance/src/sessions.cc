@@ -436,7 +436,7 @@ void open_sessions_as_they_are_now(World& world) {
     EXPECT_EQ(find(world, query).size(), 3U);
     query.max_duration_ns = UINT64_MAX;
   }
-  // All live sessions grow older from page to page: none is passed over, and none is told twice.
+  // All live sessions grow older from page to page: none is passed over, and none is listed twice.
   const auto first = world.store().sessions(query, soon());
   ASSERT_TRUE(first);
   query.cursor = first->cursor;
@@ -569,7 +569,7 @@ void the_fleet_over_time(World& world) {
   EXPECT_NEAR(static_cast<double>(one.active), 12.5, 0.5);
   EXPECT_FLOAT_EQ(one.rtt_p50_seconds[0], 0.25F);
   EXPECT_TRUE(std::isnan(one.rtt_p99_seconds[1]));
-  // An average hides a peak; the peak is told beside it.
+  // An average hides a peak; the peak stands beside it.
   EXPECT_EQ(one.active_min, 10U);
   EXPECT_EQ(one.active_max, 15U);
   EXPECT_EQ(one.missing_pongs, 1U);

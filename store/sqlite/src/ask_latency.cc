@@ -275,7 +275,7 @@ class Latencies {
     return out;
   }
 
-  // The page's operations, and what is told of all of them.
+  // The page's operations, and what is said of all of them.
   base::Result<void> choose() {
     std::vector<Ranked> all;
     for (const auto& [id, sum] : sums_) {
@@ -289,7 +289,7 @@ class Latencies {
     std::sort(all.begin(), all.end(), [&](const Ranked& a, const Ranked& b) { return before(a, b); });
     std::size_t first = 0;
     if (!query_.cursor.empty()) {
-      // Behind the last one told: by its key, or by its name, as it was then.
+      // Behind the last one listed: by its key, or by its name, as it was then.
       const auto cursor = parse_cursor(query_.cursor, 'o', order());
       if (!cursor) return base::fail(std::string(store::bad_cursor));
       const Ranked last{key_in(*cursor), cursor->after.id, &sum_of(cursor->after.id)};

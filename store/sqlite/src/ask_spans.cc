@@ -316,7 +316,7 @@ base::Result<store::Page<store::TraceSummary>> traces(Database& db, const store:
                        (*query.sort == store::Measure::chunks ? 1 : 1e9);
     }
     if (!summarize(db, matcher, summary)) {
-      // The first is told as far as it was read: a page must bring the asker on.
+      // The first is given as far as it was read: a page must bring the asker on.
       out.complete = false;
       out.cursor = to_text({found[i == 0 ? 0 : i - 1].place, from->top}, traces_list, order_of(query));
       if (i == 0) out.items.push_back(std::move(summary));

@@ -1,5 +1,5 @@
 // The block that spans are being added to: the run of ids after the last finished one, with what can be searched for
-// among them. It lives in memory until it is finished; a start, or a rollback, builds it anew from its rows.
+// among them. It lives in memory until it is finished; a start, or a rollback, rebuilds it from its rows.
 #pragma once
 
 #include <cstdint>

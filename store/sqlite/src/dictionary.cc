@@ -4,7 +4,7 @@
 
 namespace sockeye::sqlite {
 namespace {
-constexpr std::size_t most_held = 8U << 20U;   // bytes; over it the cache begins anew
+constexpr std::size_t most_held = 8U << 20U;   // bytes; over it the cache starts over
 constexpr std::size_t most_kept = 64U << 10U;  // one that is longer is looked up in the table every time
 constexpr std::size_t overhead = 160;
 }  // namespace

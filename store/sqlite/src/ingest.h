@@ -27,7 +27,7 @@ class Ingest {
 
   void add(const store::Batch&, std::int64_t now_ms, Counted&);
   void flush(std::int64_t now_ms);  // before COMMIT
-  void lost(std::int64_t now_ms);   // after ROLLBACK: what is in memory is found out anew
+  void lost(std::int64_t now_ms);   // after ROLLBACK: what is in memory is read again
 
   // For retention.
   [[nodiscard]] Block& block() { return block_; }

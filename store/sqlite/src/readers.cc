@@ -6,7 +6,7 @@
 
 namespace sockeye::sqlite {
 namespace {
-// No question holds its view longer: the write-ahead log cannot begin anew while one is held.
+// No question holds its view longer: the write-ahead log cannot start over while one is held.
 constexpr std::chrono::seconds longest_question{30};
 }  // namespace
 

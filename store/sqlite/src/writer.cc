@@ -278,7 +278,7 @@ bool Writer::fill_in() {
   return more;
 }
 
-// The log is copied into the file when it has grown. It begins anew only when nobody reads from it any more; where
+// The log is copied into the file when it has grown. It starts over only when nobody reads from it any more; where
 // questions overlap for ever, they are held back for a moment once it is four times as long.
 void Writer::checkpoint() {
   if (log_pages_ < tuning_.checkpoint_pages) return;

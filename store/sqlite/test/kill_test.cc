@@ -65,7 +65,7 @@ TEST(Kill, LosesNothingAcknowledgedAndRepeatsNothing) {
     int status = 0;
     ASSERT_EQ(::waitpid(pid, &status, 0), pid);
     ASSERT_TRUE(WIFSIGNALED(status)) << "exit " << WEXITSTATUS(status);
-    // Anew from here: what was not acknowledged may be there, and comes again.
+    // From the start again: what was not acknowledged may be there, and comes again.
     next = acknowledged.empty() ? per_batch : *acknowledged.rbegin() + per_batch;
   }
   ASSERT_GT(acknowledged.size(), 20U);

@@ -7,7 +7,7 @@
 namespace sockeye::sqlite::test {
 namespace {
 
-// Merging what is stored is as writing all of it anew.
+// Merging what is stored is as writing all of it again.
 TEST(Rollup, MergesWithoutReadingAllOfIt) {
   std::mt19937_64 random(5);
   for (int round = 0; round < 200; ++round) {

@@ -43,7 +43,7 @@ class Handler : public Deletable {
   virtual void ready(std::uint32_t events) = 0;
   // ready() threw: let go of everything. The session is lost, the worker is not.
   virtual void fault() noexcept = 0;
-  // ready() is so many events ahead, 4 to 1: fetch what it will touch, step by step, since each thing leads to the
+  // ready() is so many events ahead, 4 to 1: prefetch what it will touch, step by step, since each thing leads to the
   // next. With a thousand connections a round, what an event needs has long left the caches; waiting for it line by
   // line was 6 % of a message's CPU time.
   static constexpr unsigned farthest = 4;

@@ -3,8 +3,8 @@
 // HTTP2-Settings, and what Connection names. But a Connection that names an end-to-end field (Host, Cookie,
 // Authorization, Origin, Content-*, Sec-*, X-Forwarded-*, trace context…: the list is in the .cc) does not remove it:
 // that trick strips what an upstream's checks rely on. Transfer-Encoding, Trailer and Content-Length stay, since bodies
-// are passed on with their framing. An upgrade is announced anew. CR, LF and NUL cannot get in: heads come from
-// wire::HeadParser, the rest from configuration.
+// are passed on with their framing. An upgrade is announced with fields of our own. CR, LF and NUL cannot get in: heads
+// come from wire::HeadParser, the rest from configuration.
 #pragma once
 
 #include <span>

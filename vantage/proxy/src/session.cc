@@ -142,8 +142,8 @@ void Session::leg_ready(Leg& leg, std::uint32_t events) {
 
 void Session::read(Side side, base::Time now) {
   Leg& leg = *half(side).leg;
-  // With a thousand sessions none of this is in the cache, and what comes alone was not prefetched: it is fetched while
-  // the kernel is busy with recv.
+  // With a thousand sessions none of this is in the cache, and what comes alone was not prefetched: it is prefetched
+  // while the kernel is busy with recv.
   prefetch(side);
   const auto into = worker_.buffer().first(read_limit_);
   const IoResult result = leg.read(into);

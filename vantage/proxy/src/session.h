@@ -63,10 +63,10 @@ class Session final : public Deletable,
   [[nodiscard]] bool reported_in(std::uint32_t epoch) const { return reported_epoch_ == epoch; }
   bool changed(const model::SessionFigures&, std::uint32_t epoch);
   [[nodiscard]] const std::string& route_name() const { return route().name; }
-  // Fetches what figures() will look at.
+  // Prefetches what figures() will look at.
   void prefetch() const noexcept {
     base::prefetch(this);
-    base::prefetch(observed_, observer::footprint(*observed_));
+    base::prefetch(observed_, observer::object_size(*observed_));
   }
   [[nodiscard]] const observer::Observation& observed() const { return connection_->observed(); }
 

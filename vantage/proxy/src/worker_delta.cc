@@ -14,7 +14,7 @@ namespace {
 // A step ends after so long; the clock is looked at every so many sessions.
 constexpr base::Duration step = std::chrono::milliseconds(2);
 constexpr std::size_t stride = 32;
-// A session is some cache lines in a few places; fetched while the ones before it are looked at.
+// A session is some cache lines in a few places; prefetched while the ones before it are looked at.
 constexpr std::size_t ahead = 4;
 
 // What the walk itself used: on a busy machine the wall clock would count others' work.

@@ -7,7 +7,7 @@ import {Table} from '../table/table';
 import {bytes, count, duration} from '../text/units';
 import {preciseTime, utc} from '../time/format';
 import type {TimelineModel} from './timeline_model';
-import {lane} from './words';
+import {legOf} from './words';
 
 export function SessionMessages({
   model,
@@ -83,7 +83,7 @@ function columnsOf({messages, lost}: TimelineModel): Column<number>[] {
       cell: (i) => (
         <span className={messages[i]!.type === 'close' || lost.has(i) ? 'bad' : ''}>
           {messages[i]!.type}
-          {messages[i]!.injected && ` to the ${lane(messages[i]!) === 0 ? 'client' : 'server'}`}
+          {messages[i]!.injected && ` to the ${legOf(messages[i]!) === 0 ? 'client' : 'server'}`}
           {lost.has(i) && ', never answered'}
         </span>
       ),

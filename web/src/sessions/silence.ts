@@ -3,7 +3,7 @@
 import type {RecordedMessage, Session, Span} from '../api/types';
 import {duration} from '../text/units';
 import {preciseTime, time} from '../time/format';
-import {lane, lastRow, unanswered} from './words';
+import {lastRow, legOf, unanswered} from './words';
 
 export interface FellSilent {
   leg: 0 | 1;
@@ -34,7 +34,7 @@ export function fellSilent(
   return found;
 }
 
-const pings = (one: RecordedMessage, leg: 0 | 1): boolean => one.type === 'ping' && one.injected && lane(one) === leg;
+const pings = (one: RecordedMessage, leg: 0 | 1): boolean => one.type === 'ping' && one.injected && legOf(one) === leg;
 
 function lastSign(
   recorder: readonly RecordedMessage[],

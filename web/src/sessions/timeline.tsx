@@ -19,11 +19,11 @@ import {preciseTime, utc} from '../time/format';
 import {draw, HEIGHT, OVERVIEW} from './timeline_draw';
 import {silentText} from './silence';
 import {after, clampView, firstView, zoomView, type TimelineModel, type View} from './timeline_model';
-import {lane} from './words';
+import {legOf} from './words';
 
 export function describe(message: RecordedMessage, lost: boolean): string {
   const who = message.injected
-    ? `the proxy to the ${lane(message) === 0 ? 'client' : 'server'}`
+    ? `the proxy to the ${legOf(message) === 0 ? 'client' : 'server'}`
     : message.side === 0
       ? 'client'
       : 'server';

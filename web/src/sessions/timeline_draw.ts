@@ -7,7 +7,7 @@ import {duration} from '../text/units';
 import {preciseTime, time} from '../time/format';
 import {silentMoment, type FellSilent} from './silence';
 import {after, axisStep, type TimelineModel, type View} from './timeline_model';
-import {lane} from './words';
+import {legOf} from './words';
 
 export const OVERVIEW = 26,
   AXIS = 22,
@@ -89,7 +89,7 @@ export function draw({context, color, width, model, view, chosen, selecting}: Dr
     context.fillStyle = color('--accent');
     context.fillRect(Math.round(at) - 0.5, TOP, 1, BOTTOM - TOP);
     // On the lane that it is of, so that it is told from what came at the same time.
-    const [base, tip] = lane(model.messages[chosen]!) === 0 ? [TOP, TOP + 8] : [BOTTOM, BOTTOM - 8];
+    const [base, tip] = legOf(model.messages[chosen]!) === 0 ? [TOP, TOP + 8] : [BOTTOM, BOTTOM - 8];
     context.beginPath();
     context.moveTo(at - 6, base);
     context.lineTo(at + 6, base);
@@ -217,7 +217,7 @@ function messages(pen: Pen, width: number, model: TimelineModel, view: View, x: 
   for (let i = first; i < end; i++) {
     const one = list[i]!,
       at = x(one.time_ms),
-      top = lane(one) === 0,
+      top = legOf(one) === 0,
       y = top ? TOP + EDGE : BOTTOM - EDGE;
     if (one.type === 'ping') ping(pen, at, y, one.injected, model.lost.has(i));
     else if (one.type === 'pong') pong(pen, at, top ? y + 10 : y - 10);
@@ -271,8 +271,8 @@ function overview({context, color}: Pen, width: number, model: TimelineModel, vi
   const columns = new Map<number, number>();
   for (const one of model.messages)
     columns.set(
-      Math.round(x(one.time_ms)) * 2 + lane(one),
-      1 + (columns.get(Math.round(x(one.time_ms)) * 2 + lane(one)) ?? 0),
+      Math.round(x(one.time_ms)) * 2 + legOf(one),
+      1 + (columns.get(Math.round(x(one.time_ms)) * 2 + legOf(one)) ?? 0),
     );
   let most = 1;
   for (const many of columns.values()) most = Math.max(most, many);

@@ -217,7 +217,7 @@ export function unanswered(
     last: [number, number] = [-1, -1];
   recorder.forEach((one, i) => {
     if (one.type !== 'ping' || !one.injected) return;
-    const leg = lane(one);
+    const leg = legOf(one);
     last[leg] = i;
     if (!one.answered) open[leg].push(i);
   });
@@ -296,7 +296,7 @@ export function explainEnd(session: Session, recorder: readonly RecordedMessage[
 }
 
 /** Whose lane a message is of: its sender's; what the proxy says itself is of whom it says it to. */
-export const lane = (one: RecordedMessage): 0 | 1 => (one.injected ? (one.side === 0 ? 1 : 0) : one.side);
+export const legOf = (one: RecordedMessage): 0 | 1 => (one.injected ? (one.side === 0 ? 1 : 0) : one.side);
 
 /**
  * Indices of the pings that a leg left unanswered since it last said anything, oldest first: those that it was given up
@@ -306,7 +306,7 @@ export function lastRow(recorder: readonly RecordedMessage[], lost: ReadonlySet<
   const row: number[] = [];
   for (let i = recorder.length - 1; i >= 0; i--) {
     const one = recorder[i]!;
-    if (lane(one) !== leg) continue;
+    if (legOf(one) !== leg) continue;
     if (!one.injected) break;
     if (one.type !== 'ping') continue;
     if (lost.has(i)) row.unshift(i);

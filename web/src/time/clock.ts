@@ -38,7 +38,7 @@ function subscribe(listener: () => void): () => void {
 }
 const never = () => () => undefined;
 
-/** The time, anew each second; `running` false holds it still. */
+/** The time, again each second; `running` false holds it still. */
 export function useNow(running = true): number {
   return useSyncExternalStore(running ? subscribe : never, () => second);
 }

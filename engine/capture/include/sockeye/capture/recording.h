@@ -72,7 +72,7 @@ class Recording {
                 const observer::Call&);
   // Of a session that was open before anything was seen of it, whose observation has just been made.
   void attached(const base::SessionId&, const observer::Endpoints&, const observer::Options&, const observer::Call&);
-  // The Observation to go on with. Not to be given to observer::prefetch() or footprint(). `endpoints`: of a session
+  // The Observation to go on with. Not to be given to observer::prefetch() or object_size(). `endpoints`: of a session
   // that is open already, whose recording begins here.
   [[nodiscard]] std::unique_ptr<observer::Observation> observe(std::unique_ptr<observer::Observation>,
                                                                const observer::Endpoints& endpoints,

@@ -141,8 +141,8 @@ class Session {
   // The session is over: whatever is open ends incomplete.
   void finish(base::Time now);
 
-  // Where its state lies, to be fetched into the processor's caches. Not to be read.
-  [[nodiscard]] base::Bytes footprint() const;
+  // Where its state lies, to be prefetched into the processor's caches. Not to be read.
+  [[nodiscard]] base::Bytes state_bytes() const;
 
   [[nodiscard]] const Program& program() const;
   [[nodiscard]] std::size_t open() const;

@@ -51,12 +51,12 @@ struct SessionEnd {
   friend bool operator==(const SessionEnd&, const SessionEnd&) = default;
 };
 
-// How figures are told outside: a figure of the session that is in this table is in the console's API by its name, and
-// whoever puts together what was told of a session at different times knows what to do with it.
+// How figures are reported: a figure of the session that is in this table is in the console's API by its name, and
+// whoever puts together what was reported of a session at different times knows what to do with it.
 enum class FigureUnit : std::uint8_t {
   count,
   seconds,  // a field in nanoseconds
-  time      // a field in Unix nanoseconds, told in milliseconds
+  time      // a field in Unix nanoseconds, reported in milliseconds
 };
 template <class Value>
 struct Figure {
@@ -94,7 +94,7 @@ struct SessionUpdate {
   friend bool operator==(const SessionUpdate&, const SessionUpdate&) = default;
 };
 
-// All that is told of one session.
+// All that is reported of one session.
 struct SessionRecord {
   SessionFacts facts;
   SessionFigures figures;

@@ -9,7 +9,7 @@
 namespace sockeye::observer {
 
 // Bytes of one, without what it leads to.
-[[nodiscard]] std::size_t footprint(const Observation&);
+[[nodiscard]] std::size_t object_size(const Observation&);
 
 // What bytes from that side will touch of it. Nothing is read: only where it lies has to be known.
 void prefetch_self(const Observation&, model::Side from) noexcept;

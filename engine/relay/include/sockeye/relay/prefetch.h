@@ -9,7 +9,7 @@
 namespace sockeye::relay {
 
 // Bytes of one, without its Observation.
-[[nodiscard]] std::size_t footprint(const Connection&);
+[[nodiscard]] std::size_t object_size(const Connection&);
 // What bytes from that side will touch of it. Nothing is read: only where it lies has to be known.
 void prefetch(const Connection&, model::Side from) noexcept;
 

@@ -42,7 +42,7 @@ struct Belonging {
                                        std::uint64_t index, const InvocationSettings&, base::Time now,
                                        base::WallOffset);
 
-// What reading its messages has told of a session, for its connection span.
+// What interpreting its messages says of a session, for its connection span.
 struct InterpretationFigures {
   std::string_view basis;                         // why the dialect is what it is
   std::optional<base::Duration> application_rtt;  // of the last heartbeat of the protocol's own

@@ -33,7 +33,7 @@ class Resync {
 
   // The next bytes, as they came in one piece. True: found; nothing more is to be fed.
   bool feed(base::Bytes segment, base::Time now);
-  // Bytes are missing here: what was held goes, the search begins anew.
+  // Bytes are missing here: what was held goes, the search starts over.
   void gap();
 
   // Once found: who masks so is the client, who does not the server.

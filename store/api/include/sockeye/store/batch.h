@@ -174,7 +174,7 @@ struct Presence {
   std::uint64_t started_unix_ns = 0;  // that process
   std::uint64_t from_unix_ns = 0;     // with `who` and `instance`, which stretch it is
   std::uint64_t until_unix_ns = 0;    // heard at last
-  // none: it goes on, or ended unseen with the console that told of it; away: not heard after `until`; stopped: by
+  // none: it goes on, or ended unseen with the console that reported it; away: not heard after `until`; stopped: by
   // itself and in order (a proxy: drained); lost: given up
   enum class End : std::uint8_t { none, away, stopped, lost } end = End::none;
 };

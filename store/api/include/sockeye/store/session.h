@@ -1,4 +1,4 @@
-// Sessions as every backend keeps and finds them: what a connection span says of one, how what is told of it at
+// Sessions as every backend keeps and finds them: what a connection span says of one, how what is reported of it at
 // different times comes together, and which fit a SessionQuery.
 #pragma once
 

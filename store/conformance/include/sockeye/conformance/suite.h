@@ -14,7 +14,7 @@
 namespace sockeye::conformance {
 
 struct Settings {
-  std::string directory{};           // empty at first; the same again when a store is opened anew
+  std::string directory{};           // empty at first; the same again when a store is opened again
   std::chrono::seconds keep_for{0};  // 0: for ever
   std::size_t queue_bytes = 64U << 20U;
 };

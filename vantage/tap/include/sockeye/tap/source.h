@@ -39,8 +39,8 @@ class Source {
   Source& operator=(const Source&) = delete;
 
   [[nodiscard]] virtual Event next(Packet& packet) = 0;
-  // Further packets that are at hand already, as many as there is room for: what to fetch while others are looked at.
-  // Valid as long as the one that next() gave.
+  // Further packets that are at hand already, as many as there is room for: what to prefetch while others are looked
+  // at. Valid as long as the one that next() gave.
   [[nodiscard]] virtual std::size_t more(std::span<Packet>) { return 0; }
   // Valid until the next call of next().
   [[nodiscard]] virtual base::Bytes secrets() const { return {}; }

@@ -1,4 +1,4 @@
-// Everything `sockeye proxy` is told: defaults, then the environment, then the file, then flags
+// Everything `sockeye proxy` is configured with: defaults, then the environment, then the file, then flags
 // (docs/configuration.md).
 #pragma once
 
