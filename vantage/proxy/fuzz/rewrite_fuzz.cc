@@ -72,12 +72,8 @@ void check_fields(const HttpHead& in, const HttpHead& out, const std::string& te
 
 constexpr sockeye::wire::HttpLimits wide{1 << 20, 1000};
 
-void check_request(const std::string& text, std::uint8_t choice) {
-  HeadParser parser(HeadParser::Kind::request);
-  if (parser.parse(as_bytes(text)) != HeadParser::Progress::done) return;
-  const auto& in = parser.head();
-
-  static const auto routes = [] {
+const RouteTable& routes() {
+  static const auto table = [] {
     std::vector<Route> out;
     for (const auto* path : {"/admin", "/media/", ""}) {
       Route route;
@@ -90,33 +86,74 @@ void check_request(const std::string& text, std::uint8_t choice) {
     }
     return *RouteTable::compile(out);
   }();
+  return table;
+}
+
+void check_identity(const HttpHead& in, const Route& route, const std::string& client, const std::string& text) {
+  for (const bool by_client_id : {false, true}) {
+    Route asked = route;
+    if (by_client_id) asked.client_id = {"header.x-id", "query.id", "cookie.id", "subprotocol"};
+    const auto who = [&](std::uint64_t secret) {
+      return identify(asked, in, client, sockeye::wire::origin_form(in.target), secret);
+    };
+    require(who(1) == who(1), "an identity that changes", text);
+    require(by_client_id ? who(1).key == 0 || who(1).basis == sockeye::model::ReconnectBasis::client_id
+                         : who(1).key != 0 && who(1).basis != sockeye::model::ReconnectBasis::client_id,
+            "an identity by something else than asked", text);
+    require((who(1).key == 0) == (who(2).key == 0), "an identity by the secret", text);
+  }
+}
+
+void check_target(const HttpHead& in, const HttpHead& head, const Route& route, const std::string& out) {
+  const auto asked = split_target(in.target);
+  require(asked.has_value(), "routed without a target", out);
+  if (asked->path == "*") return require(head.target == "*", "asterisk-form changed", out);
+  const bool bare = asked->path == "/" && !route.upstream_path.empty();
+  const std::string expected = route.upstream_path + (bare ? "" : std::string(asked->path)) + std::string(asked->query);
+  require(head.target == expected, "target changed", out);
+  // Under the prefix, as a server reads it: a second table knows nothing but the prefix.
+  static const auto prefix_only = [] {
+    Route only;
+    only.match.path = "/v1";
+    return *RouteTable::compile({only});
+  }();
+  if (!route.upstream_path.empty()) require(prefix_only.match(head).index == 0, "the path left its prefix", out);
+}
+
+void check_added(const HttpHead& head, const Route& route, const RequestRewrite& how, const std::string& out) {
+  const auto count = [&](std::string_view name) {
+    return std::count_if(head.fields.begin(), head.fields.end(),
+                         [&](const auto& each) { return iequals(each.name, name); });
+  };
+  require(count("Host") == 1, "not one Host", out);
+  require(count("traceparent") == 1, "not one traceparent", out);
+  require(count("Connection") == (how.upgrade || how.close ? 1 : 0), "Connection", out);
+  require(count("Upgrade") == (how.upgrade ? 1 : 0), "Upgrade", out);
+  if (route.forwarded != ForwardedPolicy::off) {
+    require(count("X-Forwarded-For") == 1 && head.value("X-Forwarded-For").ends_with("192.0.2.1"), "X-Forwarded-For",
+            out);
+  }
+}
+
+void check_request(const std::string& text, std::uint8_t choice) {
+  HeadParser parser(HeadParser::Kind::request);
+  if (parser.parse(as_bytes(text)) != HeadParser::Progress::done) return;
+  const auto& in = parser.head();
   static const auto peer = *literal_address({"192.0.2.1", 1, ""});
   static const std::vector<Field> injected = {
       {"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}};
 
-  const auto verdict = routes.match(in);
+  const auto verdict = routes().match(in);
   if (verdict.index < 0) {
     require(verdict.status == 400 || verdict.status == 404 || verdict.status == 405, "a refusal without status", text);
     return;
   }
-  const auto& compiled = routes[verdict.index];
+  const auto& compiled = routes()[verdict.index];
   (void)compiled.origin_allowed(in);
   Address address;
   address.host = compiled.client_address(in, peer);
   require(literal_address(address).has_value(), "a client address that is none", address.host);
-
-  for (const bool told : {false, true}) {
-    Route asked = compiled.config();
-    if (told) asked.client_id = {"header.x-id", "query.id", "cookie.id", "subprotocol"};
-    const auto who = [&](std::uint64_t secret) {
-      return identify(asked, in, address.host, sockeye::wire::origin_form(in.target), secret);
-    };
-    require(who(1) == who(1), "an identity that changes", text);
-    require(told ? who(1).key == 0 || who(1).basis == sockeye::model::ReconnectBasis::client_id
-                 : who(1).key != 0 && who(1).basis != sockeye::model::ReconnectBasis::client_id,
-            "an identity by something else than asked", text);
-    require((who(1).key == 0) == (who(2).key == 0), "an identity by the secret", text);
-  }
+  check_identity(in, compiled.config(), address.host, text);
 
   Route route = compiled.config();
   route.preserve_host = (choice & 1U) != 0;
@@ -136,39 +173,12 @@ void check_request(const std::string& text, std::uint8_t choice) {
   require(again.size() == out.size(), "more than one request", out);
   const auto& head = again.head();
   require(head.method == in.method && head.version_minor == in.version_minor, "method or version changed", out);
-  const auto asked = split_target(in.target);
-  require(asked.has_value(), "routed without a target", out);
-  if (asked->path == "*") {
-    require(head.target == "*", "asterisk-form changed", out);
-  } else {
-    const bool bare = asked->path == "/" && !route.upstream_path.empty();
-    const std::string expected =
-        route.upstream_path + (bare ? "" : std::string(asked->path)) + std::string(asked->query);
-    require(head.target == expected, "target changed", out);
-    // Under the prefix, as a server reads it: a second table knows nothing but the prefix.
-    static const auto prefix_only = [] {
-      Route only;
-      only.match.path = "/v1";
-      return *RouteTable::compile({only});
-    }();
-    if (!route.upstream_path.empty()) require(prefix_only.match(head).index == 0, "the path left its prefix", out);
-  }
+  check_target(in, head, route, out);
   check_fields(in, head, out, [](std::string_view name) {
     return starts(name, "X-Forwarded-") ||
            is_any(name, {"Host", "Forwarded", "Connection", "Upgrade", "traceparent", "Sec-WebSocket-Extensions"});
   });
-  const auto count = [&](std::string_view name) {
-    return std::count_if(head.fields.begin(), head.fields.end(),
-                         [&](const auto& each) { return iequals(each.name, name); });
-  };
-  require(count("Host") == 1, "not one Host", out);
-  require(count("traceparent") == 1, "not one traceparent", out);
-  require(count("Connection") == (how.upgrade || how.close ? 1 : 0), "Connection", out);
-  require(count("Upgrade") == (how.upgrade ? 1 : 0), "Upgrade", out);
-  if (route.forwarded != ForwardedPolicy::off) {
-    require(count("X-Forwarded-For") == 1 && head.value("X-Forwarded-For").ends_with("192.0.2.1"), "X-Forwarded-For",
-            out);
-  }
+  check_added(head, route, how, out);
 }
 
 void check_response(const std::string& text, std::uint8_t choice) {
