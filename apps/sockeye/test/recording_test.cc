@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <optional>
 
 #include "program.h"
 
@@ -178,10 +179,10 @@ TEST_F(Recorded, PlaysTheClientToAServer) {
 
 TEST_F(Recorded, BeginsWhenAskedForAndKeepsNoPayload) {
   start("", "");
-  Tcp client(port());
-  client.write(upgrade);
-  ASSERT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
-  client.write(hello);
+  std::optional<Tcp> client(port());
+  client->write(upgrade);
+  ASSERT_TRUE(client->read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
+  client->write(hello);
   const std::string id = session("sessions", 1);
   ASSERT_NE(id, "");
   EXPECT_TRUE(ask("/sessions/" + id + "/capture", "Origin: http://evil.example\r\n").starts_with("HTTP/1.1 403"));
@@ -190,10 +191,11 @@ TEST_F(Recorded, BeginsWhenAskedForAndKeepsNoPayload) {
   EXPECT_TRUE(ask("/sessions/" + std::string(36, '0') + "/capture").starts_with("HTTP/1.1 40"));
   EXPECT_TRUE(ask("/sessions/" + id).starts_with("HTTP/1.1 405"));
   EXPECT_TRUE(get(metrics(), "/sessions/" + id + "/capture").starts_with("HTTP/1.1 405"));
-  client.write(hello);
-  client.write(hello);
-  client.write(bye);
-  client.read_until("\x88");
+  client->write(hello);
+  client->write(hello);
+  client->write(bye);
+  client->read_until("\x88");
+  client.reset();  // the proxy need not wait for it
   ASSERT_NE(session("ended", 3), "");
   const std::string file = stop();
   EXPECT_EQ(contents(file).find("igohn"), std::string::npos);
@@ -207,18 +209,19 @@ TEST_F(Recorded, BeginsWhenAskedForAndKeepsNoPayload) {
 
 TEST_F(Recorded, BeginsWithTheFirstAnomaly) {
   start("privacy: {payload: capture}\n", "    conformance: forward\n    capture: {when: [anomaly]}\n");
-  Tcp client(port());
-  client.write(upgrade);
-  ASSERT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
-  client.write(hello);
+  std::optional<Tcp> client(port());
+  client->write(upgrade);
+  ASSERT_TRUE(client->read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
+  client->write(hello);
   ASSERT_NE(session("sessions", 1), "");
   EXPECT_TRUE(counted("sockeye_recordings_total 0"));
-  client.write(std::string_view("\x81\x01x", 3));  // not masked
+  client->write(std::string_view("\x81\x01x", 3));  // not masked
   EXPECT_TRUE(counted("sockeye_recordings_total 1"));
-  client.write(hello);
-  client.write(std::string_view("\x81\x01x", 3));
-  client.write(bye);
-  client.read_until("\x88");
+  client->write(hello);
+  client->write(std::string_view("\x81\x01x", 3));
+  client->write(bye);
+  client->read_until("\x88");
+  client.reset();  // the proxy need not wait for it
   ASSERT_NE(session("ended", 4), "");
   const dom::element again = parser_.parse(replay(stop(), {"--format", "json"}));
   EXPECT_EQ(std::uint64_t(again["session"]["messages"]["c2s"]), 2U);
@@ -229,13 +232,14 @@ TEST_F(Recorded, BeginsWhenAPongIsMissed) {
   start("",
         "    capture: {when: [missed_pong]}\n    heartbeat: {interval: 20ms, timeout: 20ms, misses: 100, upstream: "
         "false}\n");
-  Tcp client(port());
-  client.write(upgrade);
-  ASSERT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
+  std::optional<Tcp> client(port());
+  client->write(upgrade);
+  ASSERT_TRUE(client->read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
   EXPECT_TRUE(counted("sockeye_recordings_total 1")) << "it answers no ping";
-  client.write(hello);
-  client.write(bye);
-  client.read_until("\x88");
+  client->write(hello);
+  client->write(bye);
+  client->read_until("\x88");
+  client.reset();  // the proxy need not wait for it
   ASSERT_NE(session("ended", 1), "");
   const dom::element again = parser_.parse(replay(stop(), {"--format", "json"}));
   EXPECT_EQ(std::uint64_t(again["session"]["messages"]["c2s"]), 1U);
@@ -275,15 +279,16 @@ void small_files() {
 
 TEST_F(Recorded, EndsWhereItCannotBeWrittenAndTheSessionGoesOn) {
   start("privacy: {payload: capture}\n", "    capture: all\n", "", small_files);
-  Tcp client(port());
-  client.write(upgrade);
-  ASSERT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
+  std::optional<Tcp> client(port());
+  client->write(upgrade);
+  ASSERT_TRUE(client->read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
   const std::string large = std::string("\x82\xff\0\0\0\0\0\1\0\0\0\0\0\0", 14) + std::string(65536, 'x');
-  client.write(large);
+  client->write(large);
   EXPECT_TRUE(counted("sockeye_recordings_cut_total{reason=\"write_error\"} 1"));
-  client.write(hello);
-  client.write(bye);
-  client.read_until("\x88");
+  client->write(hello);
+  client->write(bye);
+  client->read_until("\x88");
+  client.reset();  // the proxy need not wait for it
   ASSERT_NE(session("ended", 2), "");
   const std::string file = stop();
   EXPECT_EQ(fs::file_size(file), 65536U);
