@@ -8,6 +8,7 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "connection.h"
@@ -45,10 +46,14 @@ class Hook {
     server_ = std::move(*Server::start(*threads_, std::move(options), std::move(site)));
   }
   ~Hook() {
-    for (const auto& respond : unanswered_) respond({200, "text/plain", "late"});
-    unanswered_.clear();  // none may outlive the threads
+    for (const auto& respond : take_unanswered()) respond({200, "text/plain", "late"});
     server_.reset();
+    take_unanswered();  // none may outlive the threads
     threads_.reset();
+  }
+  std::vector<Respond> take_unanswered() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(unanswered_, {});
   }
   Hook(const Hook&) = delete;
   Hook& operator=(const Hook&) = delete;
