@@ -366,7 +366,7 @@ void Reassembly::expire() {
   }
 }
 
-// --- what is told ----------------------------------------------------------------------------------------------------
+// --- to the listener ------------------------------------------------------------------------------------------------
 
 void Reassembly::say(Half& half, base::Bytes bytes, base::Time time) {
   if (auto* to = outbox(half)) [[unlikely]]

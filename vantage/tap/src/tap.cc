@@ -186,7 +186,7 @@ class Tap::Live final : private StreamListener {
 
 base::Result<void> Tap::Live::run(Source& source) {
   const Running running(*this);
-  std::uint64_t told = totals_.bytes;
+  std::uint64_t reported = totals_.bytes;
   std::array<Packet, Reassembly::max_batch> packets;
   auto& packet = packets.front();
   while (!stopped_) {
@@ -197,9 +197,9 @@ base::Result<void> Tap::Live::run(Source& source) {
     }
     if (event == Source::Event::packet) [[likely]] {
       take(std::span(packets).first(1 + source.more(std::span(packets).subspan(1))));
-      if (totals_.bytes - told < progress_every) [[likely]]
+      if (totals_.bytes - reported < progress_every) [[likely]]
         continue;
-      told = totals_.bytes;
+      reported = totals_.bytes;
     } else if (event == Source::Event::secrets) {
       shared_.tls.keys.add(source.secrets());
       shared_.tls.keys.expect_more();  // of one who writes them as they come

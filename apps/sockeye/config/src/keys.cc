@@ -193,7 +193,7 @@ constexpr Key<RouteDraft> route_keys[] = {
      [](Reader& r, const Node& n, RouteDraft& d) {
        constexpr std::pair<std::string_view, bool> words[] = {{"off", false}, {"all", true}};
        if (n.kind != Node::Kind::map) {
-         r.choice(n, d.route.record.all, words);
+         r.choice(n, d.route.record.all, words, ", or {when: [anomaly]}");
          return;
        }
        r.map<record_keys>(n, d.route.record);

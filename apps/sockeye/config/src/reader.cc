@@ -146,8 +146,8 @@ void Reader::file(const Node& node, std::string& out, std::string_view what) {
   ::close(fd);
 }
 
-std::size_t Reader::word(const Node& node, std::span<const std::string_view> words) {
-  const std::string expected = one_of(words);
+std::size_t Reader::word(const Node& node, std::span<const std::string_view> words, std::string_view besides) {
+  const std::string expected = one_of(words) + std::string(besides);
   if (!expect_scalar(node, expected)) return words.size();
   const auto found = std::find(words.begin(), words.end(), node.text);
   if (found != words.end()) return static_cast<std::size_t>(found - words.begin());

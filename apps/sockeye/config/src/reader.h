@@ -113,17 +113,19 @@ class Reader {
   }
   // The path of a file, readable when asked to check.
   void file(const Node& node, std::string& out, std::string_view what = "a PEM file");
+  // `besides`: what else may stand there, for the message.
   template <class T, std::size_t n>
-  bool choice(const Node& node, T& out, const std::pair<std::string_view, T> (&choices)[n]) {
+  bool choice(const Node& node, T& out, const std::pair<std::string_view, T> (&choices)[n],
+              std::string_view besides = "") {
     std::vector<std::string_view> words;
     for (const auto& choice : choices) words.push_back(choice.first);
-    const std::size_t at = word(node, words);
+    const std::size_t at = word(node, words, besides);
     if (at >= n) return false;
     out = choices[at].second;
     return true;
   }
   // Index into `words` of the scalar; words.size() after a problem.
-  std::size_t word(const Node& node, std::span<const std::string_view> words);
+  std::size_t word(const Node& node, std::span<const std::string_view> words, std::string_view besides = "");
 
  private:
   static constexpr std::size_t most = 100;

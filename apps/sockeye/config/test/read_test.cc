@@ -422,7 +422,8 @@ INSTANTIATE_TEST_SUITE_P(
                  "f:4:58: routes[2].capture: when is missing; add e.g. when: [anomaly], or write off or all",
                  "f:4:59: routes[2].capture: unknown key \"on\"; expected when",
                  "f:5:65: routes[3].capture.when: found \"silent\"; expected a list, e.g. [missed_pong, anomaly]",
-                 "f:6:58: routes[4].capture: \"sometimes\" is not known; expected off or all"}},
+                 "f:6:58: routes[4].capture: \"sometimes\" is not known; expected off or all, or "
+                 "{when: [anomaly]}"}},
         BadFile{
             "rest",
             "routes: [{upstream: ws://a:1}]\nservice: ''\nresource: {service.name: x}\nsampling: {ratio: 2}\n"
