@@ -18,6 +18,7 @@ constexpr std::uint64_t longest = 64ULL << 20U;  // payload of a frame that is b
 constexpr unsigned header_bits = 4;              // of evidence: a byte pair makes sense by chance one time in 20
 constexpr unsigned segment_bits = 8;             // at most: of segments that are 256 bytes long or more
 constexpr unsigned text_bits = 8;
+constexpr std::uint32_t most_repeated = 4;
 constexpr unsigned sure_bits = 5;           // of the header that a run begins with
 constexpr unsigned close_bits = 4;          // a code of the allowed range is one of sixteen
 constexpr std::size_t text_looked_at = 64;  // bytes
@@ -42,6 +43,7 @@ std::optional<Header> read_header(Bytes in, bool& more) {
   if ((!data && !control) || (first & 0x30U) != 0) return std::nullopt;
   if (h.compressed && (control || h.opcode == Opcode::continuation)) return std::nullopt;
   h.length = second & 0x7fU;
+  if (h.opcode == Opcode::continuation && !h.fin && h.length == 0) return std::nullopt;  // sent by nobody; zeros
   if (control && (!h.fin || h.length > 125)) return std::nullopt;
   const std::size_t extended = h.length < 126 ? 0 : h.length == 126 ? 2 : 8;
   h.size = 2 + extended + (h.masked ? 4 : 0);
@@ -103,7 +105,7 @@ Resync::Look Resync::look(Candidate& c) const {
   const auto h = read_header(in, more);
   if (more) return Look::more;
   if (!h) return Look::no;
-  if (c.evidence == 0) c.masked = h->masked;
+  if (c.headers == 0) c.masked = h->masked;
   if (h->masked != c.masked || (sender_ && h->masked != (*sender_ == model::Side::client))) return Look::no;
   using enum Candidate::Message;
   if (!model::is_control(h->opcode)) {
@@ -113,8 +115,14 @@ Resync::Look Resync::look(Candidate& c) const {
   }
   const auto payload = evidence_of(*h, in.subspan(h->size));
   if (!payload) return Look::no;
-  const unsigned weight = *payload + (begins_segment(c.next) ? segment_weight() : 0);
-  c.evidence += header_bits + weight;
+  const bool begins = begins_segment(c.next);
+  const unsigned weight = *payload + (begins ? segment_weight() : 0);
+  // Where a payload repeats itself, as silence does, so do the headers that it looks like, those of empty frames above
+  // all: one is evidence only where it was written by itself.
+  const bool repeats = h->length == 0 && !begins;
+  c.repeated = repeats ? c.repeated + 1 : 0;
+  if (c.repeated > most_repeated) return Look::no;
+  if (!repeats) c.evidence += header_bits + weight;
   ++c.headers;
   if (!c.sure) {
     c.begin = c.next;

@@ -148,6 +148,27 @@ TEST(Resync, TinySegmentsAreNoEvidence) {
   }
 }
 
+// Silence, and other payloads that repeat themselves.
+TEST(Resync, WhatRepeatsItselfIsNoEvidence) {
+  for (const std::string& unit : {std::string(2, '\0'), std::string("\x82\0", 2), std::string("\x89\0", 2),
+                                  std::string("\x8a\0", 2), std::string("\x81\0", 2), std::string("\x01\0\x80\0", 4)}) {
+    Resync resync(Side::server);
+    std::string segment;
+    while (segment.size() < 1400) segment += unit;
+    for (int n = 0; n < 20; ++n) ASSERT_FALSE(resync.feed(base::as_bytes(segment), base::Time{})) << int{unit[0]};
+  }
+}
+
+// An idle session has nothing else.
+TEST(Resync, FindsEmptyPings) {
+  Resync resync(Side::server);
+  bool found = false;
+  for (int n = 0; n < 12 && !found; ++n)
+    found =
+        resync.feed(base::as_bytes(frame(Side::server, {.opcode = model::Opcode::ping, .payload = ""})), base::Time{});
+  EXPECT_TRUE(found);
+}
+
 TEST(Resync, KeepsNoMoreThanItsBound) {
   // One frame that never ends: nothing to find, however long it is looked for.
   Resync resync(Side::server);

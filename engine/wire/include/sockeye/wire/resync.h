@@ -58,6 +58,7 @@ class Resync {
     std::uint64_t next = 0;   // where the next header must be
     unsigned evidence = 0;
     std::uint32_t headers = 0;
+    std::uint32_t repeated = 0;  // empty frames in a row that nothing speaks for
     bool sure = false;  // of where it begins
     bool masked = false;
     enum class Message : std::uint8_t { unknown, none, open } message = Message::unknown;
