@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "messages.h"
+#include "options_text.h"
 #include "sockeye/base/json.h"
 #include "sockeye/capture/format.h"
 
@@ -66,8 +67,7 @@ std::string url(const Session& session) {
 class Exporter {
  public:
   Exporter(const Session& session, const HarOptions& options) : session_(session), options_(options) {
-    const model::HttpHead request = session.request.view();
-    const auto extensions = wire::negotiated(request, session.response.view()).extensions;
+    const auto extensions = extensions_of(session);
     for (const Side side : {Side::client, Side::server}) streams_.emplace_back(side, extensions, options.message);
     wall_ = session.wall_opened;
     if (session.attached)

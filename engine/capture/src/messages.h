@@ -48,15 +48,17 @@ class Messages {
   // So many bytes are missing here; none: nobody knows how many.
   template <class Take>
   void gap(std::optional<std::uint64_t> bytes, base::Time now, const Take& take) {
-    inflater_.reset();
+    lose_context();
     if (resync_) return resync_->gap();
     wire::Piece piece;
     if (!bytes || !parser_.skip(*bytes, piece)) return lose();
-    message_.whole = false;
     if (piece.message_done) complete(now, take);
   }
   // Where the next frame begins is not known; and is known again.
-  void lose() { resync_ = std::make_unique<wire::Resync>(sender_); }
+  void lose() {
+    lose_context();
+    resync_ = std::make_unique<wire::Resync>(sender_);
+  }
   void found() {
     resync_.reset();
     parser_.resume();
@@ -85,6 +87,18 @@ class Messages {
   void begin() {
     message_ = {};
     message_.opcode = parser_.message_opcode();
+    legible_ = true;
+  }
+  // What compressed messages refer back to was not seen, nor the rest of the message under way.
+  void lose_context() {
+    if (inflater_) inflater_->lose_context();
+    message_.whole = false;
+    legible_ = legible_ && !parser_.message_compressed();
+  }
+  // Of the message under way nothing more can be had.
+  void illegible() {
+    message_.whole = false;
+    legible_ = false;
   }
   void keep(base::Bytes bytes) {
     const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(limit_ - message_.data.size(), bytes.size()));
@@ -93,7 +107,18 @@ class Messages {
   }
   void add(const wire::Piece& piece) {
     const model::FrameHeader& header = parser_.header();
-    if (!parser_.message_compressed()) {
+    const bool compressed = parser_.message_compressed();
+    // A reserved bit beside permessage-deflate's: what an extension made of the message that is not known here.
+    const bool starts = header.opcode != model::Opcode::continuation;
+    if ((header.rsv & ~(compressed && starts ? 4U : 0U)) != 0) {
+      message_.data.clear();
+      illegible();
+    }
+    if (!legible_) {
+      message_.whole = false;
+      return;
+    }
+    if (!compressed) {
       std::string plain(piece.payload.size(), '\0');
       wire::unmask(piece.payload, header.mask, piece.offset, reinterpret_cast<base::Byte*>(plain.data()));
       return keep(base::as_bytes(plain));
@@ -102,15 +127,15 @@ class Messages {
       static_cast<Messages*>(self)->keep(bytes);
       return true;
     };
-    if (!inflater_) {
-      message_.whole = false;
-      return;
-    }
+    if (!inflater_) return illegible();
     auto result = inflater_->feed(piece.payload, header.mask, piece.offset, output, this);
     if (result == wire::Inflater::Result::ok && piece.message_done) result = inflater_->end(output, this);
     if (result == wire::Inflater::Result::ok) return;
-    message_.whole = false;
-    inflater_.reset();  // what the next ones refer to is not known
+    illegible();
+    if (result != wire::Inflater::Result::unknown)
+      return inflater_.reset();  // what the next ones refer to is not known
+    message_.data.clear();
+    inflater_->lose_context();  // the next one may refer to nothing before itself
   }
 
   model::Side sender_;
@@ -119,6 +144,7 @@ class Messages {
   std::optional<wire::Inflater> inflater_;
   std::uint64_t limit_;
   Message message_;
+  bool legible_ = true;  // the message under way, so far
 };
 
 }  // namespace sockeye::capture

@@ -81,7 +81,38 @@ std::string dialect_text(const observer::DialectOptions& options) {
   return options.mode == Mode::automatic ? "auto" : std::string(dialect::name(*options.program));
 }
 
+constexpr std::string_view extensions_name = "extensions";
+
 }  // namespace
+
+void put_extensions(Texts& out, const wire::Extensions& extensions) {
+  if (!extensions.certain) return;
+  std::string text;
+  if (extensions.deflate) {
+    const wire::DeflateParameters& p = extensions.parameters;
+    text = "permessage-deflate";
+    if (p.client_no_context_takeover) text += "; client_no_context_takeover";
+    if (p.server_no_context_takeover) text += "; server_no_context_takeover";
+    text += "; client_max_window_bits=" + std::to_string(p.client_max_window_bits);
+    text += "; server_max_window_bits=" + std::to_string(p.server_max_window_bits);
+  }
+  if (extensions.other) text += text.empty() ? "unknown" : ", unknown";
+  out.emplace_back(extensions_name, std::move(text));
+}
+
+wire::Extensions extensions_of(const Session& session) {
+  if (!session.attached) return wire::negotiated(session.request.view(), session.response.view()).extensions;
+  const auto found = std::find_if(session.options.begin(), session.options.end(),
+                                  [](const auto& each) { return each.first == extensions_name; });
+  if (found == session.options.end()) return {.deflate = true, .other = false, .certain = false, .parameters = {}};
+  model::HttpHead request;
+  model::HttpHead response;
+  response.status = 101;
+  request.fields.push_back(
+      {"Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits; server_max_window_bits, unknown"});
+  if (!found->second.empty()) response.fields.push_back({"Sec-WebSocket-Extensions", found->second});
+  return wire::negotiated(request, response).extensions;
+}
 
 Texts to_texts(const Options& o) {
   const auto number = [](auto value) { return std::to_string(value); };

@@ -24,6 +24,19 @@ struct Recording::State {
     session.server_port = endpoints.server_port;
     session.tls = endpoints.tls;
   }
+  // `extensions`: null where nobody knows them.
+  void begin_attached(const base::SessionId& id, const observer::Endpoints& endpoints, const observer::Options& options,
+                      const wire::Extensions* extensions, const observer::Call& call) {
+    session.id = id;
+    session.attached = true;
+    between(endpoints);
+    session.first_byte = session.requested = session.opened = call.now;
+    session.wall = session.wall_opened = call.workspace.wall;
+    session.options = to_texts(options);
+    if (extensions != nullptr) put_extensions(session.options, *extensions);
+    recorder->begin(session);
+    begun = true;
+  }
   std::unique_ptr<Recorder> recorder;
   Session session;
   bool begun = false;
@@ -77,15 +90,7 @@ void Recording::accepted(const base::SessionId& id, const model::HttpHead& respo
 
 void Recording::attached(const base::SessionId& id, const observer::Endpoints& endpoints,
                          const observer::Options& options, const observer::Call& call) {
-  Session& s = state_->session;
-  s.id = id;
-  s.attached = true;
-  state_->between(endpoints);
-  s.first_byte = s.requested = s.opened = call.now;
-  s.wall = s.wall_opened = call.workspace.wall;
-  s.options = to_texts(options);
-  state_->recorder->begin(s);
-  state_->begun = true;
+  state_->begin_attached(id, endpoints, options, nullptr, call);
 }
 
 std::unique_ptr<observer::Observation> Recording::observe(std::unique_ptr<observer::Observation> observation,
@@ -96,7 +101,7 @@ std::unique_ptr<observer::Observation> Recording::observe(std::unique_ptr<observ
   if (!state_->begun) {
     // Its identifiers go on as they were; those of a replay are its own.
     state_->recorder->random() = base::Random(call.workspace.random());
-    attached(observation->id(), endpoints, observation->options(), call);
+    state_->begin_attached(observation->id(), endpoints, observation->options(), &observation->extensions(), call);
     begun = Begun::late;
   } else if (state_->session.attached && !state_->session.payload) {
     begun = Begun::at_frame;  // nothing tells headers from payload before

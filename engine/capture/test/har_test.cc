@@ -11,19 +11,25 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-std::string packed(std::string_view plain) {
+// A peer's messages, each of which may refer to those before.
+std::vector<std::string> packed(const std::vector<std::string>& messages) {
   z_stream stream{};
   deflateInit2(&stream, 6, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY);
-  std::string out(plain.size() + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(plain.data()));
-  stream.avail_in = static_cast<uInt>(plain.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  ::deflate(&stream, Z_SYNC_FLUSH);
-  out.resize(stream.total_out - 4);
+  std::vector<std::string> all;
+  for (const auto& plain : messages) {
+    std::string out(plain.size() + 64, '\0');
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(plain.data()));
+    stream.avail_in = static_cast<uInt>(plain.size());
+    stream.next_out = reinterpret_cast<Bytef*>(out.data());
+    stream.avail_out = static_cast<uInt>(out.size());
+    ::deflate(&stream, Z_SYNC_FLUSH);
+    out.resize(out.size() - stream.avail_out - 4);
+    all.push_back(std::move(out));
+  }
   deflateEnd(&stream);
-  return out;
+  return all;
 }
+std::string packed(std::string_view plain) { return packed(std::vector{std::string(plain)}).front(); }
 
 std::string recorded(bool payload) {
   RecordedRig rig;
@@ -116,6 +122,67 @@ TEST(Har, WithoutPayloadHasLengths) {
   for (const dom::element m : messages) EXPECT_EQ(std::string_view(m["data"]), "");
   EXPECT_EQ(std::uint64_t(messages.at(0)["_length"]), 6U);
   EXPECT_EQ(std::uint64_t(messages.at(2)["_length"]), 3U);
+}
+
+// A recording that began behind the first of what the server sent, of a session with these extensions.
+std::string recorded_late(const wire::Extensions& extensions, const std::vector<std::string>& frames) {
+  RecordedRig rig;
+  Rig& plain = rig;
+  rig.extensions = extensions;
+  plain.open();
+  rig.feed(Side::server, frames.at(0));
+  rig.connection->observe([&](std::unique_ptr<observer::Observation> observation) {
+    Recording recording({.payload = true}, 7);
+    recording.to(std::make_unique<Collect>(rig.file));
+    return std::move(recording).observe(std::move(observation),
+                                        observer::Endpoints{"192.0.2.1", 4711, "server", 80, false}, rig.call());
+  });
+  for (std::size_t i = 1; i < frames.size(); ++i) rig.feed(Side::server, frames[i]);
+  rig.connection->reset(Side::client, rig.call());
+  rig.end();
+  return rig.file;
+}
+
+void expect_messages(const std::string& file, const std::vector<std::pair<std::string, std::uint64_t>>& expected) {
+  const auto json = to_har(base::as_bytes(file), {.creator_version = "1"});
+  ASSERT_TRUE(json) << json.error().message;
+  dom::parser parser;
+  const dom::element har = parser.parse(*json);
+  const dom::array messages = har["log"]["entries"].at(0)["_webSocketMessages"];
+  ASSERT_EQ(messages.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    SCOPED_TRACE(i);
+    EXPECT_EQ(std::string_view(messages.at(i)["data"]), expected[i].first);
+    std::uint64_t length = 0;
+    if (messages.at(i)["_length"].get(length) != simdjson::SUCCESS) length = 0;
+    EXPECT_EQ(length, expected[i].second);
+  }
+}
+
+// What refers back to before the recording cannot be read; what stands alone can.
+TEST(Har, OfARecordingThatBeganLateInflates) {
+  const std::string word = "a phrase that comes again";
+  const auto sent = packed({word, word, "Zwölf Boxkämpfer jagen Viktor"});
+  std::vector<std::string> frames;
+  for (const auto& each : sent) frames.push_back(frame(Side::server, {.payload = each, .rsv = 4}));
+  frames.push_back(text(Side::server, "plain"));
+  wire::Extensions extensions;
+  extensions.deflate = true;
+  expect_messages(recorded_late(extensions, frames),
+                  {{"", sent[1].size()}, {"Zwölf Boxkämpfer jagen Viktor", 0}, {"plain", 0}});
+  const std::string alone = frame(Side::server, {.payload = packed(word), .rsv = 4});
+  extensions.parameters.server_no_context_takeover = true;
+  extensions.parameters.server_max_window_bits = 10;
+  expect_messages(recorded_late(extensions, {alone, alone, alone}), {{word, 0}, {word, 0}});
+}
+
+// The reserved bit of an extension that is not known: the bytes are no text.
+TEST(Har, ShowsNoTextThatAnUnknownExtensionMade) {
+  wire::Extensions extensions;
+  extensions.other = true;
+  const std::string plain = text(Side::server, "plain");
+  expect_messages(recorded_late(extensions, {plain, frame(Side::server, {.payload = "\x01\x02", .rsv = 4}), plain}),
+                  {{"", 2}, {"plain", 0}});
 }
 
 TEST(Har, IsBoundedHoweverFarMessagesInflate) {
