@@ -165,6 +165,7 @@ class LiveObservation final : public Observation {
   std::vector<WatchedStreams::Waiting> take_waiting();
   void again(const WatchedStreams::Waiting&, const Call&);
   void wait_no_longer(const Call&);
+  void count_unfound();
   [[nodiscard]] bool waited_long(base::Time now) const {
     return watched_ && !watched_->waiting.empty() && now - watched_->waiting.front().at >= WatchedStreams::patience;
   }

@@ -209,6 +209,7 @@ void LiveObservation::tick(const Call& call) {
 void LiveObservation::finish(const Call& call) {
   if (finished_) return;
   wait_no_longer(call);
+  count_unfound();
   finished_ = true;
   closed();
   closing({.code = 1006, .initiator = Initiator::network, .why = EndReason::reset, .reason = {}});

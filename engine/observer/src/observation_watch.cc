@@ -115,6 +115,13 @@ void LiveObservation::wait_no_longer(const Call& call) {
   set_deadline();
 }
 
+// Of streams whose frames were looked for to the end.
+void LiveObservation::count_unfound() {
+  if (!watched_) return;
+  for (const Side from : {Side::client, Side::server})
+    if (const auto search = std::move(watched(from).resync)) lost_[model::index(from)] += search->unfound();
+}
+
 void LiveObservation::walk(Side from, FrameParser& parser, Bytes rest, const Call& call) {
   while (!rest.empty() && !stream(from).heard_close) {
     std::optional<Piece> stop;

@@ -37,9 +37,7 @@ bool UnknownStream::bytes(unsigned end, Bytes in, Time now) {
     client_ = h.search[end].sender() == Side::client ? end : 1 - end;
     return true;
   }
-  if (h.size <= most_held) return false;
-  given_up_ = true;
-  held_.reset();
+  if (h.size > most_held) give_up();
   return false;
 }
 
@@ -48,7 +46,15 @@ void UnknownStream::gap(unsigned end) {
   held_->search[end].gap();
   held_->segments.push_back({end, true, {}, {}});
   held_->size += sizeof(Held::Segment);
+  if (held_->size > most_held) give_up();
 }
+
+void UnknownStream::give_up() {
+  given_up_ = true;
+  held_.reset();
+}
+
+std::size_t UnknownStream::held() const { return held_ ? held_->size : 0; }
 
 std::unique_ptr<Observation> UnknownStream::take(const Options& options, const Endpoints& endpoints, Listener* listener,
                                                  const Call& call, Openings* openings) {

@@ -339,6 +339,16 @@ TEST(UnknownStream, TellsTheClientByItsMasks) {
   }
 }
 
+TEST(UnknownStream, HoldsNoMoreThanItsBoundOfHolesEither) {
+  UnknownStream stream;
+  for (unsigned i = 0; i < 100'000 && !stream.given_up(); ++i) {
+    stream.gap(i & 1U);
+    ASSERT_LE(stream.held(), UnknownStream::most_held);
+  }
+  EXPECT_TRUE(stream.given_up());
+  EXPECT_EQ(stream.held(), 0U);
+}
+
 TEST(UnknownStream, GivesUpOnWhatIsNoWebSocket) {
   UnknownStream stream;
   base::Random random(1);

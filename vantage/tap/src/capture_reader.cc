@@ -84,11 +84,12 @@ std::string_view compression_of(const base::Byte* magic) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Source>> open_capture(const std::string& path) {
+base::Result<std::unique_ptr<Source>> open_capture(const std::string& path, const std::atomic<bool>* stopped) {
   const bool standard = path == "-";
-  const int fd = standard ? ::dup(STDIN_FILENO) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // A FIFO that nobody writes to yet is waited for like one that nothing comes from.
+  const int fd = standard ? ::dup(STDIN_FILENO) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return base::fail(path + ": " + std::strerror(errno));
-  return CaptureReader::open(standard ? "standard input" : path, descriptor_input(fd));
+  return CaptureReader::open(standard ? "standard input" : path, descriptor_input(fd, stopped));
 }
 
 base::Result<std::unique_ptr<Source>> CaptureReader::open(std::string name, std::unique_ptr<Input> input) {

@@ -413,8 +413,15 @@ void Reassembly::keep(Half& half, Outbox& to, Outbox::Event&& event) {
 
 void Reassembly::release(Stream& stream) {
   if (!stream.outbox) return;
-  if (stream.outbox->size > limits_.held_per_direction) return give_up_lost(stream);
-  if (!behind(stream.halves[0]) && !behind(stream.halves[1])) empty_outbox(stream);
+  if (stream.outbox->size > limits_.held_per_direction)
+    give_up_lost(stream);
+  else if (!behind(stream.halves[0]) && !behind(stream.halves[1]))
+    empty_outbox(stream);
+  while (held_ > limits_.held && first_outbox_ != nullptr) {
+    auto& oldest = *first_outbox_->stream;
+    give_up_lost(oldest);
+    if (&oldest != &stream) close_if_finished(oldest);
+  }
 }
 
 void Reassembly::give_up_lost(Stream& stream) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <random>
 #include <span>
 #include <thread>
 #include <utility>
@@ -30,7 +31,7 @@ constexpr std::chrono::seconds answer_bound{1};                 // as SessionSou
 class Tap::Live final : private StreamListener {
  public:
   explicit Live(TapOptions options)
-      : options_(std::move(options)), reassembly_({.streams = options_.streams}, options_.seed, *this) {
+      : options_(std::move(options)), reassembly_({.streams = options_.streams}, std::random_device{}(), *this) {
     shared_.options = options_.observation;
     shared_.max_held = options_.held;
     shared_.workspace.spans = options_.spans;
@@ -131,6 +132,7 @@ class Tap::Live final : private StreamListener {
     for (const auto& each : questions) each();
   }
 
+  void name_after(const Packet& first);
   void take(std::span<const Packet> packets);
   void flush() {
     reassembly_.segments(std::span(segments_).first(pending_));
@@ -186,6 +188,7 @@ class Tap::Live final : private StreamListener {
 
 base::Result<void> Tap::Live::run(Source& source) {
   const Running running(*this);
+  bool first = true;
   std::uint64_t reported = totals_.bytes;
   std::array<Packet, Reassembly::max_batch> packets;
   auto& packet = packets.front();
@@ -196,6 +199,8 @@ base::Result<void> Tap::Live::run(Source& source) {
       serve();
     }
     if (event == Source::Event::packet) [[likely]] {
+      if (std::exchange(first, false)) [[unlikely]]
+        name_after(packet);
       take(std::span(packets).first(1 + source.more(std::span(packets).subspan(1))));
       if (totals_.bytes - reported < progress_every) [[likely]]
         continue;
@@ -217,6 +222,15 @@ base::Result<void> Tap::Live::run(Source& source) {
   if (totals_.truncation.empty()) totals_.truncation = source.truncation();
   if (!source.error().message.empty()) return tl::unexpected(source.error());
   return {};
+}
+
+// Two captures have identifiers of their own, one has the same ones each time.
+void Tap::Live::name_after(const Packet& first) {
+  std::uint64_t hash = 0xcbf29ce484222325ULL ^ options_.seed;  // FNV-1a
+  const auto mix = [&hash](std::uint64_t value) { hash = (hash ^ value) * 0x100000001b3ULL; };
+  mix(static_cast<std::uint64_t>(first.time.time_since_epoch().count()));
+  for (const auto each : first.bytes) mix(each);
+  shared_.workspace.random = base::Random(hash);
 }
 
 void Tap::Live::take(std::span<const Packet> packets) {

@@ -162,6 +162,7 @@ void Watch::plain_gap(Side from, std::optional<std::uint64_t> count, Time time) 
     if (session_ == nullptr) look_at_http(call);
   } else if (search_) {
     search_->gap(static_cast<unsigned>(model::index(from)));
+    hold_search();
   }
   after(call);
 }
@@ -187,10 +188,13 @@ void Watch::search(Side from, Bytes bytes, Time now) {
     http_->bytes(Side::client, bytes, call);
     return look_at_http(call);
   }
-  constexpr std::size_t overhead = 64;  // of each piece that is held
   if (search_->bytes(static_cast<unsigned>(model::index(from)), bytes, now)) return attach(now);
+  hold_search();
+}
+
+void Watch::hold_search() {
   if (search_->given_up()) return ignore();
-  hold(held_ + bytes.size() + overhead);
+  hold(search_->held());
 }
 
 void Watch::attach(Time now) {

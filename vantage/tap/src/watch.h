@@ -93,6 +93,7 @@ class alignas(64) Watch final : public TlsListener {
   void end_search();
   // What it holds now, of max_held. Gives up when that is too much.
   void hold(std::size_t bytes);
+  void hold_search();
   void look_at_http(const observer::Call& call);
   void search(model::Side from, base::Bytes bytes, base::Time now);
   void attach(base::Time now);

@@ -1,6 +1,7 @@
 #include "window.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,9 +14,10 @@ namespace {
 
 class DescriptorInput final : public Input {
  public:
-  explicit DescriptorInput(int fd) : fd_(fd) {
+  DescriptorInput(int fd, const std::atomic<bool>* stopped) : fd_(fd), stopped_(stopped) {
     struct stat status {};
     if (::fstat(fd_, &status) == 0 && S_ISREG(status.st_mode)) {
+      regular_ = true;
       size_ = static_cast<std::uint64_t>(status.st_size);
       ::posix_fadvise(fd_, 0, 0, POSIX_FADV_SEQUENTIAL);
     }
@@ -26,8 +28,9 @@ class DescriptorInput final : public Input {
 
   long read(base::MutableBytes into) override {
     for (;;) {
+      if (!regular_ && !ready()) return 0;
       const auto got = ::read(fd_, into.data(), into.size());
-      if (got >= 0 || errno != EINTR) {
+      if (got >= 0 || (errno != EINTR && errno != EAGAIN)) {
         error_ = errno;
         return got;
       }
@@ -37,14 +40,26 @@ class DescriptorInput final : public Input {
   [[nodiscard]] std::uint64_t size() const override { return size_; }
 
  private:
+  // False: nobody waits any more.
+  bool ready() {
+    constexpr int look_every = 100;  // ms
+    for (pollfd waited{fd_, POLLIN, 0}; stopped_ == nullptr || !*stopped_;)
+      if (::poll(&waited, 1, look_every) != 0) return true;  // something came, its writer has gone, or poll fails
+    return false;
+  }
+
   int fd_;
+  const std::atomic<bool>* stopped_;
   int error_ = 0;
+  bool regular_ = false;
   std::uint64_t size_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Input> descriptor_input(int fd) { return std::make_unique<DescriptorInput>(fd); }
+std::unique_ptr<Input> descriptor_input(int fd, const std::atomic<bool>* stopped) {
+  return std::make_unique<DescriptorInput>(fd, stopped);
+}
 
 bool Window::refill(std::size_t n) {
   std::memmove(buffer_.data(), buffer_.data() + begin_, size());

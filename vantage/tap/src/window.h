@@ -2,6 +2,7 @@
 // Memory: 256 KiB, or the largest stretch asked for.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,8 +22,8 @@ class Input {
   [[nodiscard]] virtual std::uint64_t size() const { return 0; }  // 0: not known
 };
 
-// Reads `fd`, which it closes.
-[[nodiscard]] std::unique_ptr<Input> descriptor_input(int fd);
+// Reads `fd`, which it closes. `stopped` as open_capture() has it.
+[[nodiscard]] std::unique_ptr<Input> descriptor_input(int fd, const std::atomic<bool>* stopped = nullptr);
 
 class Window {
  public:

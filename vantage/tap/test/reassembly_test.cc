@@ -316,6 +316,36 @@ TEST(Reassembly, WhatIsHeldIsBounded) {
   EXPECT_EQ(reassembly.held(), 0U);
 }
 
+// What waits for the other direction counts as well, also where no time passes.
+TEST(Reassembly, WhatWaitsForTheOtherDirectionIsBounded) {
+  ReassemblyLimits limits;
+  limits.held_per_direction = 20'000;
+  limits.held = 50'000;
+  TrueStreams truth;
+  Reassembly reassembly(limits, 1, truth);
+  std::size_t most = 0;
+  for (std::uint16_t port = 1000; port < 1100; ++port) {
+    Conversation each;
+    each.step = {};
+    each.endpoint(Side::client).port = port;
+    each.handshake();
+    each.send(Side::client, 100);
+    each.send(Side::client, 50);
+    for (int i = 0; i < 15; ++i) each.send(Side::server, 1000);
+    truth[Side::client] = {1000, ~0ULL >> 1U, 0, 0, 0, false, false};
+    truth[Side::server] = {5000, ~0ULL >> 1U, 0, 0, 0, false, false};
+    for (std::size_t i = 0; i < each.wire.size(); ++i) {
+      if (i == 4) continue;  // the capture lost it
+      give(reassembly, each.wire[i]);
+      most = std::max(most, reassembly.held());
+    }
+  }
+  EXPECT_GT(most, 40'000U);
+  EXPECT_LE(most, limits.held + limits.held_per_direction);
+  reassembly.finish();
+  EXPECT_EQ(reassembly.held(), 0U);
+}
+
 TEST(Reassembly, AStreamThatIsIgnoredIsFollowedToItsEnd) {
   struct Ignoring final : StreamListener {
     int calls = 0;

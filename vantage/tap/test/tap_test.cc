@@ -124,6 +124,11 @@ TEST(Tap, TheSamePacketsGiveTheSameObservations) {
   EXPECT_EQ(a.rows[0].record.facts, c.rows[0].record.facts);
   EXPECT_EQ(a.rows[0].record.figures, c.rows[0].record.figures);
   EXPECT_EQ(c.rows.size(), 1U);
+  auto another = talk.packets;
+  for (auto& each : another) each.time += std::chrono::seconds(1);
+  const auto d = observe(another);
+  EXPECT_NE(a.rows[0].record.facts.id, d.rows[0].record.facts.id);
+  EXPECT_NE(a.rows[0].record.facts.trace_id, d.rows[0].record.facts.trace_id);
 }
 
 TEST(Tap, OpenAtTheCapturesEnd) {

@@ -82,6 +82,8 @@ class UnknownStream {
   // The next bytes of end 0 or 1. True: they are a WebSocket's; take() has the Observation.
   bool bytes(unsigned end, base::Bytes, base::Time now);
   void gap(unsigned end);
+  // Bytes of what is held. Who watches many streams bounds the sum.
+  [[nodiscard]] std::size_t held() const;
   // Nothing was found in most_held bytes, nor will be.
   [[nodiscard]] bool given_up() const { return given_up_; }
   // Which end is the client. Once found.
@@ -97,6 +99,7 @@ class UnknownStream {
 
  private:
   struct Held;
+  void give_up();
   std::unique_ptr<Held> held_;
   unsigned client_ = 0;
   bool given_up_ = false;

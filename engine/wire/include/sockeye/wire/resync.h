@@ -50,6 +50,8 @@ class Resync {
   }
   // Bytes that were fed and belong to no frame that was found.
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
+  // Likewise when nothing more comes.
+  [[nodiscard]] std::uint64_t unfound() const { return dropped_ + buffer_.size(); }
 
  private:
   struct Candidate {
@@ -59,7 +61,7 @@ class Resync {
     unsigned evidence = 0;
     std::uint32_t headers = 0;
     std::uint32_t repeated = 0;  // empty frames in a row that nothing speaks for
-    bool sure = false;  // of where it begins
+    bool sure = false;           // of where it begins
     bool masked = false;
     enum class Message : std::uint8_t { unknown, none, open } message = Message::unknown;
   };

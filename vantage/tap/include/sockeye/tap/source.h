@@ -4,6 +4,7 @@
 // capture's own, never a clock of ours. One thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -56,7 +57,9 @@ class Source {
 
 // A capture file, "-" for standard input: pcap (either byte order, micro- or nanoseconds, "modified") or pcapng. Fails
 // when it cannot be read, is compressed, or is no capture at all.
-[[nodiscard]] base::Result<std::unique_ptr<Source>> open_capture(const std::string& path);
+// A pipe is waited for until `stopped` (borrowed) is true, which then was its end; null: for ever.
+[[nodiscard]] base::Result<std::unique_ptr<Source>> open_capture(const std::string& path,
+                                                                 const std::atomic<bool>* stopped = nullptr);
 
 struct LiveOptions {
   std::string interface;              // its name, or "any"

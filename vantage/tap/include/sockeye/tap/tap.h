@@ -30,7 +30,7 @@ struct TapOptions {
   // Bytes that all streams together hold of what is no session yet: heads that are not whole, and streams that are
   // searched for frames. A stream that wants more is given up.
   std::size_t held = 128U << 20U;
-  std::uint64_t seed = 1;                     // of identifiers; and keys what is hashed
+  std::uint64_t seed = 1;                     // of identifiers, with the first packet of each source
   model::SpanSink* spans = nullptr;           // null: no tracing
   capture::Recordings* recordings = nullptr;  // null: nothing is recorded; outlives the tap
   capture::When record;                       // a tap raises no conditions of its own: `all` and `anomaly`
