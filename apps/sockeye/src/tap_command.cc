@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <iostream>
 #include <memory>
@@ -40,12 +42,12 @@ constexpr std::uint64_t most_waiting = 32'768;
 // A capture is read faster than a collector takes its spans. Nothing is in a hurry here: reading waits for it.
 class Patient final : public model::SpanSink {
  public:
-  explicit Patient(pipeline::Pipeline& pipeline) : pipeline_(pipeline) {}
+  Patient(pipeline::Pipeline& pipeline, const std::atomic<bool>& stopped) : pipeline_(pipeline), stopped_(stopped) {}
   void offer(model::Span&& span) override {
     pipeline_.offer(std::move(span));
     if (++offered_ % 1024 != 0) return;
     const auto patience = std::chrono::steady_clock::now() + span_patience;
-    for (;;) {
+    while (!stopped_) {
       const auto counts = pipeline_.counts();
       if (counts.queued < most_waiting || counts.collector_away || std::chrono::steady_clock::now() > patience) return;
       std::this_thread::sleep_for(5ms);
@@ -54,6 +56,7 @@ class Patient final : public model::SpanSink {
 
  private:
   pipeline::Pipeline& pipeline_;
+  const std::atomic<bool>& stopped_;
   std::uint64_t offered_ = 0;
 };
 
@@ -70,7 +73,8 @@ std::string line_of(const model::SessionRow& row) {
          " ms";
   if (figures.gap_bytes[0] + figures.gap_bytes[1] > 0)
     out += "  " + plural(figures.gap_bytes[0] + figures.gap_bytes[1], "byte") + " missing";
-  if (figures.anomalies > 0) out += "  " + std::to_string(figures.anomalies) + " anomalies";
+  if (figures.anomalies > 0)
+    out += "  " + std::to_string(figures.anomalies) + (figures.anomalies == 1 ? " anomaly" : " anomalies");
   if (!row.record.end && !row.detail.close) return out + "  still open";
   if (const auto& close = row.detail.close)
     out += "  closed " + std::to_string(close->code) + " by " + std::string(model::name(close->initiator)) + ", " +
@@ -80,10 +84,11 @@ std::string line_of(const model::SessionRow& row) {
 
 class Report {
  public:
-  explicit Report(bool json) : json_(json) {}
+  Report(bool json, bool live) : json_(json), live_(live) {}
   void session(const model::SessionRow& row) {
     ++sessions_;
     std::cout << (json_ ? session_line(row) : line_of(row)) << '\n';
+    if (live_) std::cout << std::flush;
   }
   void total(const tap::TapTotals& t) const {
     if (json_) {
@@ -117,6 +122,7 @@ class Report {
 
  private:
   bool json_;
+  bool live_;  // somebody may be waiting for the line
   std::uint64_t sessions_ = 0;
 };
 
@@ -178,22 +184,52 @@ int failed(const std::string& what) {
   return 1;
 }
 
+int run_source(tap::Tap& tap, tap::Source& source, Progress& progress) {
+  const auto ran = tap.run(source);
+  progress.done();
+  if (!source.truncation().empty()) log_warning(source.truncation());
+  return ran ? 0 : failed(ran.error().message);
+}
+
+int run_file(tap::Tap& tap, const std::string& file, Progress& progress, const std::atomic<bool>& stopped) {
+  const auto source = tap::open_capture(file, &stopped);
+  return source ? run_source(tap, **source, progress) : failed(source.error().message);
+}
+
+// Waits for what is on its way. False: something was lost, and it is said what.
+bool deliver(const Console& console, pipeline::Pipeline* spans, const recordings::Directory* recordings) {
+  if (console.reporter) console.reporter->stop(3s);
+  if (spans != nullptr) spans->stop(span_patience);
+  bool all = true;
+  if (spans != nullptr && spans->counts().dropped_total() > 0) {
+    log_error(plural(spans->counts().dropped_total(), "span") + " could not be sent");
+    all = false;
+  }
+  if (recordings != nullptr && recordings->lost() > 0) {
+    log_error(plural(recordings->lost(), "recording") +
+              " refused or cut off: the directory is full (--record-total), or cannot be written to");
+    all = false;
+  }
+  return all;
+}
+
 // All the work, once everything that can be wrong with the arguments is known.
 int tap_sources(const config::Settings& settings, const TapCommand& wanted, std::unique_ptr<tap::Source> live,
                 int key_log, const Signals& signals) {
   const Identity identity = identify();
   std::unique_ptr<pipeline::Pipeline> spans;
   std::unique_ptr<Patient> patient;
+  std::atomic<bool> stopped = false;
   if (settings.tracing) {
     auto started = start_pipeline(settings, identity);
     if (!started) return failed("--otlp: " + started.error().message);
     spans = *std::move(started);
-    patient = std::make_unique<Patient>(*spans);
+    patient = std::make_unique<Patient>(*spans, stopped);
   }
   auto recorded = start_recordings(wanted);
   if (!recorded) return failed("--record: " + recorded.error().message);
   const std::unique_ptr<recordings::Directory> recordings = *std::move(recorded);
-  Report report(wanted.format == "json");
+  Report report(wanted.format == "json", live != nullptr);
   Progress progress;
   std::string name = wanted.interface;
   auto options = options_for(settings, wanted, key_log);
@@ -222,41 +258,34 @@ int tap_sources(const config::Settings& settings, const TapCommand& wanted, std:
   auto console = start_console(settings, identity, *tap);
   if (!console) return failed("--console: " + console.error().message);
 
+  std::atomic<bool> flushing = false;  // there is only waiting left
   std::thread watcher([&] {
-    if (signals.wait(-1ms) != 0) tap->stop();
+    while (signals.wait(-1ms) != 0) {
+      if (flushing) {
+        log_error("stopped before all was sent");
+        std::_Exit(1);
+      }
+      stopped = true;
+      tap->stop();
+    }
   });
-  int status = 0;
-  const auto run = [&](tap::Source& source) {
-    if (auto ran = tap->run(source); !ran) status = failed(ran.error().message);
-    progress.done();
-    if (!source.truncation().empty()) log_warning(source.truncation());
-  };
-  if (live) {
+  if (live)
     log_info("sockeye " SOCKEYE_VERSION ": watching " + wanted.interface + "; metrics http://" + endpoint->address() +
              "/metrics");
-    run(*live);
-  }
+  int status = live ? run_source(*tap, *live, progress) : 0;
   for (const std::string& file : wanted.files) {
+    if (stopped) break;
     name = file;
-    auto source = tap::open_capture(file);
-    if (!source) {
-      status = failed(source.error().message);
-      continue;
-    }
-    run(**source);
+    if (run_file(*tap, file, progress, stopped) != 0) status = 1;
   }
   tap->finish();
   report.total(tap->totals());
+  if (!std::cout) status = failed("standard output cannot be written to");
+  if (recordings) recordings->flush();
+  flushing = true;
+  if (!deliver(*console, spans.get(), recordings.get())) status = 1;
   signals.done();
   watcher.join();
-  if (console->reporter) console->reporter->stop(3s);
-  if (spans) spans->stop(span_patience);
-  if (spans && spans->counts().dropped_total() > 0)
-    status = failed(plural(spans->counts().dropped_total(), "span") + " could not be sent");
-  if (recordings) recordings->flush();
-  if (recordings && recordings->lost() > 0)
-    status = failed(plural(recordings->lost(), "recording") +
-                    " refused or cut off: the directory is full (--record-total), or cannot be written to");
   if (endpoint) endpoint->stop(0s);
   return status;
 }

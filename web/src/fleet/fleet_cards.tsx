@@ -199,7 +199,8 @@ function Trouble(its: Figures) {
       title="Missing pongs or held up"
       value={
         <>
-          {count(its.now?.missing_pongs ?? latest(its.lines.missing_pongs))} <span className="unit">missing pongs</span>{' '}
+          {count(its.now?.missing_pongs ?? latest(its.lines.missing_pongs))}{' '}
+          <span className="unit">missing pongs</span>{' '}
           {count(its.now?.buffered_sessions ?? latest(its.lines.buffered_sessions))}{' '}
           <span className="unit">held up</span>
         </>

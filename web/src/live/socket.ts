@@ -1,6 +1,6 @@
 // The live stream: one WebSocket for the whole page. Whoever shows something live says what it looks at; the wishes of
-// all are joined into one subscription, sent again when it changed. A lost connection comes back by itself, with growing
-// pauses (and at once when the page is looked at again); what was shown stays, and the banner says it is old.
+// all are joined into one subscription, sent again when it changed. A lost connection comes back by itself, with
+// growing pauses (and at once when the page is looked at again); what was shown stays, and the banner says it is old.
 import {useEffect, useSyncExternalStore} from 'react';
 import {ask, unauthorized} from '../api/fetch';
 import type {LiveMessage, Status, Subscribe} from '../api/types';

@@ -19,8 +19,8 @@ struct HarOptions {
 
 // Text messages as text, binary ones in Base64, compressed ones inflated. Control frames are none of the messages.
 // Where the payload was not kept, cannot be inflated (an extension that is not known made it, or it refers to what came
-// before the recording) or is too much, `data` is "" or what there is of it; `_length` has the payload bytes on the wire
-// then. Fails as Reader does.
+// before the recording) or is too much, `data` is "" or what there is of it; `_length` has the payload bytes on the
+// wire then. Fails as Reader does.
 [[nodiscard]] base::Result<std::string> to_har(base::Bytes file, const HarOptions&);
 
 }  // namespace sockeye::capture
