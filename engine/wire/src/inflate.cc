@@ -69,7 +69,7 @@ Inflater::Result Inflater::run(Bytes plain, Output output, void* context) {
     }
     if (status != Z_OK && status != Z_BUF_ERROR) return unknown_ ? Result::unknown : Result::invalid;
     if (z.avail_in == 0 && z.avail_out > 0) return Result::ok;  // all of it is out
-    if (status == Z_BUF_ERROR && n == 0) return Result::invalid;
+    if (status == Z_BUF_ERROR && n == 0) return unknown_ ? Result::unknown : Result::invalid;
   }
 }
 
@@ -101,7 +101,8 @@ Inflater::Result Inflater::end(Output output, void* context) {
   if (begun_) {
     result = run(tail, output, context);
     // data_type: 128 = between blocks; the low bits = unused bits of the last byte. Else the stream was cut.
-    if (result == Result::ok && (!begun_ || (stream_->z.data_type & 0xff) != 128)) result = Result::invalid;
+    if (result == Result::ok && (!begun_ || (stream_->z.data_type & 0xff) != 128))
+      result = unknown_ ? Result::unknown : Result::invalid;
   }
   produced_ = 0;
   begun_ = false;
