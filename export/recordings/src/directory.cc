@@ -5,9 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -19,6 +21,7 @@ namespace sockeye::recordings {
 namespace {
 
 constexpr std::string_view suffix = ".capture";
+constexpr auto recount = std::chrono::seconds(1);  // how often what is there is counted again, while it is too much
 
 enum class Cut : std::uint8_t { queue_full, disk_full, write_error, count_ };
 constexpr std::array<std::string_view, static_cast<std::size_t>(Cut::count_)> cut_names{"queue_full", "disk_full",
@@ -111,6 +114,11 @@ class Writer final : public Directory {
  private:
   void run();
   void write(Chunk& chunk);
+  // Of another recording there would be no more than a stub.
+  [[nodiscard]] bool full() const {
+    return stored_.load(std::memory_order_relaxed) + std::min(options_.least, options_.limit) > options_.total;
+  }
+  void count_again(std::unique_lock<std::mutex>& lock);
   [[nodiscard]] int create(const File& file) const;
   void remove(const File& file);
   bool cut(File& file, Cut why);
@@ -142,7 +150,7 @@ class FileSink final : public capture::Sink {
 };
 
 std::unique_ptr<capture::Sink> Writer::open(const base::SessionId& id) {
-  if (stored_.load(std::memory_order_relaxed) >= options_.total) {
+  if (full()) {
     refused_.fetch_add(1, std::memory_order_relaxed);
     return nullptr;
   }
@@ -179,8 +187,11 @@ bool Writer::cut(File& file, Cut why) {
 
 void Writer::run() {
   std::unique_lock lock(mutex_);
+  const auto called = [this] { return stopping_ || !queue_.empty(); };
   for (;;) {
-    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    while (full() && !called())
+      if (!wake_.wait_for(lock, recount, called)) count_again(lock);
+    wake_.wait(lock, called);
     if (queue_.empty()) return;
     Chunk chunk = std::move(queue_.front());
     queue_.pop_front();
@@ -192,6 +203,14 @@ void Writer::run() {
     queued_ -= size;
     written_.notify_all();
   }
+}
+
+// Files may have been deleted. Nothing is being written meanwhile: this is the thread that does.
+void Writer::count_again(std::unique_lock<std::mutex>& lock) {
+  lock.unlock();
+  const auto found = found_in(directory_.get());
+  lock.lock();
+  stored_.store(found + queued_, std::memory_order_relaxed);
 }
 
 int Writer::create(const File& file) const {

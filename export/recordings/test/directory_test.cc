@@ -127,6 +127,7 @@ TEST_F(Recordings, OfACaptureWaitForTheDiskAndReplaceThoseOfTheLastTime) {
   options_.queued = 10;
   options_.waits = options_.replaces = true;
   options_.total = 5000;
+  options_.least = 1;
   for (int i = 0; i < 3; ++i) {
     const auto to = start();
     const auto sink = to->open(id(1));
@@ -141,6 +142,7 @@ TEST_F(Recordings, OfACaptureWaitForTheDiskAndReplaceThoseOfTheLastTime) {
 
 TEST_F(Recordings, AreCutAndRefusedOnceTheDirectoryIsFull) {
   options_.total = 100;
+  options_.least = 1;
   fs::create_directory(options_.directory);
   std::ofstream(file(9)) << std::string(20, 'x');
   std::ofstream(fs::path(options_.directory) / "notes.txt") << std::string(1000, 'x');  // none of ours
@@ -159,6 +161,26 @@ TEST_F(Recordings, AreCutAndRefusedOnceTheDirectoryIsFull) {
   EXPECT_EQ(to->lost(), 2U) << "cut, and refused";
   EXPECT_TRUE(two->write("end", true));
   EXPECT_TRUE(eventually([&] { return contents(2) == "begin end"; }));
+}
+
+TEST_F(Recordings, AreBegunAgainOnceFilesWereDeleted) {
+  options_.total = 200'000;
+  fs::create_directory(options_.directory);
+  std::ofstream(file(9)) << std::string(100'000, 'x');
+  const auto to = start();
+  const auto one = to->open(id(1));
+  ASSERT_NE(one, nullptr);
+  EXPECT_TRUE(one->write(std::string(50'000, 'x'), false));
+  to->flush();
+  EXPECT_EQ(to->open(id(2)), nullptr) << "50 kB would be no more than a stub";
+  EXPECT_EQ(value(*to, "sockeye_recordings_total"), 1);
+  fs::remove(file(9));
+  std::unique_ptr<capture::Sink> two;
+  EXPECT_TRUE(eventually([&] { return (two = to->open(id(2))) != nullptr; }));
+  ASSERT_NE(two, nullptr);
+  EXPECT_TRUE(one->write(std::string(50'000, 'x'), false));
+  EXPECT_TRUE(two->write(std::string(90'000, 'x'), false)) << "and both have the room";
+  EXPECT_FALSE(two->write(std::string(20'000, 'x'), false));
 }
 
 // No file of this process may be longer than that, as `ulimit -f` has it.
@@ -184,6 +206,7 @@ class FileSizeLimit {
 TEST_F(Recordings, AreCutWhereTheFileCannotBeWritten) {
   const FileSizeLimit limit(4096);
   options_.total = 10'000;
+  options_.least = 1;
   auto to = start();
   const auto sink = to->open(id(1));
   EXPECT_TRUE(sink->write(std::string(6000, 'x'), false)) << "it is not known yet";

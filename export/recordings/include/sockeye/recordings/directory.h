@@ -16,7 +16,9 @@ namespace sockeye::recordings {
 struct Options {
   std::string directory;              // made when missing, mode 0700; files have 0600
   std::uint64_t limit = 64U << 20U;   // bytes of one file
-  std::uint64_t total = 1ULL << 30U;  // bytes of all files in the directory, those found there included
+  std::uint64_t total = 1ULL << 30U;  // bytes of all files in the directory, those found there included; where some
+                                      // are deleted there is room again within a second or two
+  std::uint64_t least = 64U << 10U;   // bytes that must be left, or `limit`, for another to be begun
   bool payload = false;               // kept too
   std::size_t queued = 16U << 20U;    // bytes waiting for the disk
   // Of a capture, which is read faster than a disk writes, and whose sessions have the same identifiers each time: who
