@@ -276,6 +276,7 @@ observer::Options options_of(const Session& session, const std::optional<observe
   missing.clear();
   options.dialect = {};
   options.inflate = observer::Inflate::never;
+  options.close_reasons = false;
   return options;
 }
 

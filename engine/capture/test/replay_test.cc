@@ -195,6 +195,7 @@ TEST(Recording, KeepsNoPayloadUnlessAsked) {
   ASSERT_TRUE(again.result);
   EXPECT_EQ(metrics_text(*again.metrics), metrics_text(*rig.metrics));
   EXPECT_EQ(again.result->row.detail.close->code, 4000);
+  EXPECT_EQ(again.result->row.detail.close->reason, "") << "it was not kept";
   EXPECT_EQ(again.result->row.record.figures.bytes, rig.figures().bytes);
   EXPECT_EQ(again.result->row.record.facts.id, rig.connection->observed().id());
 }

@@ -71,7 +71,7 @@ void LiveObservation::control(Side from, Opcode opcode, Bytes payload, const Cal
     closing({.code = close.code,
              .initiator = initiator(from),
              .why = EndReason::normal,
-             .reason = std::string(close.reason)});
+             .reason = opening_.options->close_reasons ? std::string(close.reason) : std::string()});
   } else if (opcode == Opcode::ping) {
     leg(from).pings.sent(call.now);
     leg(model::other(from)).pings.asked(payload, call.now);

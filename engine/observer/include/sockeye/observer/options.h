@@ -73,6 +73,7 @@ struct Options {
   Inflate inflate = Inflate::automatic;
   std::uint64_t inflated = 64ULL << 20U;  // bytes a message may inflate to: more is an anomaly, and no longer read
   base::Duration segment = 5min;          // websocket.connection.segment spans; 0: none
+  bool close_reasons = true;              // false: a replay of what has no payload, where their bytes are zeros
   SamplingOptions sampling;
   PropagationOptions propagation;
   // Query parameters and headers whose values never leave the process: "query.token", "header.authorization",
