@@ -27,6 +27,12 @@ def command_of(entry):
     return kept
 
 
+def kernel(path):
+    """Whether a file has headers of the kernel's: they define again what the C library's do."""
+    with open(path, encoding="utf-8") as text:
+        return "#include <linux/" in text.read()
+
+
 def main():
     build, out, files = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), sys.argv[3:]
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as text:
@@ -36,9 +42,9 @@ def main():
         path = os.path.abspath(file)
         if path not in commands:
             sys.exit(f"lint: {file} is not built, so nobody knows how to read it: ./dev lint configures the dev preset for it")
-        groups.setdefault((os.path.dirname(file), tuple(commands[path])), []).append(path)
+        groups.setdefault((os.path.dirname(file), tuple(commands[path]), kernel(path)), []).append(path)
     units = []
-    for (folder, command), paths in sorted(groups.items()):
+    for (folder, command, _), paths in sorted(groups.items()):
         place = os.path.join(out, folder)
         os.makedirs(place, exist_ok=True)
         config = os.path.join(folder, ".clang-tidy")
