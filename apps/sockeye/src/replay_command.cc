@@ -24,7 +24,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint64_t largest_file = 2ULL << 30U;  // bytes; it is read as a whole
-constexpr auto flush_time = 10s;
+constexpr auto send_time = 10s;
 
 base::Result<std::string> read_capture(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -67,7 +67,7 @@ base::Result<std::unique_ptr<pipeline::Pipeline>> start_export(const std::string
 
 // False: not every span arrived.
 bool finish_export(pipeline::Pipeline& spans) {
-  spans.stop(flush_time);
+  spans.stop(send_time);
   const auto counts = spans.counts();
   return counts.exported == counts.received;
 }
