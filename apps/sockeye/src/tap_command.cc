@@ -205,6 +205,9 @@ bool deliver(const Console& console, pipeline::Pipeline* spans, const recordings
     log_error(plural(spans->counts().dropped_total(), "span") + " could not be sent");
     all = false;
   }
+  if (recordings != nullptr && recordings->limited() > 0)
+    log_warning(plural(recordings->limited(), "recording") +
+                " ended at the limit before its session did (--record-limit)");
   if (recordings != nullptr && recordings->lost() > 0) {
     log_error(plural(recordings->lost(), "recording") +
               " refused or cut off: the directory is full (--record-total), or cannot be written to");

@@ -66,6 +66,7 @@ void Recorder::truncate() {
   last.kind = Event::Kind::truncated;
   last.at = last_;
   encoder_.event(last);
+  sink_->limited();
   hand_over(true);
 }
 

@@ -308,8 +308,12 @@ base::Result<Replayed> replay(Bytes file, const std::optional<observer::DialectO
     truncated = truncated || (*event)->kind == Kind::truncated;
     player.play(**event);
   }
-  player.finish();
+  // How the session ended is not known where the recording ended first: its row is from before the end that a session
+  // gets which nobody watches any more.
+  const bool to_its_end = !truncated && !reader->incomplete();
+  if (to_its_end) player.finish();
   Replayed out = player.result();
+  if (!to_its_end) player.finish();
   out.truncated = truncated;
   out.incomplete = reader->incomplete();
   return out;

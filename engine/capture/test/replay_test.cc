@@ -223,6 +223,8 @@ TEST(Recording, StopsAtItsLimitAndSaysSo) {
   const Again again(rig.file);
   ASSERT_TRUE(again.result);
   EXPECT_TRUE(again.result->truncated);
+  EXPECT_FALSE(again.result->row.detail.close) << "how the session ended nobody knows";
+  EXPECT_EQ(again.result->row.record.figures.state, model::SessionState::open);
   EXPECT_FALSE(again.result->incomplete);
   const auto messages = again.result->row.record.figures.messages[0];
   EXPECT_GE(messages, 5U);

@@ -23,9 +23,9 @@ namespace {
 constexpr std::string_view suffix = ".capture";
 constexpr auto recount = std::chrono::seconds(1);  // how often what is there is counted again, while it is too much
 
-enum class Cut : std::uint8_t { queue_full, disk_full, write_error, count_ };
+enum class Cut : std::uint8_t { queue_full, disk_full, write_error, limit, count_ };
 constexpr std::array<std::string_view, static_cast<std::size_t>(Cut::count_)> cut_names{"queue_full", "disk_full",
-                                                                                        "write_error"};
+                                                                                        "write_error", "limit"};
 
 // Closed once.
 class Descriptor {
@@ -108,8 +108,11 @@ class Writer final : public Directory {
   }
   [[nodiscard]] std::vector<model::MetricFamily> families() const override;
   [[nodiscard]] std::uint64_t lost() const override;
+  [[nodiscard]] std::uint64_t limited() const override { return cuts(Cut::limit); }
 
   bool take(const std::shared_ptr<File>& file, std::string bytes, bool last);
+  // Once a recording. False, as take() says it.
+  bool cut(File& file, Cut why);
 
  private:
   void run();
@@ -121,7 +124,9 @@ class Writer final : public Directory {
   void count_again(std::unique_lock<std::mutex>& lock);
   [[nodiscard]] int create(const File& file) const;
   void remove(const File& file);
-  bool cut(File& file, Cut why);
+  [[nodiscard]] std::uint64_t cuts(Cut why) const {
+    return cuts_[static_cast<std::size_t>(why)].load(std::memory_order_relaxed);
+  }
 
   const Options options_;
   const capture::RecordingOptions kept_;
@@ -143,6 +148,7 @@ class FileSink final : public capture::Sink {
     file_->name = std::move(name);
   }
   bool write(std::string bytes, bool last) override { return writer_.take(file_, std::move(bytes), last); }
+  void limited() override { writer_.cut(*file_, Cut::limit); }
 
  private:
   Writer& writer_;
@@ -179,7 +185,6 @@ bool Writer::take(const std::shared_ptr<File>& file, std::string bytes, bool las
   return true;
 }
 
-// Once a recording. False, as take() says it.
 bool Writer::cut(File& file, Cut why) {
   if (!file.cut.exchange(true)) cuts_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
   return false;
@@ -254,7 +259,7 @@ void Writer::write(Chunk& chunk) {
 
 std::uint64_t Writer::lost() const {
   std::uint64_t out = refused_.load(std::memory_order_relaxed);
-  for (const auto& each : cuts_) out += each.load(std::memory_order_relaxed);
+  for (const Cut each : {Cut::queue_full, Cut::disk_full, Cut::write_error}) out += cuts(each);
   return out;
 }
 

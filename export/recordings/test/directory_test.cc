@@ -90,7 +90,7 @@ TEST_F(Recordings, AreFilesOfTheirOwnerAlone) {
   EXPECT_TRUE(one->write("def", true));
   EXPECT_TRUE(eventually([&] { return value(*to, "sockeye_recording_bytes_total") == 9; }));
   EXPECT_EQ(value(*to, "sockeye_recordings_total"), 2);
-  for (const auto* reason : {"queue_full", "disk_full", "write_error"}) EXPECT_EQ(cuts(*to, reason), 0);
+  for (const auto* reason : {"queue_full", "disk_full", "write_error", "limit"}) EXPECT_EQ(cuts(*to, reason), 0);
   two->write("", true);
   to.reset();
   EXPECT_EQ(contents(1), "abcdef");
@@ -161,6 +161,19 @@ TEST_F(Recordings, AreCutAndRefusedOnceTheDirectoryIsFull) {
   EXPECT_EQ(to->lost(), 2U) << "cut, and refused";
   EXPECT_TRUE(two->write("end", true));
   EXPECT_TRUE(eventually([&] { return contents(2) == "begin end"; }));
+}
+
+TEST_F(Recordings, ThatReachedTheirLimitAreCountedAsThatAndNotAsLost) {
+  auto to = start();
+  const auto sink = to->open(id(1));
+  EXPECT_TRUE(sink->write("begin ", false));
+  sink->limited();
+  EXPECT_TRUE(sink->write("end", true));
+  EXPECT_EQ(cuts(*to, "limit"), 1);
+  EXPECT_EQ(to->limited(), 1U);
+  EXPECT_EQ(to->lost(), 0U);
+  to.reset();
+  EXPECT_EQ(contents(1), "begin end");
 }
 
 TEST_F(Recordings, AreBegunAgainOnceFilesWereDeleted) {

@@ -29,6 +29,8 @@ class Sink {
   // The next bytes of the file, in order. False: they could not be taken; the recording ends, and a last call may say
   // so (`truncated`), which must be taken.
   virtual bool write(std::string bytes, bool last) = 0;
+  // The recording has come to its limit: what is written next is the last.
+  virtual void limited() {}
 };
 
 struct RecordingOptions {

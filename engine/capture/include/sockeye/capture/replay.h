@@ -23,6 +23,8 @@ namespace sockeye::capture {
 struct Replayed {
   model::SessionRow row;
   std::vector<model::RecordedMessage> recorder;
+  // With either the row has no end, as that of a session that is open when a capture ends; spans and counts of its end
+  // (1006, by the network) say when the recording did.
   bool truncated = false;   // the recording was ended before the session was
   bool incomplete = false;  // the file ends without saying so: its writer was interrupted
 };

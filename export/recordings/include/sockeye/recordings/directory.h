@@ -38,6 +38,8 @@ class Directory : public capture::Recordings, public model::MetricSource {
   virtual void flush() = 0;
   // Recordings that were refused, or ended before their session for want of room or of a working disk.
   [[nodiscard]] virtual std::uint64_t lost() const = 0;
+  // Recordings that reached `limit` before their session ended.
+  [[nodiscard]] virtual std::uint64_t limited() const = 0;
 };
 
 }  // namespace sockeye::recordings
