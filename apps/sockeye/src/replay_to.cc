@@ -33,7 +33,8 @@ using model::Opcode;
 using Clock = std::chrono::steady_clock;
 using Kind = capture::Event::Kind;
 
-constexpr auto patience = 10s;  // for the handshake, for a server that does not read, and for its Close
+constexpr auto patience = 10s;  // for a connection, the handshake, a server that does not read, and its Close
+constexpr auto tail_time = 3s;  // for messages that the recorded server sent and this one has not yet
 
 class Socket {
  public:
@@ -56,17 +57,19 @@ class Socket {
     addrinfo* found = nullptr;
     if (const int error = ::getaddrinfo(to.host.c_str(), std::to_string(to.port).c_str(), &hints, &found); error != 0)
       return base::fail(to.text() + ": " + ::gai_strerror(error));
-    std::string why;
+    int error = 0;
+    const auto deadline = Clock::now() + patience;
     for (const addrinfo* each = found; each != nullptr && fd_ < 0; each = each->ai_next) {
-      fd_ = ::socket(each->ai_family, each->ai_socktype | SOCK_CLOEXEC, each->ai_protocol);
-      if (fd_ >= 0 && ::connect(fd_, each->ai_addr, each->ai_addrlen) == 0) break;
-      why = std::strerror(errno);
-      if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+      fd_ = ::socket(each->ai_family, each->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, each->ai_protocol);
+      error = fd_ < 0 ? errno : connect(*each, deadline);
+      if (error != 0 && fd_ >= 0) ::close(std::exchange(fd_, -1));
     }
     ::freeaddrinfo(found);
-    if (fd_ < 0) return base::fail("cannot connect to " + to.text() + ": " + why);
+    if (fd_ < 0) return base::fail("cannot connect to " + to.text() + ": " + std::strerror(error));
     return {};
   }
+  // Nothing more is sent.
+  void end() const { ::shutdown(fd_, SHUT_WR); }
   // False: the other side is gone, or takes nothing.
   bool write(std::string_view bytes) const {
     while (!bytes.empty()) {
@@ -95,6 +98,17 @@ class Socket {
   }
 
  private:
+  // errno's value, or 0.
+  [[nodiscard]] int connect(const addrinfo& to, Clock::time_point deadline) const {
+    if (::connect(fd_, to.ai_addr, to.ai_addrlen) == 0) return 0;
+    if (errno != EINPROGRESS) return errno;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    pollfd ready{.fd = fd_, .events = POLLOUT, .revents = 0};
+    if (::poll(&ready, 1, static_cast<int>(std::max<std::int64_t>(left, 0))) <= 0) return ETIMEDOUT;
+    int error = 0;
+    socklen_t size = sizeof error;
+    return ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+  }
   int fd_ = -1;
   std::array<Byte, 65536> buffer_{};
 };
@@ -140,7 +154,9 @@ class Player {
       : session_(session),
         speed_(speed),
         client_({.sender = model::Side::client}),
-        server_({.sender = model::Side::server}) {}
+        server_({.sender = model::Side::server}),
+        recorded_server_({.sender = model::Side::server}),
+        last_answer_(session.opened) {}
 
   base::Result<void> open(const proxy::Upstream& to) {
     if (auto connected = socket_.connect(to.address); !connected) return connected;
@@ -173,7 +189,8 @@ class Player {
   }
 
   void event(const capture::Event& event) {
-    if (event.kind != Kind::bytes || event.side != model::Side::client || over_) return;
+    if (event.kind != Kind::bytes || over_) return;
+    if (event.side == model::Side::server) return expect(event);
     wait_for(event.at);
     if (over_) {
       out_.cut = true;
@@ -185,9 +202,15 @@ class Player {
     answer();
   }
 
-  // Behind the last frame: the server's Close, or its end.
+  // Behind the last frame: what the server still has to say, its Close, or its end. Where the recorded client sent no
+  // Close, one is sent once the server said as much as the recorded one, or had the time to.
   Played finish() {
-    const auto deadline = Clock::now() + (closed_ ? Clock::duration(patience) : Clock::duration::zero());
+    if (!closed_) {
+      const auto until = std::max(Clock::now(), when(last_answer_)) + tail_time;
+      while (!over_ && out_.received < expected_ && Clock::now() < until) listen(until);
+      if (!over_) close();
+    }
+    const auto deadline = Clock::now() + patience;
     while (!over_ && Clock::now() < deadline) listen(deadline);
     return out_;
   }
@@ -204,11 +227,30 @@ class Player {
     else
       hear(*bytes);
   }
+  [[nodiscard]] Clock::time_point when(base::Time at) const {
+    if (speed_ <= 0) return Clock::now();
+    return began_ + std::chrono::duration_cast<Clock::duration>((at - session_.opened) / speed_);
+  }
   void wait_for(base::Time at) {
-    auto when = Clock::now();
-    if (speed_ > 0) when = began_ + std::chrono::duration_cast<Clock::duration>((at - session_.opened) / speed_);
-    do listen(when);
-    while (!over_ && Clock::now() < when);
+    const auto until = when(at);
+    do listen(until);
+    while (!over_ && Clock::now() < until);
+  }
+  // What the recorded server said, and until when.
+  void expect(const capture::Event& event) {
+    for (Bytes in = event.data; !in.empty();) {
+      const auto piece = recorded_server_.next(in);
+      in = in.subspan(piece.used);
+      if (!piece.message_done) continue;
+      ++expected_;
+      last_answer_ = event.at;
+    }
+  }
+  // Inside a frame no Close can be sent.
+  void close() {
+    if (client_.mid_frame()) return socket_.end();
+    closed_ = true;
+    if (!socket_.write(base::as_text(wire::close_frame(1000, "", true, 0x5a17c3e9).view()))) over_ = true;
   }
   // What the client says, for its messages and where a pong may go.
   void track(Bytes in) {
@@ -244,7 +286,9 @@ class Player {
   const capture::Session& session_;
   const double speed_;
   Socket socket_;
-  wire::FrameParser client_, server_;
+  wire::FrameParser client_, server_, recorded_server_;
+  std::uint64_t expected_ = 0;      // messages that the recorded server sent,
+  base::Time last_answer_;          // the last of them then
   std::vector<std::string> pings_;  // not answered yet
   Clock::time_point began_;
   bool closed_ = false, over_ = false;

@@ -19,8 +19,9 @@ struct Played {
 
 // Connects to `url` (ws://, its path and query in place of the recorded ones where it has any), asks for what the
 // recorded handshake came to, and sends the client's frames as they were, `speed` times as fast; 0: without waiting.
-// Pings of the server's are answered. Blocks until the server has closed too, or for at most 10 s behind the last
-// frame.
+// Pings of the server's are answered. Where the client sent no Close, a Close 1000 follows (or, inside a frame, the
+// stream ends) once as many messages came as the recorded server sent, at the latest 3 s after it sent the last one.
+// Blocks until the server has closed too, or for at most 10 s then.
 [[nodiscard]] base::Result<Played> play(base::Bytes file, std::string_view url, double speed);
 
 }  // namespace sockeye::app

@@ -161,7 +161,7 @@ std::string get(int port, const std::string& path, const std::string& head) {
   return tcp.read_until("");
 }
 
-Upstream::Upstream() {
+Upstream::Upstream(std::string tail) : tail_(std::move(tail)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -216,7 +216,7 @@ void Upstream::run() {
       const std::string_view came(buffer.data(), static_cast<std::size_t>(got));
       // A Close is answered, and that is the end: one that came alone, or, with a code, behind others.
       if (came[0] == '\x88' || came.find("\x88\x82") != came.npos) {
-        Tcp(peers[i].fd, true).write(std::string_view("\x88\0", 2));
+        Tcp(peers[i].fd, true).write(tail_ + std::string("\x88\0", 2));
         peers.erase(peers.begin() + static_cast<std::ptrdiff_t>(i));
         continue;
       }

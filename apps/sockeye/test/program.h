@@ -64,10 +64,10 @@ class Tcp {
 // Status line, head and body of one request.
 std::string get(int port, const std::string& path, const std::string& head = "");
 
-// A WebSocket server that accepts any upgrade, answers a Close and nothing else.
+// A WebSocket server that accepts any upgrade, answers a Close and nothing else; with `tail` (frames) before it.
 class Upstream {
  public:
-  Upstream();
+  explicit Upstream(std::string tail = "");
   ~Upstream();
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
@@ -75,6 +75,7 @@ class Upstream {
 
  private:
   void run();
+  const std::string tail_;
   int listener_ = -1;
   int stop_[2] = {-1, -1};
   int port_ = 0;

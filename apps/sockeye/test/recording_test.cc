@@ -177,6 +177,25 @@ TEST_F(Recorded, PlaysTheClientToAServer) {
   EXPECT_EQ(tls.status(), 1);
 }
 
+// A client that just went away is played with a Close of its own, so that nothing the server says is lost.
+TEST_F(Recorded, PlaysAClientThatSentNoCloseUntilTheServerHasClosed) {
+  start("privacy: {payload: capture}\n", "    capture: all\n");
+  {
+    Tcp client(port());
+    client.write(upgrade);
+    ASSERT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
+    client.write(hello);
+    ASSERT_NE(session("sessions", 1), "");
+  }
+  ASSERT_NE(session("ended", 1), "");
+  const std::string file = stop();
+  std::string tail;
+  for (int i = 0; i < 1000; ++i) tail += std::string("\x82\x7e\x01\x00", 4) + std::string(256, 'x');
+  const Upstream server(tail);
+  const auto said = replay(file, {"--to", "ws://127.0.0.1:" + std::to_string(server.port()), "--speed", "0"});
+  EXPECT_EQ(said, "sent 1 messages (11 bytes of frames), received 1000; closed with 1005\n");
+}
+
 TEST_F(Recorded, BeginsWhenAskedForAndKeepsNoPayload) {
   start("", "");
   std::optional<Tcp> client(port());
