@@ -169,11 +169,20 @@ std::string read_size(std::string& text) {
   return {};
 }
 
+std::string read_recording_size(std::string& text) {
+  if (auto error = read_size(text); !error.empty()) return error;
+  constexpr std::uint64_t least = 64U << 10U;
+  return std::stoull(text) < least ? "must be at least 64KiB" : "";
+}
+
 void add_recording(CLI::App* tap, TapCommand& t) {
-  const CLI::Validator size(read_size, "", "size");
+  const CLI::Validator size(read_recording_size, "", "size");
+  const CLI::Validator given([](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); }, "",
+                             "given");
   auto* record =
       tap->add_option("--record", t.record.directory, "Record sessions in this directory, for `sockeye replay`")
-          ->type_name("DIR");
+          ->type_name("DIR")
+          ->check(given);
   tap->add_option(
          "--record-when", t.record_when,
          "all; asked: only by POST /sessions/ID/capture; anomaly: also from a\nsession's first anomaly on (all)")

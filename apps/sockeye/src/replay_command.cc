@@ -2,8 +2,11 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -27,15 +30,26 @@ constexpr std::uint64_t largest_file = 2ULL << 30U;  // bytes; it is read as a w
 constexpr auto send_time = 10s;
 
 base::Result<std::string> read_capture(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
   struct stat about {};
-  if (!file || ::stat(path.c_str(), &about) != 0) return base::fail("cannot read " + path);
+  if (::stat(path.c_str(), &about) != 0) return base::fail("cannot read " + path + ": " + std::strerror(errno));
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return base::fail("cannot read " + path + ": " + std::strerror(errno));
   if (!S_ISREG(about.st_mode)) return base::fail(path + " is no file");
   if (static_cast<std::uint64_t>(about.st_size) > largest_file) return base::fail(path + " is larger than 2 GiB");
   std::string out(static_cast<std::size_t>(about.st_size), '\0');
   file.read(out.data(), static_cast<std::streamsize>(out.size()));
   out.resize(static_cast<std::size_t>(file.gcount()));
   return out;
+}
+
+// A capture of packets is told from one of a session.
+std::string unreadable(const std::string& path, std::string_view file, const base::Error& error) {
+  using namespace std::string_view_literals;
+  constexpr std::array packets{"\xd4\xc3\xb2\xa1"sv, "\xa1\xb2\xc3\xd4"sv, "\x4d\x3c\xb2\xa1"sv, "\xa1\xb2\x3c\x4d"sv,
+                               "\x0a\x0d\x0d\x0a"sv};  // pcap, with ns, pcapng
+  const bool is_packets =
+      std::any_of(packets.begin(), packets.end(), [&](std::string_view each) { return file.starts_with(each); });
+  return path + ": " + error.message + (is_packets ? "; it has packets, which `sockeye tap " + path + "` reads" : "");
 }
 
 int fail(const std::string& message, int status) {
@@ -106,7 +120,7 @@ int run_replay(const ReplayCommand& command) {
   }
   const auto metrics = std::make_unique<model::RouteMetrics>();
   auto replayed = capture::replay(base::as_bytes(*file), dialect, spans, *metrics);
-  if (!replayed) return fail(command.file + ": " + replayed.error().message, 2);
+  if (!replayed) return fail(unreadable(command.file, *file, replayed.error()), 2);
 
   Observed observed{.session = *std::move(replayed), .spans = std::move(spans.all), .metrics = {}};
   const std::array routes{model::RouteCounters{observed.session.row.record.facts.route, {metrics.get()}}};
@@ -120,7 +134,7 @@ int run_capture(const CaptureCommand& command) {
   const auto file = read_capture(command.file);
   if (!file) return fail(file.error().message, 2);
   const auto har = capture::to_har(base::as_bytes(*file), {.creator_version = SOCKEYE_VERSION});
-  if (!har) return fail(command.file + ": " + har.error().message, 2);
+  if (!har) return fail(unreadable(command.file, *file, har.error()), 2);
   std::cout << *har << std::flush;
   return std::cout ? 0 : fail("standard output cannot be written", 1);
 }

@@ -315,6 +315,39 @@ TEST_F(Recorded, EndsWhereItCannotBeWrittenAndTheSessionGoesOn) {
   EXPECT_TRUE(bool(again["incomplete"])) << "which a replay says";
 }
 
+TEST_F(Recorded, EndsAtItsLimitAndSaysSo) {
+  start("privacy: {payload: capture}\n", "    capture: all\n", ", limit: 64KiB");
+  std::optional<Tcp> client(port());
+  client->write(upgrade);
+  ASSERT_TRUE(client->read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
+  client->write(hello);
+  const std::string large = std::string("\x82\xff\0\0\0\0\0\1\0\0\0\0\0\0", 14) + std::string(65536, 'x');
+  client->write(large);
+  EXPECT_TRUE(counted("sockeye_recordings_cut_total{reason=\"limit\"} 1"));
+  client->write(bye);
+  client->read_until("\x88");
+  client.reset();  // the proxy need not wait for it
+  ASSERT_NE(session("ended", 2), "");
+  const std::string file = stop();
+  const dom::element again = parser_.parse(replay(file, {"--format", "json"}));
+  EXPECT_TRUE(bool(again["truncated"]));
+  EXPECT_EQ(std::string_view(again["session"]["state"]), "open") << "how it ended is not in the recording";
+  EXPECT_NE(replay(file).find("the recording was ended before the session was"), std::string::npos);
+}
+
+TEST_F(Recorded, ByATapNeedsADirectoryAndRoom) {
+  const auto file = path_ / "packets.pcap";
+  std::ofstream(file) << std::string("\xd4\xc3\xb2\xa1\2\0\4\0", 8);
+  for (const auto& [arguments, why] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"tap", "--record", "", file}, "--record: "},
+           {{"tap", "--record", captures(), "--record-limit", "63KiB", file}, "--record-limit: must be at least 64KiB"},
+           {{"tap", "--record", captures(), "--record-total", "1", file}, "--record-total: must be at least 64KiB"}}) {
+    Program program(arguments);
+    EXPECT_EQ(program.status(), 2);
+    EXPECT_NE(program.err().find(why), std::string::npos) << program.err();
+  }
+}
+
 TEST_F(Recorded, WhatIsNoCaptureIsRefused) {
   const auto file = path_ / "none";
   std::ofstream(file) << "nothing";
@@ -323,8 +356,14 @@ TEST_F(Recorded, WhatIsNoCaptureIsRefused) {
     EXPECT_EQ(program.status(), 2);
     EXPECT_NE(program.err().find("this is no capture"), std::string::npos) << program.err();
   }
+  const auto packets = path_ / "packets.pcap";
+  std::ofstream(packets) << std::string("\xd4\xc3\xb2\xa1\2\0\4\0", 8);
+  Program tapped({"replay", packets});
+  EXPECT_EQ(tapped.status(), 2);
+  EXPECT_NE(tapped.err().find("which `sockeye tap " + packets.string() + "` reads"), std::string::npos) << tapped.err();
   Program missing({"replay", path_ / "absent"});
   EXPECT_EQ(missing.status(), 2);
+  EXPECT_NE(missing.err().find("absent: No such file or directory"), std::string::npos) << missing.err();
   Program directory({"replay", path_});
   EXPECT_EQ(directory.status(), 2);
 }
