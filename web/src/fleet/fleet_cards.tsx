@@ -193,14 +193,14 @@ function Reconnects(its: Figures) {
 }
 
 function Trouble(its: Figures) {
+  const missing = its.now?.missing_pongs ?? latest(its.lines.missing_pongs);
   return (
     <FleetCard
       {...its.shared}
       title="Missing pongs or held up"
       value={
         <>
-          {count(its.now?.missing_pongs ?? latest(its.lines.missing_pongs))}{' '}
-          <span className="unit">missing pongs</span>{' '}
+          {count(missing)} <span className="unit">missing pongs</span>{' '}
           {count(its.now?.buffered_sessions ?? latest(its.lines.buffered_sessions))}{' '}
           <span className="unit">held up</span>
         </>
