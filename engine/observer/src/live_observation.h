@@ -160,6 +160,7 @@ class LiveObservation final : public Observation {
   // Walks them, now or once what came before them is found.
   void watch(model::Side from, base::Bytes, const Call&);
   void miss(model::Side from, std::optional<std::uint64_t> bytes, const Call&);
+  void tell_other(model::Side of);
   [[nodiscard]] bool waits(model::Side from, base::Time now);
   void wait(WatchedStreams::Waiting&&, const Call&);
   std::vector<WatchedStreams::Waiting> take_waiting();

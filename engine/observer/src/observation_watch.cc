@@ -23,6 +23,7 @@ WatchedStream stream_of(Side sender, const Opening& opening) {
   const wire::Extensions& extensions = opening.extensions;
   WatchedStream out({.sender = sender, .deflate = extensions.deflate, .judge_reserved = !extensions.other});
   if (opening.attached) out.resync = std::make_unique<wire::Resync>(sender);
+  out.other_searched = opening.attached;
   return out;
 }
 
@@ -65,6 +66,7 @@ void LiveObservation::watch(Side from, Bytes bytes, const Call& call) {
 void LiveObservation::found(Side from, const Call& call) {
   WatchedStream& w = watched(from);
   const auto search = std::move(w.resync);
+  tell_other(from);
   lost_[model::index(from)] += search->dropped();
   w.parser.resume();
   const auto waiting = take_waiting();
@@ -78,11 +80,12 @@ void LiveObservation::found(Side from, const Call& call) {
   set_deadline();
 }
 
+void LiveObservation::tell_other(Side of) { watched(model::other(of)).other_searched = watched(of).resync != nullptr; }
+
 bool LiveObservation::waits(Side from, Time now) {
-  const auto& search = watched(model::other(from)).resync;
-  if (!search || watched_->given_up) [[likely]]
+  if (!watched(from).other_searched || watched_->given_up) [[likely]]
     return false;
-  const auto since = search->since();
+  const auto since = watched(model::other(from)).resync->since();
   return !watched_->waiting.empty() || (since && *since <= now);
 }
 
@@ -119,7 +122,10 @@ void LiveObservation::wait_no_longer(const Call& call) {
 void LiveObservation::count_unfound() {
   if (!watched_) return;
   for (const Side from : {Side::client, Side::server})
-    if (const auto search = std::move(watched(from).resync)) lost_[model::index(from)] += search->unfound();
+    if (const auto search = std::move(watched(from).resync)) {
+      lost_[model::index(from)] += search->unfound();
+      tell_other(from);
+    }
 }
 
 void LiveObservation::walk(Side from, FrameParser& parser, Bytes rest, const Call& call) {
@@ -175,6 +181,7 @@ void LiveObservation::miss(Side from, std::optional<std::uint64_t> bytes, const 
   Piece piece;
   if (!bytes || !w.parser.skip(*bytes, piece)) {
     w.resync = std::make_unique<wire::Resync>(from);
+    tell_other(from);
     return;
   }
   if (!w.parser.in_message_frame()) return;
@@ -192,6 +199,7 @@ std::optional<std::uint64_t> LiveObservation::to_next_frame(Side from) const {
 void LiveObservation::next_frame(Side from) {
   WatchedStream& w = watched(from);
   w.resync.reset();
+  tell_other(from);
   w.parser.resume();
 }
 

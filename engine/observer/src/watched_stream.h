@@ -21,6 +21,7 @@ namespace sockeye::observer {
 struct alignas(64) WatchedStream {
   explicit WatchedStream(const wire::FrameRules& rules) : parser(rules) {}
   std::unique_ptr<wire::Resync> resync;  // where the next frame begins is not known; null: it is
+  bool other_searched = false;           // the other stream has a resync
   wire::FrameParser parser;
   static constexpr std::size_t hot = 128;
 };

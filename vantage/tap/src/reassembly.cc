@@ -369,7 +369,9 @@ void Reassembly::expire() {
 // --- to the listener ------------------------------------------------------------------------------------------------
 
 void Reassembly::say(Half& half, base::Bytes bytes, base::Time time) {
-  if (auto* to = outbox(half)) [[unlikely]]
+  // Mostly nothing waits in any stream, which is known without looking at this one.
+  auto* const to = first_outbox_ == nullptr && first_waiting_ == nullptr ? nullptr : outbox(half);
+  if (to != nullptr) [[unlikely]]
     return keep(half, *to, {.kind = Outbox::Event::Kind::bytes, .time = time, .bytes = {bytes.begin(), bytes.end()}});
   listener_.bytes(*half.stream, side_of(half), bytes, time);
 }
