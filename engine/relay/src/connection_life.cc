@@ -133,6 +133,12 @@ void LiveConnection::eof(Side side, const Call& call) {
   Stream& s = stream(side);
   if (s.ended || finished_) return;
   s.ended = true;
+  // Half a frame that breaks a rule breaks it already.
+  if (const Anomaly found = s.parser.held_anomaly(); s.flow == Flow::pass && strict() && found != Anomaly::none) {
+    observation_->anomaly(found, call);
+    s.edge = Edge::boundary;
+    end_for(side, found, call);
+  }
   if (s.flow == Flow::pass) {
     // Once a FIN was passed on, the other side's is the answer to it.
     const bool first = life_.state() == session::State::open || life_.state() == session::State::close_seen;

@@ -244,6 +244,59 @@ TEST(Violation, the_offender_is_inside_a_frame_itself) {
   EXPECT_TRUE(rig.was_finished(Side::client, Finish::flush));
 }
 
+// The end of the connection comes before that of a frame which is wrong already.
+TEST(Violation, half_a_bad_frame_is_one) {
+  const Side c = Side::client;
+  const Side s = Side::server;
+  struct {
+    std::string name;
+    Side side;
+    std::string bytes;
+    Anomaly kind;
+  } const halves[] = {
+      {"opcode 11, one byte", c, "\x8b", Anomaly::reserved_opcode},
+      {"rsv", s, "\xc9", Anomaly::reserved_bits},
+      {"fragmented ping", s, std::string("\x09\x05xy", 4), Anomaly::control_fragmented},
+      {"unmasked ping", c, std::string("\x89\x05xy", 4), Anomaly::unmasked_client_frame},
+      {"masked pong", s, "\x8a\x85", Anomaly::masked_server_frame},
+      {"ping of 126 and more", s, std::string("\x89\x7e\x01", 3), Anomaly::control_too_long},
+      {"not minimal", s, std::string("\x82\x7f\0\0\0\0\0\0\x01", 9), Anomaly::length_not_minimal},
+      {"orphan", s, std::string("\x80"), Anomaly::orphan_continuation},
+  };
+  for (const auto& it : halves) {
+    SCOPED_TRACE(it.name);
+    const std::string good = text(it.side, "good");
+    const Side other = model::other(it.side);
+    Rig rig;
+    rig.open();
+    rig.feed(it.side, good + it.bytes);
+    rig.connection->eof(it.side, rig.call());
+    EXPECT_EQ(rig.anomalies(it.kind), 1U);
+    EXPECT_EQ(rig.to(other).substr(0, good.size()), good);
+    const auto got = frames(rig.to(other));
+    ASSERT_EQ(got.size(), 2U);
+    EXPECT_EQ(got[1].code(), 1002);
+    rig.feed(other, close(other, 1002));
+    EXPECT_TRUE(rig.was_finished(other, Finish::flush));
+    EXPECT_EQ(rig.figures().state, model::SessionState::closed);
+
+    Rig lenient;
+    lenient.options.conformance = Conformance::forward;
+    lenient.open();
+    lenient.feed(it.side, good + it.bytes);
+    lenient.connection->eof(it.side, lenient.call());
+    EXPECT_EQ(lenient.to(other), good + it.bytes);
+  }
+  // What is not wrong yet passes as far as it came.
+  for (const std::string half : {"\x81", "\x89\x05xy", "\x88\x02\x03", "\x82\x7e\x01", "\x82\x7f", "\x82\x7e"}) {
+    Rig rig;
+    rig.open();
+    rig.feed(s, half);
+    rig.connection->eof(s, rig.call());
+    EXPECT_EQ(rig.to(c), half);
+  }
+}
+
 TEST(Violation, utf8_fails_at_the_first_impossible_byte) {
   for (const std::string stop : {"\xf4\x90", "\xed\xa0", "\xc0"}) {
     Rig rig;

@@ -82,6 +82,19 @@ bool FrameParser::skip(std::uint64_t bytes, Piece& piece) {
   return true;
 }
 
+Anomaly FrameParser::held_anomaly() const {
+  if (held_size_ == 0) return Anomaly::none;
+  std::array<base::Byte, max_header> header{};
+  if (rules_.sender == model::Side::client) header[1] = 0x80;
+  const unsigned length = (held_size_ > 1 ? held_[1] : 0U) & 0x7fU;
+  if (length == 126) header[3] = 126;
+  if (length == 127) header[7] = 1;  // 65,536: the least that is minimal
+  std::copy_n(held_.begin(), std::min<std::size_t>(held_size_, header.size()), header.begin());
+  FrameParser whole = *this;
+  whole.decode(header.data());
+  return whole.begin_odd();
+}
+
 FrameParser::Piece FrameParser::hold(base::Bytes in) {
   std::memcpy(held_.data(), in.data(), in.size());  // an incomplete header or control frame: shorter than max_held
   held_size_ = static_cast<std::uint8_t>(in.size());

@@ -113,6 +113,9 @@ class FrameParser {
   [[nodiscard]] bool mid_message() const { return open_; }
   [[nodiscard]] bool opaque() const { return left_ == opaque_length; }
   [[nodiscard]] base::Bytes held() const { return {held_.data(), held_size_}; }
+  // What is wrong with the frame whose beginning is held, whatever would have followed; what has not come counts as
+  // right.
+  [[nodiscard]] model::Anomaly held_anomaly() const;
 
   // So many bytes of the stream are missing here. True: they lie inside the frame that is under way, or end with it,
   // and `piece` stands for them, without payload. False: nobody knows what was in them; the framing is lost.
