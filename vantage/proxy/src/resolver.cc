@@ -17,8 +17,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Key = std::pair<std::string, std::uint16_t>;
 
-Resolver::AnswerPtr failure(std::string why) {
-  return std::make_shared<const Resolver::Answer>(Resolver::Answer{{}, std::move(why)});
+Resolver::AnswerPtr failure(std::string why, bool denied = false) {
+  return std::make_shared<const Resolver::Answer>(Resolver::Answer{{}, std::move(why), denied});
 }
 
 std::string lookup_error(const std::string& host, int code) {
@@ -27,25 +27,25 @@ std::string lookup_error(const std::string& host, int code) {
   return host + ": " + why;
 }
 
-Resolver::AnswerPtr look_up(const Key& key) {
+Resolver::AnswerPtr ask_system(const std::string& host, std::uint16_t number) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
   addrinfo* found = nullptr;
-  const auto port = std::to_string(key.second);
-  int error = ::getaddrinfo(key.first.c_str(), port.c_str(), &hints, &found);
+  const auto port = std::to_string(number);
+  int error = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
   if (error == EAI_NONAME || error == EAI_ADDRFAMILY || error == EAI_NODATA) {
     // AI_ADDRCONFIG does not count loopback: in a namespace with nothing else even localhost would have no address.
     hints.ai_flags = AI_NUMERICSERV;
-    error = ::getaddrinfo(key.first.c_str(), port.c_str(), &hints, &found);
+    error = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
   }
-  if (error != 0) return failure(lookup_error(key.first, error));
+  if (error != 0) return failure(lookup_error(host, error), error == EAI_NONAME || error == EAI_NODATA);
   Resolver::Answer answer;
   for (const auto* it = found; it != nullptr; it = it->ai_next)
     if (it->ai_family == AF_INET || it->ai_family == AF_INET6)
       answer.addresses.emplace_back(it->ai_addr, it->ai_addrlen);
   ::freeaddrinfo(found);
-  if (answer.addresses.empty()) return failure(key.first + ": no address");
+  if (answer.addresses.empty()) return failure(host + ": no address", true);
   return std::make_shared<const Resolver::Answer>(std::move(answer));
 }
 
@@ -54,20 +54,34 @@ Resolver::AnswerPtr look_up(const Key& key) {
 struct Resolver::State {
   struct Cached {
     AnswerPtr answer;
-    Clock::time_point expires;
+    Clock::time_point expires;  // when it is to be asked for again
+    Clock::time_point found;    // its addresses
+    bool stale = false;         // the last look-up failed, and these are the addresses from before
+  };
+  struct LookingUp {
+    Clock::time_point since;
+    std::vector<Done> waiting;
   };
 
-  explicit State(Limits l) : limits(l) {}
+  State(Limits l, Warn w, LookUp f) : limits(l), warn(std::move(w)), look_up(std::move(f)) {}
 
   void run();
-  void keep(const Key& key, const AnswerPtr& answer);
+  // What was found, or what stands in for it. `news`: a line to log, or "".
+  AnswerPtr keep(const Key& key, const AnswerPtr& found, std::string& news);
+  AnswerPtr stand_in(const Key& key, Cached& last, const AnswerPtr& failed, std::string& news) const;
+  // The answer that need not wait for a look-up.
+  AnswerPtr at_hand(const Key& key);
+  // Null: too much is being looked up.
+  LookingUp* look_up_soon(const Key& key);
 
   const Limits limits;
+  const Warn warn;
+  const LookUp look_up;
   std::mutex mutex;
   std::condition_variable changed;
   // All below: under `mutex`.
   std::map<Key, Cached> cache;
-  std::map<Key, std::vector<Done>> asked;  // being looked up, or in `queue`
+  std::map<Key, LookingUp> asked;  // being looked up, or in `queue`
   std::deque<Key> queue;
   std::size_t askers = 0;
   bool stopping = false;
@@ -76,7 +90,25 @@ struct Resolver::State {
   std::thread thread;
 };
 
-void Resolver::State::keep(const Key& key, const AnswerPtr& answer) {
+Resolver::AnswerPtr Resolver::State::stand_in(const Key& key, Cached& last, const AnswerPtr& failed,
+                                              std::string& news) const {
+  const auto now = Clock::now();
+  if (last.answer->addresses.empty() || failed->denied || now - last.found >= limits.keep_stale) return nullptr;
+  if (!last.stale)
+    news = failed->error + "; " + key.first + " keeps the addresses it had, for up to " +
+           std::to_string(std::chrono::duration_cast<std::chrono::minutes>(limits.keep_stale).count()) + " min";
+  last.stale = true;
+  last.expires = now + limits.keep_failure;
+  return last.answer;
+}
+
+Resolver::AnswerPtr Resolver::State::keep(const Key& key, const AnswerPtr& answer, std::string& news) {
+  const auto last = cache.find(key);
+  if (last != cache.end() && answer->addresses.empty()) {
+    if (auto instead = stand_in(key, last->second, answer, news)) return instead;
+  } else if (last != cache.end() && last->second.stale) {
+    news = key.first + " is looked up again";
+  }
   if (cache.size() >= limits.cached && !cache.contains(key)) {
     auto first = cache.begin();
     for (auto it = cache.begin(); it != cache.end(); ++it)
@@ -84,7 +116,33 @@ void Resolver::State::keep(const Key& key, const AnswerPtr& answer) {
     if (first != cache.end()) cache.erase(first);
   }
   const auto keep_for = answer->addresses.empty() ? limits.keep_failure : limits.keep;
-  cache.insert_or_assign(key, Cached{answer, Clock::now() + keep_for});
+  const auto now = Clock::now();
+  cache.insert_or_assign(key, Cached{answer, now + keep_for, now});
+  return answer;
+}
+
+Resolver::AnswerPtr Resolver::State::at_hand(const Key& key) {
+  const auto it = cache.find(key);
+  if (it == cache.end()) return nullptr;
+  Cached& entry = it->second;
+  const auto now = Clock::now();
+  if (entry.expires > now) return entry.answer;
+  const bool lasts = !entry.answer->addresses.empty() && now - entry.found < limits.keep_stale;
+  if (!lasts) return nullptr;  // stays until its look-up is over: it may be the addresses' last word
+  if (entry.stale) {
+    (void)look_up_soon(key);
+    return entry.answer;
+  }
+  const auto under_way = asked.find(key);
+  return under_way != asked.end() && now - under_way->second.since >= limits.patience ? entry.answer : nullptr;
+}
+
+Resolver::State::LookingUp* Resolver::State::look_up_soon(const Key& key) {
+  if (const auto it = asked.find(key); it != asked.end()) return &it->second;
+  if (asked.size() >= limits.waiting) return nullptr;
+  queue.push_back(key);
+  changed.notify_all();
+  return &asked.emplace(key, LookingUp{Clock::now(), {}}).first->second;
 }
 
 void Resolver::State::run() {
@@ -96,15 +154,17 @@ void Resolver::State::run() {
     const Key key = std::move(queue.front());
     queue.pop_front();
     lock.unlock();
-    const auto answer = look_up(key);
+    const auto found = look_up(key.first, key.second);
     lock.lock();
     if (stopping) break;
-    keep(key, answer);
-    auto waiting = std::move(asked[key]);
+    std::string news;
+    const auto answer = keep(key, found, news);
+    auto waiting = std::move(asked[key].waiting);
     asked.erase(key);
     askers -= waiting.size();
     calling = true;
     lock.unlock();
+    if (!news.empty() && warn) warn(news);
     for (const auto& done : waiting) done(answer);
     waiting.clear();
     lock.lock();
@@ -115,7 +175,8 @@ void Resolver::State::run() {
   changed.notify_all();
 }
 
-Resolver::Resolver(Limits limits) : state_(std::make_shared<State>(limits)) {
+Resolver::Resolver(Limits limits, Warn warn, LookUp look_up)
+    : state_(std::make_shared<State>(limits, std::move(warn), look_up ? std::move(look_up) : ask_system)) {
   state_->thread = std::thread([state = state_] { state->run(); });
 }
 
@@ -145,22 +206,14 @@ Resolver::AnswerPtr Resolver::resolve(const Address& address, Done done) {
     return std::make_shared<const Answer>(Answer{{*literal}, ""});
   }
   if (address.host.empty()) return failure("no host");
-  Key key(address.host, address.port);
+  const Key key(address.host, address.port);
   auto& s = *state_;
   const std::lock_guard lock(s.mutex);
-  if (const auto it = s.cache.find(key); it != s.cache.end()) {
-    if (it->second.expires > Clock::now()) return it->second.answer;
-    s.cache.erase(it);
-  }
+  if (auto answer = s.at_hand(key)) return answer;
   if (s.askers >= s.limits.askers) return failure(address.host + ": too many sessions wait for a name");
-  auto it = s.asked.find(key);
-  if (it == s.asked.end()) {
-    if (s.asked.size() >= s.limits.waiting) return failure(address.host + ": too many names are being looked up");
-    it = s.asked.emplace(key, std::vector<Done>{}).first;
-    s.queue.push_back(std::move(key));
-    s.changed.notify_all();
-  }
-  it->second.push_back(std::move(done));
+  auto* under_way = s.look_up_soon(key);
+  if (under_way == nullptr) return failure(address.host + ": too many names are being looked up");
+  under_way->waiting.push_back(std::move(done));
   ++s.askers;
   return nullptr;
 }

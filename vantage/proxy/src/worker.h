@@ -35,7 +35,9 @@ namespace sockeye::proxy {
 // What the workers of one proxy share. Thread-safe, and outlives them.
 struct Commons {
   Commons(unsigned workers, std::uint64_t hashed_with)
-      : stats(workers), resolver(std::make_unique<Resolver>()), secret(hashed_with) {}
+      : stats(workers),
+        resolver(std::make_unique<Resolver>(Resolver::Limits{}, [this](const std::string& line) { log(3, line); })),
+        secret(hashed_with) {}
   RouteStatsTable stats;
   std::unique_ptr<Resolver> resolver;  // goes before the workers do
   const std::uint64_t secret;          // of this process: identifiers of clients are kept hashed with it

@@ -104,6 +104,141 @@ TEST(Resolver, WhatExpiredIsAskedAgain) {
   EXPECT_NE(again.front(), first);
 }
 
+// A name server to be told what to say. It says nothing while held.
+class NameServer {
+ public:
+  Resolver::LookUp look_up() {
+    return [this](const std::string& host, std::uint16_t port) {
+      std::unique_lock lock(mutex_);
+      ++asked_;
+      changed_.notify_all();
+      changed_.wait(lock, [&] { return !held_; });
+      auto answer = answer_;
+      for (auto& address : answer.addresses) address = *literal_address({address.host(), port, ""});
+      if (!answer.error.empty()) answer.error = host + ": " + answer.error;
+      return std::make_shared<const Resolver::Answer>(std::move(answer));
+    };
+  }
+  void is_at(const std::string& address) { say({{*literal_address({address, 1, ""})}, "", false}); }
+  void fails() { say({{}, "no answer", false}); }
+  void denies() { say({{}, "no such name", true}); }
+  void hold(bool held) {
+    const std::lock_guard lock(mutex_);
+    held_ = held;
+    changed_.notify_all();
+  }
+  void wait_for(int asked) {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, 30s, [&] { return asked_ >= asked; }));
+  }
+  int asked() {
+    const std::lock_guard lock(mutex_);
+    return asked_;
+  }
+
+ private:
+  void say(Resolver::Answer answer) {
+    const std::lock_guard lock(mutex_);
+    answer_ = std::move(answer);
+  }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Resolver::Answer answer_;
+  int asked_ = 0;
+  bool held_ = false;
+};
+
+struct Lines {
+  Resolver::Warn warn() {
+    return [this](const std::string& line) {
+      const std::lock_guard lock(mutex);
+      all.push_back(line);
+    };
+  }
+  std::vector<std::string> now() {
+    const std::lock_guard lock(mutex);
+    return all;
+  }
+  std::mutex mutex;
+  std::vector<std::string> all;
+};
+
+std::string where(const Resolver::AnswerPtr& answer) {
+  return answer && !answer->addresses.empty() ? answer->addresses.front().text() : "nowhere";
+}
+
+TEST(Resolver, ANameThatCannotBeLookedUpKeepsItsAddresses) {
+  Resolver::Limits limits;
+  limits.keep = limits.keep_failure = 0ms;
+  NameServer names;
+  Lines lines;
+  Resolver resolver(limits, lines.warn(), names.look_up());
+  names.is_at("192.0.2.1");
+  EXPECT_EQ(where(resolve_soon(resolver, {"backend", 80, ""})), "192.0.2.1:80");
+  names.fails();
+  EXPECT_EQ(where(resolve_soon(resolver, {"backend", 80, ""})), "192.0.2.1:80");
+  // From now on nobody waits for the look-up, which goes on behind.
+  Mailbox unused;
+  for (int asked = 3; asked < 6; ++asked) {
+    EXPECT_EQ(where(resolver.resolve({"backend", 80, ""}, unused.done())), "192.0.2.1:80");
+    names.wait_for(asked);
+  }
+  ASSERT_EQ(lines.now().size(), 1U) << "a line when it begins";
+  EXPECT_EQ(lines.now()[0], "backend: no answer; backend keeps the addresses it had, for up to 60 min");
+  names.is_at("192.0.2.2");
+  const auto end = std::chrono::steady_clock::now() + 30s;
+  while (where(resolve_soon(resolver, {"backend", 80, ""})) != "192.0.2.2:80")
+    ASSERT_LT(std::chrono::steady_clock::now(), end);
+  while (lines.now().size() < 2) ASSERT_LT(std::chrono::steady_clock::now(), end);
+  EXPECT_EQ(lines.now()[1], "backend is looked up again");
+  EXPECT_EQ(unused.size(), 0U);
+}
+
+TEST(Resolver, ANameThatIsSaidNotToExistIsGone) {
+  Resolver::Limits limits;
+  limits.keep = 0ms;
+  limits.keep_failure = 1h;
+  NameServer names;
+  Lines lines;
+  Resolver resolver(limits, lines.warn(), names.look_up());
+  names.is_at("192.0.2.1");
+  EXPECT_EQ(where(resolve_soon(resolver, {"backend", 80, ""})), "192.0.2.1:80");
+  names.denies();
+  const auto answer = resolve_soon(resolver, {"backend", 80, ""});
+  EXPECT_EQ(where(answer), "nowhere");
+  EXPECT_EQ(answer->error, "backend: no such name");
+  EXPECT_TRUE(lines.now().empty());
+}
+
+TEST(Resolver, OldAddressesEnd) {
+  Resolver::Limits limits;
+  limits.keep = limits.keep_failure = limits.keep_stale = 0ms;
+  NameServer names;
+  Resolver resolver(limits, {}, names.look_up());
+  names.is_at("192.0.2.1");
+  EXPECT_EQ(where(resolve_soon(resolver, {"backend", 80, ""})), "192.0.2.1:80");
+  names.fails();
+  EXPECT_EQ(where(resolve_soon(resolver, {"backend", 80, ""})), "nowhere");
+}
+
+// A name server that hangs holds up only those who ask first.
+TEST(Resolver, AddressesAtHandAreUsedWhileALookUpHangs) {
+  Resolver::Limits limits;
+  limits.keep = limits.patience = 0ms;
+  NameServer names;
+  Resolver resolver(limits, {}, names.look_up());
+  names.is_at("192.0.2.1");
+  EXPECT_EQ(where(resolve_soon(resolver, {"backend", 80, ""})), "192.0.2.1:80");
+  names.hold(true);
+  names.is_at("192.0.2.2");
+  Mailbox first, second;
+  EXPECT_EQ(resolver.resolve({"backend", 80, ""}, first.done()), nullptr);
+  EXPECT_EQ(where(resolver.resolve({"backend", 80, ""}, second.done())), "192.0.2.1:80");
+  names.hold(false);
+  EXPECT_EQ(where(first.wait_for(1).at(0)), "192.0.2.2:80");
+  EXPECT_EQ(second.size(), 0U);
+}
+
 // Holds the resolver's thread inside a callback, so that what is asked meanwhile queues up.
 class Held {
  public:
