@@ -105,7 +105,14 @@ bool BodyFramer::skip(std::uint64_t bytes) {
 }
 
 std::size_t BodyFramer::consume(base::Bytes bytes) {
-  if (state_ == State::close) return bytes.size();
+  std::size_t before_trailers = 0;
+  return consume(bytes, before_trailers);
+}
+
+std::size_t BodyFramer::consume(base::Bytes bytes, std::size_t& before_trailers) {
+  if (state_ == State::close) return before_trailers = bytes.size();
+  bool trailers = in_trailers();
+  before_trailers = 0;
   std::size_t at = 0;
   while (at < bytes.size() && state_ != State::done && state_ != State::failed) {
     if (state_ == State::fixed || state_ == State::data) {
@@ -117,7 +124,12 @@ std::size_t BodyFramer::consume(base::Bytes bytes) {
     }
     state_ = chunked_byte(bytes[at]);
     if (state_ != State::failed) ++at;
+    if (!trailers && in_trailers()) {
+      trailers = true;
+      before_trailers = at;
+    }
   }
+  if (!trailers) before_trailers = at;
   return at;
 }
 

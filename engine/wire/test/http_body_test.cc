@@ -50,6 +50,32 @@ Outcome feed_all_ways(const BodyFramer& framer, const std::string& text) {
   return whole;
 }
 
+// However it is split, what is before the trailer section and what the section is comes to the same.
+TEST(BodyFramer, TellsTheTrailerSectionApart) {
+  const auto before = [](BodyFramer framer, const std::vector<std::string>& pieces) {
+    std::string out;
+    for (const auto& piece : pieces) {
+      std::size_t n = 0;
+      const std::size_t own = framer.consume(base::as_bytes(piece), n);
+      EXPECT_LE(n, own);
+      out += piece.substr(0, n);
+    }
+    EXPECT_TRUE(framer.done());
+    return out;
+  };
+  for (const auto* trailers : {"", "a: b\r\n", "a: b\r\nX-Forwarded-For: 1.1.1.1\r\n"}) {
+    const std::string text = "3\r\nabc\r\n0;x\r\n"s + trailers + "\r\nGET";
+    for_each_split(text, [&](const std::vector<std::string>& pieces) {
+      ASSERT_EQ(before(chunked(), pieces), "3\r\nabc\r\n0;x\r\n") << text;
+    });
+  }
+  model::HttpHead head;
+  head.fields = {{"content-length", "5"}};
+  BodyFramer framer;
+  ASSERT_FALSE(BodyFramer::for_request(head, framer));
+  EXPECT_EQ(before(framer, {"hel", "lo GET"}), "hello");
+}
+
 TEST(BodyFramer, EndsAContentLength) {
   model::HttpHead head;
   head.fields = {{"content-length", "5"}};

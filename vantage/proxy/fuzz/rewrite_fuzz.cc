@@ -49,8 +49,9 @@ bool must_survive(std::string_view name) {
                        "Sec-WebSocket-Accept", "Baggage"});
 }
 
-// `ours`: fields the rewriting may have added or changed, by name.
-void check_fields(const HttpHead& in, const HttpHead& out, const std::string& text, bool (*ours)(std::string_view)) {
+// `ours`: fields the rewriting may have added or changed, by name. `unframed`: there is no body to frame.
+void check_fields(const HttpHead& in, const HttpHead& out, const std::string& text, bool (*ours)(std::string_view),
+                  bool unframed = false) {
   std::size_t at = 0;
   for (const auto& field : out.fields) {
     if (ours(field.name)) continue;
@@ -61,6 +62,7 @@ void check_fields(const HttpHead& in, const HttpHead& out, const std::string& te
   }
   for (const auto& field : in.fields) {
     if (!must_survive(field.name)) continue;
+    if (unframed && is_any(field.name, {"Content-Length", "Transfer-Encoding"})) continue;
     const auto same = [&](const HttpField& each) {
       return iequals(each.name, field.name) && each.value == field.value;
     };
@@ -187,6 +189,7 @@ void check_response(const std::string& text, std::uint8_t choice) {
   ResponseRewrite how;
   how.upgrade = (choice & 16U) != 0;
   how.close = (choice & 32U) != 0;
+  how.head = (choice & 64U) != 0;
   std::string out;
   append_response(out, parser.head(), how);
   HeadParser again(HeadParser::Kind::response, wide);
@@ -194,9 +197,17 @@ void check_response(const std::string& text, std::uint8_t choice) {
   require(again.size() == out.size(), "more than one response", out);
   require(again.head().status == parser.head().status && again.head().reason == parser.head().reason, "status changed",
           out);
-  check_fields(parser.head(), again.head(), out, [](std::string_view name) {
-    return is_any(name, {"Connection", "Upgrade"});
-  });
+  const int status = again.head().status;
+  const bool bare = status < 200 || status == 204;
+  const bool bodyless = bare || status == 304 || how.head;
+  require(!bodyless || again.head().find("Transfer-Encoding") == nullptr, "a coding of no body", out);
+  require(!bare || again.head().find("Content-Length") == nullptr, "a length of no body", out);
+  check_fields(
+      parser.head(), again.head(), out,
+      [](std::string_view name) {
+        return is_any(name, {"Connection", "Upgrade"});
+      },
+      bodyless);
 }
 
 }  // namespace

@@ -140,10 +140,14 @@ void Downstream::take_request(const model::HttpHead& head) {
   request_.upgrade = wire::wants_websocket(head);
   const auto bad_body = wire::BodyFramer::for_request(head, request_.body);
   if (bad_body) return refuse(bad_body->status, bad_body->kind, bad_body->why);
+  // It would give back what a page cannot read otherwise: cookies, credentials and what was added on the way (RFC 9110
+  // §9.3.8).
+  if (head.method == "TRACE") return refuse(405, Anomaly::none, "TRACE is not relayed");
   const auto verdict = listener_->table.match(head);
   if (verdict.index < 0) return refuse(verdict.status, Anomaly::none, verdict.why);
   route_ = verdict.index;
   const Route& config = route().config();
+  request_.drop_trailers = config.forwarded == ForwardedPolicy::replace;
 
   if (!request_.upgrade) {
     worker_.metrics(*active_route().stats).http_requests.add();

@@ -108,9 +108,12 @@ bool HttpExchange::pump_request() {
 
 // Sends what belongs to the request's body, keeps the rest.
 bool HttpExchange::request_bytes(base::Bytes bytes) {
-  const std::size_t own = request_.body.consume(bytes);
+  std::size_t before_trailers = 0;
+  const std::size_t own = request_.body.consume(bytes, before_trailers);
   if (request_.body.failed()) return fail(400, Anomaly::smuggling, "malformed chunked body");
-  const Io state = upstream_->send(bytes.first(own));
+  const bool drops = request_.drop_trailers && before_trailers < own;
+  Io state = upstream_->send(bytes.first(drops ? before_trailers : own));
+  if (drops && request_.body.done() && state != Io::error) state = upstream_->send(base::as_bytes("\r\n"));
   unread_.append(base::as_text(bytes.subspan(own)));
   if (state == Io::error) {
     // A server may refuse a body by answering and closing (RFC 9110 §15.5.14): look for the answer.
@@ -175,7 +178,7 @@ bool HttpExchange::final_head(const model::HttpHead& head) {
       request_.close || request_.upgrade || body_.until_close() || !request_.body.done() || worker_.draining();
   answered_ = true;
   std::string out;
-  append_response(out, head, {.upgrade = false, .close = request_.close});
+  append_response(out, head, {.close = request_.close, .head = request_.head});
   owner_->exchange_answered(head.status);
   const std::string behind = head_.substr(parser_.size());
   head_ = {};

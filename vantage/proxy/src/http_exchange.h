@@ -43,9 +43,10 @@ class HttpExchange final : public Deletable, public LegOwner {
  public:
   struct Request {
     bool upgrade = false;
-    bool head = false;    // a HEAD request: its answer has no body
-    bool close = false;   // the client's connection ends after the answer
-    bool http10 = false;  // interim answers are not passed on
+    bool head = false;           // a HEAD request: its answer has no body
+    bool close = false;          // the client's connection ends after the answer
+    bool http10 = false;         // interim answers are not passed on
+    bool drop_trailers = false;  // of a chunked request
     wire::BodyFramer body;
   };
   // `client` and `unread` (what was received behind the request's head) belong to the client's connection.

@@ -17,9 +17,11 @@ constexpr std::array<std::string_view, 9> hop_by_hop = {
     "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate",       "Proxy-Authorization",
     "TE",         "Upgrade",    "HTTP2-Settings",   "Proxy-Authentication-Info"};
 
-// End-to-end fields that Connection cannot remove, though it may name them.
-constexpr std::array<std::string_view, 9> kept_prefixes = {
-    "Accept", "Access-Control-", "Content-", "If-", "Sec-", "X-Forwarded-", "X-B3-", "X-Request-", "WWW-"};
+// End-to-end fields that Connection cannot remove, though it may name them. The X- ones are what proxies in front tell
+// an application about its client.
+constexpr std::array<std::string_view, 14> kept_prefixes = {
+    "Accept", "Access-Control-", "Content-",  "If-",   "Sec-",       "X-Auth", "X-Client-",
+    "X-User", "X-Forwarded-",    "X-Remote-", "X-B3-", "X-Request-", "X-SSL-", "WWW-"};
 constexpr std::array<std::string_view, 27> kept = {
     "Authorization",     "B3",          "Baggage", "Cache-Control", "Cookie",      "Date",        "ETag",
     "Expires",           "Forwarded",   "Host",    "Last-Modified", "Location",    "Origin",      "Range",
@@ -33,6 +35,19 @@ bool listed(const std::array<std::string_view, N>& names, std::string_view name)
 
 bool has_prefix(std::string_view name, std::string_view prefix) {
   return name.size() >= prefix.size() && iequals(name.substr(0, prefix.size()), prefix);
+}
+
+// Servers that hand fields on as variables (CGI, WSGI, PHP) read "_" and "-" as the same (RFC 3875 §4.1.18).
+bool like(std::string_view name, std::string_view wanted) {
+  return name.size() == wanted.size() && std::equal(name.begin(), name.end(), wanted.begin(), [](char a, char b) {
+           return iequals({&b, 1}, a == '_' ? std::string_view("-") : std::string_view(&a, 1));
+         });
+}
+
+// What says who the client is and how it came.
+bool tells_the_way(std::string_view name) {
+  constexpr std::string_view prefix = "X-Forwarded-";
+  return like(name, "Forwarded") || like(name, "X-Real-IP") || like(name.substr(0, prefix.size()), prefix);
 }
 
 bool end_to_end(std::string_view name) {
@@ -139,10 +154,8 @@ struct Forwarding {
   // True when the field is not to be passed on where it stands.
   bool take(const model::HttpField& field, ForwardedPolicy policy) {
     if (policy == ForwardedPolicy::off) return false;
-    const bool forwarded = iequals(field.name, "Forwarded");
-    if (!forwarded && !has_prefix(field.name, "X-Forwarded-") && !iequals(field.name, "X-Real-IP")) return false;
-    if (policy == ForwardedPolicy::replace) return true;
-    if (forwarded) {
+    if (policy == ForwardedPolicy::replace) return tells_the_way(field.name) || iequals(field.name, "Trailer");
+    if (iequals(field.name, "Forwarded")) {
       has_elements = true;
       append_listed(elements, field.value);
       return true;
@@ -218,12 +231,27 @@ void append_request(std::string& out, const model::HttpHead& request, const Rout
   out.append("\r\n");
 }
 
+namespace {
+
+// Framing fields of an answer without a body. 1xx and 204 have none (RFC 9110 §8.6, RFC 9112 §6.1); a 304, and the
+// answer to a HEAD, may tell the length that a GET would have had. A transfer coding is of one hop, and there is no
+// body on ours.
+bool frames_nothing(const model::HttpField& field, int status, bool head_request) {
+  const bool bare = status < 200 || status == 204;
+  if (iequals(field.name, "Content-Length")) return bare;
+  return (bare || status == 304 || head_request) &&
+         (iequals(field.name, "Transfer-Encoding") || iequals(field.name, "Trailer"));
+}
+
+}  // namespace
+
 void append_response(std::string& out, const model::HttpHead& response, const ResponseRewrite& how) {
   assert(clean(response.reason));
   out.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ").append(response.reason).append("\r\n");
   const Named named(response);
   for (const auto& field : response.fields) {
     if (listed(hop_by_hop, field.name) || named.has(field.name) || replaced(how.fields, field.name)) continue;
+    if (frames_nothing(field, response.status, how.head)) continue;
     append_field(out, field.name, field.value);
   }
   for (const auto& [name, value] : how.fields)

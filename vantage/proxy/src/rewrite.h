@@ -1,10 +1,10 @@
 // Heads as they are passed on (RFC 9110 §7.6). End-to-end fields keep order, spelling and value. Dropped are hop-by-hop
 // fields: Connection, Keep-Alive, Proxy-Connection, Proxy-Authenticate, Proxy-Authorization, TE, Upgrade,
 // HTTP2-Settings, and what Connection names. But a Connection that names an end-to-end field (Host, Cookie,
-// Authorization, Origin, Content-*, Sec-*, X-Forwarded-*, trace context…: the list is in the .cc) does not remove it:
-// that trick strips what an upstream's checks rely on. Transfer-Encoding, Trailer and Content-Length stay, since bodies
-// are passed on with their framing. An upgrade is announced with fields of our own. CR, LF and NUL cannot get in: heads
-// come from wire::HeadParser, the rest from configuration.
+// Authorization, Origin, Content-*, Sec-*, X-Forwarded-*, X-Auth-*, trace context…: the list is in the .cc) does not
+// remove it: that trick strips what an upstream's checks rely on. Transfer-Encoding, Trailer and Content-Length stay,
+// since bodies are passed on with their framing; but not in answers that have no body. An upgrade is announced with
+// fields of our own. CR, LF and NUL cannot get in: heads come from wire::HeadParser, the rest from configuration.
 #pragma once
 
 #include <span>
@@ -37,6 +37,7 @@ void append_request(std::string& out, const model::HttpHead& request, const Rout
 struct ResponseRewrite {
   bool upgrade = false;  // a 101 that is passed on: Upgrade and Connection are added
   bool close = false;    // the client's connection ends after this response: adds "Connection: close"
+  bool head = false;     // the request was HEAD
   std::span<const Field> fields = {};
 };
 // Appends the response's head, blank line included. Interim (1xx) responses may be passed too.

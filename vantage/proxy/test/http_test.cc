@@ -561,6 +561,37 @@ TEST(PlainHttp, SmugglingShapesNeverReachTheUpstream) {
   EXPECT_EQ(backend.accepted(), 0);
 }
 
+TEST(PlainHttp, TrailersEndAtAnEdge) {
+  for (const auto policy : {ForwardedPolicy::replace, ForwardedPolicy::append}) {
+    const bool dropped = policy == ForwardedPolicy::replace;
+    const std::string end = dropped ? "0\r\n\r\n" : "0\r\nX-Forwarded-For: 1.1.1.1\r\n\r\n";
+    Backend backend([&](Socket& socket) {
+      EXPECT_NE(socket.receive_head().find("Transfer-Encoding: chunked"), std::string::npos);
+      EXPECT_EQ(socket.receive(8 + end.size()), "3\r\nabc\r\n" + end);
+      socket.send("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n");
+      socket.receive_end();
+    });
+    TestProxy proxy(backend, [&](Route& route) { route.forwarded = policy; });
+    for (const auto* pause : {"", "0\r\n", "0\r\nX-Forw"}) {
+      Socket client = proxy.connect();
+      const std::string body = "3\r\nabc\r\n0\r\nX-Forwarded-For: 1.1.1.1\r\n\r\n";
+      const std::size_t cut = body.find(pause) + std::string(pause).size();
+      client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + body.substr(0, cut));
+      client.send(body.substr(cut));
+      EXPECT_EQ(client.receive_head(), "HTTP/1.1 204 No Content\r\n\r\n");
+    }
+  }
+}
+
+TEST(PlainHttp, TraceIsNotRelayed) {
+  Backend backend(never);
+  TestProxy proxy(backend);
+  const std::string answer = ask(proxy, "TRACE / HTTP/1.1\r\nHost: a\r\nCookie: a=b\r\n\r\n");
+  expect_refusal(answer, 405, "TRACE");
+  EXPECT_NE(answer.find("\r\nAllow: "), answer.npos);
+  expect_refusal(ask(proxy, "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n"), 501, "CONNECT");
+}
+
 TEST(PlainHttp, AMalformedChunkEndsTheRequest) {
   std::string received;
   std::mutex mutex;

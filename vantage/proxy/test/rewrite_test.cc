@@ -76,11 +76,12 @@ TEST(RewriteRequest, ConnectionCannotNameAwayWhatAnUpstreamReliesOn) {
   const std::string fields =
       "Cookie: a=b\nAuthorization: t\nOrigin: https://a\nX-Forwarded-For: 203.0.113.9\nX-Real-IP: 203.0.113.9\n"
       "Forwarded: for=203.0.113.9\ntraceparent: 00-1-2-3\nbaggage: k=v\nX-B3-TraceId: 1\nContent-Type: text/plain\n"
-      "Sec-Fetch-Site: same-origin\nUser-Agent: u\nReferer: r\nIf-None-Match: e";
+      "Sec-Fetch-Site: same-origin\nUser-Agent: u\nReferer: r\nIf-None-Match: e\nX-Auth-User: alice\nX-SSL-Client-CN: "
+      "c";
   std::string names;
-  for (const auto* name :
-       {"cookie", "AUTHORIZATION", "Origin", "x-forwarded-for", "X-Real-Ip", "forwarded", "Traceparent", "Baggage",
-        "x-b3-traceid", "content-type", "sec-fetch-site", "user-agent", "referer", "if-none-match"})
+  for (const auto* name : {"cookie", "AUTHORIZATION", "Origin", "x-forwarded-for", "X-Real-Ip", "forwarded",
+                           "Traceparent", "Baggage", "x-b3-traceid", "content-type", "sec-fetch-site", "user-agent",
+                           "referer", "if-none-match", "x-auth-user", "x-ssl-client-cn"})
     names += std::string(names.empty() ? "" : ", ") + name;
   EXPECT_EQ(request("GET / HTTP/1.1\nHost: a\nConnection: " + names + "\n" + fields),
             "GET / HTTP/1.1\nHost: a\n" + fields);
@@ -176,6 +177,21 @@ TEST(RewriteRequest, ForwardedFieldsAreReplaced) {
       "X-Forwarded-Proto: http\nX-Forwarded-Host: a");
 }
 
+// Servers that make variables of fields cannot tell "_" from "-".
+TEST(RewriteRequest, AReplacedFieldIsSpelledInNoOtherWay) {
+  auto route = plain_route();
+  route.forwarded = ForwardedPolicy::replace;
+  const std::string ours =
+      "Forwarded: for=192.0.2.1;host=a;proto=http\nX-Forwarded-For: 192.0.2.1\nX-Forwarded-Proto: http\n"
+      "X-Forwarded-Host: a";
+  EXPECT_EQ(request("GET / HTTP/1.1\nHost: a\nX_Forwarded_For: 1.1.1.1\nx-forwarded_for: 1.1.1.1\nX_REAL_IP: 1.1.1.1\n"
+                    "X-Forwarded_Proto: https\nx_forwarded-host: evil\nX_Forwarded_: 1\nXForwarded-For: 1",
+                    route),
+            "GET / HTTP/1.1\nHost: a\nXForwarded-For: 1\n" + ours);
+  EXPECT_EQ(request("POST / HTTP/1.1\nHost: a\nTransfer-Encoding: chunked\nTrailer: X-Forwarded-For", route),
+            "POST / HTTP/1.1\nHost: a\nTransfer-Encoding: chunked\n" + ours);
+}
+
 TEST(RewriteRequest, ForwardedFieldsAreLeftAlone) {
   const std::string head = "GET / HTTP/1.1\nHost: a\nForwarded: for=1.1.1.1\nX-Forwarded-For: 1.1.1.1\nX-Real-IP: 2";
   EXPECT_EQ(request(head), head);
@@ -251,6 +267,24 @@ TEST(RewriteResponse, HopByHopFieldsEndHereAndFramingStays) {
   EXPECT_EQ(response("HTTP/1.0 404 Not Found\nContent-Length: 0"), "HTTP/1.1 404 Not Found\nContent-Length: 0");
   EXPECT_EQ(response("HTTP/1.1 100 Continue"), "HTTP/1.1 100 Continue");
   EXPECT_EQ(response("HTTP/1.1 204\nX: 1"), "HTTP/1.1 204 \nX: 1");
+}
+
+// RFC 9110 §8.6, RFC 9112 §6.1.
+TEST(RewriteResponse, WhatHasNoBodyIsNotFramed) {
+  const auto answer = [](const std::string& status, const ResponseRewrite& how = {}) {
+    std::string out = response("HTTP/1.1 " + status + " S\nContent-Length: 5\nTransfer-Encoding: chunked\nX: 1", how);
+    return out.substr(out.find('\n') + 1);
+  };
+  const std::string length = "Content-Length: 5\n";
+  const std::string coding = "Transfer-Encoding: chunked\n";
+  for (const auto* status : {"100", "102", "103", "199", "204"}) EXPECT_EQ(answer(status), "X: 1") << status;
+  EXPECT_EQ(answer("101", {.upgrade = true}), "X: 1\nConnection: Upgrade\nUpgrade: websocket");
+  EXPECT_EQ(answer("304"), length + "X: 1");
+  EXPECT_EQ(answer("200", {.head = true}), length + "X: 1");
+  EXPECT_EQ(answer("204", {.head = true}), "X: 1");
+  for (const auto* status : {"200", "205", "206", "404", "500"})
+    EXPECT_EQ(answer(status), length + coding + "X: 1") << status;
+  EXPECT_EQ(response("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nTrailer: T", {.head = true}), "HTTP/1.1 200 OK");
 }
 
 }  // namespace

@@ -91,6 +91,9 @@ class BodyFramer {
 
   // How many of `bytes` belong to this message, from the front. done() afterwards tells whether it is complete.
   std::size_t consume(base::Bytes bytes);
+  // Likewise; `before_trailers`: how many of those come before a chunked body's trailer section (RFC 9112 §7.1.2). The
+  // section, and so the message, ends with an empty line, which is part of it.
+  std::size_t consume(base::Bytes bytes, std::size_t& before_trailers);
   // So many bytes of the message were not seen. False: whether they all belong to its body is not known.
   [[nodiscard]] bool skip(std::uint64_t bytes);
   [[nodiscard]] bool done() const;
@@ -117,6 +120,7 @@ class BodyFramer {
     end_lf
   };
   State chunked_byte(base::Byte byte);
+  [[nodiscard]] bool in_trailers() const { return state_ >= State::trailer_start; }
 
   State state_ = State::done;
   std::uint8_t digits_ = 0;  // of the chunk size being read
