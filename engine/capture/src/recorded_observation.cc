@@ -139,9 +139,15 @@ observer::Observation::Advance RecordedObservation::advance(Side from, FramePars
     out = inner_->advance(from, parser, rest, came, one, piece, call);
   }
   const bool stops = out.at != nullptr;
-  const auto end = stops ? static_cast<std::size_t>(out.at - rest.data()) + piece->used : rest.size();
+  const bool decides = stops && !out.completed && !out.turn_over;
+  const auto end =
+      stops ? static_cast<std::size_t>(out.at - rest.data()) + (out.turn_over ? 0 : piece->used) : rest.size();
   // Written before what follows from it is called, so after what it did itself: that needs no record.
-  walked(from, rest.first(end), came, stops && !out.completed ? &*piece : nullptr, out.at, call);
+  if (end == 0) {
+    if (came != 0 && !attached_) simple(Kind::received, from, came, false, call);
+  } else {
+    walked(from, rest.first(end), came, decides ? &*piece : nullptr, out.at, call);
+  }
   moved();
   return out;
 }

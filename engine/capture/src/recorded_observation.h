@@ -38,6 +38,10 @@ class RecordedObservation final : public observer::Observation {
   void received(model::Side, std::size_t bytes, const observer::Call&) override;
   Advance advance(model::Side, wire::FrameParser&, base::Bytes rest, std::size_t came, bool one,
                   std::optional<wire::Piece>& piece, const observer::Call&) override;
+  [[nodiscard]] base::Bytes portion(model::Side from, const wire::FrameParser& parser,
+                                    base::Bytes rest) const override {
+    return inner_->portion(from, parser, rest);
+  }
   void parsed(model::Side, base::Bytes raw, const wire::Piece&, const observer::Call&) override;
   bool begin(model::Side, const wire::FrameParser&, const wire::Piece&, const observer::Call&) override;
   model::Anomaly inspect(model::Side, const wire::FrameParser&, const wire::Piece&, Text*,

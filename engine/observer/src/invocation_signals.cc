@@ -37,6 +37,7 @@ signal::SessionAttributes InvocationSignals::span_attributes() const {
 // --- invocations -------------------------------------------------------------------------------------------------
 
 void InvocationSignals::opened(Invocation& invocation) {
+  call_.workspace.turn.spend(Turn::signal);
   ++state_.invocations;
   invocation.message = state_.messages[model::index(invocation.opened_by)];
   place(invocation, state_.invocations, state_.begun, opening_, call_);
@@ -59,6 +60,7 @@ void InvocationSignals::chunk(const Invocation& invocation, std::optional<base::
 }
 
 void InvocationSignals::ended(Invocation&& invocation) {
+  call_.workspace.turn.spend(Turn::signal);
   const Options& options = *opening_.options;
   const bool exported = exports(invocation, options.sampling, call_);
   invocation.trace_flags |= exported ? 1 : 0;

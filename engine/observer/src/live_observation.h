@@ -45,6 +45,10 @@ class LiveObservation final : public Observation {
   void received(model::Side from, std::size_t bytes, const Call&) override;
   Advance advance(model::Side from, wire::FrameParser&, base::Bytes rest, std::size_t came, bool one,
                   std::optional<wire::Piece>& piece, const Call&) override;
+  [[nodiscard]] base::Bytes portion(model::Side from, const wire::FrameParser& parser,
+                                    base::Bytes rest) const override {
+    return portion(streams_[model::index(from)], parser, rest);
+  }
   void parsed(model::Side from, base::Bytes raw, const wire::Piece&, const Call&) override;
   bool begin(model::Side from, const wire::FrameParser&, const wire::Piece&, const Call&) override;
   model::Anomaly inspect(model::Side from, const wire::FrameParser&, const wire::Piece&, Text*, const Call&) override;
@@ -95,7 +99,8 @@ class LiveObservation final : public Observation {
   }
 
  private:
-  enum class Inspect : std::uint8_t { nothing, utf8, inflate };
+  // `cut`: it inflates to more than is read of any message; what came out of it so far is what will be read.
+  enum class Inspect : std::uint8_t { nothing, utf8, inflate, cut };
   // All that its messages touch, in two cache lines.
   struct alignas(64) Stream {
     explicit Stream(base::Time opened) : last_received(opened), last_data(opened), gaps(opened) {}
@@ -145,11 +150,13 @@ class LiveObservation final : public Observation {
   model::Anomaly content(model::Side from, const wire::FrameParser&, const wire::Piece&, Batch&, Text*, const Call&);
   base::Bytes pass(model::Side from, const wire::FrameParser&, const wire::Piece&, Batch&, const Insert&, const Call&);
   void message_done(model::Side from, const wire::FrameParser&, Batch&, const Call&);
+  [[nodiscard]] static base::Bytes portion(const Stream&, const wire::FrameParser&, base::Bytes rest);
   [[nodiscard]] Inspect choose_inspection(const Stream&, const wire::FrameParser&) const;
   [[nodiscard]] bool wanted(model::Side from, const wire::FrameParser&, const wire::Piece&) const;
   base::Bytes read(model::Side from, const wire::FrameParser&, const wire::Piece&, const Insert&, const Call&);
-  model::Anomaly look(model::Side from, const wire::FrameParser&, const wire::Piece&, Text*);
-  model::Anomaly inflate(Stream&, model::Side from, const wire::FrameParser&, const wire::Piece&, Text*);
+  model::Anomaly look(model::Side from, const wire::FrameParser&, const wire::Piece&, Text*, Turn&);
+  model::Anomaly inflate(Stream&, model::Side from, const wire::FrameParser&, const wire::Piece&, Text*, Turn&);
+  [[nodiscard]] std::uint64_t most_inflated(const Stream&, const Text*) const;
   model::Anomaly inflate_failed(Stream&, model::Side from, wire::Inflater::Result);
   void drop_reading();
   void note(model::Side from, model::Opcode, std::uint64_t length, bool compressed, bool injected, const Call&);

@@ -163,8 +163,8 @@ inline Anomaly LiveObservation::content(Side from, const FrameParser& parser, co
     if (traces_messages_) [[unlikely]]
       ++traced_[model::index(from)].frames;
   }
-  if (s.inspect == Inspect::nothing) return Anomaly::none;
-  const Anomaly found = look(from, parser, piece, text);
+  if (s.inspect == Inspect::nothing || s.inspect == Inspect::cut) return Anomaly::none;
+  const Anomaly found = look(from, parser, piece, text, call.workspace.turn);
   if (found != Anomaly::none) [[unlikely]]
     anomaly(found, call);
   return found;
@@ -185,9 +185,13 @@ Observation::Advance LiveObservation::advance(Side from, FrameParser& parser, By
                                               std::optional<Piece>& out, const Call& call) {
   if (came != 0) receive(from, came, call);
   Batch batch(stream(from).counts, call.metrics, model::index(from));
+  Turn& turn = call.workspace.turn;
   while (!rest.empty()) {
     const Byte* const begins = rest.data();
-    const Piece piece = parser.next(rest);
+    if (turn.over()) [[unlikely]]
+      return {.at = begins, .turn_over = true};
+    turn.spend(Turn::frame);
+    const Piece piece = parser.next(stream(from).inflater ? portion(stream(from), parser, rest) : rest);
     assert(piece.used > 0);
     rest = rest.subspan(piece.used);
     // In this order: neighbours in memory would be read as one, right behind the stores of their parts.
@@ -214,6 +218,7 @@ Observation::Advance LiveObservation::advance(Side from, FrameParser& parser, By
 }
 
 void LiveObservation::parsed(Side /*from*/, Bytes /*raw*/, const Piece& piece, const Call& call) {
+  call.workspace.turn.spend(Turn::frame);
   if (piece.anomaly != Anomaly::none) anomaly(piece.anomaly, call);
 }
 
@@ -240,43 +245,59 @@ bool LiveObservation::may_insert(Side from, Opcode opcode, const Insert& insert)
 
 // --- content ---------------------------------------------------------------------------------------------------------
 
+// A piece that is inflated is to be small: a byte may become a thousand, and a turn can end only between two pieces.
+Bytes LiveObservation::portion(const Stream& s, const FrameParser& parser, Bytes rest) {
+  if (!s.inflater) return rest;
+  const bool known = parser.mid_message() || !parser.at_boundary();
+  const bool begins = !known && parser.held().empty();
+  const bool compressed = known ? parser.message_compressed() : !begins || (rest.front() & 0x40U) != 0;  // RSV1
+  return compressed ? rest.first(std::min(rest.size(), s.inflater->portion())) : rest;
+}
+
 // UTF-8 of text (RFC 6455 §8.1), or a copy inflated and then the same. Text that is not UTF-8 and passes all the same
 // is one anomaly a message.
-Anomaly LiveObservation::look(Side from, const FrameParser& parser, const Piece& piece, Text* text) {
+Anomaly LiveObservation::look(Side from, const FrameParser& parser, const Piece& piece, Text* text, Turn& turn) {
   Stream& s = stream(from);
   const model::FrameHeader& header = parser.header();
   if (piece.starts && header.opcode != Opcode::continuation) {
     s.utf8.reset();
     s.misspelt = false;
   }
-  if (s.inspect == Inspect::inflate) return inflate(s, from, parser, piece, text);
+  if (s.inspect == Inspect::inflate) return inflate(s, from, parser, piece, text, turn);
+  turn.spend(Turn::read(piece.payload.size() / 4));
   if (s.utf8.feed(piece.payload, header.mask, piece.offset) && (!piece.message_done || s.utf8.complete()))
     return Anomaly::none;
   s.inspect = Inspect::nothing;
   return Anomaly::invalid_utf8;
 }
 
-Anomaly LiveObservation::inflate(Stream& s, Side from, const FrameParser& parser, const Piece& piece, Text* text) {
+Anomaly LiveObservation::inflate(Stream& s, Side from, const FrameParser& parser, const Piece& piece, Text* text,
+                                 Turn& turn) {
   const model::FrameHeader& header = parser.header();
   struct Taker {
     wire::Utf8* utf8;
     Reading* reading;
     Text* text;
     Side from;
+    std::uint64_t left;  // of what is inflated of this message
     bool misspelt = false;
   } taker{parser.message_opcode() == Opcode::text && !s.misspelt ? &s.utf8 : nullptr, s.read ? reading_.get() : nullptr,
-          text, from};
+          text, from, most_inflated(s, text)};
   const auto take = [](void* to, Bytes inflated) {
     Taker& t = *static_cast<Taker*>(to);
     if (t.reading != nullptr) t.reading->piece(t.from, inflated, 0, 0);
     if (t.text != nullptr) t.text->text(inflated);
+    if (inflated.size() > t.left) return false;
+    t.left -= inflated.size();
     if (t.utf8 == nullptr || t.utf8->feed(inflated)) return true;
     t.utf8 = nullptr;
     t.misspelt = true;
     return true;
   };
   void* const context = &taker;
+  const std::uint64_t before = s.inflater->produced();
   auto result = s.inflater->feed(piece.payload, header.mask, piece.offset, take, context);
+  turn.spend(Turn::inflate(piece.payload.size(), s.inflater->produced() - before));
   if (result == wire::Inflater::Result::ok && piece.message_done) {
     result = s.inflater->end(take, context);
     if (taker.utf8 != nullptr && !s.utf8.complete()) taker.misspelt = true;
@@ -286,7 +307,20 @@ Anomaly LiveObservation::inflate(Stream& s, Side from, const FrameParser& parser
   return taker.misspelt ? Anomaly::invalid_utf8 : Anomaly::none;
 }
 
+// Where a message is inflated only to be read, what is longer than would be read is not worth it. Who inflates all, for
+// the check of it or to put something into it, goes on.
+std::uint64_t LiveObservation::most_inflated(const Stream& s, const Text* text) const {
+  if (text != nullptr || opening_.options->inflate == Inflate::always) return Turn::unbounded;
+  const std::uint64_t most = dialect::Limits{}.text;
+  return most - std::min(most, s.inflater->produced());
+}
+
 Anomaly LiveObservation::inflate_failed(Stream& s, Side from, wire::Inflater::Result result) {
+  if (result == wire::Inflater::Result::refused) {  // nobody's fault; what refers to it cannot be read
+    s.inspect = Inspect::cut;
+    s.inflater->lose_context();
+    return Anomaly::none;
+  }
   s.inspect = Inspect::nothing;
   const bool was_read = s.read;
   s.read = false;
@@ -333,11 +367,12 @@ Bytes LiveObservation::read(Side from, const FrameParser& parser, const Piece& p
     return {};
   }
   const model::FrameHeader& header = parser.header();
-  const bool inflated = s.inspect == Inspect::inflate;
+  const bool inflated = s.inspect == Inspect::inflate || s.inspect == Inspect::cut;
   // The usual case: one frame, all of it in this read.
   const bool whole = !inflated && piece.starts && piece.message_done && header.opcode != Opcode::continuation;
   if (!inflated && !whole) reading_->piece(from, piece.payload, header.mask, piece.offset);
   if (!piece.message_done) return {};
+  call.workspace.turn.spend(Turn::message + Turn::read(std::min<std::uint64_t>(length, dialect::Limits{}.text)));
   const Bytes instead = whole ? reading_->whole(from, opcode, piece.payload, header.mask, length, insert, at(call))
                               : reading_->complete(from, opcode, length, insert, at(call));
   drop_reading();

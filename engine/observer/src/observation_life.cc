@@ -50,6 +50,7 @@ Observation::CloseFrame parse_close(Bytes payload) {
 }  // namespace
 
 void LiveObservation::anomaly(Anomaly kind, const Call& call) {
+  call.workspace.turn.spend(Turn::control);
   ++anomalies_;
   call.metrics.anomalies[static_cast<std::size_t>(kind)].add();
   if (listener_ != nullptr) listener_->anomaly(kind, call.now);

@@ -211,6 +211,28 @@ TEST(Observation, CompressedMessagesBehindAHoleAreReadWhereTheyCanBe) {
   for (const auto& odd : w.metrics->dialect_errors) EXPECT_EQ(odd.value(), 0U);
 }
 
+// What is longer than anything that is read is not inflated to its end; what comes after it is read again once it
+// refers to nothing before it.
+TEST(Observation, AMessageThatInflatesToTooMuchIsGivenUpNotItsSession) {
+  Watched w;
+  w.speaks("jsonrpc");
+  w.open("permessage-deflate; client_no_context_takeover");
+  const auto call = [&](const std::string& id, const std::string& more) {
+    Deflater peer;
+    w.feed(Side::client, frame(Side::client, {.payload = peer(R"({"jsonrpc":"2.0","id":)" + id +
+                                                              R"(,"method":"add","params":")" + more + "\"}"),
+                                              .rsv = 4}));
+  };
+  call("1", "small");
+  call("2", std::string(20U << 20U, 'a'));
+  call("3", "small");
+  EXPECT_TRUE(w.heard.anomalies.empty());
+  EXPECT_EQ(w.figures().messages[0], 3U);
+  EXPECT_EQ(w.metrics->dialect_errors[static_cast<std::size_t>(model::DialectError::too_large)].value(), 1U);
+  w.observation->finish(w.call());
+  EXPECT_EQ(w.heard.invocations.size(), 3U);  // its first bytes say what it opens
+}
+
 TEST(Observation, AnApplicationThatSeesMessagesGivesThem) {
   Watched w;
   w.speaks("jsonrpc");

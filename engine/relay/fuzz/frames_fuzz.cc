@@ -67,6 +67,7 @@ struct Session final : relay::Outlet {
   std::array<bool, 2> ended{};
   std::vector<std::pair<base::Bytes, std::string>> lent;
   bool advances = false;
+  std::int64_t turn = observer::Turn::unbounded;
 
   Session(std::uint8_t flags, std::uint8_t limits, std::uint64_t seed) {
     options.conformance = (flags & 1U) != 0 ? relay::Conformance::forward : relay::Conformance::strict;
@@ -82,6 +83,7 @@ struct Session final : relay::Outlet {
     if ((limits & 4U) != 0) options.limits.fragments = 5;
     if ((limits & 8U) != 0) options.limits.control_rate = 1;
     if ((limits & 16U) != 0) options.idle_timeout = 45s;
+    if ((limits & 32U) != 0) turn = 64;
     workspace.random = base::Random(seed);
     connection =
         relay::carry(relay::test::observe(observe, extensions, {}, nullptr, call()), options, *this, 0, call());
@@ -127,8 +129,14 @@ struct Session final : relay::Outlet {
     came[model::index(from)] += bytes;
     const auto read = std::make_unique<base::Byte[]>(bytes.size());  // so that a sanitizer sees every byte too many
     std::copy(bytes.begin(), bytes.end(), read.get());
-    connection->feed(from, {read.get(), bytes.size()}, call());
-    lent.clear();
+    std::size_t fresh = bytes.size();
+    for (base::Bytes rest{read.get(), bytes.size()}; !rest.empty(); fresh = 0) {
+      workspace.turn.left = turn;
+      const std::size_t taken = connection->feed(from, rest, fresh, call());
+      require(taken > 0 && taken <= rest.size());
+      rest = rest.subspan(taken);
+      lent.clear();
+    }
   }
 
   void step(Input& in) {

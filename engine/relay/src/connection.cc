@@ -63,13 +63,13 @@ bool LiveConnection::at_boundary(Side to) const {
   return feeding.edge == Edge::as_parsed ? feeding.parser.at_boundary() : feeding.edge == Edge::boundary;
 }
 
-[[gnu::always_inline]] inline bool LiveConnection::walk(Side from, Bytes bytes, const Call& call) {
+[[gnu::always_inline]] inline bool LiveConnection::walk(Side from, Bytes bytes, std::size_t came, std::size_t& taken,
+                                                        const Call& call) {
   Stream& s = stream(from);
   const Side to = model::other(from);
   Forwarding out(*outlet_, from, bytes);
   bool alive = false;
   Bytes rest = bytes;
-  std::size_t came = bytes.size();
   while (!rest.empty()) {
     if (leg(to).wants_boundary && at_boundary(to)) [[unlikely]] {
       out.up_to(rest.data());
@@ -89,8 +89,13 @@ bool LiveConnection::at_boundary(Side to) const {
       break;
     }
     alive = alive || step.at != rest.data();
-    const Piece& piece = *stop;
     const Byte* const at = step.at;
+    if (step.turn_over) [[unlikely]] {
+      out.up_to(at);
+      taken = static_cast<std::size_t>(at - bytes.data());
+      return alive;
+    }
+    const Piece& piece = *stop;
     rest = Bytes(at, rest.data() + rest.size()).subspan(piece.used);
     if (piece.kind == Piece::Kind::more) {
       out.up_to(at);
@@ -146,24 +151,30 @@ bool LiveConnection::at_boundary(Side to) const {
   return alive;
 }
 
-void LiveConnection::feed(Side from, Bytes bytes, const Call& call) {
-  if (bytes.empty() || finished_) return;
+std::size_t LiveConnection::feed(Side from, Bytes bytes, std::size_t came, const Call& call) {
+  if (bytes.empty() || finished_) return bytes.size();
   const bool drains = stream(from).flow != Flow::pass;
   if (drains || rewriter_) [[unlikely]] {
-    observation_->received(from, bytes.size(), call);
-    if (drains) return drain(from, bytes, call);
+    if (came != 0) observation_->received(from, came, call);
+    if (drains) {
+      drain(from, bytes, call);
+      return bytes.size();
+    }
     rewriter_->recall();
   }
+  std::size_t taken = bytes.size();
   // Anything but whole pongs to our pings.
-  if (walk(from, bytes, call)) leg(from).heartbeat.received(call.now);
+  if (walk(from, bytes, came, taken, call)) leg(from).heartbeat.received(call.now);
   const Side to = model::other(from);
   if (leg(to).wants_boundary && stream(from).flow == Flow::pass && at_boundary(to)) [[unlikely]]
     boundary_reached(to, call);
+  return taken;
 }
 
 // The next piece, and no more.
 Observation::Advance LiveConnection::next(Side from, Bytes rest, std::optional<Piece>& piece, const Call& call) {
-  piece = stream(from).parser.next(rest);
+  if (call.workspace.turn.over()) return {.at = rest.data(), .turn_over = true};
+  piece = stream(from).parser.next(observation_->portion(from, stream(from).parser, rest));
   observation_->parsed(from, rest, *piece, call);
   return {.at = rest.data(), .anomaly = piece->anomaly};
 }
@@ -208,6 +219,7 @@ void LiveConnection::drain(Side from, Bytes bytes, const Call& call) {
 LiveConnection::Verdict LiveConnection::control(Side from, const Piece& piece, Anomaly& violation, const Call& call) {
   Stream& s = stream(from);
   const model::FrameHeader& header = s.parser.header();
+  call.workspace.turn.spend(observer::Turn::control);
   std::array<Byte, 125> plain;
   wire::unmask(piece.payload, header.mask, 0, plain.data());
   const Bytes payload{plain.data(), piece.payload.size()};

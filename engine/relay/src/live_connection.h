@@ -29,7 +29,8 @@ class LiveConnection final : public Connection {
   LiveConnection(std::unique_ptr<observer::Observation> observation, const Options& options, Outlet& outlet,
                  std::uint64_t nth, const Call& call);
 
-  void feed(model::Side from, base::Bytes bytes, const Call&) override;
+  using Connection::feed;
+  std::size_t feed(model::Side from, base::Bytes bytes, std::size_t came, const Call&) override;
   void eof(model::Side leg, const Call&) override;
   void reset(model::Side leg, const Call&) override;
   void reading(model::Side leg, bool paused, base::Time now) override;
@@ -101,8 +102,8 @@ class LiveConnection final : public Connection {
   [[nodiscard]] bool at_boundary(model::Side to) const;
 
   // connection.cc: the path of a message.
-  // False: nothing came but whole pongs to our pings.
-  bool walk(model::Side from, base::Bytes bytes, const Call&);
+  // False: nothing came but whole pongs to our pings. `taken`: of the bytes.
+  bool walk(model::Side from, base::Bytes bytes, std::size_t came, std::size_t& taken, const Call&);
   observer::Observation::Advance next(model::Side from, base::Bytes rest, std::optional<wire::Piece>& piece,
                                       const Call&);
   model::Anomaly data(model::Side from, const wire::Piece&, const observer::Observation::Advance&, Forwarding&,

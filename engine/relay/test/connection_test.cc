@@ -160,6 +160,27 @@ TEST(Connection, any_split_gives_the_same) {
     });
     expect_same(rig, "cut at " + std::to_string(at));
   }
+  for (const std::int64_t turn : {1, 40, 100, 500}) {
+    Rig rig;
+    rig.turn = turn;
+    play(rig, [&](Side from, std::string_view bytes) { rig.feed(from, bytes); });
+    expect_same(rig, "turns of " + std::to_string(turn));
+    EXPECT_TRUE(turn > 1 || rig.turns == 11) << rig.turns;  // a frame each
+  }
+}
+
+TEST(Connection, a_turn_ends_after_so_many_frames) {
+  Rig rig;
+  rig.open();
+  std::string flood;
+  for (int i = 0; i < 10'000; ++i) flood += text(Side::client, "");
+  rig.workspace.turn.left = 1000 * observer::Turn::frame;
+  EXPECT_EQ(rig.connection->feed(Side::client, base::as_bytes(flood), rig.call()),
+            1000 * text(Side::client, "").size());
+  EXPECT_EQ(rig.to(Side::server).size(), 1000 * text(Side::client, "").size());
+  // With nothing left, nothing is taken.
+  EXPECT_EQ(rig.connection->feed(Side::client, base::as_bytes(flood), 0, rig.call()), 0U);
+  EXPECT_EQ(rig.detail().counts[0].wire_bytes, flood.size());
 }
 
 TEST(Connection, headers_and_control_frames_are_held_back_until_complete) {

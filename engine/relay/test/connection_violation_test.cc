@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include "rig.h"
+#include "sockeye/dialect/registry.h"
 
 namespace sockeye::relay::test {
 namespace {
@@ -409,6 +410,25 @@ TEST(Deflate, observed_messages_pass_and_are_checked) {
     EXPECT_EQ(rig.to(Side::server), a + b + c);
     EXPECT_EQ(rig.figures().anomalies, 0U);
     EXPECT_EQ(rig.detail().counts[0].data_messages(), 4U);
+  }
+}
+
+TEST(Deflate, what_it_inflates_to_is_part_of_a_turn) {
+  const std::string bomb = frame(Side::client, {.payload = deflated(std::string(40U << 20U, 'a')), .rsv = 4});
+  for (const bool inserts : {false, true}) {
+    Observed rig;
+    rig.options.limits.message = rig.observe.inflated = 64U << 20U;
+    rig.options.insert.to_server = inserts;
+    if (inserts)
+      rig.observe.dialect = {observer::DialectOptions::Mode::fixed, dialect::find(dialect::built_in(), "jsonrpc"),
+                             nullptr};
+    rig.open();
+    rig.turn = 500'000;
+    rig.feed(Side::client, bomb);
+    EXPECT_GT(rig.turns, 100) << inserts;
+    EXPECT_TRUE(inserts ? frames(rig.to(Side::server)).size() == 1 : rig.to(Side::server) == bomb);
+    EXPECT_EQ(rig.figures().anomalies, 0U);
+    EXPECT_EQ(rig.detail().counts[0].wire_bytes, bomb.size());
   }
 }
 

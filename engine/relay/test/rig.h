@@ -119,6 +119,8 @@ struct Rig : Outlet, observer::Listener {
   SpanList spans;
   observer::Workspace workspace{.spans = &spans, .random = base::Random(7), .wall = {.ns = 1'700'000'000'000'000'000}};
   base::Time now = base::Time{} + 1000s;
+  std::int64_t turn = observer::Turn::unbounded;
+  int turns = 0;
   std::unique_ptr<Connection> connection;
   std::array<std::string, 2> out;     // by leg: all it would receive
   std::array<std::string, 2> passed;  // by leg: the forwarded part of it
@@ -141,8 +143,13 @@ struct Rig : Outlet, observer::Listener {
   void feed(Side from, std::string_view bytes) {
     // A buffer of its own that dies with the call: nothing may be kept.
     const std::vector<base::Byte> read(bytes.begin(), bytes.end());
-    connection->feed(from, read, call());
-    lent.clear();
+    std::size_t came = read.size();
+    for (base::Bytes rest = read; !rest.empty(); came = 0) {
+      workspace.turn.left = turn;
+      rest = rest.subspan(connection->feed(from, rest, came, call()));
+      lent.clear();
+      ++turns;
+    }
   }
   void chop(Side from, std::string_view bytes, std::size_t size) {
     for (; !bytes.empty(); bytes.remove_prefix(std::min(size, bytes.size()))) feed(from, bytes.substr(0, size));

@@ -41,6 +41,25 @@ bool Inflater::restart() {
   return inflateResetKeep(&stream_->z) == Z_OK;
 }
 
+// DEFLATE makes at most 1,032 bytes of one. Both counts are halved every 16 KiB of input, so a stream that has grown a
+// lot is taken in small portions for a while, however it goes on.
+std::size_t Inflater::portion() const {
+  constexpr std::size_t least = 128;
+  constexpr std::size_t most = 2048;
+  constexpr std::size_t wanted = 128 * 1024;
+  const std::size_t growth = came_ == 0 ? 1 : grew_to_ / came_ + 1;
+  return std::clamp(wanted / growth, least, most);
+}
+
+void Inflater::grew(std::size_t in, std::uint64_t out) {
+  constexpr std::uint32_t memory = 16 * 1024;
+  came_ += static_cast<std::uint32_t>(in);
+  grew_to_ += static_cast<std::uint32_t>(std::min<std::uint64_t>(out, std::uint64_t{1032} * in));
+  if (came_ < memory) return;
+  came_ /= 2;
+  grew_to_ /= 2;
+}
+
 Inflater::Result Inflater::run(Bytes plain, Output output, void* context) {
   if (plain.empty()) return Result::ok;
   if (!stream_) {
@@ -74,7 +93,14 @@ Inflater::Result Inflater::run(Bytes plain, Output output, void* context) {
 }
 
 Inflater::Result Inflater::feed(Bytes payload, std::uint32_t mask, std::uint64_t offset, Output output, void* context) {
-  if (mask == 0) return run(payload, output, context);
+  const std::uint64_t before = produced_;
+  const Result result = mask == 0 ? run(payload, output, context) : unmasked(payload, mask, offset, output, context);
+  grew(payload.size(), produced_ - before);
+  return result;
+}
+
+Inflater::Result Inflater::unmasked(Bytes payload, std::uint32_t mask, std::uint64_t offset, Output output,
+                                    void* context) {
   std::array<Byte, 4096> plain;
   while (!payload.empty()) {
     const std::size_t n = std::min(plain.size(), payload.size());

@@ -210,6 +210,7 @@ void Reactor::run() {
   while (running_) {
     const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout_ms());
     now_ = monotonic_now();
+    ++round_;
     bool mail = false;
     for (int i = 0; i < n; ++i) {
       auto& event = events[static_cast<std::size_t>(i)];
@@ -220,6 +221,7 @@ void Reactor::run() {
         dispatch(*static_cast<Handler*>(event.data.ptr), event.events);
       }
     }
+    crowd_ = again_.size();
     again_now_.swap(again_);  // those who ask once more wait for the next round
     for (std::size_t i = 0; i < again_now_.size(); ++i) {
       Handler* handler = again_now_[i];

@@ -125,6 +125,9 @@ class Reactor {
   void forget(Handler&);
 
   [[nodiscard]] base::Time now() const { return now_; }  // of this wake-up
+  [[nodiscard]] std::uint64_t round() const { return round_; }
+  // How many asked for another turn in the round before.
+  [[nodiscard]] std::size_t crowd() const { return crowd_; }
   [[nodiscard]] TimerHeap& timers() { return timers_; }
   // Handlers and timers that threw.
   [[nodiscard]] std::uint64_t faults() const { return faults_; }
@@ -138,6 +141,8 @@ class Reactor {
   int epoll_ = -1;
   int wake_ = -1;
   base::Time now_{};
+  std::uint64_t round_ = 0;
+  std::size_t crowd_ = 0;
   TimerHeap timers_;
   std::vector<Handler*> again_, again_now_;
   std::vector<std::unique_ptr<Deletable>> deferred_;

@@ -103,7 +103,7 @@ void Session::begin(base::Bytes answer, base::Bytes from_client, base::Bytes fro
   if (!from_client.empty()) feed(Side::client, from_client, now);
   if (!from_server.empty() && !over_) feed(Side::server, from_server, now);
   for (const Side side : sides)
-    if (half(side).leg && half(side).leg->readable()) half(side).leg->again();
+    if (has_work(half(side))) half(side).leg->again();
 }
 
 // --- bytes ---
@@ -137,20 +137,22 @@ void Session::leg_ready(Leg& leg, std::uint32_t events) {
     after(now);
     if (over_) return;
   }
-  if (h.leg && h.leg->readable() && !h.paused && !h.ended) read(side, now);
+  if (has_work(h) && !h.paused && !h.ended) read(side, now);
 }
 
 void Session::read(Side side, base::Time now) {
+  if (half(side).aside) [[unlikely]]
+    return feed_aside(side, now);
   Leg& leg = *half(side).leg;
   // With a thousand sessions none of this is in the cache, and what comes alone was not prefetched: it is prefetched
   // while the kernel is busy with recv.
   prefetch(side);
-  const auto into = worker_.buffer().first(read_limit_);
+  const auto into = worker_.buffer().first(std::min(half(side).read_size, worker_.most_read(read_limit_)));
   const IoResult result = leg.read(into);
   switch (result.state) {
     case Io::ok:
       feed(side, into.first(result.bytes), now);
-      if (half(side).leg && leg.readable() && !half(side).paused) leg.again();
+      if (has_work(half(side)) && !half(side).paused) leg.again();
       return;
     case Io::want_read:
     case Io::want_write:
@@ -166,11 +168,37 @@ void Session::read(Side side, base::Time now) {
 }
 
 void Session::feed(Side side, base::Bytes bytes, base::Time now) {
+  const std::size_t taken = take(side, bytes, bytes.size(), now);
+  Half& h = half(side);
+  if (taken == bytes.size()) [[likely]] {
+    // A read that was full and cost little of its turn: there is more, and it may come in larger pieces.
+    if (bytes.size() == h.read_size && !worker_.turn_half_over()) h.read_size = std::min(h.read_size * 2, read_limit_);
+    return;
+  }
+  if (over_ || !h.leg) return;
+  h.read_size = std::clamp<std::uint32_t>(static_cast<std::uint32_t>(taken), least_read, h.read_size);
+  const base::Bytes left = bytes.subspan(taken);
+  h.aside.reset(new Aside{{left.begin(), left.end()}});
+}
+
+void Session::feed_aside(Side side, base::Time now) {
+  auto aside = std::move(half(side).aside);
+  const base::Bytes left = aside->left();
+  aside->at += take(side, left, 0, now);
+  Half& h = half(side);
+  if (over_ || !h.leg) return;
+  if (aside->at < aside->bytes.size()) h.aside = std::move(aside);
+  if (has_work(h) && !h.paused) h.leg->again();
+}
+
+std::size_t Session::take(Side side, base::Bytes bytes, std::size_t came, base::Time now) {
   auto& gather = worker_.gather(model::other(side));
   gather.stable(bytes);
-  connection_->feed(side, bytes, call(now));
+  worker_.begin_turn();
+  const std::size_t taken = connection_->feed(side, bytes, came, call(now));
   after(now);
   gather.stable({});
+  return taken;
 }
 
 void Session::put(Side to, base::Bytes bytes) {
@@ -258,7 +286,7 @@ void Session::settle(Side side, base::Time now) {
   if (pause != h.paused && !h.ended) {
     h.paused = pause;
     connection_->reading(side, pause, now);
-    if (!pause && h.leg->readable()) h.leg->again();
+    if (!pause && has_work(h)) h.leg->again();
     after(now);
     if (over_ || !h.leg) return;
   }
@@ -268,6 +296,7 @@ void Session::settle(Side side, base::Time now) {
 void Session::leave(Side side) {
   Half& h = half(side);
   auto leg = std::move(h.leg);
+  h.aside.reset();
   // Given up by the close timeout, but its peer may only be slow: what it is owed gets the Linger's patience.
   const bool owed = !h.write_failed && leg->queued() + leg->transport().unsent() > 0;
   if (h.write_failed || (h.how == relay::Finish::abort && !owed)) {
@@ -295,6 +324,7 @@ void Session::dying(Side side, base::Time now) {
 
 void Session::lost(Side side, base::Time now) {
   auto leg = std::move(half(side).leg);
+  half(side).aside.reset();
   leg->close(false);
   worker_.reactor().delete_later(std::move(leg));
   attention_ = true;

@@ -5,6 +5,10 @@
 // Back-pressure. What a socket does not take is copied to its leg's queue, and from then on the other leg is not read
 // until the queue is gone. So the queue holds at most the rest of one read, and a read is at most limits.buffered.
 //
+// Turns. What a read costs depends on what is in it: 256 KiB may be one message or forty thousand. So each feed has a
+// turn (observer::Turn); what it does not get through is put aside until the next, after everybody else's, and the
+// reads of that leg become as small as what it gets through.
+//
 // A leg leaves the session in one of three ways: handed to a Linger when the Connection finished it with flush, closed
 // at once when it finished it with abort, or closed when its socket died, which the Connection learns. When both have
 // left the session is over.
@@ -13,6 +17,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "active_listener.h"
 #include "leg.h"
@@ -84,6 +89,12 @@ class Session final : public Deletable,
   void anomaly(model::Anomaly, base::Time) override;
 
  private:
+  static constexpr std::uint32_t first_read = 32 * 1024;
+  struct Aside {
+    std::vector<base::Byte> bytes;
+    std::size_t at = 0;  // of the first that is left
+    [[nodiscard]] base::Bytes left() const { return base::Bytes(bytes).subspan(at); }
+  };
   struct Half {
     std::unique_ptr<Leg> leg;  // null: it has left
     // Where a frame of ours is on its way, for advancing(): counted in bytes the peer has acknowledged (TCP), or in
@@ -91,11 +102,13 @@ class Session final : public Deletable,
     std::uint64_t mark = 0;       // when last asked
     std::uint64_t frame_end = 0;  // TCP: acknowledged once the frame has arrived
     enum class Frame : std::uint8_t { none, fresh, queued } frame = Frame::none;
-    bool moved = false;         // the queue shrank since last asked
-    bool paused = false;        // not read: the other leg's queue is not empty
-    bool ended = false;         // the peer's FIN was read
-    bool write_failed = false;  // takes no more; its last words are read before it is declared dead
-    bool finishing = false;     // the Connection has nothing more for it
+    std::uint32_t read_size = first_read;  // bytes of the next read
+    std::unique_ptr<Aside> aside;          // read, and not taken in its turn
+    bool moved = false;                    // the queue shrank since last asked
+    bool paused = false;                   // not read: the other leg's queue is not empty
+    bool ended = false;                    // the peer's FIN was read
+    bool write_failed = false;             // takes no more; its last words are read before it is declared dead
+    bool finishing = false;                // the Connection has nothing more for it
     bool fin_sent = false;
     relay::Finish how = relay::Finish::flush;
   };
@@ -104,7 +117,12 @@ class Session final : public Deletable,
 
   void prefetch(model::Side from) const noexcept;
   void read(model::Side side, base::Time now);
+  // Feeds what there is; puts aside what is not taken. `came`: bytes of it that are new.
   void feed(model::Side side, base::Bytes bytes, base::Time now);
+  void feed_aside(model::Side side, base::Time now);
+  [[nodiscard]] std::size_t take(model::Side side, base::Bytes bytes, std::size_t came, base::Time now);
+  // There is something to feed, or may be something to read.
+  [[nodiscard]] static bool has_work(const Half& h) { return h.leg && (h.aside || h.leg->readable()); }
   void put(model::Side to, base::Bytes bytes);
   void write(model::Side to);
   // After every call into the Connection: writes what it gave, does what it asked, and sets the timer.

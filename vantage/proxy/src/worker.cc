@@ -31,6 +31,7 @@ Worker::Worker(unsigned index, Commons& commons, std::uint64_t seed)
   workspace_.spans = commons.spans;
   workspace_.random = base::Random(seed);
   workspace_.wall = measure_wall(monotonic_now());
+  workspace_.turn.left = 0;
 }
 
 void Worker::run() {
@@ -47,6 +48,17 @@ void Worker::run() {
   for (std::size_t i = lingers_.size(); i-- > 0;) lingers_[i].abort();
   acceptors_.clear();
   reactor_.delete_deferred();
+}
+
+void Worker::begin_turn() {
+  round_left_ -= turn_ - workspace_.turn.left;
+  if (reactor_.round() != round_) {
+    round_ = reactor_.round();
+    round_left_ = longest_round;
+  }
+  const auto crowd = static_cast<std::int64_t>(reactor_.crowd() + 1);
+  turn_ = std::clamp(std::min(longest_round / crowd, round_left_), least_turn, longest_turn);
+  workspace_.turn.left = turn_;
 }
 
 // --- connections ---

@@ -99,6 +99,11 @@ class Worker final : public Timer {
   [[nodiscard]] model::RouteMetrics& metrics(const RouteStats& stats) const { return *stats.shards[index_]; }
   // For an Observation of that route.
   [[nodiscard]] observer::Call call(const RouteStats& stats) { return {workspace_, metrics(stats), now()}; }
+  // A connection's turn begins: what it may do before the others have theirs. Shared fairly, so that however many want
+  // one, a round of the loop stays near `longest_round`.
+  void begin_turn();
+  [[nodiscard]] bool turn_half_over() const { return 2 * workspace_.turn.left < turn_; }
+  [[nodiscard]] std::uint32_t most_read(std::uint32_t wanted) const { return wanted; }
   // Sessions so far.
   [[nodiscard]] std::uint64_t count_session() { return session_count_++; }
   // Where every read goes. Large enough that a 64 KiB message is one read, small enough to stay in the second-level
@@ -155,6 +160,13 @@ class Worker final : public Timer {
   Commons& commons_;
   Reactor reactor_;
   observer::Workspace workspace_;
+  // observer::Turn's nanoseconds.
+  static constexpr std::int64_t longest_turn = 1'000'000;
+  static constexpr std::int64_t least_turn = 50'000;
+  static constexpr std::int64_t longest_round = 4'000'000;
+  std::int64_t turn_ = 0;        // what was granted last
+  std::int64_t round_left_ = 0;  // of this round
+  std::uint64_t round_ = 0;
   std::uint64_t session_count_ = 0;
   // On a page of its own: the kernel's copies are slower to and from an address that no cache line begins at.
   struct alignas(4096) Buffer {

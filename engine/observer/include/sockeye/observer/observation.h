@@ -77,15 +77,18 @@ class Observation {
     model::Anomaly anomaly = model::Anomaly::none;  // the first thing found wrong with it, counted
     bool inspected = false;                         // its content was looked at: only complete() is left to do
     bool completed = false;                         // all of it is observed
+    bool turn_over = false;  // no piece: the workspace's turn is used up, what lies from `at` on is for the next
   };
   // Steps over the data frames at the front of `rest` and observes them, up to the first piece that somebody may have
   // to decide on, which is then in `piece`: one that is wrong, a control frame, one whose header began in an earlier
-  // read, one that uses the input up without a word; where `one`, any. `came`: bytes that were received, 0 when
-  // received() has had them. (One call a read, not a frame: a call of this size costs a third of a frame.)
+  // read, one that uses the input up without a word; where `one`, any; or up to where the turn is over. `came`: bytes
+  // that were received, 0 when received() has had them. (One call a read, not a frame: a call of this size costs a
+  // third of a frame.)
   virtual Advance advance(model::Side from, wire::FrameParser&, base::Bytes rest, std::size_t came, bool one,
                           std::optional<wire::Piece>& piece, const Call&) = 0;
-  // For a carrier that takes every piece by itself: it parsed this one, which `raw` begins with. What is wrong with it
-  // is counted.
+  // For a carrier that takes every piece by itself: how much of `rest` to parse at once (what a piece inflates to is
+  // bounded by its size); and it parsed this one, which `raw` begins with. What is wrong with it is counted.
+  [[nodiscard]] virtual base::Bytes portion(model::Side from, const wire::FrameParser&, base::Bytes rest) const = 0;
   virtual void parsed(model::Side from, base::Bytes raw, const wire::Piece&, const Call&) = 0;
   // The parts of observing a data piece, for who acts in between. begin(): a message begins with it; what is wanted of
   // it is decided. True: it will be read for its dialect.

@@ -51,8 +51,13 @@ class Connection {
 
   // Bytes received from `from`. Cannot fail: what the peer did wrong is counted, and under strict conformance ends the
   // session through the Outlet. Incomplete frame headers and control frames are held back (at most 131 bytes) until
-  // complete.
-  virtual void feed(model::Side from, base::Bytes bytes, const Call&) = 0;
+  // complete. Returns how many of the bytes were taken: all, or fewer where the workspace's turn was over before. The
+  // others are to be fed again, first of all, in another turn; none are taken only if the turn was over to begin with.
+  // `came`: how many of them are new.
+  virtual std::size_t feed(model::Side from, base::Bytes bytes, std::size_t came, const Call&) = 0;
+  std::size_t feed(model::Side from, base::Bytes bytes, const Call& call) {
+    return feed(from, bytes, bytes.size(), call);
+  }
   // The leg's transport ended: in order (FIN), or with an error (RST, TLS failure, kernel timeout).
   virtual void eof(model::Side leg, const Call&) = 0;
   virtual void reset(model::Side leg, const Call&) = 0;

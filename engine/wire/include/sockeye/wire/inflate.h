@@ -42,11 +42,17 @@ class Inflater {
   // window's worth is known again; at once without context takeover (§7.1.1).
   void lose_context();
 
+  // How much of the payload to give feed() at once, where what comes out of it is to stay near 128 KiB: by how much
+  // what came lately grew. What has never grown much may surprise once, with 2 MiB.
+  [[nodiscard]] std::size_t portion() const;
+
   [[nodiscard]] std::uint64_t produced() const { return produced_; }  // inflated bytes of the current message
 
  private:
   struct Stream;
   Result run(base::Bytes plain, Output output, void* context);
+  Result unmasked(base::Bytes payload, std::uint32_t mask, std::uint64_t offset, Output output, void* context);
+  void grew(std::size_t in, std::uint64_t out);
   bool restart();
 
   std::unique_ptr<Stream> stream_;
@@ -57,6 +63,8 @@ class Inflater {
   bool begun_ = false;       // bytes were fed since the message, or the stream inside it, began
   bool unknown_ = false;     // the window has what was not seen
   std::uint64_t known_ = 0;  // bytes inflated since
+  std::uint32_t came_ = 0;   // bytes in and out lately, for portion()
+  std::uint32_t grew_to_ = 0;
 };
 
 }  // namespace sockeye::wire
