@@ -21,6 +21,7 @@
 
 #include "sockeye/base/address.h"
 #include "sockeye/base/random.h"
+#include "sockeye/files/read.h"
 
 namespace sockeye::net {
 namespace {
@@ -166,10 +167,11 @@ base::Result<void> CurlClient::parse_url() {
 
 base::Result<void> CurlClient::check_files() const {
   const auto& tls = options_.tls;
-  for (const std::string* file : {&tls.ca, &tls.certificate, &tls.key})
-    if (!file->empty() && ::access(file->c_str(), R_OK) != 0)
-      return base::fail(options_.what + " TLS file " + *file +
-                        " cannot be read: " + std::strerror(errno));  // NOLINT(concurrency-mt-unsafe)
+  for (const std::string* file : {&tls.ca, &tls.certificate, &tls.key}) {
+    if (file->empty()) continue;
+    if (const auto checked = files::check(*file); !checked)
+      return base::fail(options_.what + " TLS file " + *file + " cannot be read: " + checked.error().message);
+  }
   if (tls.certificate.empty() != tls.key.empty())
     return base::fail(options_.what + " TLS: a client certificate and its key must be given together");
   return {};

@@ -5,14 +5,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <fstream>
-#include <system_error>
+
+#include "sockeye/files/read.h"
 
 namespace sockeye::net {
 namespace {
 
 constexpr std::size_t longest_token = 4096;
+constexpr std::size_t largest_token_file = 64 * 1024;
 
 }  // namespace
 
@@ -35,11 +35,9 @@ bool same_secret(std::string_view offered, std::string_view expected) {
 }
 
 base::Result<std::string> read_token(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return base::fail(file + ": cannot be read: " + std::generic_category().message(errno));
-  std::array<char, longest_token + 2> content{};
-  in.read(content.data(), content.size());
-  std::string_view text(content.data(), static_cast<std::size_t>(in.gcount()));
+  const auto content = files::read_secret(file, largest_token_file);
+  if (!content) return base::fail(file + ": cannot be read: " + content.error().message);
+  std::string_view text = *content;
   text = text.substr(0, text.find('\n'));
   constexpr std::string_view space = " \t\r";
   const auto first = text.find_first_not_of(space);

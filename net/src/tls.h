@@ -11,7 +11,7 @@
 namespace sockeye::net {
 
 // TLS 1.2 or later. Fails, and fills nothing, when a file cannot be read.
-[[nodiscard]] base::Result<void> make_server_tls(std::optional<boost::asio::ssl::context>& out, const ServerTls& files);
+[[nodiscard]] base::Result<void> make_server_tls(std::optional<boost::asio::ssl::context>& out, const ServerTls& from);
 // Verifies that the peer is `host`, against the CA's PEM file or, where that is "", the system's.
 [[nodiscard]] base::Result<void> make_client_tls(std::optional<boost::asio::ssl::context>& out, const std::string& host,
                                                  const std::string& ca);

@@ -24,6 +24,7 @@ TEST(Secret, ATokenIsOneLineOfAFile) {
   const std::string file = folder + "/token";
   const auto read = [&](const std::string& content) {
     std::ofstream(file, std::ios::binary) << content;
+    std::filesystem::permissions(file, std::filesystem::perms(0600));
     const auto token = read_token(file);
     return token ? *token : "error: " + token.error().message;
   };
@@ -36,6 +37,9 @@ TEST(Secret, ATokenIsOneLineOfAFile) {
   EXPECT_EQ(read(std::string(4097, 'x')), not_one);
   EXPECT_EQ(read("two words"), not_one);
   EXPECT_EQ(read("s\x01cret"), not_one);
+  std::filesystem::permissions(file, std::filesystem::perms(0644));
+  EXPECT_EQ(read_token(file).error().message,
+            file + ": cannot be read: others may read or change it; run: chmod 600 " + file);
   std::filesystem::remove_all(folder);
   EXPECT_NE(read_token(file).error().message.find(file + ": cannot be read: "), std::string::npos);
 }

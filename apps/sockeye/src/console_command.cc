@@ -5,7 +5,6 @@
 #include <array>
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 #include <optional>
 
@@ -16,6 +15,7 @@
 #include "signals.h"
 #include "sockeye/config/text.h"
 #include "sockeye/console/console.h"
+#include "sockeye/net/secret.h"
 #include "sockeye/sqlite/open.h"
 
 namespace sockeye::app {
@@ -43,13 +43,10 @@ struct Settled {
   sqlite::Options store;
 };
 
-// A token file holds one line. It must not be everybody's to read.
 base::Result<std::string> read_token(const std::string& path) {
-  std::ifstream in(path);
-  std::string token;
-  if (!in || !std::getline(in, token)) return base::fail("--token-file " + path + ": cannot read a line of it");
-  while (!token.empty() && (token.back() == '\r' || token.back() == ' ')) token.pop_back();
-  if (token.size() < 16)
+  auto token = net::read_token(path);
+  if (!token) return base::fail("--token-file " + token.error().message);
+  if (token->size() < 16)
     return base::fail("--token-file " + path +
                       ": a token has at least 16 characters; make one with: openssl rand -hex 24");
   return token;

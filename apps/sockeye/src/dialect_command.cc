@@ -5,7 +5,7 @@
 #include <cmath>
 #include <fstream>
 #include <iostream>
-#include <iterator>
+#include <limits>
 #include <optional>
 #include <sstream>
 #include <variant>
@@ -15,6 +15,7 @@
 #include "sockeye/config/text.h"
 #include "sockeye/dialect/registry.h"
 #include "sockeye/dialect/session.h"
+#include "sockeye/files/read.h"
 #include "sockeye/model/names.h"
 
 namespace sockeye::app {
@@ -308,6 +309,8 @@ class Test {
     std::ifstream file;
     const bool from_file = command_.samples != "-";
     if (from_file) {
+      const auto checked = files::check(command_.samples, std::numeric_limits<std::size_t>::max());
+      if (!checked) return refuse("sockeye: cannot read " + command_.samples + ": " + checked.error().message);
       file.open(command_.samples);
       if (!file) return refuse("sockeye: cannot read " + command_.samples);
     }
@@ -357,10 +360,9 @@ class Test {
       return 0;
     }
     if (is_file_name(command_.name)) {
-      std::ifstream file(command_.name);
-      if (!file) return refuse("sockeye: cannot read " + command_.name);
-      const std::string yaml{std::istreambuf_iterator<char>(file), {}};
-      auto compiled = dialect::compile(yaml, command_.name);
+      const auto yaml = files::read(command_.name);
+      if (!yaml) return refuse("sockeye: cannot read " + command_.name + ": " + yaml.error().message);
+      auto compiled = dialect::compile(*yaml, command_.name);
       if (!compiled) return refuse(compiled.error().message);
       begin(*compiled);
       return 0;

@@ -1,13 +1,8 @@
 #include "replay_command.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -17,6 +12,7 @@
 #include "replay_to.h"
 #include "sockeye/capture/har.h"
 #include "sockeye/capture/replay.h"
+#include "sockeye/files/read.h"
 #include "sockeye/otlp/transport.h"
 #include "sockeye/pipeline/pipeline.h"
 #include "sockeye/signal/collect.h"
@@ -30,16 +26,9 @@ constexpr std::uint64_t largest_file = 2ULL << 30U;  // bytes; it is read as a w
 constexpr auto send_time = 10s;
 
 base::Result<std::string> read_capture(const std::string& path) {
-  struct stat about {};
-  if (::stat(path.c_str(), &about) != 0) return base::fail("cannot read " + path + ": " + std::strerror(errno));
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return base::fail("cannot read " + path + ": " + std::strerror(errno));
-  if (!S_ISREG(about.st_mode)) return base::fail(path + " is no file");
-  if (static_cast<std::uint64_t>(about.st_size) > largest_file) return base::fail(path + " is larger than 2 GiB");
-  std::string out(static_cast<std::size_t>(about.st_size), '\0');
-  file.read(out.data(), static_cast<std::streamsize>(out.size()));
-  out.resize(static_cast<std::size_t>(file.gcount()));
-  return out;
+  auto file = files::read(path, largest_file);
+  if (!file) return base::fail("cannot read " + path + ": " + file.error().message);
+  return file;
 }
 
 // A capture of packets is told from one of a session.

@@ -1,6 +1,5 @@
 #include "tap_command.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -27,6 +26,8 @@
 #include "signals.h"
 #include "sockeye/base/json.h"
 #include "sockeye/base/random.h"
+#include "sockeye/files/directory.h"
+#include "sockeye/files/read.h"
 #include "sockeye/model/anomaly.h"
 #include "sockeye/pipeline/pipeline.h"
 #include "sockeye/tap/tap.h"
@@ -155,8 +156,8 @@ base::Result<std::unique_ptr<tap::Source>> open_interface(const TapCommand& want
 // The key log, where there is one, before root is given up: it is its owner's alone.
 base::Result<int> open_key_log(const TapCommand& wanted) {
   if (wanted.keylog.empty()) return -1;
-  const int fd = ::open(wanted.keylog.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return base::fail("--keylog: " + wanted.keylog + ": " + std::strerror(errno));
+  auto fd = files::open(wanted.keylog);
+  if (!fd) return base::fail("--keylog: " + wanted.keylog + ": " + fd.error().message);
   return fd;
 }
 
@@ -176,7 +177,10 @@ base::Result<std::unique_ptr<recordings::Directory>> start_recordings(const TapC
   auto options = wanted.record;
   options.waits = options.replaces = wanted.interface.empty();
   raise_descriptor_limit();  // a file for each session that is open
-  return recordings::Directory::start(options);
+  auto started = recordings::Directory::start(options);
+  if (const auto shared = files::shared_with(options.directory); started && !shared.empty())
+    log_warning("--record: " + shared);
+  return started;
 }
 
 int failed(const std::string& what) {

@@ -77,7 +77,8 @@ TEST(Program, BadArgumentsExitWithTwo) {
       {{"tap", "x.pcap", "--dialect", "mqt"}, "--dialect: there is no dialect \"mqt\"; did you mean mqtt?"},
       {{"console", "--listen", "0.0.0.0:0"}, "is not loopback: pass --token-file FILE, or --open"},
       {{"console", "--keep", "soon"}, "--keep: "},
-      {{"console", "--token-file", "/nonexistent"}, "--token-file /nonexistent: cannot read a line of it"},
+      {{"console", "--token-file", "/nonexistent"},
+       "--token-file /nonexistent: cannot be read: No such file or directory"},
       {{"console", "--tls-key", "x"}, "--tls-certificate and --tls-key go together"},
       {{"console", "--log-level", "loud"}, "--log-level"},
       {{"prxy"}, "did you mean proxy?"},
@@ -97,6 +98,9 @@ TEST(Program, BadArgumentsExitWithTwo) {
       {{"dialect", "show", "mqt"}, "there is no dialect \"mqt\"; did you mean mqtt?"},
       {{"dialect", "test", "/nonexistent.yaml", "-"}, "cannot read /nonexistent.yaml"},
       {{"dialect", "test", "mqtt", "/nonexistent"}, "cannot read /nonexistent"},
+      {{"dialect", "test", "mqtt", "/dev/zero"}, "cannot read /dev/zero: not a regular file"},
+      {{"console", "--token-file", "/dev/zero"}, "--token-file /dev/zero: cannot be read: not a regular file"},
+      {{"proxy", "--config", "/dev/zero"}, "/dev/zero: cannot be read: not a regular file"},
   };
   for (const auto& [arguments, expected] : cases) {
     Program program(arguments);

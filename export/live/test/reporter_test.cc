@@ -339,13 +339,17 @@ TEST(LiveReporter, TokenIsReadAtEveryConnect) {
   std::string folder = (std::filesystem::temp_directory_path() / "sockeye-live-XXXXXX").string();
   ASSERT_NE(::mkdtemp(folder.data()), nullptr);
   const std::string file = folder + "/token";
-  std::ofstream(file) << "wrong\n";
+  const auto write = [](const std::string& to, const std::string& token) {
+    std::ofstream(to) << token;
+    std::filesystem::permissions(to, std::filesystem::perms(0600));
+  };
+  write(file, "wrong\n");
   Rig rig;
   auto options = rig.options(console.url());
   options.token_file = file;
   rig.start(options);
   ASSERT_TRUE(eventually([&] { return rig.lines.with("answers 401") == 1; }));
-  std::ofstream(file + ".new") << "  s3cret \nnot this\n";
+  write(file + ".new", "  s3cret \nnot this\n");
   std::filesystem::rename(file + ".new", file);
   EXPECT_TRUE(eventually([&] { return console.received().all_reported; }));
   EXPECT_EQ(rig.lines.with("answers 401"), 1U) << "once";

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "address.h"
+#include "sockeye/files/read.h"
 
 namespace sockeye::proxy {
 namespace {
@@ -65,11 +66,69 @@ base::Result<TlsContext> make_context(const SSL_METHOD* method) {
   return context;
 }
 
+using Memory = std::unique_ptr<BIO, decltype(&BIO_free)>;
+using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
+
+// A file's content, or why it "cannot be read", in this module's words.
+base::Result<std::string> content(const std::string& path, std::string_view what) {
+  auto text = files::read(path);
+  if (text) return text;
+  std::string why = text.error().message;
+  if (!why.empty() && why[0] >= 'A' && why[0] <= 'Z') why[0] = static_cast<char>(why[0] - 'A' + 'a');
+  return base::fail(path + ": cannot read the " + std::string(what) + ": " + why);
+}
+
+Memory in_memory(const std::string& text) {
+  return {BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), BIO_free};
+}
+
+Certificate next_certificate(BIO* from) { return {PEM_read_bio_X509_AUX(from, nullptr, nullptr, nullptr), X509_free}; }
+
+// The end of a PEM file shows as "no start line".
+bool at_end() {
+  const unsigned long code = ERR_peek_last_error();
+  const bool end = ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+  if (end) ERR_clear_error();
+  return end;
+}
+
+// The leaf, then what leads to its authority.
+bool use_chain(SSL_CTX* ctx, const std::string& pem) {
+  const Memory from = in_memory(pem);
+  const Certificate leaf = from ? next_certificate(from.get()) : Certificate(nullptr, X509_free);
+  if (!leaf || SSL_CTX_use_certificate(ctx, leaf.get()) != 1 || SSL_CTX_clear_chain_certs(ctx) != 1) return false;
+  for (;;) {
+    const Certificate issuer = next_certificate(from.get());
+    if (!issuer) return at_end();
+    if (SSL_CTX_add1_chain_cert(ctx, issuer.get()) != 1) return false;
+  }
+}
+
+// `names`, where given, gets the authorities' names.
+bool trust(SSL_CTX* ctx, const std::string& pem, STACK_OF(X509_NAME) * names = nullptr) {
+  const Memory from = in_memory(pem);
+  if (!from) return false;
+  for (bool any = false;; any = true) {
+    const Certificate authority = next_certificate(from.get());
+    if (!authority) return any && at_end();
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), authority.get()) != 1) return false;
+    if (names == nullptr) continue;
+    X509_NAME* name = X509_NAME_dup(X509_get_subject_name(authority.get()));
+    if (name == nullptr || sk_X509_NAME_push(names, name) == 0) return false;
+  }
+}
+
 base::Result<void> use_certificate(SSL_CTX* ctx, const std::string& certificate, const std::string& key) {
+  const auto chain = content(certificate, "certificate");
+  if (!chain) return tl::unexpected(chain.error());
   ERR_clear_error();
-  if (SSL_CTX_use_certificate_chain_file(ctx, certificate.c_str()) != 1)
-    return base::fail(certificate + ": cannot read the certificate: " + reason());
-  if (SSL_CTX_use_PrivateKey_file(ctx, key.c_str(), SSL_FILETYPE_PEM) != 1) {
+  if (!use_chain(ctx, *chain)) return base::fail(certificate + ": cannot read the certificate: " + reason());
+  const auto secret = content(key, "private key");
+  if (!secret) return tl::unexpected(secret.error());
+  const Memory from = in_memory(*secret);
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> pair(
+      from ? PEM_read_bio_PrivateKey(from.get(), nullptr, no_passphrase, nullptr) : nullptr, EVP_PKEY_free);
+  if (!pair || SSL_CTX_use_PrivateKey(ctx, pair.get()) != 1) {
     const unsigned long code = ERR_peek_error();
     if (ERR_GET_LIB(code) == ERR_LIB_X509 && ERR_GET_REASON(code) == X509_R_KEY_VALUES_MISMATCH) {
       ERR_clear_error();
@@ -97,9 +156,11 @@ base::Result<std::shared_ptr<const ServerContext>> ServerContext::load(const Ser
   SSL_CTX_set_alpn_select_cb(ctx, select_http11, nullptr);
   SSL_CTX_set_num_tickets(ctx, 1);  // TLS 1.3 default 2: one connection at a time is what a WebSocket client resumes
   if (!from.client_ca.empty()) {
+    const auto bundle = content(from.client_ca, "client CA");
+    if (!bundle) return tl::unexpected(bundle.error());
     ERR_clear_error();
-    STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(from.client_ca.c_str());
-    if (names == nullptr || SSL_CTX_load_verify_file(ctx, from.client_ca.c_str()) != 1) {
+    STACK_OF(X509_NAME)* names = sk_X509_NAME_new_null();
+    if (names == nullptr || !trust(ctx, *bundle, names)) {
       sk_X509_NAME_pop_free(names, X509_NAME_free);
       return base::fail(from.client_ca + ": cannot read the client CA: " + reason());
     }
@@ -130,8 +191,9 @@ base::Result<std::shared_ptr<const ClientContext>> ClientContext::load(const Cli
       return base::fail("wss:// to a Unix socket needs tls.server_name, the name its certificate is checked for");
     ERR_clear_error();
     if (!from.ca.empty()) {
-      if (SSL_CTX_load_verify_file(ctx, from.ca.c_str()) != 1)
-        return base::fail(from.ca + ": cannot read the CA: " + reason());
+      const auto bundle = content(from.ca, "CA");
+      if (!bundle) return tl::unexpected(bundle.error());
+      if (!trust(ctx, *bundle)) return base::fail(from.ca + ": cannot read the CA: " + reason());
     } else if (SSL_CTX_set_default_verify_paths(ctx) != 1) {
       return base::fail("cannot use the system's CA store: " + reason());
     }

@@ -321,6 +321,8 @@ TEST_F(TlsTest, ErrorsNameTheFileAndTheReason) {
   EXPECT_EQ(why({files.certificate, files.certificate, ""}).find(files.certificate + ": cannot read the private key: "),
             0U);
 
+  EXPECT_EQ(why({"/dev/zero", files.key, ""}), "/dev/zero: cannot read the certificate: not a regular file");
+
   const auto client_why = [](const ClientTls& from, const std::string& host) {
     const auto made = ClientContext::load(from, host);
     return made ? "loaded" : made.error().message;

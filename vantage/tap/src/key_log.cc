@@ -1,6 +1,5 @@
 #include "key_log.h"
 
-#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "sockeye/base/text.h"
+#include "sockeye/files/read.h"
 
 namespace sockeye::tap {
 namespace {
@@ -121,7 +121,9 @@ void KeyLog::line(std::string_view line) {
 }
 
 base::Result<void> KeyLog::follow(const std::string& path) {
-  return follow(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK), path);
+  const auto opened = files::open(path);
+  if (!opened) return base::fail(path + ": " + opened.error().message);
+  return follow(*opened, path);
 }
 
 base::Result<void> KeyLog::follow(int descriptor, const std::string& path) {

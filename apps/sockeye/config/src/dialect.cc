@@ -1,10 +1,8 @@
 // The dialect of a route: auto, none, the name of a built-in one, or a rule file.
-#include <fstream>
-#include <iterator>
-
 #include "draft.h"
 #include "sockeye/config/text.h"
 #include "sockeye/dialect/registry.h"
+#include "sockeye/files/read.h"
 
 namespace sockeye::config {
 
@@ -31,10 +29,9 @@ base::Result<observer::DialectOptions> parse_dialect(std::string_view text) {
                            ? "; expected auto, none, a name that `sockeye dialect list` prints, or a rule file"
                            : "; did you mean " + std::string(meant) + "?"));
   }
-  std::ifstream file{std::string(text), std::ios::binary};
-  if (!file) return base::fail("cannot read the rule file " + quote(text));
-  const std::string yaml{std::istreambuf_iterator<char>(file), {}};
-  auto compiled = dialect::compile(yaml, text);
+  const auto yaml = files::read(std::string(text));
+  if (!yaml) return base::fail("cannot read the rule file " + quote(text) + ": " + yaml.error().message);
+  auto compiled = dialect::compile(*yaml, text);
   if (!compiled) return tl::unexpected(compiled.error());
   options.program = *std::move(compiled);
   return options;

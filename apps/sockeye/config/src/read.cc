@@ -1,18 +1,12 @@
 #include "sockeye/config/read.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <system_error>
 
 #include "draft.h"
 #include "reader.h"
 #include "sockeye/config/text.h"
 #include "sockeye/dialect/registry.h"
+#include "sockeye/files/read.h"
 
 namespace sockeye::config {
 namespace {
@@ -294,28 +288,9 @@ Reading read_text(std::string_view text, std::string_view file, const Flags& fla
 
 Reading read_file(const std::string& path, const Flags& flags, const Environment& environment,
                   const ReadOptions& options) {
-  const auto failed = [&](int error) {
-    return whole_file(path, "cannot be read: " + std::generic_category().message(error));
-  };
-  // Non-blocking, or a FIFO nobody writes to would hang the start.
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return failed(errno);
-  struct stat status {};
-  std::string text;
-  int error = ::fstat(fd, &status) == 0 ? (S_ISDIR(status.st_mode) ? EISDIR : 0) : errno;
-  std::array<char, 65536> chunk{};
-  while (error == 0 && text.size() <= document_limit) {
-    const ssize_t got = ::read(fd, chunk.data(), chunk.size());
-    if (got == 0) break;
-    if (got < 0) {
-      if (errno != EINTR) error = errno;
-      continue;
-    }
-    text.append(chunk.data(), static_cast<std::size_t>(got));
-  }
-  ::close(fd);
-  if (error != 0) return failed(error);
-  return read_text(text, path, flags, environment, options);
+  const auto text = files::read(path, document_limit);
+  if (!text) return whole_file(path, "cannot be read: " + text.error().message);
+  return read_text(*text, path, flags, environment, options);
 }
 
 Reading read_flags(const Flags& flags, const Environment& environment) {

@@ -1,13 +1,9 @@
 #include "reader.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <system_error>
 
 #include "sockeye/config/text.h"
+#include "sockeye/files/read.h"
 
 namespace sockeye::config {
 namespace {
@@ -137,13 +133,8 @@ bool Reader::whole(const Node& node, std::uint64_t& out, std::uint64_t least, st
 
 void Reader::file(const Node& node, std::string& out, std::string_view what) {
   if (!text(node, "the path of " + std::string(what), out) || !options_.check_files) return;
-  // Opened rather than access(2): the answer is for the effective user. Non-blocking: it may be a FIFO.
-  const int fd = ::open(out.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) {
-    problem(node.at, "cannot read " + quote(out) + ": " + std::generic_category().message(errno));
-    return;
-  }
-  ::close(fd);
+  if (auto checked = files::check(out); !checked)
+    problem(node.at, "cannot read " + quote(out) + ": " + checked.error().message);
 }
 
 std::size_t Reader::word(const Node& node, std::span<const std::string_view> words, std::string_view besides) {

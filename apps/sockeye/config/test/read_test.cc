@@ -663,7 +663,7 @@ TEST(Read, FilesThatCannotBeRead) {
             std::vector<std::string>{"/nonexistent.yaml: cannot be read: No such file or directory"});
   EXPECT_EQ(texts(read_file("/", {}, none)), std::vector<std::string>{"/: cannot be read: Is a directory"});
   EXPECT_EQ(texts(read_file("/dev/zero", {}, none)),
-            std::vector<std::string>{"/dev/zero: larger than 1 MiB; a configuration is a few KiB"});
+            std::vector<std::string>{"/dev/zero: cannot be read: not a regular file"});
 }
 
 TEST(Read, ReadsFromDisk) {
