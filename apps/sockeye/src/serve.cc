@@ -15,6 +15,7 @@
 #include "process.h"
 #include "reporting.h"
 #include "signals.h"
+#include "sockeye/files/directory.h"
 #include "sockeye/otlp/transport.h"
 #include "sockeye/pipeline/pipeline.h"
 #include "sockeye/prometheus/endpoint.h"
@@ -161,6 +162,8 @@ int serve(Settings settings, const std::function<config::Reading()>& again) {
       return 1;
     }
     recorded = *std::move(opened);
+    if (const auto shared = files::shared_with(settings.recordings.directory); !shared.empty())
+      log_warning("capture.directory: " + shared);
   }
 
   // The port first: while the proxy is not listening yet, /readyz says so.

@@ -32,6 +32,7 @@
 #include "families.h"
 #include "footprint.h"
 #include "sockeye/base/random.h"
+#include "sockeye/files/directory.h"
 #include "sockeye/pipeline/spool.h"
 
 namespace sockeye::pipeline {
@@ -604,6 +605,8 @@ base::Result<std::unique_ptr<Pipeline>> start(Options options, std::unique_ptr<T
     auto opened = Spool::open(options.spool);
     if (!opened) return tl::unexpected(opened.error());
     spool = std::move(*opened);
+    if (const auto shared = files::shared_with(options.spool.directory); !shared.empty() && options.log)
+      options.log(3, "spool " + shared);
   }
   auto running = std::make_unique<Running>(std::move(options), std::move(transport), std::move(spool));
   if (auto started = running->run(); !started) return tl::unexpected(started.error());

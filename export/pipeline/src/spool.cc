@@ -19,7 +19,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
+
+#include "sockeye/files/directory.h"
 
 namespace sockeye::pipeline {
 namespace {
@@ -94,11 +95,9 @@ base::Result<std::unique_ptr<Spool>> Spool::open(const SpoolOptions& options) {
 }
 
 base::Result<void> Spool::open_directory() {
-  std::error_code ignored;
-  const std::filesystem::path parent = std::filesystem::path(options_.directory).parent_path();
-  if (!parent.empty()) std::filesystem::create_directories(parent, ignored);
-  if (::mkdir(options_.directory.c_str(), 0700) != 0 && errno != EEXIST)
-    return tl::unexpected(describe("cannot be made"));
+  if (const auto made = files::make_directory(options_.directory); !made)
+    return base::fail("spool " + options_.directory + ": cannot be made: " + made.error().message);
+  for (const auto* each : {"lock", "position"}) files::make_private(options_.directory + "/" + each);
   directory_fd_ = ::open(options_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory_fd_ < 0) return tl::unexpected(describe("cannot be opened"));
   lock_fd_ = ::openat(directory_fd_, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -17,6 +17,8 @@
 #include <thread>
 #include <utility>
 
+#include "sockeye/files/directory.h"
+
 namespace sockeye::recordings {
 namespace {
 
@@ -293,8 +295,8 @@ std::vector<model::MetricFamily> Writer::families() const {
 }  // namespace
 
 base::Result<std::unique_ptr<Directory>> Directory::start(const Options& options) {
-  if (::mkdir(options.directory.c_str(), S_IRWXU) != 0 && errno != EEXIST)
-    return base::fail("cannot make " + options.directory + ": " + last_error());
+  if (const auto made = files::make_directory(options.directory); !made)
+    return base::fail("cannot make " + options.directory + ": " + made.error().message);
   Descriptor directory(::open(options.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() < 0) return base::fail(options.directory + ": " + last_error());
   if (::faccessat(directory.get(), ".", W_OK | X_OK, 0) != 0)

@@ -102,7 +102,7 @@ TEST_F(Recordings, AreFilesOfTheirOwnerAlone) {
 TEST_F(Recordings, NeedADirectoryThatCanBeWrittenTo) {
   std::ofstream(root_ / "file") << "x";
   options_.directory = root_ / "file";
-  EXPECT_EQ(Directory::start(options_).error().message, options_.directory + ": Not a directory");
+  EXPECT_EQ(Directory::start(options_).error().message, "cannot make " + options_.directory + ": Not a directory");
   options_.directory = root_ / "file" / "below";
   EXPECT_EQ(Directory::start(options_).error().message, "cannot make " + options_.directory + ": Not a directory");
 }

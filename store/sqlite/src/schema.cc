@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "embedded_schema.h"
+#include "sockeye/files/directory.h"
 #include "sockeye/model/abnormal_end.h"
 
 namespace sockeye::sqlite {
@@ -33,7 +34,7 @@ std::uint32_t big_endian(const unsigned char* at) {
 
 // https://sqlite.org/fileformat.html §1.3.
 base::Result<void> look_at_header(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) {
     if (errno == ENOENT) return {};
     return base::fail(path + " cannot be opened: " + std::strerror(errno));  // NOLINT(concurrency-mt-unsafe)
@@ -92,8 +93,12 @@ void migrate(Database& db, std::int64_t from) {
 
 base::Result<Database> open_database(const std::string& path) {
   if (auto looked = look_at_header(path); !looked) return tl::unexpected(looked.error());
+  // SQLite would take the umask's mode, and gives its logs the database's.
+  if (const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600); fd >= 0)
+    ::close(fd);
+  for (const auto* each : {"", "-wal", "-shm"}) files::make_private(path + each);
   try {
-    Database db(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    Database db(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW);
     // What stands in a log that was left behind may differ from the header.
     const std::int64_t version = number(db, "PRAGMA user_version");
     const bool empty = number(db, "SELECT count(*) FROM sqlite_schema") == 0;
@@ -119,7 +124,7 @@ base::Result<Database> open_database(const std::string& path) {
 }
 
 Database open_reader(const std::string& path) {
-  Database db(path, SQLITE_OPEN_READONLY);
+  Database db(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW);
   db.run("PRAGMA cache_size = -16384");
   db.run("PRAGMA temp_store = MEMORY");
   return db;

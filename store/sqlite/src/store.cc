@@ -17,6 +17,7 @@
 #include "ask.h"
 #include "readers.h"
 #include "schema.h"
+#include "sockeye/files/directory.h"
 #include "tuning.h"
 #include "writer.h"
 
@@ -31,11 +32,6 @@ std::string reason() { return std::strerror(errno); }  // NOLINT(concurrency-mt-
 class Lock {
  public:
   static base::Result<Lock> take(const std::string& directory) {
-    std::error_code ignored;
-    const auto parent = std::filesystem::path(directory).parent_path();
-    if (!parent.empty()) std::filesystem::create_directories(parent, ignored);
-    if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
-      return base::fail("store " + directory + " cannot be made: " + reason());
     const std::string path = directory + "/lock";
     Lock out;
     out.fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -183,6 +179,14 @@ class SqliteStore final : public store::Store {
 
 base::Result<std::unique_ptr<store::Store>> open_with(Options options, const Tuning& tuning) {
   while (options.directory.size() > 1 && options.directory.back() == '/') options.directory.pop_back();
+  if (const auto made = files::make_directory(options.directory); !made)
+    return base::fail("store " + options.directory + " cannot be made: " + made.error().message);
+  if (const auto shared = files::shared_with(options.directory); !shared.empty() && options.log)
+    options.log(LOG_WARNING, shared);
+  // SQLite is told to follow no link, on the way neither; the way there may have some.
+  std::error_code unknown;
+  if (const auto real = std::filesystem::canonical(options.directory, unknown); !unknown)
+    options.directory = real.string();
   auto lock = Lock::take(options.directory);
   if (!lock) return tl::unexpected(lock.error());
   const std::string path = options.directory + "/sockeye.db";

@@ -62,6 +62,48 @@ TEST(Open, MakesItsDirectoryForItselfAlone) {
   EXPECT_FALSE(std::filesystem::exists(folder.path() + "/a/b/sockeye.db-wal"));
 }
 
+mode_t mode_of(const std::string& path) {
+  struct stat about {};
+  return ::stat(path.c_str(), &about) == 0 ? about.st_mode & 0777U : 0U;
+}
+
+// Whatever the umask and the directory's mode are.
+TEST(Open, ItsFilesAreItsOwn) {
+  const Folder folder;
+  ASSERT_EQ(::chmod(folder.path().c_str(), 0777), 0);
+  std::vector<std::string> lines;
+  auto options = in(folder.path());
+  options.log = [&](int, const std::string& line) { lines.push_back(line); };
+  const mode_t before = ::umask(0);
+  {
+    const auto store = open(options);
+    ASSERT_TRUE(store);
+    for (const auto* each : {"", "-wal", "-shm"}) EXPECT_EQ(mode_of(folder.database() + each), 0600U) << each;
+  }
+  ::umask(before);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_NE(lines[0].find("chmod go-w " + folder.path()), std::string::npos) << lines[0];
+  // What an older version left.
+  ASSERT_EQ(::chmod(folder.database().c_str(), 0644), 0);
+  ASSERT_EQ(::chmod(folder.path().c_str(), 0755), 0);
+  const auto store = open(options);
+  ASSERT_TRUE(store);
+  EXPECT_EQ(mode_of(folder.database()), 0600U);
+  EXPECT_EQ(mode_of(folder.path()), 0755U);
+  EXPECT_EQ(lines.size(), 1U);
+}
+
+TEST(Open, FollowsNoLinkToAFile) {
+  const Folder folder, elsewhere;
+  make(elsewhere.path(), 1);
+  std::filesystem::create_symlink(elsewhere.database(), folder.database());
+  const auto store = open(in(folder.path()));
+  ASSERT_FALSE(store);
+  // But a directory may be reached by one.
+  std::filesystem::create_directory_symlink(elsewhere.path(), folder.path() + "/link");
+  EXPECT_TRUE(open(in(folder.path() + "/link")));
+}
+
 TEST(Open, OneProcessADirectory) {
   const Folder folder;
   const auto first = open(in(folder.path()));
