@@ -56,7 +56,7 @@ Head redacted_head(const model::HttpHead& head, const observer::Options& options
   out.method = head.method;
   out.target = signal::redact_target(head.target, options.redact);
   out.status = head.status;
-  out.reason = head.reason;
+  out.reason = signal::redact_text(head.reason);
   const bool response = head.status != 0;
   for (const auto& field : head.fields)
     out.fields.emplace_back(std::string(field.name), redacted_value(field, response, options));

@@ -3,6 +3,7 @@
 
 #include "live_observation.h"
 #include "sockeye/base/utf8.h"
+#include "sockeye/signal/redact.h"
 #include "sockeye/wire/utf8.h"
 
 namespace sockeye::observer {
@@ -72,7 +73,7 @@ void LiveObservation::control(Side from, Opcode opcode, Bytes payload, const Cal
     closing({.code = close.code,
              .initiator = initiator(from),
              .why = EndReason::normal,
-             .reason = opening_.options->close_reasons ? std::string(close.reason) : std::string()});
+             .reason = opening_.options->close_reasons ? signal::redact_text(close.reason) : std::string()});
   } else if (opcode == Opcode::ping) {
     leg(from).pings.sent(call.now);
     leg(model::other(from)).pings.asked(payload, call.now);

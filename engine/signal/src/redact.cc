@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "credentials.h"
 #include "sockeye/base/text.h"
 #include "sockeye/base/utf8.h"
 #include "sockeye/model/http_head.h"
@@ -44,24 +45,6 @@ bool named(RedactRules rules, std::string_view kind, std::string_view name) {
   });
 }
 
-// RFC 7519: three base64url parts, the first an object: '{"' is "eyJ".
-bool has_json_web_token(std::string_view text) {
-  for (auto at = text.find("eyJ"); at != std::string_view::npos; at = text.find("eyJ", at + 1)) {
-    std::size_t dots = 0;
-    std::size_t length = 0;
-    for (const char c : text.substr(at)) {
-      if (c == '.')
-        ++dots;
-      else if (!is_alpha(c) && !is_digit(c) && c != '-' && c != '_')
-        break;
-      ++length;
-    }
-    if (dots >= 2 && length >= 20) return true;
-    at += length > 0 ? length - 1 : 0;
-  }
-  return false;
-}
-
 // "//user:password@": where the userinfo begins and ends, from `from` on.
 struct Range {
   std::size_t begin, end;
@@ -77,6 +60,40 @@ std::optional<Range> find_userinfo(std::string_view text, std::size_t from) {
   return std::nullopt;
 }
 
+bool has_credential(std::string_view text) { return find_credential(text).has_value(); }
+
+// Trace context is identifiers drawn at random, and no credential.
+bool carries_trace(std::string_view name) {
+  return iequals(name, "traceparent") || iequals(name, "tracestate") || iequals(name, "b3") ||
+         iequals(name, "trace_id") || iequals(name, "trace-id") || iequals(name, "traceid") ||
+         (name.size() > 5 && iequals(name.substr(0, 5), "x-b3-"));
+}
+
+// "?code=404" is a number of something; what OAuth hands out (RFC 6749 §4.1.2), or a person types, is longer.
+bool is_credential(std::string_view name, std::string_view value) {
+  constexpr std::size_t shortest_code = 6;
+  return names_credential(name) && (value.size() >= shortest_code || !iequals(name, "code"));
+}
+
+// "room;token=abc": parameters of a path's segment (RFC 3986 §3.3).
+std::string redact_segment(std::string_view segment) {
+  if (has_credential(decode(segment))) return std::string(redacted);
+  std::string out;
+  for (;;) {
+    const auto semicolon = segment.find(';');
+    const auto part = segment.substr(0, semicolon);
+    const auto equals = part.find('=');
+    if (equals != std::string_view::npos && equals + 1 < part.size() &&
+        is_credential(decode(part.substr(0, equals)), part.substr(equals + 1)))
+      out.append(part.substr(0, equals + 1)).append(redacted);
+    else
+      out += part;
+    if (semicolon == std::string_view::npos) return out;
+    out += ';';
+    segment.remove_prefix(semicolon + 1);
+  }
+}
+
 std::string redact_path(std::string_view path) {
   std::string out;
   std::size_t at = 0;
@@ -85,22 +102,19 @@ std::string redact_path(std::string_view path) {
     at = found->end;
   }
   out += path.substr(at);
-  if (!has_json_web_token(out)) return out;
   std::string kept;
-  for (std::string_view rest = out; !rest.empty();) {
+  for (std::string_view rest = out;;) {
     const auto slash = rest.find('/');
-    const auto segment = rest.substr(0, slash);
-    kept += has_json_web_token(segment) ? redacted : segment;
-    if (slash == std::string_view::npos) break;
+    kept += redact_segment(rest.substr(0, slash));
+    if (slash == std::string_view::npos) return kept;
     kept += '/';
     rest.remove_prefix(slash + 1);
   }
-  return kept;
 }
 
 bool secret_value(std::string_view value) {
   const std::string plain = decode(value);
-  return has_json_web_token(plain) || find_userinfo(plain, 0).has_value();
+  return has_credential(plain) || find_userinfo(plain, 0).has_value();
 }
 
 }  // namespace
@@ -120,8 +134,11 @@ std::string redact_target(std::string_view target, RedactRules rules) {
     if (equals == std::string_view::npos) {
       out += secret_value(pair) ? redacted : pair;  // a bare token: "?eyJ…"
     } else {
+      const std::string plain = decode(name);
+      const bool secret = named(rules, "query.", plain) || is_credential(plain, value) ||
+                          (!carries_trace(plain) && secret_value(value));
       out.append(secret_value(name) ? redacted : name).append("=");
-      out += !value.empty() && (named(rules, "query.", decode(name)) || secret_value(value)) ? redacted : value;
+      out += !value.empty() && secret ? redacted : value;
     }
     if (separator == std::string_view::npos) return out;
     out += rest[separator];
@@ -130,12 +147,72 @@ std::string redact_target(std::string_view target, RedactRules rules) {
 }
 
 std::string redact_header(std::string_view name, std::string_view value, RedactRules rules) {
-  return std::string(!value.empty() && named(rules, "header.", name) ? redacted : value);
+  if (!value.empty() && (named(rules, "header.", name) || names_credential(name))) return std::string(redacted);
+  return carries_trace(name) ? std::string(value) : redact_text(value);
 }
 
 std::string redact_subprotocol(std::string_view selected, RedactRules rules) {
   const bool asked = std::find(rules.begin(), rules.end(), "subprotocol") != rules.end();
-  return std::string(asked && looks_like_credential(selected) ? redacted : selected);
+  const bool secret = has_credential(selected) || (asked && looks_like_credential(selected));
+  return std::string(secret ? redacted : selected);
+}
+
+namespace {
+
+bool is_quote(char c) { return c == '"' || c == '\''; }
+bool ends_value(char c) { return std::string_view(" ,;&\"'<>()[]{}").find(c) != std::string_view::npos; }
+
+// Where the value is that follows the name in words of somebody's: token=abc, "token": "abc", Authorization: Bearer
+// abc. But "password: required" is prose.
+std::optional<Range> find_value(std::string_view text, std::string_view name, std::size_t at) {
+  const bool quoted = at < text.size() && is_quote(text[at]);
+  if (quoted) ++at;
+  if (name.empty() || at >= text.size() || (text[at] != '=' && text[at] != ':')) return std::nullopt;
+  const bool field = iequals(name, "authorization") || iequals(name, "cookie");
+  if (iequals(name, "code") || iequals(name, "auth") || !names_credential(name)) return std::nullopt;
+  std::size_t begin = at + 1;
+  if (quoted || field)
+    while (begin < text.size() && text[begin] == ' ') ++begin;
+  if (begin < text.size() && is_quote(text[begin])) ++begin;
+  if (field) return Range{begin, text.size()};
+  std::size_t end = begin;
+  while (end < text.size() && !ends_value(text[end])) ++end;
+  return end > begin ? std::optional(Range{begin, end}) : std::nullopt;
+}
+
+std::string redact_named(std::string_view text) {
+  std::string out;
+  std::size_t copied = 0;
+  for (std::size_t begin = 0; begin < text.size();) {
+    std::size_t end = begin;
+    while (end < text.size() &&
+           (is_alpha(text[end]) || is_digit(text[end]) || text[end] == '-' || text[end] == '_' || text[end] == '.'))
+      ++end;
+    if (const auto value = find_value(text, text.substr(begin, end - begin), end)) {
+      out.append(text.substr(copied, value->begin - copied)).append(redacted);
+      copied = end = value->end;
+    }
+    begin = end + 1;
+  }
+  return out.append(text.substr(std::min(copied, text.size())));
+}
+
+}  // namespace
+
+std::string redact_text(std::string_view text) {
+  std::string out = redact_named(text);
+  std::size_t from = 0;
+  while (const auto found = find_userinfo(out, from)) {
+    out.replace(found->begin, found->end - found->begin, redacted);
+    from = found->begin + redacted.size();
+  }
+  std::string kept;
+  for (std::string_view rest = out;;) {
+    const auto found = find_credential(rest);
+    if (!found) return kept.append(rest);
+    kept.append(rest.substr(0, found->begin)).append(redacted);
+    rest.remove_prefix(found->end);
+  }
 }
 
 bool looks_like_credential(std::string_view name) {
@@ -143,7 +220,7 @@ bool looks_like_credential(std::string_view name) {
       "bearer",     "token",       "access_token", "auth",      "authorization", "basic",    "key",
       "apikey",     "api_key",     "secret",       "passwd",    "jwt",           "password", "sk",
       "credential", "credentials", "sig",          "signature", "sessionid"};
-  if (name.size() > 64 || has_json_web_token(name)) return true;
+  if (name.size() > 64 || has_credential(name)) return true;
   for (std::size_t begin = 0; begin < name.size();) {
     std::size_t end = begin;
     std::size_t digits = 0;

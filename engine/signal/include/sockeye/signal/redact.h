@@ -4,8 +4,10 @@
 //   query.NAME   the value of that query parameter (name decoded, case-insensitive); query.* all of them
 //   header.NAME  the value of that header field, wherever one would be recorded
 //   subprotocol  a selected subprotocol that looks like a credential (below)
-// Unknown rules match nothing. Always replaced, whatever the rules: userinfo in a URL ("//user:password@"), and values
-// that are JSON Web Tokens, in a query or a path.
+// Unknown rules match nothing. Always replaced, whatever the rules: userinfo in a URL ("//user:password@"); values of
+// what has a credential's name (access_token, X-Amz-Signature, apiKey, client-secret: src/credentials.cc has the
+// patterns); and what looks like one wherever it stands: JSON Web Tokens, keys with a well-known prefix, 32 characters
+// and more that look drawn at random.
 //
 // Browsers cannot set headers, so credentials travel as subprotocols: ["realtime", "openai-insecure-api-key.sk-…"]. A
 // server selects the real one, but a careless one may echo the credential. A selected name is kept when it reads like
@@ -29,6 +31,8 @@ using RedactRules = std::span<const std::string>;
 [[nodiscard]] std::string redact_target(std::string_view target, RedactRules);
 [[nodiscard]] std::string redact_header(std::string_view name, std::string_view value, RedactRules);
 [[nodiscard]] std::string redact_subprotocol(std::string_view selected, RedactRules);
+// Of words that a peer chose: a close reason, a reason phrase. Credentials in it are replaced, the rest stays.
+[[nodiscard]] std::string redact_text(std::string_view text);
 [[nodiscard]] bool looks_like_credential(std::string_view subprotocol);
 
 // The text with what is not well-formed UTF-8, and every control character (C1 too: a terminal obeys those), replaced

@@ -1,0 +1,21 @@
+// What a credential is called, and what one looks like. Judged by patterns, so both ways of being wrong are possible;
+// docs/signals.md says which side is preferred where.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+namespace sockeye::signal {
+
+// A query parameter or header field of this name holds a credential: "access_token", "X-Amz-Signature", "apiKey",
+// "client-secret". Spelling does not count: case, "-", "_", "." and camel case are the same.
+[[nodiscard]] bool names_credential(std::string_view name);
+
+// Where the first credential in the text is that shows by itself: a JSON Web Token, a key with a well-known prefix
+// (sk-…, ghp_…, AKIA…), or 32 characters and more that look drawn at random.
+struct Span {
+  std::size_t begin, end;
+};
+[[nodiscard]] std::optional<Span> find_credential(std::string_view text);
+
+}  // namespace sockeye::signal
