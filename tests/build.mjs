@@ -7,6 +7,7 @@ import {fileURLToPath} from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const entries = ['conformance/main.ts', 'e2e/main.ts'];
+for (const name of ['main', 'attacker', 'bystanders', 'upstream']) entries.push(`hostile/${name}.ts`);
 for (const folder of ['peers', 'e2e'])
   for (const name of readdirSync(join(here, folder)))
     if (name.endsWith(folder === 'e2e' ? '.test.ts' : '.ts')) entries.push(`${folder}/${name}`);
