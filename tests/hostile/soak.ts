@@ -84,11 +84,14 @@ async function report(watched: Watched[], begun: number): Promise<void> {
   for (const {name, stage} of watched) {
     const lap = await stage.lap().catch(() => undefined);
     if (!lap) continue;
-    console.log(
-      `${minutes} min: ${name.padEnd(7)} worst wait ${worst(lap).toFixed(0)} ms, ` +
-        `/healthz ${lap.healthz.worst.toFixed(0)} ms, ${megabytes(stage.resident().now)} MiB, ${stage.descriptors()} descriptors, ` +
-        `${lap.lost} bystanders lost`,
-    );
+    const said = [
+      `${minutes} min: ${name.padEnd(7)} worst wait ${worst(lap).toFixed(0)} ms`,
+      `/healthz ${lap.healthz.worst.toFixed(0)} ms`,
+      `${megabytes(stage.resident().now)} MiB`,
+      `${stage.descriptors()} descriptors`,
+      `${lap.lost} bystanders lost`,
+    ];
+    console.log(said.join(', '));
   }
 }
 
