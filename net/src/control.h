@@ -36,13 +36,21 @@ class Control {
     });
   }
   [[nodiscard]] bool waiting() const { return state_->waiting; }
+  // Of those that may make room for another, who goes first: whoever waits and was never let in, whoever waits, whoever
+  // is answered, and at last a WebSocket.
+  [[nodiscard]] int rank() const {
+    if (state_->talks) return 3;
+    return state_->waiting ? (state_->let_in ? 1 : 0) : 2;
+  }
   [[nodiscard]] Clock::time_point since() const { return Clock::time_point(Clock::duration(state_->since)); }
 
   // The connection's own, on its strand: for a request, or for nothing any more, so that it may be closed at any time;
   // then answers one; then talks instead.
   void waits() { become(true); }
   void works() { become(false); }
+  void let_in() { state_->let_in = true; }  // the site has taken a request of it
   void talks(std::weak_ptr<Conversing> conversing) {
+    state_->talks = true;
     const std::lock_guard lock(mutex_);
     conversing_ = std::move(conversing);
   }
@@ -52,7 +60,7 @@ class Control {
   // Outlives the connection in closings that were posted too late.
   struct State {
     bool over = false;  // on the strand
-    std::atomic<bool> waiting{true};
+    std::atomic<bool> waiting{true}, let_in{false}, talks{false};
     std::atomic<Clock::rep> since{0};
   };
   void become(bool waiting) {

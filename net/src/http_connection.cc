@@ -74,6 +74,7 @@ asio::awaitable<bool> HttpConnection::exchange() {
   if (const auto known = parser.content_length()) length = *known;
   if (!length && !parser.chunked()) length = 0;
   Admission admission = site_.admit(request, length);
+  if (!admission.refusal) control_.let_in();
   if (!admission.error)
     admission.error = [this](int status, std::string_view message) { return error(status, message); };
   if (!admission.refusal && length.value_or(0) > admission.largest_body)

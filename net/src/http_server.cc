@@ -1,8 +1,8 @@
 // Theory of operation. A few threads run one io_context; every connection is a coroutine on a strand of its own, so
 // that a connection's state needs no lock. Handlers answer through a callback from any thread; the coroutine waits for
 // it. A head is bounded in size and time, a body by what `admit` leased for it before a byte of it was read. Where the
-// table is full and the options say so, the connection that has waited longest without a request makes room, so that a
-// crowd of silent ones cannot keep a new one out.
+// table is full and the options say so, the connection that has waited longest without a request makes room, those
+// first of which no request was ever taken, so that a crowd of silent ones cannot keep a new one out.
 #include "sockeye/net/http_server.h"
 
 #include <atomic>
@@ -19,8 +19,11 @@
 #include <mutex>
 #include <tuple>
 #include <utility>
+#include <variant>
 
 #include "control.h"
+#include "counters.h"
+#include "grpc_connection.h"
 #include "http_connection.h"
 #include "io_threads.h"
 #include "sockeye/base/address.h"
@@ -47,9 +50,11 @@ std::optional<tcp::endpoint> parse_endpoint(const std::string& listen) {
   return tcp::endpoint(address, parsed->port);
 }
 
+using AnySite = std::variant<Site, GrpcSite>;
+
 class Listener final : public std::enable_shared_from_this<Listener> {
  public:
-  Listener(asio::io_context& context, ServerOptions options, Site site)
+  Listener(asio::io_context& context, ServerOptions options, AnySite site)
       : options_(std::move(options)),
         site_(std::move(site)),
         context_(context),
@@ -63,6 +68,7 @@ class Listener final : public std::enable_shared_from_this<Listener> {
         strand_, [self = shared_from_this()] { return self->accept_loop(); }, asio::detached);
   }
   [[nodiscard]] const tcp::endpoint& local() const { return local_; }
+  [[nodiscard]] ServerCounts counts() const;
   void stop(base::Duration timeout);
 
  private:
@@ -77,7 +83,7 @@ class Listener final : public std::enable_shared_from_this<Listener> {
   asio::awaitable<void> serve(beast::tcp_stream socket, tcp::endpoint peer);
 
   const ServerOptions options_;
-  const Site site_;
+  const AnySite site_;
   asio::io_context& context_;
   asio::any_io_executor strand_;
   tcp::acceptor acceptor_;
@@ -89,6 +95,7 @@ class Listener final : public std::enable_shared_from_this<Listener> {
   std::list<Place> connections_;
   std::size_t leaving_ = 0;
   std::condition_variable ended_;
+  Counters counters_;
 };
 
 base::Result<void> Listener::listen() {
@@ -97,7 +104,7 @@ base::Result<void> Listener::listen() {
     return base::fail(options_.what + " " + options_.listen +
                       ": expected HOST:PORT, [V6]:PORT or :PORT, the host an IP address or localhost");
   if (options_.tls)
-    if (auto made = make_server_tls(tls_, *options_.tls); !made) return made;
+    if (auto made = make_server_tls(tls_, *options_.tls, std::holds_alternative<GrpcSite>(site_)); !made) return made;
   const bool any = endpoint->address().is_unspecified();
   auto error = bind(*endpoint, endpoint->address().is_v6());
   // A machine booted with ipv6.disable=1 has no such family at all.
@@ -148,7 +155,11 @@ asio::awaitable<void> Listener::accept_loop() {
     }
     error_code gone;
     const auto peer = socket.remote_endpoint(gone);
-    if (gone || !make_room()) continue;  // the socket closes
+    if (gone) continue;
+    if (!make_room()) {
+      ++counters_.turned_away;
+      continue;  // the socket closes
+    }
     socket.set_option(tcp::no_delay(true), gone);
     const auto executor = socket.get_executor();
     asio::co_spawn(
@@ -170,10 +181,12 @@ bool Listener::make_room() {
   for (auto& each : connections_) {
     const auto& control = *each.control;
     if (each.leaving || (!control.waiting() && control.since() > latest)) continue;
-    if (longest == nullptr || control.since() < longest->control->since()) longest = &each;
+    const auto key = std::pair(control.rank(), control.since());
+    if (longest == nullptr || key < std::pair(longest->control->rank(), longest->control->since())) longest = &each;
   }
   if (longest == nullptr) return false;
   longest->leaving = true;
+  ++counters_.made_room;
   ++leaving_;
   longest->control->close(true);
   return true;
@@ -194,14 +207,23 @@ asio::awaitable<void> Listener::serve(beast::tcp_stream socket, tcp::endpoint pe
       stream.next_layer().expires_after(options_.head_timeout);
       std::tie(error) = co_await stream.accept_tls(*tls_, nothrow);
     }
-    HttpConnection connection(stream, peer, options_, site_, control, stopping_);
-    if (!error) co_await connection.run();
+    if (const auto* calls = std::get_if<GrpcSite>(&site_)) {
+      GrpcConnection connection(stream, peer, options_, *calls, control, stopping_, counters_);
+      if (!error) co_await connection.run();
+    } else {
+      HttpConnection connection(stream, peer, options_, std::get<Site>(site_), control, stopping_);
+      if (!error) co_await connection.run();
+    }
   } catch (const std::exception&) {  // no memory: this connection's end, not the process's
   }
   const std::lock_guard lock(mutex_);
   leaving_ -= place->leaving ? 1 : 0;
   connections_.erase(place);
   ended_.notify_all();
+}
+
+ServerCounts Listener::counts() const {
+  return {counters_.turned_away, counters_.made_room, counters_.misbehaved, counters_.slow};
 }
 
 // Owns the listener's life; connections may hold it a little longer.
@@ -213,6 +235,7 @@ class Handle final : public Server {
     return base::HostPort{listener_->local().address().to_string(), port()}.text();
   }
   [[nodiscard]] std::uint16_t port() const override { return listener_->local().port(); }
+  [[nodiscard]] ServerCounts counts() const override { return listener_->counts(); }
   void stop(base::Duration timeout) override {
     if (!stopped_.exchange(true)) listener_->stop(timeout);
   }
@@ -222,15 +245,22 @@ class Handle final : public Server {
   std::atomic<bool> stopped_{false};
 };
 
-}  // namespace
-
-base::Result<std::unique_ptr<Server>> Server::start(IoThreads& threads, ServerOptions options, Site site) {
+base::Result<std::unique_ptr<Server>> begin(IoThreads& threads, ServerOptions options, AnySite site) {
   options.connections = std::max<std::size_t>(options.connections, 1);
   auto& context = *static_cast<Threads&>(threads).context;
   auto listener = std::make_shared<Listener>(context, std::move(options), std::move(site));
   if (auto listening = listener->listen(); !listening) return tl::unexpected(listening.error());
   listener->run();
   return std::make_unique<Handle>(std::move(listener));
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Server>> Server::start(IoThreads& threads, ServerOptions options, Site site) {
+  return begin(threads, std::move(options), std::move(site));
+}
+base::Result<std::unique_ptr<Server>> Server::start(IoThreads& threads, ServerOptions options, GrpcSite site) {
+  return begin(threads, std::move(options), std::move(site));
 }
 
 }  // namespace sockeye::net

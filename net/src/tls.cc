@@ -10,7 +10,22 @@ namespace asio = boost::asio;
 using asio::ssl::context;
 using boost::system::error_code;
 
-base::Result<void> make_server_tls(std::optional<context>& out, const ServerTls& from) {
+namespace {
+
+// Of what the client offers, h2; a client that offers something else is not refused here: it will not speak HTTP/2.
+int choose_http2(SSL*, const unsigned char** chosen, unsigned char* length, const unsigned char* offered, unsigned size,
+                 void*) {
+  static constexpr unsigned char h2[] = {2, 'h', '2'};
+  unsigned char* out = nullptr;
+  if (::SSL_select_next_proto(&out, length, h2, sizeof h2, offered, size) != OPENSSL_NPN_NEGOTIATED)
+    return SSL_TLSEXT_ERR_NOACK;
+  *chosen = out;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+}  // namespace
+
+base::Result<void> make_server_tls(std::optional<context>& out, const ServerTls& from, bool http2) {
   context tls(context::tls_server);
   error_code error;
   tls.set_options(context::no_tlsv1 | context::no_tlsv1_1, error);
@@ -23,6 +38,7 @@ base::Result<void> make_server_tls(std::optional<context>& out, const ServerTls&
   if (!key) return base::fail(from.key_option + " " + from.key + ": " + key.error().message);
   tls.use_private_key(asio::buffer(*key), context::pem, error);
   if (error) return base::fail(from.key_option + " " + from.key + ": " + error.message());
+  if (http2) ::SSL_CTX_set_alpn_select_cb(tls.native_handle(), choose_http2, nullptr);
   out.emplace(std::move(tls));
   return {};
 }

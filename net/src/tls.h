@@ -10,8 +10,10 @@
 
 namespace sockeye::net {
 
-// TLS 1.2 or later. Fails, and fills nothing, when a file cannot be read.
-[[nodiscard]] base::Result<void> make_server_tls(std::optional<boost::asio::ssl::context>& out, const ServerTls& from);
+// TLS 1.2 or later; with `http2`, chosen by ALPN (RFC 9113 §3.2). Fails, and fills nothing, when a file cannot be
+// read.
+[[nodiscard]] base::Result<void> make_server_tls(std::optional<boost::asio::ssl::context>& out, const ServerTls& from,
+                                                 bool http2);
 // Verifies that the peer is `host`, against the CA's PEM file or, where that is "", the system's.
 [[nodiscard]] base::Result<void> make_client_tls(std::optional<boost::asio::ssl::context>& out, const std::string& host,
                                                  const std::string& ca);

@@ -56,6 +56,12 @@ class Connection {
       out.append(part.data(), static_cast<std::size_t>(n));
     return out;
   }
+  // What is there, or comes next; "" at the end.
+  [[nodiscard]] std::string some() const {
+    std::array<char, 65536> part{};
+    const ssize_t n = ::recv(fd_, part.data(), part.size(), 0);
+    return {part.data(), static_cast<std::size_t>(std::max<ssize_t>(n, 0))};
+  }
   // One answer with a Content-Length.
   [[nodiscard]] std::string one() const {
     std::string out;

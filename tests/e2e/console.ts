@@ -104,6 +104,9 @@ export class Console {
   get running(): boolean {
     return this.process !== undefined && !this.process.exited;
   }
+  get pid(): number {
+    return this.process!.pid;
+  }
   rss(): number {
     return this.process!.rss();
   }

@@ -28,6 +28,7 @@ const order = [
   'console_input',
   'console_live',
   'console_safety',
+  'console_grpc_hostile',
   'hostile',
   'console_durable',
   'exactness',

@@ -1,6 +1,6 @@
-// Puts the parts together. Two HTTP servers (page and API; OTLP) and a gRPC one share a guard, a budget of body bytes
-// and two pools of threads: requests are decoded on one, questions answered on the other, so that a slow question does
-// not hold up ingestion.
+// Puts the parts together. Two HTTP servers (page and API; OTLP) and a gRPC one share threads of I/O, a guard, a budget
+// of body bytes and two pools of threads: requests are decoded on one, questions answered on the other, so that a slow
+// question does not hold up ingestion.
 #include "sockeye/console/console.h"
 
 #include <algorithm>
@@ -21,6 +21,10 @@ namespace {
 constexpr std::size_t largest_api_body = 8192;  // of a login
 constexpr unsigned questions_at_once = 4;
 constexpr std::size_t questions_waiting = 256, bodies_waiting = 256;
+// A session of HTTP/2 holds some 25 KiB, an exporter needs one connection, and who waits makes room.
+constexpr std::size_t most_grpc_connections = 1024;
+constexpr auto make_room_after = std::chrono::seconds(30);
+constexpr auto grpc_idle = std::chrono::minutes(10);  // exporters keep their connection, and may have little to say
 constexpr std::string_view live_page_path = "/api/v1/live";
 constexpr std::string_view page_subprotocol = "sockeye-page.v1";
 
@@ -110,8 +114,7 @@ class Running final : public Console {
   LiveLink live_;
   Api api_;
   std::unique_ptr<net::IoThreads> io_;
-  std::unique_ptr<net::Server> page_, otlp_;
-  std::unique_ptr<OtlpGrpc> grpc_;
+  std::unique_ptr<net::Server> page_, otlp_, grpc_;
   std::string address_;
   bool stopped_ = false;
 };
@@ -142,7 +145,12 @@ base::Result<void> Running::start() {
     api_.otlp_http = otlp_->address();
   }
   if (!options_.otlp_grpc.empty()) {
-    auto grpc = OtlpGrpc::start({options_.otlp_grpc, options_.tls, options_.largest_body}, guard_, budget_, ingest_);
+    server.what = "--otlp-grpc";
+    server.listen = options_.otlp_grpc;
+    server.connections = std::min(options_.connections, most_grpc_connections);
+    server.make_room_after = make_room_after;
+    server.idle_timeout = grpc_idle;
+    auto grpc = net::Server::start(*io_, server, otlp_grpc(options_.largest_body, guard_, budget_, ingest_));
     if (!grpc) return tl::unexpected(grpc.error());
     grpc_ = *std::move(grpc);
     api_.otlp_grpc = grpc_->address();
@@ -160,6 +168,7 @@ void Running::stop(std::chrono::milliseconds timeout) {
   questions_.finish();
   decoding_.finish();
   ingest_.settle();
+  grpc_.reset();
   otlp_.reset();
   page_.reset();
   io_.reset();

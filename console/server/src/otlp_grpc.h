@@ -1,32 +1,17 @@
-// OTLP over gRPC: the Export methods of the trace, logs and metrics services, as generic calls of bytes, decoded on the
-// same path as OTLP/HTTP. Source: OpenTelemetry protocol specification, OTLP/gRPC. grpc++ stays in otlp_grpc.cc.
+// OTLP over gRPC: the Export methods of the trace, logs and metrics services, decoded on the same path as OTLP/HTTP.
+// Source: OpenTelemetry protocol specification, OTLP/gRPC.
 #pragma once
 
-#include <chrono>
-#include <memory>
-#include <optional>
-#include <string>
+#include <cstddef>
 
 #include "budget.h"
 #include "guard.h"
 #include "ingest.h"
-#include "sockeye/base/result.h"
-#include "sockeye/console/console.h"
+#include "sockeye/net/grpc.h"
 
 namespace sockeye::console {
 
-struct OtlpGrpcOptions {
-  std::string listen;
-  std::optional<Tls> tls;
-  std::size_t largest_message = 0;
-};
-
-class OtlpGrpc {
- public:
-  static base::Result<std::unique_ptr<OtlpGrpc>> start(OtlpGrpcOptions, const Guard&, Budget&, Ingest&);
-  virtual ~OtlpGrpc() = default;
-  [[nodiscard]] virtual std::string address() const = 0;
-  virtual void stop(std::chrono::milliseconds timeout) = 0;
-};
+// Guard, budget and ingest are borrowed by the site's functions. `largest_message`: as sent.
+[[nodiscard]] net::GrpcSite otlp_grpc(std::size_t largest_message, const Guard&, Budget&, Ingest&);
 
 }  // namespace sockeye::console
