@@ -61,7 +61,7 @@ bool listed(const std::array<std::string_view, N>& list, std::string_view text) 
 // --- looks ---
 
 // RFC 7519: three base64url parts, the first an object: '{"' is "eyJ".
-std::optional<Span> find_json_web_token(std::string_view text) {
+std::optional<TextRange> find_json_web_token(std::string_view text) {
   for (auto at = text.find("eyJ"); at != std::string_view::npos; at = text.find("eyJ", at + 1)) {
     std::size_t dots = 0;
     std::size_t length = 0;
@@ -72,7 +72,7 @@ std::optional<Span> find_json_web_token(std::string_view text) {
         break;
       ++length;
     }
-    if (dots >= 2 && length >= 20) return Span{at, at + length};
+    if (dots >= 2 && length >= 20) return TextRange{at, at + length};
     at += length > 0 ? length - 1 : 0;
   }
   return std::nullopt;
@@ -137,16 +137,16 @@ bool names_credential(std::string_view name) {
   return false;
 }
 
-std::optional<Span> find_credential(std::string_view text) {
+std::optional<TextRange> find_credential(std::string_view text) {
   auto found = find_json_web_token(text);
   for (std::size_t begin = 0; begin < text.size() && (!found || begin < found->begin);) {
     std::size_t end = begin;
     while (end < text.size() && (is_token(text[end]) || text[end] == '.')) ++end;
     // A dot separates, but for the prefixes that hold one.
-    if (has_known_prefix(text.substr(begin, end - begin))) return Span{begin, end};
+    if (has_known_prefix(text.substr(begin, end - begin))) return TextRange{begin, end};
     std::size_t stop = begin;
     while (stop < end && text[stop] != '.') ++stop;
-    if (looks_random(text.substr(begin, stop - begin))) return Span{begin, stop};
+    if (looks_random(text.substr(begin, stop - begin))) return TextRange{begin, stop};
     begin = std::max(stop, begin) + 1;
   }
   return found;

@@ -13,9 +13,9 @@ namespace sockeye::signal {
 
 // Where the first credential in the text is that shows by itself: a JSON Web Token, a key with a well-known prefix
 // (sk-…, ghp_…, AKIA…), or 32 characters and more that look drawn at random.
-struct Span {
+struct TextRange {
   std::size_t begin, end;
 };
-[[nodiscard]] std::optional<Span> find_credential(std::string_view text);
+[[nodiscard]] std::optional<TextRange> find_credential(std::string_view text);
 
 }  // namespace sockeye::signal
