@@ -67,6 +67,7 @@ Ports:
 
 Traces and logs are kept, metrics are not: a Prometheus scrapes them from the proxies. What was
 acknowledged survives a crash. Beyond loopback a token is asked for: --token-file, or --open.
+A token opens everything, or what stands before its file: --token-file export,report=FILE.
 
 Log lines go to stderr. Exit status: 0 good, 1 the work failed, 2 bad arguments.)";
 
@@ -275,7 +276,10 @@ void add_console(CLI::App& app, Command& command) {
   console->add_option("--keep", c.keep_for, "Forget what is older: 12h, 30d; 0 is never (7d)")->type_name("TIME");
   console->add_option("--keep-size", c.keep_bytes, "Forget the oldest beyond this size on disk; 0 is never (10GiB)")
       ->type_name("SIZE");
-  auto* token = console->add_option("--token-file", c.token_file, "File with the token that all three ports ask for")
+  auto* token = console
+                    ->add_option("--token-file", c.token_files,
+                                 "File with a token that all three ports ask for, or SCOPE,...=FILE\n"
+                                 "with one for report, export, read or act alone; repeatable")
                     ->type_name("FILE");
   console->add_flag("--open", c.open, "Listen beyond loopback without a token")->excludes(token);
   console

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
@@ -43,13 +44,39 @@ struct Settled {
   sqlite::Options store;
 };
 
-base::Result<std::string> read_token(const std::string& path) {
+// "export,report=": what stands before the file of a token that does not open everything. 0: a word is none of them.
+unsigned scopes_in(std::string_view list) {
+  constexpr std::array<std::pair<std::string_view, unsigned>, 4> words{{{"report", console::scope::report},
+                                                                        {"export", console::scope::export_spans},
+                                                                        {"read", console::scope::read},
+                                                                        {"act", console::scope::act}}};
+  unsigned out = 0;
+  for (;;) {
+    const auto word = list.substr(0, list.find(','));
+    const auto* const found = std::find_if(words.begin(), words.end(), [&](auto each) { return each.first == word; });
+    if (found == words.end()) return 0;
+    out |= found->second;
+    if (word.size() == list.size()) return out;
+    list.remove_prefix(word.size() + 1);
+  }
+}
+
+base::Result<console::Token> read_token(const std::string& option) {
+  console::Token out;
+  std::string path = option;
+  if (const auto equals = option.find('='); equals != std::string::npos && option.find('/') > equals) {
+    out.scopes = scopes_in(std::string_view(option).substr(0, equals));
+    if (out.scopes == 0)
+      return base::fail("--token-file " + option + ": expected report, export, read or act before the \"=\"");
+    path = option.substr(equals + 1);
+  }
   auto token = net::read_token(path);
   if (!token) return base::fail("--token-file " + token.error().message);
   if (token->size() < 16)
     return base::fail("--token-file " + path +
                       ": a token has at least 16 characters; make one with: openssl rand -hex 24");
-  return token;
+  out.secret = *std::move(token);
+  return out;
 }
 
 base::Result<Settled> settle(const ConsoleCommand& command) {
@@ -63,12 +90,12 @@ base::Result<Settled> settle(const ConsoleCommand& command) {
   if (command.tls_certificate.empty() != command.tls_key.empty())
     return base::fail("--tls-certificate and --tls-key go together");
   if (!command.tls_key.empty()) c.tls = console::Tls{command.tls_certificate, command.tls_key};
-  if (!command.token_file.empty()) {
-    auto token = read_token(command.token_file);
+  for (const auto& each : command.token_files) {
+    auto token = read_token(each);
     if (!token) return tl::unexpected(token.error());
-    c.token = *std::move(token);
+    c.tokens.push_back(*std::move(token));
   }
-  if (c.token.empty() && !command.open) {
+  if (c.tokens.empty() && !command.open) {
     for (const auto* each : {&c.listen, &c.otlp_http, &c.otlp_grpc})
       if (!is_loopback(*each))
         return base::fail(*each +
@@ -126,7 +153,7 @@ int run_console(const ConsoleCommand& command) {
     return 1;
   }
   log_info(describe(**running, *settings));
-  if (settings->console.token.empty() && command.open)
+  if (settings->console.tokens.empty() && command.open)
     log_warning("--open: everybody who reaches these ports can read and write");
   for (int number = 0; number != SIGTERM && number != SIGINT;) number = signals.wait(-1ms);
   (*running)->stop(patience);

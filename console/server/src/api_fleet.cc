@@ -97,7 +97,7 @@ Response ask_status(Api& api, std::string_view, Parameters& with) {
   json.open('{').key("version").text(api.options.version);
   time_ms(json, "now_ms", unix_now_ns());
   time_ms(json, "started_ms", api.started_unix_ns);
-  json.key("open").boolean(api.options.token.empty());
+  json.key("open").boolean(api.options.tokens.empty());
   json.key("store").open('{').key("backend").text(stats.backend).key("spans").number(stats.spans);
   json.key("logs").number(stats.logs).key("sessions").number(stats.sessions).key("bytes").number(stats.bytes);
   time_ms(json, "oldest_ms", stats.oldest_unix_ns);

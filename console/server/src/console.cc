@@ -80,7 +80,7 @@ class Running final : public Console {
  public:
   Running(Options options, store::Store& store)
       : options_(std::move(options)),
-        guard_({options_.token, options_.hosts, options_.requests_per_second}),
+        guard_({options_.tokens, options_.hosts, options_.requests_per_second, options_.log}),
         budget_(options_.bodies_in_flight),
         decoding_(std::min(4U, cores()), bodies_waiting),
         questions_(questions_at_once, questions_waiting),
@@ -193,7 +193,8 @@ Admission Running::admit(const Request& head) {
       out.refusal = guard_.origin(head);
       if (!out.refusal && head.method != "POST") out.refusal = error_response(405, "log in and out with POST");
     } else {
-      out.refusal = guard_.token(head);
+      const bool asks = head.method == "GET" || head.method == "HEAD";
+      out.refusal = guard_.token(head, asks ? scope::read : scope::act);
     }
   }
   if (out.refusal) harden(*out.refusal, head.tls);
@@ -223,8 +224,9 @@ std::optional<Accepted> Running::upgrade(const Request& request, Response& refus
     refusal = *std::move(why);
     return true;
   };
+  const unsigned wanted = request.path == live::path ? scope::report : scope::read;
   if (refuse(guard_.host(request)) || refuse(guard_.rate(request.client_address)) || refuse(guard_.origin(request)) ||
-      refuse(guard_.token(request)))
+      refuse(guard_.token(request, wanted)))
     return std::nullopt;
   const std::string_view offered = request.field("sec-websocket-protocol");
   Accepted out;

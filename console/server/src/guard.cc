@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::size_t most_buckets = 8192;
 constexpr std::string_view cookie_name = "sockeye_token";
-constexpr double wrong_login_cost = 40;  // of requests_per_second: at 200, five guesses a second
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -45,6 +44,18 @@ std::string_view cookie(const Request& request) {
   return {};
 }
 
+std::string_view words_for(unsigned wanted) {
+  if (wanted == scope::report) return "to report";
+  if (wanted == scope::export_spans) return "to export";
+  return wanted == scope::act ? "to act" : "to read";
+}
+
+Response too_many() {
+  Response out = error_response(429, "too many wrong tokens came from this address; try again in a few seconds");
+  out.fields.emplace_back("Retry-After", "5");
+  return out;
+}
+
 std::string set_cookie(const Request& request, std::string_view value, std::string_view age) {
   return std::string(cookie_name) + "=" + std::string(value) +
          "; Path=/; HttpOnly; SameSite=Strict; Max-Age=" + std::string(age) + (request.tls ? "; Secure" : "");
@@ -60,7 +71,7 @@ std::string host_name(std::string_view host) {
   return lower(host.substr(0, host.find(':')));
 }
 
-Guard::Guard(GuardOptions options) : options_(std::move(options)) {
+Guard::Guard(GuardOptions options) : options_(std::move(options)), guesses_(options_.log) {
   // The bound is checked before it grows past it.
   buckets_.reserve(1024);
 }
@@ -86,34 +97,41 @@ std::optional<Response> Guard::origin(const Request& request) const {
   return error_response(403, "a page of another site may not do this");
 }
 
-bool Guard::right_token(std::string_view offered) const { return open() || net::same_secret(offered, options_.token); }
+unsigned Guard::scopes_of(std::string_view offered, bool digest) const {
+  unsigned out = 0;
+  for (const auto& each : options_.tokens)  // all of them, whichever it is
+    if (net::same_secret(offered, digest ? net::hex_digest(each.secret) : each.secret)) out |= each.scopes;
+  return out;
+}
 
-std::optional<Response> Guard::token(const Request& request) const {
+std::optional<Response> Guard::token(const Request& request, unsigned wanted) const {
   if (open()) return std::nullopt;
   const std::string_view authorization = request.field("authorization");
-  if (lower(authorization.substr(0, 7)) == "bearer ") {
-    if (net::same_secret(authorization.substr(7), options_.token)) return std::nullopt;
-  } else if (const auto given = cookie(request);
-             !given.empty() && net::same_secret(given, net::hex_digest(options_.token))) {
-    return std::nullopt;
-  }
+  const bool bearer = lower(authorization.substr(0, 7)) == "bearer ";
+  // A cookie comes along with whatever a browser sends: it opens the page's own doors, not those of programs.
+  const bool of_page = !bearer && (wanted & (scope::read | scope::act)) != 0;
+  const std::string_view offered = bearer ? authorization.substr(7) : of_page ? cookie(request) : std::string_view();
+  const unsigned scopes = offered.empty() ? 0 : scopes_of(offered, of_page);
+  if (!offered.empty() && !guesses_.admit(request.client_address, scopes != 0, words_for(wanted))) return too_many();
+  if ((scopes & wanted) != 0) return std::nullopt;
+  if (scopes != 0) return error_response(403, "this token does not open what was asked for");
   Response out = error_response(401, "a token is needed: Authorization: Bearer TOKEN");
   out.fields.emplace_back("WWW-Authenticate", "Bearer");
   return out;
 }
 
-std::optional<Response> Guard::rate(const std::string& client_address, double cost) {
+std::optional<Response> Guard::rate(const std::string& client_address) {
   const auto now = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
   const double most = options_.requests_per_second * 2;
   const std::lock_guard lock(mutex_);
   // A full table forgets: addresses by the thousand are no single client's doing.
   if (buckets_.size() >= most_buckets) buckets_.clear();
-  auto& bucket = buckets_.try_emplace(client_address, Bucket{most, now}).first->second;
+  auto& bucket = buckets_.try_emplace(client_network(client_address), Bucket{most, now}).first->second;
   bucket.left =
       std::min(most, bucket.left + static_cast<double>(now - bucket.at_ns) / 1e9 * options_.requests_per_second);
   bucket.at_ns = now;
-  if (bucket.left >= cost) {
-    bucket.left -= cost;
+  if (bucket.left >= 1) {
+    bucket.left -= 1;
     return std::nullopt;
   }
   Response out = error_response(429, "too many requests; try again in a second");
@@ -124,14 +142,14 @@ std::optional<Response> Guard::rate(const std::string& client_address, double co
 Response Guard::login(const Request& request) {
   const auto offered = read_token(request.body);
   if (!offered) return error_response(400, R"(expected {"token": "..."})");
-  if (!right_token(*offered)) {
-    if (auto refused = rate(request.client_address, wrong_login_cost)) return *std::move(refused);
-    return error_response(401, "this is not the token");
-  }
+  const unsigned scopes = open() ? scope::all : scopes_of(*offered, false);
+  if (!open() && !guesses_.admit(request.client_address, scopes != 0, "to log in")) return too_many();
+  if (scopes == 0) return error_response(401, "this is not the token");
+  if ((scopes & scope::read) == 0) return error_response(403, "this token is not one to read with");
   Response out;
   out.status = 204;
-  // The digest, so that a stolen cookie file does not hold what opens the OTLP port.
-  out.fields.emplace_back("Set-Cookie", set_cookie(request, net::hex_digest(options_.token), "2592000"));
+  // The digest, so that a stolen cookie file does not hold what opens the other ports.
+  out.fields.emplace_back("Set-Cookie", set_cookie(request, net::hex_digest(*offered), "2592000"));
   return out;
 }
 

@@ -9,14 +9,17 @@
 #include <unordered_map>
 #include <vector>
 
+#include "guesses.h"
 #include "http.h"
+#include "sockeye/console/console.h"
 
 namespace sockeye::console {
 
 struct GuardOptions {
-  std::string token;               // "" = none is asked for
+  std::vector<Token> tokens;       // none = none is asked for
   std::vector<std::string> hosts;  // besides addresses and localhost; "*" = any
   double requests_per_second = 200;
+  Log log;  // may be empty
 };
 
 class Guard {
@@ -27,12 +30,13 @@ class Guard {
   [[nodiscard]] std::optional<Response> host(const Request&) const;
   // A browser says whose page asks. Ours, or none: a program. For WebSockets and whatever changes something.
   [[nodiscard]] std::optional<Response> origin(const Request&) const;
-  // Bearer token, or the cookie that login() gave. Compared in constant time.
-  [[nodiscard]] std::optional<Response> token(const Request&) const;
-  [[nodiscard]] bool right_token(std::string_view offered) const;
-  [[nodiscard]] bool open() const { return options_.token.empty(); }
-  // Token bucket per client address: bursts of twice the rate. `cost` of a wrong login is more than of a question.
-  [[nodiscard]] std::optional<Response> rate(const std::string& client_address, double cost = 1);
+  // The token that opens `wanted`, one bit of console::scope: as a bearer, or to read and act as the cookie that
+  // login() gave a page. Refused with 401 (none, or a wrong one), 403 (it opens other things) or 429 (too many wrong
+  // ones).
+  [[nodiscard]] std::optional<Response> token(const Request&, unsigned wanted) const;
+  [[nodiscard]] bool open() const { return options_.tokens.empty(); }
+  // Token bucket per client address (IPv6: /64): bursts of twice the rate.
+  [[nodiscard]] std::optional<Response> rate(const std::string& client_address);
 
   [[nodiscard]] Response login(const Request&);
   [[nodiscard]] static Response logout(const Request&);
@@ -42,7 +46,10 @@ class Guard {
     double left = 0;
     std::uint64_t at_ns = 0;
   };
+  // The scopes of the token offered; 0: there is none like it. In constant time.
+  [[nodiscard]] unsigned scopes_of(std::string_view offered, bool digest) const;
   const GuardOptions options_;
+  mutable Guesses guesses_;
   std::mutex mutex_;
   std::unordered_map<std::string, Bucket> buckets_;
 };

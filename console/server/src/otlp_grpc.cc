@@ -15,6 +15,7 @@ using net::GrpcStatus;
 enum class Code : std::uint8_t {
   ok = 0,
   invalid_argument = 3,
+  permission_denied = 7,
   resource_exhausted = 8,
   unimplemented = 12,
   internal = 13,
@@ -53,18 +54,20 @@ GrpcStatus grpc_status(Code code, std::string message, std::uint64_t retry_ms = 
   return {number, std::move(message), std::move(details)};
 }
 
-bool authorised(const Guard& guard, const Request& head) {
-  if (guard.open()) return true;
-  const std::string_view value = head.field("authorization");
-  return (value.starts_with("Bearer ") || value.starts_with("bearer ")) && guard.right_token(value.substr(7));
+std::optional<GrpcStatus> refuse(const Guard& guard, const Request& head) {
+  if (!signal_of_method(head.path))
+    return grpc_status(Code::unimplemented, "this receiver knows the Export methods of OTLP's services");
+  const auto refused = guard.token(head, scope::export_spans);
+  if (!refused) return std::nullopt;
+  if (refused->status == 403) return grpc_status(Code::permission_denied, "this token is not one to export with");
+  if (refused->status == 429)
+    return grpc_status(Code::resource_exhausted, "too many wrong tokens came from this address", 5000);
+  return grpc_status(Code::unauthenticated, "a token is needed: authorization: Bearer TOKEN");
 }
 
 net::GrpcAdmission admit(std::size_t largest_message, const Guard& guard, Budget& budget, const Request& head) {
   net::GrpcAdmission out;
-  if (!signal_of_method(head.path))
-    out.refusal = grpc_status(Code::unimplemented, "this receiver knows the Export methods of OTLP's services");
-  else if (!authorised(guard, head))
-    out.refusal = grpc_status(Code::unauthenticated, "a token is needed: authorization: Bearer TOKEN");
+  out.refusal = refuse(guard, head);
   out.largest_message = largest_message;
   out.lease = [&budget](std::size_t bytes) { return budget.lease(bytes); };
   out.no_room = grpc_status(Code::resource_exhausted, "too many requests are being read or decoded", 1000);

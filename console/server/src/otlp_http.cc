@@ -100,9 +100,12 @@ std::optional<Response> refuse(const OtlpHttpOptions& options, const Guard& guar
     out.fields.emplace_back("Allow", "POST, OPTIONS");
     return out;
   }
-  if (guard.token(request)) {
-    auto out = say(401, 16, "a token is needed: Authorization: Bearer TOKEN");
-    out.fields.emplace_back("WWW-Authenticate", "Bearer");
+  if (const auto refused = guard.token(request, scope::export_spans)) {
+    if (refused->status == 403) return say(403, 7, "this token is not one to export with");
+    const bool wait = refused->status == 429;
+    auto out = wait ? say(429, 8, "too many wrong tokens came from this address")
+                    : say(401, 16, "a token is needed: Authorization: Bearer TOKEN");
+    out.fields.insert(out.fields.end(), refused->fields.begin(), refused->fields.end());
     return out;
   }
   if (!format) return say(415, 3, "Content-Type: expected application/x-protobuf or application/json");

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <future>
+#include <mutex>
 #include <thread>
 
 #include "client.h"
@@ -279,7 +280,7 @@ TEST_F(ConsoleTest, refuses_names_that_are_not_its_own) {
 
 TEST_F(ConsoleTest, a_token_opens_it) {
   auto with = options();
-  with.token = secret;
+  with.tokens = {{secret}};
   start(with);
   const std::string bearer = "Authorization: Bearer " + std::string(secret) + "\r\n";
   Client client(api());
@@ -310,6 +311,55 @@ TEST_F(ConsoleTest, a_token_opens_it) {
   EXPECT_EQ(sender.ask("POST", "/v1/traces", as_json, spans).status, 401);
   Client again(otlp());
   EXPECT_EQ(again.ask("POST", "/v1/traces", std::string(as_json) + bearer, spans).status, 200);
+  // The cookie comes along with what any page of that name sends: it opens no port of programs.
+  Client beside(otlp());
+  EXPECT_EQ(beside.ask("POST", "/v1/traces", std::string(as_json) + "Cookie: " + cookie + "\r\n", spans).status, 401);
+  Client reporter(api());
+  EXPECT_EQ(reporter.upgrade("/api/v1/live/report", live::subprotocol, "Cookie: " + cookie + "\r\n").status, 401);
+}
+
+TEST_F(ConsoleTest, a_token_opens_what_it_is_for) {
+  auto with = options();
+  with.tokens = {{"reporter-reporter", scope::report},
+                 {"exporter-exporter", scope::export_spans},
+                 {"reader-reader-reader", scope::read}};
+  std::mutex mutex;
+  std::vector<std::string> lines;
+  with.log = [&](int level, const std::string& line) {
+    const std::lock_guard lock(mutex);
+    if (level == 3) lines.push_back(line);
+  };
+  start(with);
+  const auto bearer = [](const std::string& token) { return "Authorization: Bearer " + token + "\r\n"; };
+  struct {
+    std::string token;
+    int reads, acts, exports, reports;
+  } const cases[] = {{"reporter-reporter", 403, 403, 403, 101},
+                     {"exporter-exporter", 403, 403, 200, 403},
+                     {"reader-reader-reader", 200, 403, 403, 403}};
+  for (const auto& each : cases) {
+    const std::string field = bearer(each.token);
+    EXPECT_EQ(Client(api()).get("/api/v1/status", field).status, each.reads) << each.token;
+    EXPECT_EQ(Client(api()).ask("POST", "/api/v1/status", field).status, each.acts) << each.token;
+    EXPECT_EQ(Client(otlp()).ask("POST", "/v1/traces", std::string(as_json) + field, spans).status, each.exports);
+    EXPECT_EQ(Client(api()).upgrade("/api/v1/live/report", live::subprotocol, field).status, each.reports);
+    const std::string body = "{\"token\":\"" + each.token + "\"}";
+    EXPECT_EQ(Client(api()).ask("POST", "/api/v1/login", "", body).status, each.reads == 200 ? 204 : 403);
+  }
+  // Guesses share a bucket, wherever they are made; who was right before goes on.
+  int wrong = 0;
+  for (int status = 401; status == 401 && wrong < 100; ++wrong)
+    status = Client(wrong % 2 == 0 ? api() : otlp())
+                 .ask(wrong % 2 == 0 ? "GET" : "POST", wrong % 2 == 0 ? "/api/v1/status" : "/v1/traces",
+                      std::string(as_json) + bearer("guess-" + std::to_string(wrong)), wrong % 2 == 0 ? "" : spans)
+                 .status;
+  EXPECT_GE(wrong, 10);
+  EXPECT_LT(wrong, 100);
+  EXPECT_EQ(Client(api()).get("/api/v1/status", bearer("reader-reader-reader")).status, 200);
+  const std::lock_guard lock(mutex);
+  ASSERT_GE(lines.size(), 1U);
+  EXPECT_LT(lines.size(), 5U);
+  EXPECT_EQ(lines[0], "a wrong token from 127.0.0.1, to read");
 }
 
 TEST_F(ConsoleTest, limits_how_often) {

@@ -41,7 +41,7 @@ TEST(HostName, leaves_out_the_port) {
 }
 
 TEST(Guard, answers_to_addresses_and_localhost_only) {
-  const Guard guard({"", {"Console.example"}, 200});
+  const Guard guard({{}, {"Console.example"}, 200, {}});
   for (const auto* good : {"127.0.0.1:16686", "10.0.0.1", "[::1]:16686", "[fe80::1]", "localhost:16686", "LOCALHOST",
                            "console.example", "CONSOLE.example:443"})
     EXPECT_EQ(status(guard.host(request({{"host", good}}))), 0) << good;
@@ -49,7 +49,7 @@ TEST(Guard, answers_to_addresses_and_localhost_only) {
   for (const auto* bad : {"evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "1.2.3",
                           "console.example.", "x.console.example", "[::g]", "999.0.0.1", "*"})
     EXPECT_EQ(status(guard.host(request({{"host", bad}}))), 403) << bad;
-  const Guard any({"", {"*"}, 200});
+  const Guard any({{}, {"*"}, 200, {}});
   EXPECT_EQ(status(any.host(request({{"host", "evil.example"}}))), 0);
 }
 
@@ -76,27 +76,26 @@ TEST(Guard, knows_its_own_origin_from_others) {
 TEST(Guard, without_a_token_asks_for_none) {
   const Guard guard({});
   EXPECT_TRUE(guard.open());
-  EXPECT_EQ(status(guard.token(request({}))), 0);
-  EXPECT_TRUE(guard.right_token("anything"));
+  EXPECT_EQ(status(guard.token(request({}), scope::read)), 0);
 }
 
 TEST(Guard, takes_the_bearer_token) {
-  const Guard guard({token, {}, 200});
+  const Guard guard({{{token}}, {}, 200, {}});
   const auto with = [&](std::string value) {
-    return status(guard.token(request({{"authorization", std::move(value)}})));
+    return status(guard.token(request({{"authorization", std::move(value)}}), scope::read));
   };
   EXPECT_EQ(with(std::string("Bearer ") + token), 0);
   EXPECT_EQ(with(std::string("bearer ") + token), 0);
   for (const std::string bad : {"", "Bearer ", "Bearer", "Bearer 0123456789abcde", "Bearer 0123456789abcdef0",
                                 "Bearer  0123456789abcdef", "Basic 0123456789abcdef", "0123456789abcdef"})
     EXPECT_EQ(with(bad), 401) << bad;
-  const auto refusal = guard.token(request({}));
+  const auto refusal = guard.token(request({}), scope::read);
   ASSERT_TRUE(refusal);
   EXPECT_EQ(field(*refusal, "WWW-Authenticate"), "Bearer");
 }
 
 TEST(Guard, takes_the_cookie_that_a_login_gave) {
-  Guard guard({token, {}, 200});
+  Guard guard({{{token}}, {}, 200, {}});
   Request login = request({});
   login.body = R"({"token":"0123456789abcdef"})";
   const Response answer = guard.login(login);
@@ -106,15 +105,15 @@ TEST(Guard, takes_the_cookie_that_a_login_gave) {
   EXPECT_EQ(set.find("Secure"), std::string::npos);
   EXPECT_EQ(set.find(token), std::string::npos);  // a digest
   const std::string cookie = set.substr(0, set.find(';'));
-  EXPECT_EQ(status(guard.token(request({{"cookie", cookie}}))), 0);
-  EXPECT_EQ(status(guard.token(request({{"cookie", "a=b;  " + cookie + "; c=d"}}))), 0);
-  EXPECT_EQ(status(guard.token(request({{"cookie", "a=b"}, {"cookie", cookie}}))), 0);
-  EXPECT_EQ(status(guard.token(request({{"cookie", "x" + cookie}}))), 401);
-  EXPECT_EQ(status(guard.token(request({{"cookie", cookie + "0"}}))), 401);
-  EXPECT_EQ(status(guard.token(request({{"cookie", "sockeye_token="}}))), 401);
-  EXPECT_EQ(status(guard.token(request({{"cookie", std::string("sockeye_token=") + token}}))), 401);
+  EXPECT_EQ(status(guard.token(request({{"cookie", cookie}}), scope::read)), 0);
+  EXPECT_EQ(status(guard.token(request({{"cookie", "a=b;  " + cookie + "; c=d"}}), scope::read)), 0);
+  EXPECT_EQ(status(guard.token(request({{"cookie", "a=b"}, {"cookie", cookie}}), scope::read)), 0);
+  EXPECT_EQ(status(guard.token(request({{"cookie", "x" + cookie}}), scope::read)), 401);
+  EXPECT_EQ(status(guard.token(request({{"cookie", cookie + "0"}}), scope::read)), 401);
+  EXPECT_EQ(status(guard.token(request({{"cookie", "sockeye_token="}}), scope::read)), 401);
+  EXPECT_EQ(status(guard.token(request({{"cookie", std::string("sockeye_token=") + token}}), scope::read)), 401);
   // A wrong bearer token is not mended by a right cookie.
-  EXPECT_EQ(status(guard.token(request({{"authorization", "Bearer x"}, {"cookie", cookie}}))), 401);
+  EXPECT_EQ(status(guard.token(request({{"authorization", "Bearer x"}, {"cookie", cookie}}), scope::read)), 401);
 
   login.tls = true;
   EXPECT_NE(field(guard.login(login), "Set-Cookie").find("; Secure"), std::string::npos);
@@ -123,7 +122,7 @@ TEST(Guard, takes_the_cookie_that_a_login_gave) {
 }
 
 TEST(Guard, refuses_a_login_that_is_none) {
-  Guard guard({token, {}, 200});
+  Guard guard({{{token}}, {}, 200, {}});
   for (const std::string body : {"", "x", "{}", "[]", R"({"token":1})", R"({"token":null})", R"("token")"}) {
     Request login = request({});
     login.body = body;
@@ -132,12 +131,12 @@ TEST(Guard, refuses_a_login_that_is_none) {
 }
 
 TEST(Guard, lets_a_burst_pass_and_then_the_rate) {
-  Guard guard({"", {}, 50});
+  Guard guard({{}, {}, 50, {}});
   int passed = 0;
   while (!guard.rate("192.0.2.1") && passed < 1000) ++passed;
   EXPECT_GE(passed, 100);
   EXPECT_LT(passed, 1000);
-  const auto refusal = guard.rate("192.0.2.1", 100);
+  const auto refusal = guard.rate("192.0.2.1");
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->status, 429);
   EXPECT_EQ(field(*refusal, "Retry-After"), "1");
@@ -148,20 +147,60 @@ TEST(Guard, lets_a_burst_pass_and_then_the_rate) {
 }
 
 TEST(Guard, keeps_a_bounded_number_of_buckets) {
-  Guard guard({"", {}, 1});
-  for (int i = 0; i < 20'000; ++i) EXPECT_FALSE(guard.rate("2001:db8::" + std::to_string(i)));
+  Guard guard({{}, {}, 1, {}});
+  for (int i = 0; i < 20'000; ++i)
+    EXPECT_FALSE(guard.rate("10.0." + std::to_string(i / 256) + "." + std::to_string(i % 256)));
 }
 
 TEST(Guard, limits_wrong_logins) {
-  Guard guard({token, {}, 200});
+  Guard guard({{{token}}, {}, 200, {}});
   Request login = request({});
   login.body = R"({"token":"wrong"})";
   int wrong = 0;
   Response last;
   while ((last = guard.login(login)).status == 401 && wrong < 1000) ++wrong;
   EXPECT_EQ(last.status, 429);
-  EXPECT_GE(wrong, 10);  // 400 in the bucket, 40 each
+  EXPECT_EQ(field(last, "Retry-After"), "5");
+  EXPECT_GE(wrong, 10);  // as many as the bucket has, and what it filled by meanwhile
   EXPECT_LT(wrong, 100);
+  // Not even the right one: it would tell a guesser that it is.
+  login.body = R"({"token":"0123456789abcdef"})";
+  EXPECT_EQ(guard.login(login).status, 429);
+  login.client_address = "192.0.2.2";
+  EXPECT_EQ(guard.login(login).status, 204) << "elsewhere nobody guessed";
+}
+
+TEST(Guard, lets_who_was_right_before_go_on_beside_who_guesses) {
+  const Guard guard({{{token}}, {}, 200, {}});
+  const auto with = [&](const std::string& value) {
+    return status(guard.token(request({{"authorization", "Bearer " + value}}), scope::export_spans));
+  };
+  EXPECT_EQ(with(token), 0);
+  int wrong = 0;
+  while (with("guess") == 401 && wrong < 1000) ++wrong;
+  EXPECT_EQ(with("guess"), 429);
+  EXPECT_EQ(with(token), 0);
+}
+
+TEST(Guard, takes_the_cookie_only_where_a_page_asks) {
+  const Guard guard({{{token}}, {}, 200, {}});
+  Guard door({{{token}}, {}, 200, {}});
+  Request login = request({});
+  login.body = R"({"token":"0123456789abcdef"})";
+  const std::string set = field(door.login(login), "Set-Cookie");
+  const Fields cookie{{"cookie", set.substr(0, set.find(';'))}};
+  EXPECT_EQ(status(guard.token(request(cookie), scope::read)), 0);
+  EXPECT_EQ(status(guard.token(request(cookie), scope::act)), 0);
+  EXPECT_EQ(status(guard.token(request(cookie), scope::export_spans)), 401);
+  EXPECT_EQ(status(guard.token(request(cookie), scope::report)), 401);
+}
+
+TEST(ClientNetwork, is_an_address_or_a_64) {
+  EXPECT_EQ(client_network("192.0.2.1"), "192.0.2.1");
+  EXPECT_EQ(client_network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+  EXPECT_EQ(client_network("2001:db8:1:2::9"), "2001:db8:1:2::");
+  EXPECT_EQ(client_network("::ffff:192.0.2.1"), "::ffff:192.0.2.1");
+  EXPECT_EQ(client_network(""), "");
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ struct OtlpGrpcTest : testing::Test {
   }
 
   test::StoreDouble store;
-  Guard guard{{"0123456789abcdef", {}, 1000}};
+  Guard guard{{{{"0123456789abcdef"}}, {}, 1000, {}}};
   Budget budget{room};
   Workers workers{1, 10};
   Ingest ingest{store, workers, 1 << 20};

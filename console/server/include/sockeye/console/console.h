@@ -41,12 +41,26 @@ struct Tls {
   std::string certificate, key;  // PEM files
 };
 
+// What a token opens, as bits.
+namespace scope {
+inline constexpr unsigned report = 1;        // proxies' reports of live sessions
+inline constexpr unsigned export_spans = 2;  // OTLP, on both its ports
+inline constexpr unsigned read = 4;          // the API's answers, and the page
+inline constexpr unsigned act = 8;           // what changes something
+inline constexpr unsigned all = report | export_spans | read | act;
+}  // namespace scope
+
+struct Token {
+  std::string secret;
+  unsigned scopes = scope::all;
+};
+
 struct Options {
   std::string listen = "127.0.0.1:16686";    // page and API; HOST:PORT, the host an address or localhost
   std::string otlp_http = "127.0.0.1:4318";  // "" = not listened on
   std::string otlp_grpc = "127.0.0.1:4317";  // "" = not listened on
   std::optional<Tls> tls;                    // for all three
-  std::string token;                         // "" = everybody who reaches a port may read and write
+  std::vector<Token> tokens;                 // none = everybody who reaches a port may read and write
   // Names besides addresses and localhost that a Host header may have (DNS rebinding), and origins besides our own that
   // may send OTLP from a page (CORS); "*" = any.
   std::vector<std::string> hosts, cors_origins;
