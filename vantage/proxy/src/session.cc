@@ -429,6 +429,7 @@ void Session::raised(const model::Condition& condition) {
   if (condition.kind != model::ConditionKind::silent) return;
   const bool client = condition.subject.leg == Side::client;
   const bool closes = route().carry.heartbeat.on_dead == relay::HeartbeatOptions::OnDead::close;
+  if (!worker_.commons().silences.admit(route().name, *condition.subject.leg, closes, worker_.now())) return;
   const auto ms = [](base::Duration d) { return std::chrono::duration_cast<std::chrono::milliseconds>(d).count(); };
   const base::WallOffset wall = worker_.workspace().wall;
   const auto& evidence = condition.evidence;

@@ -46,6 +46,7 @@ void Worker::run() {
   for (std::size_t i = sessions_.size(); i-- > 0;) sessions_[i].kill();
   for (std::size_t i = downstreams_.size(); i-- > 0;) downstreams_[i].abort();
   for (std::size_t i = lingers_.size(); i-- > 0;) lingers_[i].abort();
+  if (const auto line = commons_.silences.due(base::never); !line.empty()) log(3, line);
   acceptors_.clear();
   reactor_.delete_deferred();
 }
@@ -137,6 +138,7 @@ void Worker::timer_fault() noexcept { timers().arm(*this, now() + second); }
 
 void Worker::beat(base::Time now) {
   sample(now);
+  if (const auto line = commons_.silences.due(now); !line.empty()) log(3, line);
   if (++beat_ % slices == 0) workspace_.wall = measure_wall(now);
   if (draining_) drain_step(now);
 }

@@ -24,6 +24,7 @@
 #include "reactor.h"
 #include "reconnects.h"
 #include "resolver.h"
+#include "silence_log.h"
 #include "session.h"
 #include "slots.h"
 #include "sockeye/model/session_source.h"
@@ -43,6 +44,7 @@ struct Commons {
   const std::uint64_t secret;          // of this process: identifiers of clients are kept hashed with it
   Reconnects reconnects;
   LogThrottle throttle;
+  SilenceLog silences;
   model::SpanSink* spans = nullptr;
   capture::Recordings* recordings = nullptr;  // null: nothing is recorded
   Log log;
