@@ -1,6 +1,7 @@
 #include "downstream.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "reconnects.h"
@@ -153,13 +154,16 @@ void Downstream::take_request(const model::HttpHead& head) {
     worker_.metrics(*active_route().stats).http_requests.add();
     if (!config.plain_http) return refuse(426, Anomaly::none, "this address speaks WebSocket only");
     if (!route().origin_allowed(head)) return refuse(403, Anomaly::none, "origin not allowed");
+    slot_ = SessionSlot::take(active_route().stats->requests, config.limits.requests);
+    if (!slot_) return refuse(503, Anomaly::none, "too many requests at once");
+    judge_reuse(head);
   } else if (const auto refusal = admit(head)) {
     return refuse(refusal->status, refusal->kind, refusal->why);
   }
 
   sent_.clear();
   RequestRewrite how{.upgrade = request_.upgrade,
-                     .close = !request_.upgrade,
+                     .close = !request_.upgrade && !request_.keeps_upstream,
                      .decline_deflate = declines_deflate(),
                      .tls = static_cast<bool>(listener_->tls),
                      .peer = &peer_};
@@ -170,6 +174,30 @@ void Downstream::take_request(const model::HttpHead& head) {
   append_request(sent_, head, config, how);
   if (!request_.upgrade) unread_.erase(0, parser_.size());
 
+  if (request_.keeps_upstream) {
+    if (auto kept = worker_.idle_upstreams().take(active_route(), !request_.idempotent))
+      return exchange(*std::move(kept));
+  }
+  dial();
+}
+
+void Downstream::judge_reuse(const model::HttpHead& head) {
+  constexpr std::array<std::string_view, 5> idempotent{"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};
+  constexpr std::array<std::string_view, 3> bodied{"POST", "PUT", "PATCH"};
+  const auto is = [&](const auto& methods) {
+    return std::find(methods.begin(), methods.end(), head.method) != methods.end();
+  };
+  request_.idempotent = is(idempotent);
+  // A server that does not expect a body may take it for the next request (RFC 9110 §9.3.1): then that must be nobody
+  // else's. And NTLM's and Negotiate's credentials are the connection's.
+  const std::string_view credentials = head.value("Authorization").substr(0, 4);
+  const bool of_connection = model::iequals(credentials, "NTLM") || model::iequals(credentials, "Nego");
+  request_.keeps_upstream =
+      !request_.http10 && !of_connection && (request_.body.done() || is(bodied)) && !worker_.draining();
+}
+
+void Downstream::dial() {
+  const Route& config = route().config();
   state_ = State::dialing;
   worker_.timers().disarm(*this);
   deadline_ = worker_.now() + config.limits.handshake_timeout;
@@ -189,7 +217,7 @@ std::optional<wire::HttpFailure> Downstream::admit(const model::HttpHead& head) 
   if (recording_) recording_->requested(endpoints(address), first_byte_, head, config.observe, call());
   identity_ = identify(config, head, address, handshake_->bare_target(), worker_.commons().secret);
   if (!route().origin_allowed(head)) return wire::HttpFailure{403, Anomaly::none, "origin not allowed"};
-  slot_ = SessionSlot::take(*active_route().stats, config.limits.sessions);
+  slot_ = SessionSlot::take(active_route().stats->sessions, config.limits.sessions);
   if (!slot_) return wire::HttpFailure{503, Anomaly::none, "too many sessions"};
   if (auto invalid = wire::check_upgrade_request(head)) return invalid;
   // Frames follow an upgrade, not a body: which of the two it was would be anyone's guess.
@@ -199,11 +227,23 @@ std::optional<wire::HttpFailure> Downstream::admit(const model::HttpHead& head) 
 
 void Downstream::dialed(std::unique_ptr<Leg> leg) {
   worker_.reactor().delete_later(std::move(dial_));
+  exchange({std::move(leg), worker_.now(), 0});
+}
+
+void Downstream::exchange(UpstreamConnection upstream) {
   state_ = State::exchanging;
-  if (!request_.upgrade) deadline_ = worker_.now() + silence;
-  worker_.timers().arm(*this, deadline_);
+  if (!request_.upgrade) {
+    deadline_ = worker_.now() + silence;
+    window_ = worker_.now() + HttpExchange::window;
+  }
+  worker_.timers().arm(*this, request_.upgrade ? deadline_ : std::min(deadline_, window_));
   exchange_ = std::make_unique<HttpExchange>(worker_, *leg_, unread_, request_, listener_->http, *this);
-  exchange_->begin(std::move(leg), sent_);
+  exchange_->begin(std::move(upstream), sent_);
+}
+
+void Downstream::exchange_retry() {
+  worker_.reactor().delete_later(std::move(exchange_));
+  dial();
 }
 
 void Downstream::dial_failed(int status, std::string_view why, const std::string& detail) {
@@ -303,6 +343,9 @@ void Downstream::exchange_progress() {
 }
 
 void Downstream::exchange_done(Ending ending) {
+  if (exchange_->kept())
+    worker_.idle_upstreams().keep(listener_, active_route(), exchange_->release(), exchange_->keep_alive());
+  slot_ = {};
   worker_.reactor().delete_later(std::move(exchange_));
   switch (ending) {
     case Ending::reusable:
@@ -376,7 +419,12 @@ void Downstream::refuse(int status, Anomaly kind, std::string_view why) {
 }
 
 void Downstream::expired(base::Time now) {
-  if (now < deadline_) return worker_.timers().arm(*this, deadline_);
+  const bool plain = state_ == State::exchanging && !request_.upgrade;
+  if (plain && now >= window_) {
+    window_ = now + HttpExchange::window;
+    if (const auto pace = exchange_->pace(); pace != HttpExchange::Pace::fine) return too_slow(pace);
+  }
+  if (now < deadline_) return worker_.timers().arm(*this, plain ? std::min(deadline_, window_) : deadline_);
   switch (state_) {
     case State::tls:
       worker_.metrics(*listener_->unmatched).connections_rejected.add();
@@ -396,6 +444,14 @@ void Downstream::expired(base::Time now) {
     case State::ended:
       return;
   }
+}
+
+void Downstream::too_slow(HttpExchange::Pace pace) {
+  const bool answers = pace == HttpExchange::Pace::slow_sender && !exchange_->answered();
+  exchange_->cancel();
+  worker_.reactor().delete_later(std::move(exchange_));
+  if (!answers) return abort();
+  refuse(408, Anomaly::none, "the request's body came too slowly");
 }
 
 void Downstream::abort() {

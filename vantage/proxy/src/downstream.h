@@ -54,6 +54,7 @@ class Downstream final : public Deletable,
   void exchange_switching(const model::HttpHead& response, base::Bytes behind) override;
   void exchange_failed(int status, model::Anomaly kind, std::string_view why, const std::string& detail) override;
   void exchange_done(Ending) override;
+  void exchange_retry() override;
   void exchange_answered(int status) override;
   void exchange_progress() override;
 
@@ -67,6 +68,10 @@ class Downstream final : public Deletable,
   void read_head();
   bool parse_head();
   void take_request(const model::HttpHead& head);
+  // What of a plain request decides whether its upstream's connection may be another's before or after.
+  void judge_reuse(const model::HttpHead& head);
+  void dial();
+  void exchange(UpstreamConnection upstream);
   // What forbids an upgrade, with the status to answer; none when it may go on.
   std::optional<wire::HttpFailure> admit(const model::HttpHead& head);
   void client_gone(std::string_view why);
@@ -74,6 +79,7 @@ class Downstream final : public Deletable,
   void refuse(int status, model::Anomaly kind, std::string_view why);
   void next_request();
   void close_idle();
+  void too_slow(HttpExchange::Pace pace);
   void end();
   [[nodiscard]] observer::Endpoints endpoints(std::string client_address) const;
   // For the observation, of the route or of what matches none.
@@ -103,6 +109,7 @@ class Downstream final : public Deletable,
   std::optional<observer::Handshake> handshake_;  // upgrades only
   std::optional<capture::Recording> recording_;   // where the route is recorded
   SessionSlot slot_;
+  base::Time window_{};  // of a plain request: when its pace is looked at next
   Identity identity_;
   std::string sent_;  // the head as sent upstream
   std::unique_ptr<Dial> dial_;

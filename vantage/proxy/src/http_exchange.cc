@@ -15,6 +15,24 @@ using model::Anomaly;
 constexpr std::size_t body_read = 64 * 1024;
 // Interim (1xx) answers to one request; servers send one or two.
 constexpr unsigned max_interim = 32;
+// Of a body, kept while it may have to be sent again.
+constexpr std::size_t most_sent_again = 16 * 1024;
+// Before an upstream's own time is over: its end and our next request must not cross.
+constexpr base::Duration keep_alive_margin = std::chrono::seconds(1);
+
+// "Keep-Alive: timeout=5, max=100", as servers still send it (RFC 2068 §19.7.1.1).
+base::Duration stated_keep_alive(const model::HttpHead& head) {
+  constexpr std::string_view key = "timeout=";
+  const std::string_view value = head.value("Keep-Alive");
+  const auto at = value.find(key);
+  if (at == std::string_view::npos) return IdleUpstreams::longest_idle;
+  std::int64_t seconds = 0;
+  for (const char c : value.substr(at + key.size())) {
+    if (c < '0' || c > '9' || seconds > 3600) break;
+    seconds = seconds * 10 + (c - '0');
+  }
+  return std::chrono::seconds(seconds) - keep_alive_margin;
+}
 
 }  // namespace
 
@@ -26,10 +44,14 @@ HttpExchange::HttpExchange(Worker& worker, Leg& client, std::string& unread, Req
       request_(request),
       limits_(limits),
       owner_(&owner),
-      parser_(wire::HeadParser::Kind::response, limits) {}
+      parser_(wire::HeadParser::Kind::response, limits),
+      client_queue_(client.queued()),
+      has_body_(!request.body.done()) {}
 
-void HttpExchange::begin(std::unique_ptr<Leg> upstream, std::string_view head) {
-  upstream_ = std::move(upstream);
+void HttpExchange::begin(UpstreamConnection upstream, std::string_view head) {
+  upstream_ = std::move(upstream.leg);
+  opened_ = upstream.opened;
+  served_ = upstream.requests;
   upstream_->own(*this);
   if (upstream_->send(base::as_bytes(head)) == Io::error) {
     fail(502, Anomaly::none, "upstream closed the connection", upstream_->transport().error());
@@ -47,7 +69,10 @@ bool HttpExchange::fail(int status, Anomaly kind, std::string_view why, const st
   if (owner_ == nullptr) return false;
   ExchangeOwner& owner = *std::exchange(owner_, nullptr);
   upstream_->close(false);
-  if (answered_) {
+  if (may_retry()) {
+    unread_.insert(0, sent_body_);
+    owner.exchange_retry();
+  } else if (answered_) {
     owner.exchange_done(cut_ending());
   } else {
     owner.exchange_failed(status, kind, why, detail);
@@ -59,12 +84,34 @@ ExchangeOwner::Ending HttpExchange::cut_ending() const {
   return body_.until_close() ? ExchangeOwner::Ending::cut : ExchangeOwner::Ending::close;
 }
 
+// RFC 9110 §9.2.2, and RFC 9112 §9.3.1: a connection may close while a request is on its way to it.
+bool HttpExchange::may_retry() const {
+  if (served_ == 0 || answered_ || !head_.empty() || interim_ > 0) return false;
+  return body_begun_ ? !sent_body_.empty() : request_.idempotent || has_body_;
+}
+
+bool HttpExchange::may_serve_again(bool more_came) const {
+  return request_.keeps_upstream && framed_ && !more_came && request_.body.done() && !request_given_up_ &&
+         !upstream_->blocked() && keep_alive_ > base::Duration::zero();
+}
+
 bool HttpExchange::done(ExchangeOwner::Ending ending) {
   if (owner_ == nullptr) return false;
   ExchangeOwner& owner = *std::exchange(owner_, nullptr);
   upstream_->close(false);
   owner.exchange_done(ending);
   return false;
+}
+
+HttpExchange::Pace HttpExchange::pace() {
+  const std::uint64_t sent = std::exchange(sent_to_upstream_, 0);
+  // Of what was given to the client's socket and what waited for it, what waits no longer.
+  const std::uint64_t moved = std::exchange(taken_by_client_, 0) + client_queue_ - client_.queued();
+  const bool waited = client_queue_ > 0;
+  client_queue_ = client_.queued();
+  const auto slow = [](std::uint64_t bytes) { return bytes > 0 && bytes < least_moved; };
+  if (!request_.body.done() && !request_given_up_ && !upstream_->blocked() && slow(sent)) return Pace::slow_sender;
+  return waited && client_.blocked() && slow(moved) ? Pace::slow_reader : Pace::fine;
 }
 
 void HttpExchange::client_ready() {
@@ -106,10 +153,22 @@ bool HttpExchange::pump_request() {
   return true;
 }
 
+void HttpExchange::note_sent(base::Bytes body) {
+  sent_to_upstream_ += body.size();
+  if (body.empty()) return;
+  const bool first = !std::exchange(body_begun_, true);
+  const bool wanted = served_ > 0 && request_.idempotent && (first || !sent_body_.empty());
+  if (wanted && sent_body_.size() + body.size() <= most_sent_again)
+    sent_body_.append(base::as_text(body));
+  else
+    sent_body_ = {};
+}
+
 // Sends what belongs to the request's body, keeps the rest.
 bool HttpExchange::request_bytes(base::Bytes bytes) {
   std::size_t before_trailers = 0;
   const std::size_t own = request_.body.consume(bytes, before_trailers);
+  note_sent(bytes.first(own));
   if (request_.body.failed()) return fail(400, Anomaly::smuggling, "malformed chunked body");
   const bool drops = request_.drop_trailers && before_trailers < own;
   Io state = upstream_->send(bytes.first(drops ? before_trailers : own));
@@ -136,6 +195,7 @@ bool HttpExchange::pump_response() {
   const auto bytes = into.first(result.bytes);
   if (answered_) return response_bytes(bytes);
   head_.append(base::as_text(bytes));
+  sent_body_ = {};
   return response_head(false);
 }
 
@@ -177,6 +237,8 @@ bool HttpExchange::final_head(const model::HttpHead& head) {
   request_.close =
       request_.close || request_.upgrade || body_.until_close() || !request_.body.done() || worker_.draining();
   answered_ = true;
+  framed_ = head.version_minor == 1 && !body_.until_close() && !head.has_token("Connection", "close");
+  keep_alive_ = stated_keep_alive(head);
   std::string out;
   append_response(out, head, {.close = request_.close, .head = request_.head});
   owner_->exchange_answered(head.status);
@@ -192,7 +254,10 @@ bool HttpExchange::response_bytes(base::Bytes bytes) {
   if (body_.failed()) return done(ExchangeOwner::Ending::close);
   if (!body_.done()) return true;
   // What lies behind the answer is nobody's.
-  return done(request_.close ? ExchangeOwner::Ending::close : ExchangeOwner::Ending::reusable);
+  const auto ending = request_.close ? ExchangeOwner::Ending::close : ExchangeOwner::Ending::reusable;
+  if (!may_serve_again(own < bytes.size())) return done(ending);
+  if (owner_ != nullptr) std::exchange(owner_, nullptr)->exchange_done(ending);
+  return false;
 }
 
 bool HttpExchange::upstream_ended(bool in_order) {
@@ -207,6 +272,7 @@ bool HttpExchange::upstream_ended(bool in_order) {
 
 bool HttpExchange::to_client(base::Bytes bytes) {
   if (bytes.empty()) return true;
+  taken_by_client_ += bytes.size();
   if (client_.send(bytes) == Io::error) return done(ExchangeOwner::Ending::cut);
   return true;
 }

@@ -25,9 +25,9 @@ std::vector<model::RouteCounters> RouteStatsTable::all() const {
   return out;
 }
 
-SessionSlot SessionSlot::take(RouteStats& stats, std::uint32_t limit) {
-  if (stats.sessions.fetch_add(1, std::memory_order_relaxed) < limit) return SessionSlot(&stats);
-  stats.sessions.fetch_sub(1, std::memory_order_relaxed);
+SessionSlot SessionSlot::take(std::atomic<std::uint32_t>& taken, std::uint32_t limit) {
+  if (taken.fetch_add(1, std::memory_order_relaxed) < limit) return SessionSlot(&taken);
+  taken.fetch_sub(1, std::memory_order_relaxed);
   return {};
 }
 

@@ -18,6 +18,7 @@ struct RouteStats {
   explicit RouteStats(unsigned workers);
   std::vector<std::unique_ptr<model::RouteMetrics>> shards;  // by worker
   std::atomic<std::uint32_t> sessions{0};                    // open or being opened, all workers
+  std::atomic<std::uint32_t> requests{0};                    // plain ones being served
 };
 
 class RouteStatsTable {
@@ -33,25 +34,25 @@ class RouteStatsTable {
   std::map<std::string, std::unique_ptr<RouteStats>> routes_;
 };
 
-// A place among the sessions a route allows; gives it back when destroyed.
+// A place among the sessions, or the requests, that a route allows; gives it back when destroyed.
 class SessionSlot {
  public:
   SessionSlot() = default;
   // Empty when the route is full.
-  static SessionSlot take(RouteStats& stats, std::uint32_t limit);
-  SessionSlot(SessionSlot&& other) noexcept : stats_(std::exchange(other.stats_, nullptr)) {}
+  static SessionSlot take(std::atomic<std::uint32_t>& taken, std::uint32_t limit);
+  SessionSlot(SessionSlot&& other) noexcept : taken_(std::exchange(other.taken_, nullptr)) {}
   SessionSlot& operator=(SessionSlot&& other) noexcept {
-    std::swap(stats_, other.stats_);
+    std::swap(taken_, other.taken_);
     return *this;
   }
   ~SessionSlot() {
-    if (stats_ != nullptr) stats_->sessions.fetch_sub(1, std::memory_order_relaxed);
+    if (taken_ != nullptr) taken_->fetch_sub(1, std::memory_order_relaxed);
   }
-  [[nodiscard]] explicit operator bool() const { return stats_ != nullptr; }
+  [[nodiscard]] explicit operator bool() const { return taken_ != nullptr; }
 
  private:
-  explicit SessionSlot(RouteStats* stats) : stats_(stats) {}
-  RouteStats* stats_ = nullptr;
+  explicit SessionSlot(std::atomic<std::uint32_t>* taken) : taken_(taken) {}
+  std::atomic<std::uint32_t>* taken_ = nullptr;
 };
 
 }  // namespace sockeye::proxy

@@ -47,6 +47,7 @@ void Worker::run() {
   for (std::size_t i = downstreams_.size(); i-- > 0;) downstreams_[i].abort();
   for (std::size_t i = lingers_.size(); i-- > 0;) lingers_[i].abort();
   if (const auto line = commons_.silences.due(base::never); !line.empty()) log(3, line);
+  idle_upstreams_.clear();
   acceptors_.clear();
   reactor_.delete_deferred();
 }
@@ -71,10 +72,12 @@ void Worker::listen(std::uint64_t id, Fd fd, const ActiveListenerPtr& listener) 
 }
 
 void Worker::change(std::uint64_t id, const ActiveListenerPtr& listener) {
+  idle_upstreams_.clear();  // they are the old configuration's
   if (const auto at = acceptors_.find(id); at != acceptors_.end()) at->second->change(listener);
 }
 
 void Worker::unlisten(std::uint64_t id) {
+  idle_upstreams_.clear();
   const auto at = acceptors_.find(id);
   if (at == acceptors_.end()) return;
   at->second->close();

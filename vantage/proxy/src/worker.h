@@ -19,13 +19,14 @@
 #include "dial.h"
 #include "downstream.h"
 #include "gather.h"
+#include "idle_upstreams.h"
 #include "linger.h"
 #include "log_throttle.h"
 #include "reactor.h"
 #include "reconnects.h"
 #include "resolver.h"
-#include "silence_log.h"
 #include "session.h"
+#include "silence_log.h"
 #include "slots.h"
 #include "sockeye/model/session_source.h"
 #include "sockeye/observer/call.h"
@@ -123,6 +124,7 @@ class Worker final : public Timer {
   void left(Linger&);
   // Asks the resolver for `dial`; null when the answer will come by Dial::resolved(). `ticket` is for forget_ticket().
   Resolver::AnswerPtr resolve(const Address&, Dial& dial, std::uint64_t& ticket);
+  [[nodiscard]] IdleUpstreams& idle_upstreams() { return idle_upstreams_; }
   void forget_ticket(std::uint64_t ticket) { asked_.erase(ticket); }
   // A session ended: kept for /sessions.
   void keep_ended(model::SessionRow row);
@@ -181,6 +183,7 @@ class Worker final : public Timer {
   Slots<Downstream> downstreams_;
   Slots<Session> sessions_;
   Slots<Linger> lingers_;
+  IdleUpstreams idle_upstreams_{*this};
   std::unordered_map<std::uint64_t, Dial*> asked_;
   std::uint64_t next_ticket_ = 1;
   std::deque<model::SessionRow> ended_;

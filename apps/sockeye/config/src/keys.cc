@@ -133,6 +133,7 @@ constexpr Key<proxy::Route> limit_keys[] = {
     {"control_rate",
      [](Reader& r, const Node& n, proxy::Route& t) { r.integer(n, t.carry.limits.control_rate, 1, 1'000'000'000); }},
     {"sessions", [](Reader& r, const Node& n, proxy::Route& t) { r.integer(n, t.limits.sessions, 1, 100'000'000); }},
+    {"requests", [](Reader& r, const Node& n, proxy::Route& t) { r.integer(n, t.limits.requests, 1, 100'000'000); }},
     {"handshake_timeout",
      [](Reader& r, const Node& n, proxy::Route& t) { r.duration(n, t.limits.handshake_timeout, 10ms, false); }},
     {"idle_timeout",

@@ -85,6 +85,7 @@ routes:
       fragments: 70000
       control_rate: 50
       sessions: 7
+      requests: 8
       handshake_timeout: 3s
       idle_timeout: 0s
       close_timeout: 2s
@@ -143,6 +144,7 @@ log: {level: debug, format: json}
   EXPECT_FALSE(r.plain_http);
   EXPECT_TRUE(r.record.all);
   EXPECT_EQ(r.limits.sessions, 7U);
+  EXPECT_EQ(r.limits.requests, 8U);
   EXPECT_EQ(r.limits.handshake_timeout, 3s);
   EXPECT_EQ(r.limits.buffered, 65536U);
   const auto& o = r.observe;

@@ -65,7 +65,8 @@ enum class ForwardedPolicy : std::uint8_t {
 };
 
 struct RouteLimits {
-  std::uint32_t sessions = 100000;                              // over it: 503
+  std::uint32_t sessions = 100000;  // over it: 503
+  std::uint32_t requests = 10000;   // plain ones served at once, each on a connection to the upstream; over it: 503
   base::Duration handshake_timeout = std::chrono::seconds(10);  // request head → 408; upstream connect and answer → 504
   std::uint64_t buffered = 4ULL << 20U;  // bytes held per direction for a peer that reads slowly; then reading pauses
 };
