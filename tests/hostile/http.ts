@@ -97,6 +97,29 @@ export const http: Attack[] = [
     },
   },
   {
+    name: 'connections-upstream',
+    what: 'plain requests one by one, as long as an upstream that is asked by a connection each runs out of ports',
+    target: 'proxy',
+    attackers: [8],
+    seconds: 4,
+    run: async (by) => {
+      by.begin();
+      const asked = async (): Promise<Record<string, number>> =>
+        (await fetch(`http://127.0.0.1:${by.target.upstream}/-/stats`)).json() as Promise<Record<string, number>>;
+      const end = performance.now() + by.left - 1000;
+      await Promise.all(
+        Array.from({length: by.number}, async () => {
+          const socket = await by.connect(by.target.port);
+          while (socket && performance.now() < end && (await by.write(socket, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')))
+            by.count(`answered ${(await by.answer(socket)).slice(9, 12)}`);
+        }),
+      );
+      const {total, requests} = await asked();
+      if (total! > 200 && total! > requests! / 4)
+        by.count('!plain requests that each took an upstream connection', total);
+    },
+  },
+  {
     name: 'smuggling',
     what: 'requests whose end is a matter of opinion, with another one behind it',
     target: 'proxy',
