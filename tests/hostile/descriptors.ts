@@ -19,6 +19,7 @@ export const descriptors: Attack[] = [
     name: 'descriptors',
     what: '600 idle connections where the process may have 300 descriptors',
     target: 'proxy',
+    ci: 1,
     attackers: [1],
     seconds: 4,
     sheds: true,

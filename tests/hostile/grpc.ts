@@ -76,6 +76,7 @@ export const grpc: Attack[] = [
     name: 'grpc-rapid-reset',
     what: 'requests, each reset at once (CVE-2023-44487)',
     target: 'console',
+    ci: 32,
     run: streams(
       (stream) =>
         Buffer.concat([http2(headers, endHeaders, stream, head), http2(reset, 0, stream, Buffer.from([0, 0, 0, 8]))]),
@@ -87,6 +88,7 @@ export const grpc: Attack[] = [
     name: 'grpc-continuations',
     what: 'a head that CONTINUATION frames go on with for ever (CVE-2024-27316)',
     target: 'console',
+    ci: 32,
     run: async (by) => {
       const piece = Buffer.concat(Array.from({length: 70}, () => literal('x-filler', 'y'.repeat(100))));
       await same(http2(continuation, 0, 1, piece), 'bytes', http2(headers, 0, 1, head))(by);

@@ -26,6 +26,7 @@ export const memory: Attack[] = [
     name: 'unfinished-json',
     what: '300 sessions with a JSON message of 1 MiB that never ends',
     target: 'proxy',
+    ci: 1,
     attackers: [1],
     setting: jsonrpc,
     run: async (by) => {
@@ -66,6 +67,7 @@ export const memory: Attack[] = [
     name: 'jsonrpc-flood',
     what: 'valid calls, each with an id of its own, as fast as they are taken',
     target: 'proxy',
+    ci: 32,
     setting: jsonrpc,
     run: async (by) => {
       const bytes = Buffer.concat(
