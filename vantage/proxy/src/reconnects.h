@@ -1,6 +1,8 @@
 // Tells a reconnect from a new session. An abnormal end leaves one credit for its client; the next session of the same
 // client within a minute uses it up. Shared by the workers, since a client that comes back may land on another one;
-// touched only when a session opens or ends, never per message, and then in constant time.
+// touched only when a session opens or ends, never per message, and then in bounded time: in shards, so that workers
+// seldom meet, and of what has expired a call clears away only so much. When a balancer fails and thousands end at
+// once, nobody pays for all of them a minute later.
 //
 // Where a route says what identifies a client, that is all there is to it. Everything else may be shared by the clients
 // behind one address: then a session is a reconnect only while its identity has no other live session, and of those
@@ -8,6 +10,8 @@
 // reconnects.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <mutex>
@@ -23,7 +27,9 @@ namespace sockeye::proxy {
 
 class Reconnects {
  public:
-  static constexpr std::size_t capacity = 131'072;  // ends held; the oldest goes first. 40 bytes each
+  static constexpr std::size_t shards = 16;
+  static constexpr std::size_t capacity = 131'072;  // ends held; a shard's oldest goes first. 40 bytes each
+  static constexpr std::size_t cleared = 16;        // of those expired, in one call
   static constexpr base::Duration lifetime = std::chrono::seconds(60);
 
   // A live session of an identity, from opened() to its end.
@@ -57,7 +63,8 @@ class Reconnects {
     std::optional<base::SessionId> before;  // the session this one follows; its credit is used up
   };
   [[nodiscard]] Opened opened(const Identity& who, base::Time now);
-  [[nodiscard]] std::size_t size() const;  // ends held that are not used up
+  // Ends held that are not used up.
+  [[nodiscard]] std::size_t size() const { return held_.load(std::memory_order_relaxed); }
 
  private:
   struct End {
@@ -71,7 +78,7 @@ class Reconnects {
   // What is known of one identity.
   struct Entry {
     std::uint32_t live = 0;
-    std::uint32_t ends = 0;    // in order_, not used up
+    std::uint32_t ends = 0;    // in its shard's order, not used up
     std::uint64_t newest = 0;  // position of the last of them
     bool overflowed = false;   // more ended than are counted here
   };
@@ -79,19 +86,28 @@ class Reconnects {
 
   void ended(const Identity& who, const base::SessionId& id, bool lost, base::Time now);
   void left(const Identity& who);
-  void drop_oldest(bool in_time);
-  void expire(base::Time now);
-  void release(Entries::iterator at) {
-    if (at->second.live == 0 && at->second.ends == 0) entries_.erase(at);
-  }
 
-  mutable std::mutex mutex_;
-  // Every end is held equally long, so the order of arrival is the order of expiry. Those of one key are chained from
-  // the newest; one that is used up stays in `order_` until its time comes.
-  std::deque<End> order_;
-  std::uint64_t first_ = 0;  // position of order_.front()
-  std::size_t held_ = 0;
-  Entries entries_;
+  // Those whose key says so.
+  struct Shard {
+    std::mutex mutex;
+    // Every end is held equally long, so the order of arrival is the order of expiry. Those of one key are chained from
+    // the newest; one that is used up stays in `order` until its time comes.
+    std::deque<End> order;
+    std::uint64_t first = 0;  // position of order.front()
+    Entries entries;
+
+    void release(Entries::iterator at) {
+      if (at->second.live == 0 && at->second.ends == 0) entries.erase(at);
+    }
+  };
+  [[nodiscard]] Shard& shard(const Identity& who) { return shards_[who.key % shards]; }
+  // With the shard's mutex.
+  void drop_oldest(Shard&, bool in_time);
+  void expire(Shard&, base::Time now);
+
+  std::array<Shard, shards> shards_;
+  std::atomic<std::size_t> kept_{0};  // in the shards' orders
+  std::atomic<std::size_t> held_{0};  // of them, not used up
 };
 
 }  // namespace sockeye::proxy
