@@ -513,6 +513,16 @@ describe('every metric has the right value', {timeout: 180_000}, () => {
       is('sockeye_collector_away', {}, 1, away);
       is('sockeye_collector_away', {}, 0);
     },
+    // Late by no more than this machine lets anything be, and asked 20 times a second of two workers at most.
+    sockeye_loop_lag_seconds: () => {
+      const asked = end.sum('sockeye_loop_lag_seconds_count');
+      within(asked, 1, 2 * 21 * now(), 'times that a worker was asked how late it is');
+      within(end.sum('sockeye_loop_lag_seconds_sum'), 0, 2 * now(), 'seconds late');
+    },
+    sockeye_overload_level: () => is('sockeye_overload_level', {}, 0),
+    sockeye_shed_total: () => is('sockeye_shed_total', {}, 0),
+    sockeye_observation_bytes: () => is('sockeye_observation_bytes', {}, 0),
+    sockeye_observation_limit_bytes: () => is('sockeye_observation_limit_bytes', {}, 32 << 20),
     sockeye_build_info: () => {
       const version = spawnSync(sockeye(), ['--version'], {encoding: 'utf8'}).stdout.trim().split(' ')[1]!;
       is('sockeye_build_info', {version}, 1);

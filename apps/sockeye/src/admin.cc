@@ -40,7 +40,13 @@ Response ready(const Admin& admin) {
   const auto* source = admin.sessions.load();
   if (source == nullptr) return {503, "text/plain; charset=utf-8", "starting\n"};
   if (source->draining()) return {503, "text/plain; charset=utf-8", "draining\n"};
-  return {200, "text/plain; charset=utf-8", "ready\n"};
+  const model::Overload overload = source->overload();
+  if (overload.shedding == model::Shedding::nothing) return {200, "text/plain; charset=utf-8", "ready\n"};
+  // Not ready only where new sessions are refused: what is given up before that does not concern them.
+  const int status = overload.shedding == model::Shedding::sessions ? 503 : 200;
+  return {status, "text/plain; charset=utf-8",
+          std::string(status == 200 ? "ready" : "overloaded") + "; given up for " +
+              std::string(model::name(overload.because)) + ": " + std::string(model::name(overload.shedding)) + "\n"};
 }
 
 // Sessions tell who talks to whom. A page in a browser on this machine can reach loopback under a name of its own

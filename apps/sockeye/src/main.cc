@@ -6,6 +6,7 @@
 #include "console_command.h"
 #include "dialect_command.h"
 #include "log.h"
+#include "process.h"
 #include "replay_command.h"
 #include "serve.h"
 #include "tap_command.h"
@@ -42,6 +43,7 @@ int run_proxy(const app::Command& command, const config::Environment& environmen
 }  // namespace
 
 int main(int argc, char** argv) {
+  app::return_memory();
   const auto command = app::parse_command_line(argc, argv);
   const config::Environment environment = [](const char* name) -> const char* { return std::getenv(name); };
   switch (command.action) {

@@ -13,7 +13,10 @@ std::vector<model::MetricFamily> Metrics::families() const {
   const auto append = [&all](std::vector<model::MetricFamily> more) {
     all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
   };
-  if (const auto* sessions = sessions_.load()) append(signal::collect(sessions->metrics()));
+  if (const auto* sessions = sessions_.load()) {
+    append(signal::collect(sessions->metrics()));
+    append(sessions->families());
+  }
   for (const auto* each : sources_) append(each->families());
   all.push_back(build_info());
   append(process_families());

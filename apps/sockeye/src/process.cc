@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -113,6 +114,11 @@ MetricFamily build_info() {
   sample.labels.emplace_back("version", SOCKEYE_VERSION);
   sample.value = 1;
   return family;
+}
+
+void return_memory() {
+  ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+  ::mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
 }
 
 unsigned long long raise_descriptor_limit() {

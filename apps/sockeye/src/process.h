@@ -17,5 +17,8 @@ namespace sockeye::app {
 
 // Each session takes two descriptors: the soft limit is raised to the hard one. Returns the limit now in force.
 unsigned long long raise_descriptor_limit();
+// Memory that was needed for a while goes back to the system: the C library's own thresholds grow with what is freed,
+// until buffers of megabytes stay in its heap for good.
+void return_memory();
 
 }  // namespace sockeye::app

@@ -38,6 +38,11 @@ class RecordedObservation final : public observer::Observation {
   void received(model::Side, std::size_t bytes, const observer::Call&) override;
   Advance advance(model::Side, wire::FrameParser&, base::Bytes rest, std::size_t came, bool one,
                   std::optional<wire::Piece>& piece, const observer::Call&) override;
+  [[nodiscard]] std::size_t held() const override { return inner_->held(); }
+  // Not recorded: a replay has the memory that was short here.
+  void count_only(bool keep_inflating, const observer::Call& call) override {
+    inner_->count_only(keep_inflating, call);
+  }
   [[nodiscard]] base::Bytes portion(model::Side from, const wire::FrameParser& parser,
                                     base::Bytes rest) const override {
     return inner_->portion(from, parser, rest);

@@ -88,6 +88,12 @@ class ContentLength final : public Decoder {
     return true;
   }
 
+  [[nodiscard]] std::size_t held() const override {
+    std::size_t out = 0;
+    for (const Stream& s : streams_) out += s.held.capacity();
+    return out;
+  }
+
  private:
   enum class At : std::uint8_t { between, header, body };
   struct Stream {

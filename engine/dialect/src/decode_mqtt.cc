@@ -160,6 +160,15 @@ class Mqtt final : public Decoder {
     return true;
   }
 
+  [[nodiscard]] std::size_t held() const override {
+    std::size_t out = 0;
+    for (const Stream& s : streams_) {
+      out += s.held.capacity();
+      for (const std::string& alias : s.aliases) out += sizeof alias + alias.size();
+    }
+    return out;
+  }
+
  private:
   struct Stream {
     std::string held;           // the beginning of a packet that spans messages, as far as it is needed

@@ -33,6 +33,12 @@ class Records final : public Decoder {
     return good;
   }
 
+  [[nodiscard]] std::size_t held() const override {
+    std::size_t out = 0;
+    for (const Stream& s : streams_) out += s.held.capacity();
+    return out;
+  }
+
  private:
   enum class At : std::uint8_t { start, record, dropped, lost };
   struct Stream {

@@ -132,6 +132,8 @@ class SockJs final : public Decoder {
     return good;
   }
 
+  [[nodiscard]] std::size_t held() const override { return room_.capacity() + (inner_ ? inner_->held() : 0); }
+
  private:
   bool messages(model::Side from, std::string_view text, Documents& out) {
     bool good = true;

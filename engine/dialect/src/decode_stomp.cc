@@ -106,6 +106,12 @@ class Stomp final : public Decoder {
     return good;
   }
 
+  [[nodiscard]] std::size_t held() const override {
+    std::size_t out = 0;
+    for (const Stream& s : streams_) out += s.held.capacity() + s.document.capacity() + s.body.capacity();
+    return out;
+  }
+
  private:
   enum class At : std::uint8_t { between, head, counted, uncounted, lost };
   struct Stream {

@@ -79,6 +79,8 @@ class Decoder {
   // invalid. Documents may come with false: what was completed before the fault, and behind it where the protocol has
   // delimiters.
   virtual bool decode(model::Side from, model::Opcode opcode, base::Bytes plain, Documents& out) = 0;
+  // Bytes it holds of what is not complete, and room it keeps for that.
+  [[nodiscard]] virtual std::size_t held() const { return 0; }
 };
 
 inline constexpr char record_separator = '\x1e';

@@ -17,6 +17,7 @@ class Intake {
   [[nodiscard]] bool decodes(model::Opcode opcode) const {
     return decode_ == Decode::phoenix && !wrapped_ ? opcode == model::Opcode::binary : decoder_ != nullptr;
   }
+  [[nodiscard]] std::size_t held() const { return decoder_ ? decoder_->held() : 0; }
   // Text messages are not the documents themselves, though their dialect's may be.
   [[nodiscard]] bool wrapped() const { return wrapped_; }
 

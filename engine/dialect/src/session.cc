@@ -128,6 +128,7 @@ void Session::finish(Time now) {
 base::Bytes Session::state_bytes() const { return {reinterpret_cast<const base::Byte*>(state_.get()), sizeof(State)}; }
 const Program& Session::program() const { return *state_->program; }
 std::size_t Session::open() const { return state_->table.size(); }
+std::size_t Session::held() const { return state_->table.held() + state_->intake.held(); }
 
 namespace {
 

@@ -163,16 +163,19 @@ void Session::State::act_on(const Reading& r, const Rule& rule, const Verb& verb
       for (const std::uint16_t name : verb.drop) table.unbind(slot, name);
       bind_keys(r, slot, verb, false);
       attach(r, table[slot].invocation, verb.attributes);
+      table.weigh(slot);
       break;
     case Effect::chunk:
       add_chunk(r, slot, verb);
       break;
     case Effect::attrs:
       attach(r, table[slot].invocation, verb.attributes);
+      table.weigh(slot);
       break;
     case Effect::note:
       add_note(table[slot].invocation, verb.name, r.now);
       attach(r, table[slot].invocation, verb.attributes);
+      table.weigh(slot);
       break;
     case Effect::cancel:
       request_cancel(r, slot, verb);
@@ -241,6 +244,7 @@ void Session::State::begin(const Reading& r, const Rule& rule, const Verb& verb)
   table[slot].settle = verb.settle;
   table[slot].may_stay_unanswered = verb.may_stay_unanswered;
   if (table[slot].timeout > base::Duration::zero()) expect(slot, r.now + table[slot].timeout);
+  table.weigh(slot);
   listener->opened(table[slot].invocation);
 }
 
@@ -248,6 +252,7 @@ void Session::State::begin(const Reading& r, const Rule& rule, const Verb& verb)
 void Session::State::adopt(const Reading& r, std::uint32_t slot, const Verb& verb) {
   bind_keys(r, slot, verb, false);
   attach(r, table[slot].invocation, verb.attributes);
+  table.weigh(slot);
   touch(slot, r.now);
 }
 
@@ -284,6 +289,7 @@ void Session::State::add_chunk(const Reading& r, std::uint32_t slot, const Verb&
     }
   }
   attach(r, invocation, verb.attributes);
+  if (!verb.attributes.empty()) table.weigh(slot);
   touch(slot, r.now);
   listener->chunk(invocation, since);
 }

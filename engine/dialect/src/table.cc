@@ -86,9 +86,22 @@ std::uint32_t Table::add() {
 void Table::remove(std::uint32_t slot) {
   Open& open = slots_[slot];
   for (std::size_t i = 0; i < open.key_count; ++i) erase(open.keys[i].hash);
+  texts_ -= open.texts;
   open = Open{};
   free_.push_back(slot);
   --live_;
+}
+
+void Table::weigh(std::uint32_t slot) {
+  Open& open = slots_[slot];
+  const model::Invocation& i = open.invocation;
+  std::size_t size = i.operation.capacity() + i.traceparent.capacity() + i.tracestate.capacity() +
+                     i.baggage.capacity() + i.attributes.capacity() * sizeof(model::Attributes::value_type) +
+                     i.events.capacity() * sizeof(model::InvocationEvent);
+  for (const auto& [key, value] : i.attributes)
+    if (const auto* const text = std::get_if<std::string>(&value)) size += text->capacity();
+  texts_ += size - open.texts;
+  open.texts = static_cast<std::uint32_t>(size);
 }
 
 bool Table::bind(std::uint32_t slot, std::uint16_t name, std::uint64_t hash) {

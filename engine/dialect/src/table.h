@@ -34,6 +34,7 @@ struct Open {
   base::Time deadline = base::never;    // when it is given up
   base::Time cancelled{};               // where that was asked for
   base::Time owed = base::Time::min();  // until then an end may be that of the one that had its key before
+  std::uint32_t texts = 0;              // bytes, as last weighed
   bool may_stay_unanswered = false;
   [[nodiscard]] bool bound(std::uint16_t name) const {
     for (std::size_t i = 0; i < key_count; ++i)
@@ -53,6 +54,11 @@ class Table {
   void remove(std::uint32_t slot);
   [[nodiscard]] Open& operator[](std::uint32_t slot) { return slots_[slot]; }
   [[nodiscard]] const Open& operator[](std::uint32_t slot) const { return slots_[slot]; }
+
+  // Its texts have changed.
+  void weigh(std::uint32_t slot);
+  // Bytes of all of it.
+  [[nodiscard]] std::size_t held() const { return texts_ + slots_.capacity() * sizeof(Open); }
 
   static constexpr std::uint32_t none = 0xffffffff;
   [[nodiscard]] std::uint64_t hash(model::Side opener, std::uint16_t name, const Value& value) const;
@@ -98,6 +104,7 @@ class Table {
   std::size_t next_late_ = 0;
   std::size_t entries_ = 0;
   std::size_t live_ = 0;
+  std::size_t texts_ = 0;
   std::uint32_t most_;
   std::uint64_t secret_;
 };

@@ -66,6 +66,8 @@ class LiveObservation final : public Observation {
   void closing(const model::CloseInfo&) override;
   void closed() override;
 
+  [[nodiscard]] std::size_t held() const override;
+  void count_only(bool keep_inflating, const Call&) override;
   void raise(const model::Condition&, const Call&) override;
   void end(model::Side from, StreamEnd, const Call&) override;
   void cut(model::Side from, const wire::FrameParser&, bool unexpected, const Call&) override;
@@ -145,6 +147,8 @@ class LiveObservation final : public Observation {
   [[nodiscard]] Reading::At at(const Call& call) const { return {opening_, listener_, call}; }
 
   // observation.cc: the path of a message.
+  Advance step_over(model::Side from, wire::FrameParser&, base::Bytes rest, bool one, std::optional<wire::Piece>& piece,
+                    const Call&);
   void receive(model::Side from, std::size_t bytes, const Call&);
   void begin_message(model::Side from, const wire::FrameParser&, const wire::Piece&, const Call&);
   model::Anomaly content(model::Side from, const wire::FrameParser&, const wire::Piece&, Batch&, Text*, const Call&);
@@ -159,6 +163,13 @@ class LiveObservation final : public Observation {
   [[nodiscard]] std::uint64_t most_inflated(const Stream&, const Text*) const;
   model::Anomaly inflate_failed(Stream&, model::Side from, wire::Inflater::Result);
   void drop_reading();
+  void stop_reading(bool keep_inflating);
+  void shed(model::Side from, const Call&);
+  // What it holds may have changed.
+  void account(const Call& call) {
+    if (call.workspace.memory != nullptr && (reading_ || streams_[0].inflater || accounted_ != 0)) account_held(call);
+  }
+  void account_held(const Call&);
   void note(model::Side from, model::Opcode, std::uint64_t length, bool compressed, bool injected, const Call&);
 
   // observation_watch.cc: frames that are walked here.
@@ -215,6 +226,7 @@ class LiveObservation final : public Observation {
   base::Time segment_end_ = base::never;
   signal::Totals segment_before_;
   std::uint32_t segments_ = 0;
+  std::size_t accounted_ = 0;                           // of held(), in the workspace's memory
   std::array<std::uint64_t, 2> lost_{}, unreadable_{};  // bytes that are missing; messages not read; by sender
 };
 

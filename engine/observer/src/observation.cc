@@ -3,6 +3,7 @@
 #include <cassert>
 
 #include "live_observation.h"
+#include "sockeye/observer/memory.h"
 #include "sockeye/wire/extensions.h"
 
 namespace sockeye::observer {
@@ -146,7 +147,7 @@ inline void LiveObservation::begin_message(Side from, const FrameParser& parser,
   s.inspect = choose_inspection(s, parser);
   s.holed = false;
   s.read = reading_ && wanted(from, parser, piece);
-  if (traces_messages_) [[unlikely]] {
+  if (traces_messages_ && call.workspace.shedding < model::Shedding::message_spans) [[unlikely]] {
     s.traced = call.workspace.random.unit() < opening_.options->message_spans;
     traced_[model::index(from)] = {.frames = 0, .began = call.now};
   }
@@ -184,6 +185,13 @@ inline Bytes LiveObservation::pass(Side from, const FrameParser& parser, const P
 Observation::Advance LiveObservation::advance(Side from, FrameParser& parser, Bytes rest, std::size_t came, bool one,
                                               std::optional<Piece>& out, const Call& call) {
   if (came != 0) receive(from, came, call);
+  const Advance step = step_over(from, parser, rest, one, out, call);
+  account(call);
+  return step;
+}
+
+inline Observation::Advance LiveObservation::step_over(Side from, FrameParser& parser, Bytes rest, bool one,
+                                                       std::optional<Piece>& out, const Call& call) {
   Batch batch(stream(from).counts, call.metrics, model::index(from));
   Turn& turn = call.workspace.turn;
   while (!rest.empty()) {
@@ -201,7 +209,11 @@ Observation::Advance LiveObservation::advance(Side from, FrameParser& parser, By
       return {.at = begins, .anomaly = piece.anomaly};
     }
     if (parser.in_message_frame()) [[likely]] {
-      if (piece.starts && parser.header().opcode != Opcode::continuation) begin_message(from, parser, piece, call);
+      if (piece.starts && parser.header().opcode != Opcode::continuation) {
+        begin_message(from, parser, piece, call);
+        if (call.workspace.shedding >= model::Shedding::inflating) [[unlikely]]
+          shed(from, call);
+      }
       const Anomaly found = content(from, parser, piece, batch, nullptr, call);
       if (found != Anomaly::none) [[unlikely]] {
         out = piece;
@@ -230,13 +242,17 @@ bool LiveObservation::begin(Side from, const FrameParser& parser, const Piece& p
 Anomaly LiveObservation::inspect(Side from, const FrameParser& parser, const Piece& piece, Text* text,
                                  const Call& call) {
   Batch batch(stream(from).counts, call.metrics, model::index(from));
-  return content(from, parser, piece, batch, text, call);
+  const Anomaly found = content(from, parser, piece, batch, text, call);
+  account(call);
+  return found;
 }
 
 Bytes LiveObservation::complete(Side from, const FrameParser& parser, const Piece& piece, const Insert& insert,
                                 const Call& call) {
   Batch batch(stream(from).counts, call.metrics, model::index(from));
-  return pass(from, parser, piece, batch, insert, call);
+  const Bytes instead = pass(from, parser, piece, batch, insert, call);
+  account(call);
+  return instead;
 }
 
 bool LiveObservation::may_insert(Side from, Opcode opcode, const Insert& insert) const {
@@ -381,14 +397,58 @@ Bytes LiveObservation::read(Side from, const FrameParser& parser, const Piece& p
 
 // When nothing told what it speaks: from here on it is counted and no more.
 void LiveObservation::drop_reading() {
-  if (reading_->of_use()) return;
+  if (!reading_->of_use()) stop_reading(opening_.options->inflate == Inflate::always);
+}
+
+void LiveObservation::stop_reading(bool keep_inflating) {
   reading_.reset();
   for (Stream& each : streams_) {
     each.read = false;
-    if (opening_.options->inflate == Inflate::always) continue;
+    if (keep_inflating) continue;
     each.inflater.reset();
     each.inspect = each.inspect == Inspect::inflate ? Inspect::nothing : each.inspect;
   }
+}
+
+// --- what it costs ---------------------------------------------------------------------------------------------------
+
+// A message begins while the process is short of something. (Not where a carrier puts something into it: that needs
+// its text.)
+void LiveObservation::shed(Side from, const Call& call) {
+  Stream& s = stream(from);
+  const bool inflates = s.inspect == Inspect::inflate;
+  if (inflates) {
+    s.inspect = Inspect::nothing;
+    s.inflater->lose_context();
+  } else if (!s.read || call.workspace.shedding < model::Shedding::reading) {
+    return;
+  }
+  s.holed = s.read;
+  s.read = false;
+  if (reading_) reading_->missed();
+}
+
+std::size_t LiveObservation::held() const {
+  std::size_t out = reading_ ? reading_->held() : 0;
+  for (const Stream& each : streams_)
+    if (each.inflater) out += each.inflater->held();
+  return out;
+}
+
+void LiveObservation::account_held(const Call& call) {
+  const std::size_t now = held();
+  const std::size_t change = now > accounted_ ? now - accounted_ : accounted_ - now;
+  if (change < Memory::grain && now != 0) return;
+  call.workspace.memory->add(static_cast<std::int64_t>(now) - static_cast<std::int64_t>(accounted_));
+  accounted_ = now;
+}
+
+void LiveObservation::count_only(bool keep_inflating, const Call& call) {
+  if (finished_) return;
+  if (reading_) reading_->finish(at(call));
+  stop_reading(keep_inflating);
+  account(call);
+  set_deadline();
 }
 
 // --- an application that sees messages -------------------------------------------------------------------------------
@@ -414,6 +474,7 @@ void LiveObservation::message(Side from, Opcode opcode, Bytes payload, std::uint
   else
     reading_->unread(from, opcode, wire_size, at(call));
   drop_reading();
+  account(call);
   set_deadline();
 }
 

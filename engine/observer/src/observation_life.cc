@@ -1,8 +1,10 @@
 // The end of a session, its pings, its conditions, all about time, and its record.
 #include <algorithm>
+#include <utility>
 
 #include "live_observation.h"
 #include "sockeye/base/utf8.h"
+#include "sockeye/observer/memory.h"
 #include "sockeye/signal/redact.h"
 #include "sockeye/wire/utf8.h"
 
@@ -222,6 +224,8 @@ void LiveObservation::finish(const Call& call) {
   metrics.count_close(close_->code, close_->initiator, close_->why);
   if (reading_) reading_->finish(at(call));
   if (opening_.traced(call)) emit_connection(call);
+  if (call.workspace.memory != nullptr)
+    call.workspace.memory->add(-static_cast<std::int64_t>(std::exchange(accounted_, 0)));
   if (listener_ != nullptr) listener_->ended(*close_, call.now);
 }
 

@@ -48,6 +48,7 @@ void LiveObservation::bytes(Side from, Bytes bytes, const Call& call) {
   watch(from, bytes, call);
   if (waited_long(call.now)) [[unlikely]]
     wait_no_longer(call);
+  account(call);
 }
 
 // Walked, or held until frames are found: its own, or those that the other peer said before.

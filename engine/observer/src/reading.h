@@ -71,6 +71,11 @@ class Reading {
   // Whatever is open ends; before the connection's span.
   void finish(const At&);
 
+  // Bytes it holds of messages that are not complete, and of calls that are open.
+  [[nodiscard]] std::size_t held() const {
+    return assembly_[0].bytes.capacity() + assembly_[1].bytes.capacity() + (session_ ? session_->held() : 0);
+  }
+
   // Fetches what reading a message will touch beside this.
   void prefetch() const noexcept {
     if (!session_) return;

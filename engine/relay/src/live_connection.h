@@ -38,6 +38,7 @@ class LiveConnection final : public Connection {
   [[nodiscard]] base::Time next_deadline() const override;
   void tick(const Call&) override;
   void finish(const Call&) override;
+  void count_only(const Call& call) override { observation_->count_only(rewriter_ != nullptr, call); }
   void observe(const Around& around) override { observation_ = around(std::move(observation_)); }
   [[nodiscard]] const observer::Observation& observed() const override { return *observation_; }
   [[nodiscard]] bool heartbeat(model::Side side) const override {

@@ -39,9 +39,9 @@ bool Acceptor::accept_one() {
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
   auto* address = reinterpret_cast<sockaddr*>(&storage);
-  const int fd = ::accept4(fd_.get(), address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (fd >= 0) {
-    worker_.accepted(Fd(fd), SocketAddress(address, size), listener_);
+  Fd fd(::accept4(fd_.get(), address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (fd) {
+    if (admit(fd)) worker_.accepted(std::move(fd), SocketAddress(address, size), listener_);
     return true;
   }
   switch (errno) {
@@ -49,9 +49,8 @@ bool Acceptor::accept_one() {
       return false;
     case EMFILE:
     case ENFILE:
-      worker_.warn("descriptors", "listener " + listener_->text +
-                                      ": out of file descriptors, answering 503; raise the limit (ulimit -n)");
-      return shed();
+      out_of_descriptors();
+      return take_reserve();
     case ENOBUFS:
     case ENOMEM:
       worker_.warn("memory", "listener " + listener_->text + ": " + errno_text(errno));
@@ -66,7 +65,29 @@ bool Acceptor::accept_one() {
   }
 }
 
-bool Acceptor::shed() {
+void Acceptor::out_of_descriptors() {
+  worker_.commons().overload.out_of_descriptors(worker_.now());
+  worker_.warn("descriptors",
+               "listener " + listener_->text + ": out of file descriptors, answering 503; raise the limit (ulimit -n)");
+}
+
+// What is left of the descriptors is for the upstreams of those who were let in, the metrics port, and files.
+bool Acceptor::admit(Fd& fd) {
+  const Overload& overload = worker_.commons().overload;
+  if (!overload.spares(fd.get()) && !worker_.evict_idle()) {
+    out_of_descriptors();
+    turn_away(std::move(fd), "out of file descriptors");
+    return false;
+  }
+  const model::Overload verdict = overload.now();
+  if (verdict.shedding == model::Shedding::sessions && verdict.because != model::Strain::descriptors) {
+    turn_away(std::move(fd), "overloaded");
+    return false;
+  }
+  return true;
+}
+
+bool Acceptor::take_reserve() {
   if (!reserve_) {
     reserve_ = open_reserve();
     if (!reserve_) return false;
@@ -74,22 +95,23 @@ bool Acceptor::shed() {
   reserve_.reset();
   Fd victim(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   const bool taken = static_cast<bool>(victim);
-  if (taken) {
-    worker_.metrics(*listener_->unmatched).connections_rejected.add();
-    if (!listener_->tls) {
-      std::string reply;
-      append_reply(reply, 503, "out of file descriptors");
-      // Read first: closing a socket with unread bytes sends RST, which would overtake the answer.
-      const auto scratch = worker_.buffer();
-      [[maybe_unused]] const auto got = ::recv(victim.get(), scratch.data(), scratch.size(), 0);
-      [[maybe_unused]] const auto sent = ::send(victim.get(), reply.data(), reply.size(), MSG_NOSIGNAL);
-      ::shutdown(victim.get(), SHUT_WR);
-      [[maybe_unused]] const auto more = ::recv(victim.get(), scratch.data(), scratch.size(), 0);
-    }
-  }
-  victim.reset();
+  if (taken) turn_away(std::move(victim), "out of file descriptors");
   reserve_ = open_reserve();
   return taken;
+}
+
+void Acceptor::turn_away(Fd victim, std::string_view why) {
+  worker_.metrics(*listener_->unmatched).connections_rejected.add();
+  worker_.shed().sessions.add();
+  if (listener_->tls) return;
+  std::string reply;
+  append_reply(reply, 503, why);
+  // Read first: closing a socket with unread bytes sends RST, which would overtake the answer.
+  const auto scratch = worker_.buffer();
+  [[maybe_unused]] const auto got = ::recv(victim.get(), scratch.data(), scratch.size(), 0);
+  [[maybe_unused]] const auto sent = ::send(victim.get(), reply.data(), reply.size(), MSG_NOSIGNAL);
+  ::shutdown(victim.get(), SHUT_WR);
+  [[maybe_unused]] const auto more = ::recv(victim.get(), scratch.data(), scratch.size(), 0);
 }
 
 void Acceptor::close() {

@@ -1,7 +1,10 @@
-// A worker's listening socket. Out of descriptors, it goes on: one is kept in reserve to accept a connection, say 503
-// and close it, so that clients get an answer instead of a hanging connect and the loop does not spin on a queue it
-// cannot take from.
+// A worker's listening socket. It stops letting in where descriptors run short or the process is overloaded: who comes
+// then is told so at once (503), after those that are connected and have asked for nothing have made room. Out of
+// descriptors altogether it goes on: one is kept in reserve to accept a connection, say 503 and close it, so that
+// clients get an answer instead of a hanging connect and the loop does not spin on a queue it cannot take from.
 #pragma once
+
+#include <string_view>
 
 #include "active_listener.h"
 #include "fd.h"
@@ -26,7 +29,12 @@ class Acceptor final : public Handler {
  private:
   // False when the queue is empty, or nothing can be taken from it now.
   bool accept_one();
-  bool shed();
+  // False: it was answered 503 and closed.
+  bool admit(Fd& fd);
+  void out_of_descriptors();
+  // Spends the reserve on one more connection, to answer it.
+  bool take_reserve();
+  void turn_away(Fd victim, std::string_view why);
 
   Worker& worker_;
   Fd fd_;

@@ -50,6 +50,10 @@ void Dial::attempt() {
     if (exhausted) return fail(503, "out of file descriptors", upstream_text() + fd.error().message);
     return attempt_failed(false, "upstream refused the connection", address.text() + ": " + fd.error().message);
   }
+  if (!worker_.commons().overload.spares_upstream(fd->get())) {
+    worker_.commons().overload.out_of_descriptors(now);
+    return fail(503, "out of file descriptors", upstream_text() + "those left are kept for the metrics port and files");
+  }
   connected_ = false;
   leg_ = std::make_unique<Leg>(
       worker_.reactor(), active_route_.tls ? active_route_.tls->connect(std::move(*fd)) : Transport(std::move(*fd)),

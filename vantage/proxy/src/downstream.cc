@@ -29,6 +29,7 @@ Downstream::Downstream(Worker& worker, Transport transport, const SocketAddress&
 
 void Downstream::begin() {
   if (!leg_->open() || !leg_->watch()) return end();
+  idle_since_ = worker_.now();
   deadline_ = worker_.now() + listener_->handshake_timeout;
   worker_.timers().arm(*this, deadline_);
 }
@@ -58,6 +59,7 @@ void Downstream::leg_ready(Leg& leg, std::uint32_t events) {
 }
 
 void Downstream::step_tls() {
+  if (!worker_.may_shake_hands()) return leg_->again();
   const IoResult result = leg_->transport().handshake();
   if (result.state == Io::want_read || result.state == Io::want_write) return;
   if (result.state != Io::ok) {
@@ -365,7 +367,7 @@ void Downstream::next_request() {
   request_ = {};
   route_ = -1;
   recording_.reset();
-  first_byte_ = worker_.now();
+  first_byte_ = idle_since_ = worker_.now();
   deadline_ = first_byte_ + (unread_.empty() ? keep_alive : listener_->handshake_timeout);
   worker_.timers().arm(*this, deadline_);
   if (worker_.draining() && unread_.empty()) return close_idle();
@@ -378,6 +380,14 @@ void Downstream::drain() {
   if (requests_ > 0) return close_idle();
   deadline_ = std::min(deadline_, worker_.now() + drain_grace);
   worker_.timers().arm(*this, deadline_);
+}
+
+bool Downstream::give_way(base::Time now) {
+  constexpr base::Duration chance = std::chrono::milliseconds(500);
+  const bool waits = (state_ == State::head && !parsed_) || state_ == State::tls;
+  if (!waits || now - idle_since_ < chance) return false;
+  abort();
+  return true;
 }
 
 void Downstream::close_idle() {

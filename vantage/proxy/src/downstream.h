@@ -44,6 +44,8 @@ class Downstream final : public Deletable,
   // its way, and what is being served is finished.
   void drain();
   void abort();
+  // Closed, where it has not begun a request and has had its chance.
+  bool give_way(base::Time now);
 
   void leg_ready(Leg&, std::uint32_t events) override;
   void leg_fault(Leg&) noexcept override { abort(); }
@@ -99,6 +101,7 @@ class Downstream final : public Deletable,
   std::string unread_;  // received and not consumed: the head being read, and what lies behind it
   wire::HeadParser parser_;
   base::Time first_byte_{};  // of the request
+  base::Time idle_since_{};
   base::Time deadline_{};
   unsigned requests_ = 0;
   bool parsed_ = false;  // the head is complete: parser_.head() is valid

@@ -190,6 +190,10 @@ class Running final : public Proxy {
   }
 
   [[nodiscard]] std::vector<model::RouteCounters> metrics() const override { return commons_.stats.all(); }
+  [[nodiscard]] model::Overload overload() const override { return commons_.overload.now(); }
+  [[nodiscard]] std::vector<model::MetricFamily> families() const override {
+    return commons_.overload.families(commons_.memory);
+  }
 
  private:
   struct Listening {
@@ -200,6 +204,8 @@ class Running final : public Proxy {
 
   // Everything that can fail comes first; then the workers are told, which cannot.
   base::Result<void> apply(const Config& config) {
+    commons_.overload.configure(config.overload);
+    commons_.memory.budget(config.overload.observation);
     struct Change {
       Listening listening;
       ActiveListenerPtr active;

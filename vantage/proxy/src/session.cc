@@ -177,8 +177,7 @@ void Session::feed(Side side, base::Bytes bytes, base::Time now) {
   }
   if (over_ || !h.leg) return;
   h.read_size = std::clamp<std::uint32_t>(static_cast<std::uint32_t>(taken), least_read, h.read_size);
-  const base::Bytes left = bytes.subspan(taken);
-  h.aside.reset(new Aside{{left.begin(), left.end()}});
+  h.aside = std::make_unique<Aside>(bytes.subspan(taken), worker_.commons().memory);
 }
 
 void Session::feed_aside(Side side, base::Time now) {
@@ -196,9 +195,25 @@ std::size_t Session::take(Side side, base::Bytes bytes, std::size_t came, base::
   gather.stable(bytes);
   worker_.begin_turn();
   const std::size_t taken = connection_->feed(side, bytes, came, call(now));
+  bound_memory(now);
   after(now);
   gather.stable({});
   return taken;
+}
+
+void Session::bound_memory(base::Time now) {
+  observer::Memory& memory = worker_.commons().memory;
+  if (memory.held() <= memory.budget()) [[likely]]
+    return;
+  const std::size_t held = observed().held();
+  if (!memory.gives_up(held)) return;
+  connection_->count_only(call(now));
+  worker_.shed().observations.add();
+  worker_.warn("observations", "session " + base::to_uuid(observed().id()) + " (route " + route().name +
+                                   "): its messages are counted and no longer read: it held " +
+                                   std::to_string(held >> 10U) +
+                                   " KiB, and all sessions more than overload.observation (" +
+                                   std::to_string(memory.budget() >> 20U) + " MiB)");
 }
 
 void Session::put(Side to, base::Bytes bytes) {
@@ -478,6 +493,7 @@ std::uint64_t Session::buffered(Side to) const {
 }
 
 void Session::sample() {
+  bound_memory(worker_.now());
   if (!wrote_ && sampled_ == 0) return;  // nothing was on its way, and nothing was sent since
   wrote_ = false;
   std::uint64_t now = 0;

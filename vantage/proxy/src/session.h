@@ -25,6 +25,7 @@
 #include "slots.h"
 #include "sockeye/base/prefetch.h"
 #include "sockeye/capture/recording.h"
+#include "sockeye/observer/memory.h"
 #include "sockeye/observer/observation.h"
 #include "sockeye/observer/prefetch.h"
 #include "sockeye/proxy/proxy.h"
@@ -91,9 +92,16 @@ class Session final : public Deletable,
  private:
   static constexpr std::uint32_t first_read = 32 * 1024;
   struct Aside {
+    Aside(base::Bytes left, observer::Memory& counted) : bytes(left.begin(), left.end()), memory(counted) {
+      memory.add(static_cast<std::int64_t>(bytes.size()));
+    }
+    Aside(const Aside&) = delete;
+    Aside& operator=(const Aside&) = delete;
+    ~Aside() { memory.add(-static_cast<std::int64_t>(bytes.size())); }
+    [[nodiscard]] base::Bytes left() const { return base::Bytes(bytes).subspan(at); }
     std::vector<base::Byte> bytes;
     std::size_t at = 0;  // of the first that is left
-    [[nodiscard]] base::Bytes left() const { return base::Bytes(bytes).subspan(at); }
+    observer::Memory& memory;
   };
   struct Half {
     std::unique_ptr<Leg> leg;  // null: it has left
@@ -120,6 +128,8 @@ class Session final : public Deletable,
   // Feeds what there is; puts aside what is not taken. `came`: bytes of it that are new.
   void feed(model::Side side, base::Bytes bytes, base::Time now);
   void feed_aside(model::Side side, base::Time now);
+  // Gives its observation up if memory is short and it holds much of it.
+  void bound_memory(base::Time now);
   [[nodiscard]] std::size_t take(model::Side side, base::Bytes bytes, std::size_t came, base::Time now);
   // There is something to feed, or may be something to read.
   [[nodiscard]] static bool has_work(const Half& h) { return h.leg && (h.aside || h.leg->readable()); }

@@ -32,6 +32,7 @@ Worker::Worker(unsigned index, Commons& commons, std::uint64_t seed)
   workspace_.random = base::Random(seed);
   workspace_.wall = measure_wall(monotonic_now());
   workspace_.turn.left = 0;
+  workspace_.memory = &commons.memory;
 }
 
 void Worker::run() {
@@ -40,7 +41,8 @@ void Worker::run() {
   sigfillset(&every);
   pthread_sigmask(SIG_SETMASK, &every, nullptr);
   pthread_setname_np(pthread_self(), ("worker " + std::to_string(index_)).c_str());
-  timers().arm(*this, monotonic_now() + second);
+  due_ = monotonic_now() + second;
+  timers().arm(*this, due_);
   reactor_.run();
   end_all(now());
   for (std::size_t i = sessions_.size(); i-- > 0;) sessions_[i].kill();
@@ -61,6 +63,11 @@ void Worker::begin_turn() {
   const auto crowd = static_cast<std::int64_t>(reactor_.crowd() + 1);
   turn_ = std::clamp(std::min(longest_round / crowd, round_left_), least_turn, longest_turn);
   workspace_.turn.left = turn_;
+}
+
+bool Worker::may_shake_hands() {
+  if (std::exchange(handshake_round_, reactor_.round()) != reactor_.round()) handshakes_ = 0;
+  return ++handshakes_ <= most_handshakes;
 }
 
 // --- connections ---
@@ -133,11 +140,48 @@ void Worker::warn(std::string_view subject, const std::string& line) {
 // --- periodic work ---
 
 void Worker::expired(base::Time now) {
+  watch_load(now);
   beat(now);
-  timers().arm(*this, now + (sessions_.empty() && !draining_ ? second : second / slices));
+  due_ = now + (sessions_.empty() && downstreams_.empty() && !draining_ ? second : second / slices);
+  timers().arm(*this, due_);
 }
 
-void Worker::timer_fault() noexcept { timers().arm(*this, now() + second); }
+void Worker::timer_fault() noexcept {
+  due_ = now() + second;
+  timers().arm(*this, due_);
+}
+
+// How late this timer is tells how long an event waits for its turn, wherever the time went.
+void Worker::watch_load(base::Time now) {
+  timespec ts{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+  const auto used = std::chrono::seconds(ts.tv_sec) + std::chrono::nanoseconds(ts.tv_nsec);
+  Overload& overload = commons_.overload;
+  // Waits are rounded up to a whole millisecond.
+  overload.lagged(index_, std::max(now - due_ - std::chrono::milliseconds(1), base::Duration::zero()), used - used_);
+  used_ = used;
+  if (index_ == 0) {
+    if (overload.look(now)) {
+      const auto verdict = overload.now();
+      log(verdict.shedding == model::Shedding::nothing ? 2 : 3,
+          "overload: " + overload.why() + "; given up now: " + std::string(model::name(verdict.shedding)));
+    }
+    if (beat_ % slices == 0) commons_.memory.settle();
+  }
+  workspace_.shedding = overload.shedding();
+}
+
+bool Worker::evict_idle() {
+  constexpr std::size_t looked_at = 64;
+  for (std::size_t i = 0; i < std::min(looked_at, downstreams_.size()); ++i) {
+    evicted_ = evicted_ + 1 < downstreams_.size() ? evicted_ + 1 : 0;
+    if (downstreams_[evicted_].give_way(now())) {
+      shed().connections.add();
+      return true;
+    }
+  }
+  return false;
+}
 
 void Worker::beat(base::Time now) {
   sample(now);

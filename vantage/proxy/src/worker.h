@@ -22,6 +22,7 @@
 #include "idle_upstreams.h"
 #include "linger.h"
 #include "log_throttle.h"
+#include "overload.h"
 #include "reactor.h"
 #include "reconnects.h"
 #include "resolver.h"
@@ -30,6 +31,7 @@
 #include "slots.h"
 #include "sockeye/model/session_source.h"
 #include "sockeye/observer/call.h"
+#include "sockeye/observer/memory.h"
 #include "sockeye/proxy/proxy.h"
 
 namespace sockeye::proxy {
@@ -37,9 +39,13 @@ namespace sockeye::proxy {
 // What the workers of one proxy share. Thread-safe, and outlives them.
 struct Commons {
   Commons(unsigned workers, std::uint64_t hashed_with)
-      : stats(workers),
+      : overload(workers),
+        memory(OverloadLimits{}.observation),
+        stats(workers),
         resolver(std::make_unique<Resolver>(Resolver::Limits{}, [this](const std::string& line) { log(3, line); })),
         secret(hashed_with) {}
+  Overload overload;
+  observer::Memory memory;  // of all observations
   RouteStatsTable stats;
   std::unique_ptr<Resolver> resolver;  // goes before the workers do
   const std::uint64_t secret;          // of this process: identifiers of clients are kept hashed with it
@@ -106,7 +112,16 @@ class Worker final : public Timer {
   // one, a round of the loop stays near `longest_round`.
   void begin_turn();
   [[nodiscard]] bool turn_half_over() const { return 2 * workspace_.turn.left < turn_; }
-  [[nodiscard]] std::uint32_t most_read(std::uint32_t wanted) const { return wanted; }
+  // Of a read: what it does not get through is held, so less while memory is short.
+  [[nodiscard]] std::uint32_t most_read(std::uint32_t wanted) const {
+    const bool short_of_memory = commons_.memory.held() > commons_.memory.budget();
+    return workspace_.shedding == model::Shedding::nothing && !short_of_memory ? wanted : std::min(wanted, 16U * 1024U);
+  }
+  [[nodiscard]] ShedCounts& shed() { return commons_.overload.counts(index_); }
+  // Whether a step of a TLS handshake, a millisecond of signing, may be taken in this round.
+  bool may_shake_hands();
+  // Closes a connection that has not begun a request, so that another can be taken.
+  bool evict_idle();
   // Sessions so far.
   [[nodiscard]] std::uint64_t count_session() { return session_count_++; }
   // Where every read goes. Large enough that a 64 KiB message is one read, small enough to stay in the second-level
@@ -155,6 +170,7 @@ class Worker final : public Timer {
 
  private:
   void beat(base::Time now);
+  void watch_load(base::Time now);
   void sample(base::Time now);
   void drain_step(base::Time now);
   void look(Session& session, DeltaWalk& walk);
@@ -171,6 +187,9 @@ class Worker final : public Timer {
   std::int64_t turn_ = 0;        // what was granted last
   std::int64_t round_left_ = 0;  // of this round
   std::uint64_t round_ = 0;
+  static constexpr unsigned most_handshakes = 4;  // TLS, in a round
+  std::uint64_t handshake_round_ = 0;
+  unsigned handshakes_ = 0;
   std::uint64_t session_count_ = 0;
   // On a page of its own: the kernel's copies are slower to and from an address that no cache line begins at.
   struct alignas(4096) Buffer {
@@ -196,6 +215,9 @@ class Worker final : public Timer {
   static constexpr unsigned slices = 20;
   std::size_t sampled_ = 0;
   unsigned beat_ = 0;
+  base::Time due_{};         // the beat that is awaited
+  base::Duration used_{};    // processor time of this thread, at the last beat
+  std::size_t evicted_ = 0;  // where evict_idle() looked last
 
   bool draining_ = false;
   base::Time drain_deadline_ = base::never;

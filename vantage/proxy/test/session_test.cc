@@ -130,6 +130,44 @@ TEST(Session, ManySmallFramesInOneRead) {
   EXPECT_EQ(receive_frame(client).payload, "50000");
 }
 
+// Far more than a turn's work in every read: what is put aside comes in its order, and nobody else waits for it.
+TEST(Session, AFloodOfTinyFramesArrivesWholeAndTakesTurns) {
+  std::string flood;
+  for (int i = 0; i < 200'000; ++i) flood += client_frame(text, i % 3 == 0 ? "" : i % 3 == 1 ? "a" : "{}");
+  std::atomic<bool> same{false};
+  Backend sink([&](Socket& socket) {
+    if (socket.receive_head().empty()) return;
+    socket.send(upgrade_response());
+    same = socket.receive(flood.size()) == flood;
+    socket.send(server_frame(text, "got it"));
+    receive_frame(socket);
+  });
+  Config config = TestProxy::config(sink);
+  config.threads = 1;
+  Backend other(echo);
+  Route healthy = config.listeners[0].routes[0];
+  healthy.name = "healthy";
+  healthy.observe.route = "healthy";
+  healthy.match.path = "/healthy";
+  healthy.upstream = other.address();
+  config.listeners[0].routes.insert(config.listeners[0].routes.begin(), healthy);
+  TestProxy proxy(config);
+  Socket bystander = proxy.open("/healthy");
+  Socket client = proxy.open();
+  std::thread sends([&] { client.send(flood); });
+  for (int i = 0; i < 20; ++i) talk(bystander, "still here");
+  sends.join();
+  EXPECT_EQ(receive_frame(client).payload, "got it");
+  EXPECT_TRUE(same);
+  EXPECT_EQ(proxy.count([](const auto& m) { return m.messages[0][0].value(); }), 200'000U);
+  EXPECT_EQ(proxy->sessions().size(), 2U);
+  for (const auto& row : proxy->sessions()) {
+    if (row.record.facts.route == "default") {
+      EXPECT_EQ(row.detail.counts[0].wire_bytes, flood.size());
+    }
+  }
+}
+
 TEST(Session, APeerThatNeverReadsPausesTheOtherAndLosesNothing) {
   constexpr std::size_t count = 1024;
   const std::string message = server_frame(binary, std::string(60000, 'm'));

@@ -525,6 +525,18 @@ constexpr Key<Settings> log_keys[] = {
      }},
 };
 
+constexpr Key<proxy::OverloadLimits> overload_keys[] = {
+    {"memory",
+     [](Reader& r, const Node& n, proxy::OverloadLimits& o) {
+       std::uint64_t bytes = 0;
+       r.size(n, bytes, 0, greatest_size);
+       o.memory = bytes;
+     }},
+    {"observation",
+     [](Reader& r, const Node& n, proxy::OverloadLimits& o) { r.size(n, o.observation, 1U << 20U, greatest_size); }},
+    {"lag", [](Reader& r, const Node& n, proxy::OverloadLimits& o) { r.duration(n, o.lag, 100ms, true); }},
+};
+
 constexpr Key<Draft> root_keys[] = {
     {"service", [](Reader& r, const Node& n,
                    Draft& d) { r.text(n, "the service's name", d.settings.otlp.resource.service_name); }},
@@ -576,6 +588,8 @@ constexpr Key<Draft> root_keys[] = {
      },
      list_keys<capture_keys>},
     {"limits", [](Reader& r, const Node& n, Draft& d) { r.map<head_keys>(n, d.settings.proxy); }, list_keys<head_keys>},
+    {"overload", [](Reader& r, const Node& n, Draft& d) { r.map<overload_keys>(n, d.settings.proxy.overload); },
+     list_keys<overload_keys>},
     {"threads", [](Reader& r, const Node& n, Draft& d) { r.integer(n, d.settings.proxy.threads, 0, 256); }},
     {"drain", [](Reader& r, const Node& n, Draft& d) { r.map<drain_keys>(n, d.settings.proxy); },
      list_keys<drain_keys>},

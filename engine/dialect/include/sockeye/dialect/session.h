@@ -146,6 +146,8 @@ class Session {
 
   [[nodiscard]] const Program& program() const;
   [[nodiscard]] std::size_t open() const;
+  // Bytes it holds: of calls that are open, and of what has come of a message inside others.
+  [[nodiscard]] std::size_t held() const;
   // Oldest first.
   void for_each_open(void (*each)(void* context, const model::Invocation&), void* context) const;
   void for_each_open(void (*each)(void* context, model::Invocation&), void* context);

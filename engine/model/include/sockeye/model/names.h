@@ -228,6 +228,13 @@ inline constexpr std::string_view sockeye_spans_resent_total = "sockeye_spans_re
 inline constexpr std::string_view sockeye_spool_bytes = "sockeye_spool_bytes";
 inline constexpr std::string_view sockeye_spool_spans = "sockeye_spool_spans";
 
+// Of a vantage as a whole.
+inline constexpr std::string_view sockeye_loop_lag_seconds = "sockeye_loop_lag_seconds";
+inline constexpr std::string_view sockeye_observation_bytes = "sockeye_observation_bytes";
+inline constexpr std::string_view sockeye_observation_limit_bytes = "sockeye_observation_limit_bytes";
+inline constexpr std::string_view sockeye_overload_level = "sockeye_overload_level";
+inline constexpr std::string_view sockeye_shed_total = "sockeye_shed_total";
+
 // Of the process, as Prometheus has them.
 inline constexpr std::string_view process_cpu_seconds_total = "process_cpu_seconds_total";
 inline constexpr std::string_view process_max_fds = "process_max_fds";

@@ -10,7 +10,9 @@
 
 #include "sockeye/base/ids.h"
 #include "sockeye/base/time.h"
+#include "sockeye/model/metric_family.h"
 #include "sockeye/model/metrics.h"
+#include "sockeye/model/overload.h"
 #include "sockeye/model/session.h"
 #include "sockeye/model/session_record.h"
 
@@ -141,6 +143,9 @@ class SessionSource {
 
   // Shards live as long as the source; counters never go back.
   [[nodiscard]] virtual std::vector<RouteCounters> metrics() const = 0;
+  // What else there is to say of the vantage as a whole.
+  [[nodiscard]] virtual std::vector<MetricFamily> families() const { return {}; }
+  [[nodiscard]] virtual Overload overload() const { return {}; }
   // No new sessions are taken.
   [[nodiscard]] virtual bool draining() const = 0;
 };

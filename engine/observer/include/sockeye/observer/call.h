@@ -9,10 +9,12 @@
 #include "sockeye/base/random.h"
 #include "sockeye/base/time.h"
 #include "sockeye/model/metrics.h"
+#include "sockeye/model/overload.h"
 #include "sockeye/model/span.h"
 
 namespace sockeye::observer {
 
+class Memory;
 struct Bench;  // parsers and buffers for reading messages
 
 // What may still be done in the turn of the connection that is served, so that no peer's bytes hold up the others:
@@ -38,7 +40,9 @@ struct Turn {
 // One a thread.
 struct Workspace {
   Turn turn = {};
-  model::SpanSink* spans = nullptr;  // null: no tracing
+  Memory* memory = nullptr;                             // what observations hold counts there; null: nowhere
+  model::Shedding shedding = model::Shedding::nothing;  // what is not done now, of messages that begin
+  model::SpanSink* spans = nullptr;                     // null: no tracing
   base::Random random{0};
   base::WallOffset wall;                   // the vantage refreshes it
   std::shared_ptr<Bench> bench = nullptr;  // made by the first message that needs it

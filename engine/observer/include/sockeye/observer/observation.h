@@ -137,6 +137,12 @@ class Observation {
 
   // --- both ----------------------------------------------------------------------------------------------------------
 
+  // Bytes it holds beyond itself: of messages that are not complete, calls that are open, for inflating.
+  [[nodiscard]] virtual std::size_t held() const = 0;
+  // From here on its messages are counted and no more: calls that are open end. `keep_inflating`: for a carrier that
+  // needs their text.
+  virtual void count_only(bool keep_inflating, const Call&) = 0;
+
   // Raised until cleared, or until a byte comes from that leg. Raising what is raised does nothing.
   virtual void raise(const model::Condition&, const Call&) = 0;
   // The transport from `from` ended. `parser`: the carrier's; null: those of bytes(). `unexpected`: half a close counts

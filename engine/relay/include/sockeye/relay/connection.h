@@ -75,6 +75,8 @@ class Connection {
   // then.
   virtual void finish(const Call&) = 0;
 
+  // From here on its messages are counted and no more: memory is short.
+  virtual void count_only(const Call&) = 0;
   // From here on another Observation is told, made of the one before: a recording around it.
   using Around = std::function<std::unique_ptr<observer::Observation>(std::unique_ptr<observer::Observation>)>;
   virtual void observe(const Around&) = 0;

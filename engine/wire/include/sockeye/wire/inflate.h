@@ -37,6 +37,11 @@ class Inflater {
   // The message is complete (§7.2.2: the four bytes 00 00 ff ff its sender removed are put back).
   Result end(Output output, void* context);
 
+  // Bytes it holds, nearly: zlib's state and window.
+  [[nodiscard]] std::size_t held() const {
+    return stream_ ? std::size_t{7 * 1024} + (std::size_t{1} << window_bits_) : 0;
+  }
+
   // A part of the stream was not seen, the current message included: what comes next is a message's beginning. It
   // inflates where it refers to nothing before itself (which DEFLATE then shows by how it fails), and so on until a
   // window's worth is known again; at once without context takeover (§7.1.1).
