@@ -65,13 +65,13 @@ TEST(GrpcSession, TakesCallsHoweverTheirBytesAreSplit) {
       call(3, std::string(70'000, 'x'), call_fields("/shop.Cart/Add", {{"grpc-encoding", "gzip"}}));
   for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, std::size_t{1000}, bytes.size()}) {
     Fixture f;
-    // DATA of more than 16 KiB in a frame is more than was allowed.
-    std::string allowed = bytes.substr(0, bytes.size() - 70'014);
+    // DATA of more than 16 KiB in a frame is more than was first_part.
+    std::string first_part = bytes.substr(0, bytes.size() - 70'014);
     const std::string second = message(std::string(70'000, 'x'), true);
     for (std::size_t at = 0; at < second.size(); at += 16'000)
-      allowed += frame(data_frame, at + 16'000 >= second.size() ? end_stream : 0, 3, second.substr(at, 16'000));
-    for (std::size_t at = 0; at < allowed.size(); at += piece)
-      ASSERT_TRUE(f.send(std::string_view(allowed).substr(at, piece))) << piece << " at " << at;
+      first_part += frame(data_frame, at + 16'000 >= second.size() ? end_stream : 0, 3, second.substr(at, 16'000));
+    for (std::size_t at = 0; at < first_part.size(); at += piece)
+      ASSERT_TRUE(f.send(std::string_view(first_part).substr(at, piece))) << piece << " at " << at;
     ASSERT_EQ(f.taken.size(), 2U) << piece;
     const auto& [stream, one] = f.taken[0];
     EXPECT_EQ(stream, 1);

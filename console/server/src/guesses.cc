@@ -11,7 +11,7 @@
 namespace sockeye::console {
 namespace {
 
-constexpr std::size_t most_buckets = 8192;
+constexpr std::size_t most_guessers = 8192;
 constexpr double most_wrong = 10, wrong_a_second = 1;
 constexpr std::uint64_t log_interval_ns = 10'000'000'000;
 
@@ -36,7 +36,7 @@ bool Guesses::admit(const std::string& client_address, bool right, std::string_v
   {
     const std::lock_guard lock(mutex_);
     // A full table forgets: that helps who has addresses by the thousand, and costs nobody else.
-    if (buckets_.size() >= most_buckets && !buckets_.contains(network)) buckets_.clear();
+    if (buckets_.size() >= most_guessers && !buckets_.contains(network)) buckets_.clear();
     auto& bucket = buckets_.try_emplace(network, Bucket{most_wrong, now, false}).first->second;
     bucket.left = std::min(most_wrong, bucket.left + static_cast<double>(now - bucket.at_ns) / 1e9 * wrong_a_second);
     bucket.at_ns = now;
