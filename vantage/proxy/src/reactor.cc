@@ -125,6 +125,12 @@ void Reactor::again(Handler& handler) {
   again_.push_back(&handler);
 }
 
+void Reactor::put_off(Handler& handler) {
+  if (handler.again_) return;
+  handler.again_ = true;
+  put_off_.push_back(&handler);
+}
+
 void Reactor::delete_later(std::unique_ptr<Deletable> object) { deferred_.push_back(std::move(object)); }
 
 void Reactor::delete_deferred() {
@@ -138,6 +144,7 @@ void Reactor::forget(Handler& handler) {
   if (!handler.again_) return;
   handler.again_ = false;
   std::replace(again_.begin(), again_.end(), &handler, static_cast<Handler*>(nullptr));
+  std::replace(put_off_.begin(), put_off_.end(), &handler, static_cast<Handler*>(nullptr));
   std::replace(again_now_.begin(), again_now_.end(), &handler, static_cast<Handler*>(nullptr));
 }
 
@@ -185,8 +192,20 @@ void Reactor::dispatch(Handler& handler, std::uint32_t events) {
   }
 }
 
+// Those who ask once more wait for the next round.
+void Reactor::dispatch_again(std::vector<Handler*>& who) {
+  again_now_.swap(who);
+  for (std::size_t i = 0; i < again_now_.size(); ++i) {
+    Handler* handler = again_now_[i];
+    if (handler == nullptr) continue;
+    handler->again_ = false;
+    dispatch(*handler, 0);
+  }
+  again_now_.clear();
+}
+
 int Reactor::timeout_ms() const {
-  if (!again_.empty()) return 0;
+  if (!again_.empty() || !put_off_.empty()) return 0;
   const base::Time next = timers_.next();
   if (next == base::never) return -1;
   if (next <= now_) return 0;
@@ -211,6 +230,8 @@ void Reactor::run() {
     const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout_ms());
     now_ = monotonic_now();
     ++round_;
+    crowd_ = again_.size() + put_off_.size();
+    dispatch_again(put_off_);
     bool mail = false;
     for (int i = 0; i < n; ++i) {
       auto& event = events[static_cast<std::size_t>(i)];
@@ -221,15 +242,7 @@ void Reactor::run() {
         dispatch(*static_cast<Handler*>(event.data.ptr), event.events);
       }
     }
-    crowd_ = again_.size();
-    again_now_.swap(again_);  // those who ask once more wait for the next round
-    for (std::size_t i = 0; i < again_now_.size(); ++i) {
-      Handler* handler = again_now_[i];
-      if (handler == nullptr) continue;
-      handler->again_ = false;
-      dispatch(*handler, 0);
-    }
-    again_now_.clear();
+    dispatch_again(again_);
     while (Timer* timer = timers_.pop(now_)) {
       try {
         timer->expired(now_);

@@ -118,6 +118,8 @@ class Reactor {
   void remove(int fd);
   // ready(0) once more before the next wait, after the events at hand: how a long transfer takes turns with the others.
   void again(Handler&);
+  // Likewise, but before the events of the next round: who had to leave its turn to others has the first one then.
+  void put_off(Handler&);
   // Frees `object` when the current batch is over.
   void delete_later(std::unique_ptr<Deletable> object);
   void delete_deferred();
@@ -136,6 +138,7 @@ class Reactor {
   void run_posted();
   static void prefetch(std::span<const epoll_event> from_now);
   void dispatch(Handler&, std::uint32_t events);
+  void dispatch_again(std::vector<Handler*>& who);
   [[nodiscard]] int timeout_ms() const;
 
   int epoll_ = -1;
@@ -144,7 +147,7 @@ class Reactor {
   std::uint64_t round_ = 0;
   std::size_t crowd_ = 0;
   TimerHeap timers_;
-  std::vector<Handler*> again_, again_now_;
+  std::vector<Handler*> again_, put_off_, again_now_;
   std::vector<std::unique_ptr<Deletable>> deferred_;
   std::uint64_t faults_ = 0;
   bool running_ = true;

@@ -25,6 +25,10 @@ constexpr std::array sides{Side::client, Side::server};
 // How long what a dead peer sent last may wait for the other one to make room.
 constexpr base::Duration last_words = std::chrono::seconds(30);
 
+// How long a leg counts as one of long turns.
+constexpr base::Duration heavy = std::chrono::seconds(1);
+constexpr base::Duration longest_behind = std::chrono::seconds(10);
+
 // A read below this would cost more in system calls than the bound on the queue is worth.
 constexpr std::uint64_t least_read = 4096;
 
@@ -141,6 +145,8 @@ void Session::leg_ready(Leg& leg, std::uint32_t events) {
 }
 
 void Session::read(Side side, base::Time now) {
+  if (now < half(side).heavy_until && worker_.round_over()) [[unlikely]]
+    return worker_.reactor().put_off(*half(side).leg);
   if (half(side).aside) [[unlikely]]
     return feed_aside(side, now);
   Leg& leg = *half(side).leg;
@@ -171,6 +177,7 @@ void Session::feed(Side side, base::Bytes bytes, base::Time now) {
   const std::size_t taken = take(side, bytes, bytes.size(), now);
   Half& h = half(side);
   if (taken == bytes.size()) [[likely]] {
+    h.behind_since = base::never;
     // A read that was full and cost little of its turn: there is more, and it may come in larger pieces.
     if (bytes.size() == h.read_size && !worker_.turn_half_over()) h.read_size = std::min(h.read_size * 2, read_limit_);
     return;
@@ -178,6 +185,7 @@ void Session::feed(Side side, base::Bytes bytes, base::Time now) {
   if (over_ || !h.leg) return;
   h.read_size = std::clamp<std::uint32_t>(static_cast<std::uint32_t>(taken), least_read, h.read_size);
   h.aside = std::make_unique<Aside>(bytes.subspan(taken), worker_.commons().memory);
+  fell_behind(h, now);
 }
 
 void Session::feed_aside(Side side, base::Time now) {
@@ -186,7 +194,10 @@ void Session::feed_aside(Side side, base::Time now) {
   aside->at += take(side, left, 0, now);
   Half& h = half(side);
   if (over_ || !h.leg) return;
-  if (aside->at < aside->bytes.size()) h.aside = std::move(aside);
+  if (aside->at < aside->bytes.size()) {
+    h.aside = std::move(aside);
+    fell_behind(h, now);
+  }
   if (has_work(h) && !h.paused) h.leg->again();
 }
 
@@ -195,6 +206,8 @@ std::size_t Session::take(Side side, base::Bytes bytes, std::size_t came, base::
   gather.stable(bytes);
   worker_.begin_turn();
   const std::size_t taken = connection_->feed(side, bytes, came, call(now));
+  if (worker_.turn_half_over()) [[unlikely]]
+    half(side).heavy_until = now + heavy;
   bound_memory(now);
   after(now);
   gather.stable({});
@@ -207,13 +220,27 @@ void Session::bound_memory(base::Time now) {
     return;
   const std::size_t held = observed().held();
   if (!memory.gives_up(held)) return;
+  count_only("it held " + std::to_string(held >> 10U) + " KiB, and all sessions more than overload.observation (" +
+                 std::to_string(memory.budget() >> 20U) + " MiB)",
+             now);
+}
+
+void Session::fell_behind(Half& h, base::Time now) {
+  if (h.behind_since == base::never) h.behind_since = now;
+  // Nobody waits for what a peer has left behind.
+  const base::Duration patience = h.leg->hung_up() ? longest_behind / 10 : longest_behind;
+  if (now - h.behind_since < patience || only_counted_) return;
+  count_only("reading them has taken more time than there is, for " +
+                 std::to_string(std::chrono::duration_cast<std::chrono::seconds>(now - h.behind_since).count()) + " s",
+             now);
+}
+
+void Session::count_only(const std::string& why, base::Time now) {
   connection_->count_only(call(now));
+  only_counted_ = true;
   worker_.shed().observations.add();
   worker_.warn("observations", "session " + base::to_uuid(observed().id()) + " (route " + route().name +
-                                   "): its messages are counted and no longer read: it held " +
-                                   std::to_string(held >> 10U) +
-                                   " KiB, and all sessions more than overload.observation (" +
-                                   std::to_string(memory.budget() >> 20U) + " MiB)");
+                                   "): its messages are counted and no longer read: " + why);
 }
 
 void Session::put(Side to, base::Bytes bytes) {

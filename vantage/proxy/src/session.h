@@ -7,7 +7,9 @@
 //
 // Turns. What a read costs depends on what is in it: 256 KiB may be one message or forty thousand. So each feed has a
 // turn (observer::Turn); what it does not get through is put aside until the next, after everybody else's, and the
-// reads of that leg become as small as what it gets through.
+// reads of that leg become as small as what it gets through. One message may take longer than a turn: so a leg that has
+// used up its turns lately leaves its place to others once a round has been long enough. And one that has not caught up
+// for `longest_behind` has its messages counted and no longer read: then it does.
 //
 // A leg leaves the session in one of three ways: handed to a Linger when the Connection finished it with flush, closed
 // at once when it finished it with abort, or closed when its socket died, which the Connection learns. When both have
@@ -110,13 +112,15 @@ class Session final : public Deletable,
     std::uint64_t mark = 0;       // when last asked
     std::uint64_t frame_end = 0;  // TCP: acknowledged once the frame has arrived
     enum class Frame : std::uint8_t { none, fresh, queued } frame = Frame::none;
-    std::uint32_t read_size = first_read;  // bytes of the next read
-    std::unique_ptr<Aside> aside;          // read, and not taken in its turn
-    bool moved = false;                    // the queue shrank since last asked
-    bool paused = false;                   // not read: the other leg's queue is not empty
-    bool ended = false;                    // the peer's FIN was read
-    bool write_failed = false;             // takes no more; its last words are read before it is declared dead
-    bool finishing = false;                // the Connection has nothing more for it
+    base::Time heavy_until{};               // what it sent lately took most of a turn, or more
+    base::Time behind_since = base::never;  // something was left over from each turn since
+    std::uint32_t read_size = first_read;   // bytes of the next read
+    std::unique_ptr<Aside> aside;           // read, and not taken in its turn
+    bool moved = false;                     // the queue shrank since last asked
+    bool paused = false;                    // not read: the other leg's queue is not empty
+    bool ended = false;                     // the peer's FIN was read
+    bool write_failed = false;              // takes no more; its last words are read before it is declared dead
+    bool finishing = false;                 // the Connection has nothing more for it
     bool fin_sent = false;
     relay::Finish how = relay::Finish::flush;
   };
@@ -128,6 +132,9 @@ class Session final : public Deletable,
   // Feeds what there is; puts aside what is not taken. `came`: bytes of it that are new.
   void feed(model::Side side, base::Bytes bytes, base::Time now);
   void feed_aside(model::Side side, base::Time now);
+  void fell_behind(Half& h, base::Time now);
+  // Its messages are counted and no longer read.
+  void count_only(const std::string& why, base::Time now);
   // Gives its observation up if memory is short and it holds much of it.
   void bound_memory(base::Time now);
   [[nodiscard]] std::size_t take(model::Side side, base::Bytes bytes, std::size_t came, base::Time now);
@@ -170,6 +177,7 @@ class Session final : public Deletable,
   bool wrote_ = false;                // since the last sample
   bool attention_ = false;            // settle() has something to do
   bool over_ = false;
+  bool only_counted_ = false;  // its observation was given up
 };
 
 }  // namespace sockeye::proxy

@@ -111,6 +111,9 @@ class Worker final : public Timer {
   // A connection's turn begins: what it may do before the others have theirs. Shared fairly, so that however many want
   // one, a round of the loop stays near `longest_round`.
   void begin_turn();
+  // The turns of this round have used it up: who is known for long ones is to wait for the next. By the clock, since
+  // what a long one takes is not known from what was counted.
+  [[nodiscard]] bool round_over() const { return monotonic_now() - now() >= std::chrono::nanoseconds(longest_round); }
   [[nodiscard]] bool turn_half_over() const { return 2 * workspace_.turn.left < turn_; }
   // Of a read: what it does not get through is held, so less while memory is short.
   [[nodiscard]] std::uint32_t most_read(std::uint32_t wanted) const {
@@ -181,7 +184,7 @@ class Worker final : public Timer {
   Reactor reactor_;
   observer::Workspace workspace_;
   // observer::Turn's nanoseconds.
-  static constexpr std::int64_t longest_turn = 1'000'000;
+  static constexpr std::int64_t longest_turn = 500'000;
   static constexpr std::int64_t least_turn = 50'000;
   static constexpr std::int64_t longest_round = 4'000'000;
   std::int64_t turn_ = 0;        // what was granted last

@@ -132,6 +132,34 @@ TEST(Reactor, calls_again_after_the_others_and_not_when_buried) {
   EXPECT_FALSE(b_called);
 }
 
+// Who left its turn to others has the first one of the next round, before whoever asked for one more and before events.
+TEST(Reactor, calls_first_who_was_put_off) {
+  Reactor reactor;
+  ASSERT_TRUE(reactor.open());
+  Pair pair;
+  Pipe again(reactor);
+  Pipe late(reactor);
+  Pipe event(reactor);
+  std::string order;
+  again.on = [&](std::uint32_t) {
+    order += 'a';
+    if (again.calls == 1) {
+      reactor.again(again);
+      reactor.put_off(late);
+      ASSERT_EQ(write(pair.fds[1], "x", 1), 1);
+    }
+  };
+  late.on = [&](std::uint32_t) { order += 'l'; };
+  event.on = [&](std::uint32_t) {
+    order += 'e';
+    reactor.stop();
+  };
+  ASSERT_TRUE(reactor.add(pair.fds[0], EPOLLIN | EPOLLET, event));
+  reactor.again(again);
+  reactor.run();
+  EXPECT_EQ(order, "alea");
+}
+
 // The loop sleeps for as long as nothing is due: a deadline that moved must still be met, neither early nor never.
 TEST(Reactor, meets_deadlines_that_moved_after_it_slept_for_them) {
   Reactor reactor;
