@@ -42,6 +42,7 @@ export const reconnects: Attack[] = [
     attackers: [1],
     seconds: 85,
     slow: 'a minute',
+    setting: {route: {client_id: ['header.user-agent']}},
     run: loss(8000, 55_000),
   },
 ];

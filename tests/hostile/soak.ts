@@ -31,6 +31,8 @@ async function siege(stage: Stage, from: Attack[], until: number, next: () => nu
     const attack = from[Math.floor(next() * from.length)]!;
     const seconds = 3 + Math.floor(next() * 8);
     const number = [1, 2, 4, 8, 16][Math.floor(next() * 5)]!;
+    if (process.env.SOCKEYE_HOSTILE_VERBOSE)
+      console.log(`${stage.target.kind}: ${attack.name} × ${number}, ${seconds} s`);
     const one = stage.attackers(attack, number, seconds, Math.floor(next() * 2 ** 31));
     await eventually('the attackers have left', () => one.exited, (seconds + 30) * 1000, 100).catch(() => one.stop());
     await pause(next() * 2000);

@@ -1,6 +1,6 @@
 // One attack: what is attacked, the bystanders and the attackers, each a process of its own; and what it did to them.
-import {chmodSync, chownSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
-import {dirname, join} from 'node:path';
+import {chmodSync, chownSync, readdirSync, readFileSync, readlinkSync, writeFileSync} from 'node:fs';
+import {basename, dirname, join} from 'node:path';
 import {Metrics} from '../lib/metrics.js';
 import {Authority, type Certificate} from '../lib/certs.js';
 import {freePorts, Process, sockeye, temporaryFolder, testsFolder} from '../lib/process.js';
@@ -125,6 +125,19 @@ export class Stage {
     } catch {
       return 0;
     }
+  }
+  // How many of what.
+  described(): string {
+    const kinds: Record<string, number> = {};
+    for (const each of readdirSync(`/proc/${this.attacked.pid}/fd`)) {
+      try {
+        const kind = readlinkSync(`/proc/${this.attacked.pid}/fd/${each}`).replace(/:\[\d+\]$/, '');
+        kinds[basename(kind)] = (kinds[basename(kind)] ?? 0) + 1;
+      } catch {
+        // Closed meanwhile.
+      }
+    }
+    return JSON.stringify(kinds);
   }
   async metrics(): Promise<Metrics> {
     const answer = await fetch(`http://127.0.0.1:${this.target.admin}/metrics`, {signal: AbortSignal.timeout(5000)});
@@ -264,7 +277,7 @@ export async function leftovers(stage: Stage, descriptors: number, ms = 10_000):
   };
   // The bystanders' probes come and go.
   await back(
-    () => `${stage.descriptors()} descriptors, ${descriptors} before`,
+    () => `${stage.descriptors()} descriptors, ${descriptors} before: ${stage.described()}`,
     () => stage.descriptors() <= descriptors + 6,
   );
   if (stage.target.kind === 'console') return found;
