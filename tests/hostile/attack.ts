@@ -25,6 +25,7 @@ export interface Attack {
   seconds?: number; // how long at least; what it needs to have its effect
   setting?: Setting;
   sheds?: boolean; // new connections may be refused meanwhile: that is the defence
+  keeps?: number; // descriptors that may stay for the next one, such as an upstream's connections
   needs?: 'root' | 'namespace';
   slow?: string; // why it is only in a full run
   run(by: Attackers): Promise<void>;

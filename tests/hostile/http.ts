@@ -82,7 +82,6 @@ export const http: Attack[] = [
     what: 'plain requests, pipelined, as fast as they are answered',
     target: 'proxy',
     attackers: [3, 32],
-    ci: 3,
     run: async (by) => {
       const {bytes, count} = repeated(Buffer.from('GET /plain HTTP/1.1\r\nHost: a\r\n\r\n'), 8192);
       await by.each(async () => {
@@ -101,6 +100,8 @@ export const http: Attack[] = [
     what: 'plain requests one by one, as long as an upstream that is asked by a connection each runs out of ports',
     target: 'proxy',
     attackers: [8],
+    ci: 8,
+    keeps: 16,
     seconds: 4,
     run: async (by) => {
       by.begin();

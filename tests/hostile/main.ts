@@ -73,8 +73,8 @@ async function main(): Promise<void> {
     process.exit(found.length ? 1 : 0);
   }
   const timing: Timing = {
-    quiet: options.bench || options.full ? 3 : 1.5,
-    attack: Number(options.seconds ?? (options.bench || options.full ? 5 : 2.5)),
+    quiet: options.bench || options.full ? 3 : 1,
+    attack: Number(options.seconds ?? (options.bench || options.full ? 5 : 2)),
   };
   const results: (Turn & {outcome?: Outcome; faults: string[]; skipped?: string})[] = [];
   const begun = performance.now();

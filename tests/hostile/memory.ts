@@ -39,6 +39,7 @@ export const memory: Attack[] = [
     name: 'open-calls',
     what: '300 sessions with 256 calls each that are never answered, all of their names long',
     target: 'proxy',
+    ci: 1,
     attackers: [1],
     seconds: 4,
     setting: jsonrpc,

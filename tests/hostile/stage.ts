@@ -241,7 +241,7 @@ export async function play(attack: Attack, number: number, timing: Timing): Prom
     }
     const during = await stage.lap();
     memory.most = stage.resident().most;
-    const left = await leftovers(stage, descriptors.quiet);
+    const left = await leftovers(stage, descriptors.quiet + (attack.keeps ?? 0));
     const aftermath = await stage.lap();
     await pause(1000);
     const after = await stage.lap();
