@@ -108,7 +108,9 @@ async function verdict({name, stage, memory, descriptors, samples}: Watched): Pr
   if (last - third > 0.15 * third + (16 << 20))
     found.push(`${name}: memory grows: ${megabytes(third)} MiB in the third quarter, ${megabytes(last)} in the last`);
   const most = Math.max(...samples) - memory;
-  if (most > bars.memory[name]) found.push(`${name}: ${megabytes(most)} MiB more at most`);
+  // Spans that wait for a collector have a bound of their own (docs/running.md).
+  if (most > bars.memory[name] + (name === 'proxy' ? 64 << 20 : 0))
+    found.push(`${name}: ${megabytes(most)} MiB more at most`);
   return found;
 }
 

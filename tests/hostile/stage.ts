@@ -116,8 +116,13 @@ export class Stage {
       return {now: 0, most: 0};
     }
   }
+  // Of a process that may not be looked into these two are known to root alone.
   forgetMost(): void {
-    writeFileSync(`/proc/${this.attacked.pid}/clear_refs`, '5');
+    try {
+      writeFileSync(`/proc/${this.attacked.pid}/clear_refs`, '5');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+    }
   }
   descriptors(): number {
     try {
@@ -240,11 +245,11 @@ export async function play(attack: Attack, number: number, timing: Timing): Prom
       descriptors.most = Math.max(descriptors.most, stage.descriptors());
     }
     const during = await stage.lap();
-    memory.most = stage.resident().most;
     const left = await leftovers(stage, descriptors.quiet + (attack.keeps ?? 0));
     const aftermath = await stage.lap();
     await pause(1000);
     const after = await stage.lap();
+    memory.most = stage.resident().most;
     memory.after = stage.resident().now;
     descriptors.after = stage.descriptors();
     const did = /^did (.*)$/m.exec(one.out)?.[1];
