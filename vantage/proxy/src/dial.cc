@@ -44,13 +44,24 @@ void Dial::attempt() {
   const auto left = static_cast<int>(answer_->addresses.size() - next_ + 1);
   worker_.timers().arm(*this, now + (deadline_ - now) / left);
   errno = 0;
-  auto fd = begin_connect(address);
+  bool exhausted = false;
+  const auto try_once = [&] {
+    auto fd = begin_connect(address);
+    exhausted = fd ? !worker_.commons().overload.spares_upstream(fd->get())
+                   : fd.error().message == errno_text(EMFILE) || fd.error().message == errno_text(ENFILE);
+    return fd;
+  };
+  auto fd = try_once();
+  if (exhausted && worker_.idle_upstreams().size() > 0) {  // that nobody needs just now
+    fd = {};
+    worker_.idle_upstreams().clear();
+    fd = try_once();
+  }
   if (!fd) {
-    const bool exhausted = fd.error().message == errno_text(EMFILE) || fd.error().message == errno_text(ENFILE);
     if (exhausted) return fail(503, "out of file descriptors", upstream_text() + fd.error().message);
     return attempt_failed(false, "upstream refused the connection", address.text() + ": " + fd.error().message);
   }
-  if (!worker_.commons().overload.spares_upstream(fd->get())) {
+  if (exhausted) {
     worker_.commons().overload.out_of_descriptors(now);
     return fail(503, "out of file descriptors", upstream_text() + "those left are kept for the metrics port and files");
   }
