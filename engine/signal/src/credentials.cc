@@ -10,10 +10,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-bool is_alnum(char c) { return is_digit(c) || is_upper(c) || is_lower(c); }
+bool is_alnum(char c) { return is_alpha(c) || is_digit(c); }
 bool is_token(char c) { return is_alnum(c) || c == '-' || c == '_'; }  // of base64url, and of the prefixes below
 
 constexpr std::size_t longest_name = 128;

@@ -2,10 +2,16 @@
 // docs/signals.md says which side is preferred where.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
 
 namespace sockeye::signal {
+
+inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+inline bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+inline bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
+inline bool is_alpha(char c) { return is_lower(c) || is_upper(c); }
 
 // A query parameter or header field of this name holds a credential: "access_token", "X-Amz-Signature", "apiKey",
 // "client-secret". Spelling does not count: case, "-", "_", "." and camel case are the same.

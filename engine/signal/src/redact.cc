@@ -14,10 +14,6 @@ namespace {
 
 using model::iequals;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || is_upper(c); }
-
 // application/x-www-form-urlencoded, leniently: what does not decode stays.
 std::string decode(std::string_view text) {
   std::string out;
