@@ -31,7 +31,7 @@ asio::awaitable<void> Conversing::run(const WebSocketStream::Request& request, c
 asio::awaitable<void> Conversing::talk(const WebSocketStream::Request& request, const std::string& server,
                                        Accepted accepted) {
   auto& socket = connected_->socket;
-  const WebSocketStream::Acceptance how{server, accepted.subprotocol, accepted.largest_message};
+  const WebSocketStream::Acceptance how{server, accepted.subprotocol, accepted.largest_message, accepted.deflate};
   auto [failed] = co_await socket.async_accept(request, how, nothrow);
   if (failed) co_return;
   open_ = true;

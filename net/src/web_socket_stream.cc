@@ -48,7 +48,7 @@ void WebSocketStream::accept(const Request& request, const Acceptance& how, Stre
   timeouts.keep_alive_pings = true;
   socket.set_option(timeouts);
   websocket::permessage_deflate deflate;
-  deflate.server_enable = true;
+  deflate.server_enable = how.deflate;
   deflate.server_no_context_takeover = true;  // no window kept for each open page
   deflate.compLevel = 1;
   socket.set_option(deflate);

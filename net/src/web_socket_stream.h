@@ -24,6 +24,7 @@ class WebSocketStream {
     std::string server;       // for the field of that name; "" = none
     std::string subprotocol;  // "" = none
     std::size_t largest_message = 0;
+    bool deflate = true;
   };
   struct Handshake {
     std::string authority, target, subprotocol;

@@ -53,6 +53,7 @@ export async function start({
     failing: string | null = null;
 
   const session = (id: string) => [...w.open, ...w.ended].find((one) => one.id === id);
+  const quiet = {turned_away: 0, made_room: 0, misbehaved: 0, slow: 0};
   const status = (): Status => ({
     version: '0.4.0',
     now_ms: Date.now(),
@@ -75,6 +76,17 @@ export async function start({
     retention: {age_seconds: 604_800, bytes: 10e9},
     receivers: {http: '127.0.0.1:4318', grpc: '127.0.0.1:4317'},
     proxies: w.proxies,
+    overload: {
+      live: {
+        held_bytes: 0,
+        sessions_not_kept: 0,
+        ends_not_kept: 0,
+        routes_not_kept: 0,
+        reports_refused: 0,
+        reports_delayed: 0,
+      },
+      ports: {page: quiet, http: quiet, grpc: quiet},
+    },
   });
 
   function api(path: string, query: URLSearchParams): unknown {

@@ -276,6 +276,10 @@ void add_console(CLI::App& app, Command& command) {
   console->add_option("--keep", c.keep_for, "Forget what is older: 12h, 30d; 0 is never (7d)")->type_name("TIME");
   console->add_option("--keep-size", c.keep_bytes, "Forget the oldest beyond this size on disk; 0 is never (10GiB)")
       ->type_name("SIZE");
+  console
+      ->add_option("--live-memory", c.live_bytes,
+                   "What sessions that proxies report may hold; one proxy's two thirds of it (192MiB)")
+      ->type_name("SIZE");
   auto* token = console
                     ->add_option("--token-file", c.token_files,
                                  "File with a token that all three ports ask for, or SCOPE,...=FILE\n"

@@ -23,7 +23,7 @@ struct DialectCommand {
 struct ConsoleCommand {
   std::string listen = "127.0.0.1:16686", otlp_http = "127.0.0.1:4318", otlp_grpc = "127.0.0.1:4317";  // "off"
   std::string data;  // "" = below the user's state directory
-  std::string keep_for = "7d", keep_bytes = "10GiB";
+  std::string keep_for = "7d", keep_bytes = "10GiB", live_bytes = "192MiB";
   std::vector<std::string> token_files;  // [SCOPE,…=]FILE
   std::string tls_certificate, tls_key;
   bool open = false;

@@ -115,6 +115,10 @@ base::Result<Settled> settle(const ConsoleCommand& command) {
   if (!age) return base::fail("--keep: " + age.error().message);
   const auto size = config::parse_size(command.keep_bytes);
   if (!size) return base::fail("--keep-size: " + size.error().message);
+  const auto live = config::parse_size(command.live_bytes);
+  if (!live || *live < (1U << 20U))
+    return base::fail("--live-memory: " + (live ? "at least 1MiB" : live.error().message));
+  c.live_bytes = *live;
   out.store.keep_for = std::chrono::duration_cast<std::chrono::seconds>(*age);
   out.store.keep_bytes = *size;
   if (out.store.keep_for.count() > 0) c.keep_for = out.store.keep_for;

@@ -2,6 +2,7 @@
 // thread, for it waits for the store.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "guard.h"
 #include "http.h"
 #include "parameters.h"
+#include "sockeye/base/json.h"
 #include "sockeye/console/console.h"
 
 namespace sockeye::console {
@@ -20,6 +22,7 @@ struct Api {
   Fleet& fleet;
   std::string otlp_http, otlp_grpc;  // addresses, "" = off
   std::uint64_t started_unix_ns = 0;
+  std::function<void(base::Json&)> write_overload = {};  // the value of "overload" in the status
 
   [[nodiscard]] store::Deadline deadline() const { return std::chrono::steady_clock::now() + options.query_time; }
 };

@@ -125,6 +125,11 @@ Response ask_status(Api& api, std::string_view, Parameters& with) {
   }
   json.close('}');
   write_proxies(json, api.fleet.proxies(unix_now_ns()));
+  json.key("overload");
+  if (api.write_overload)
+    api.write_overload(json);
+  else
+    json.null();
   json.close('}');
   return json_response(json.take());
 }

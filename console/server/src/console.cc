@@ -4,6 +4,8 @@
 #include "sockeye/console/console.h"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <thread>
 
 #include "api.h"
@@ -85,12 +87,12 @@ class Running final : public Console {
         decoding_(std::min(4U, cores()), bodies_waiting),
         questions_(questions_at_once, questions_waiting),
         ingest_(store, decoding_, options_.largest_unpacked),
-        fleet_(options_.version),
+        fleet_(options_.version, options_.live_bytes),
         live_(fleet_, store,
               [this](int level, const std::string& line) {
                 if (options_.log) options_.log(level, line);
               }),
-        api_{options_, store, fleet_, "", "", unix_now_ns()} {}
+        api_{options_, store, fleet_, "", "", unix_now_ns(), [this](base::Json& json) { write_overload(json); }} {}
   ~Running() override { stop(std::chrono::milliseconds(0)); }
 
   base::Result<void> start();
@@ -100,6 +102,7 @@ class Running final : public Console {
   void stop(std::chrono::milliseconds timeout) override;
 
  private:
+  void write_overload(base::Json& json) const;
   Site page_site();
   Admission admit(const Request& head);
   void handle(Request&& request, const Respond& respond);
@@ -115,6 +118,7 @@ class Running final : public Console {
   Api api_;
   std::unique_ptr<net::IoThreads> io_;
   std::unique_ptr<net::Server> page_, otlp_, grpc_;
+  std::array<std::atomic<const net::Server*>, 3> ports_{};  // page, OTLP/HTTP, gRPC
   std::string address_;
   bool stopped_ = false;
 };
@@ -129,12 +133,7 @@ base::Result<void> Running::start() {
   server.name = "sockeye";
   server.farewell = "console is stopping";
   server.connections = options_.connections;
-  server.what = "--listen";
-  server.listen = options_.listen;
-  auto page = net::Server::start(*io_, server, with_paths(page_site()));
-  if (!page) return tl::unexpected(page.error());
-  page_ = *std::move(page);
-  address_ = page_->address();
+  server.make_room_after = make_room_after;
   if (!options_.otlp_http.empty()) {
     server.what = "--otlp-http";
     server.listen = options_.otlp_http;
@@ -142,20 +141,54 @@ base::Result<void> Running::start() {
         *io_, server, with_paths(otlp_http({options_.largest_body, options_.cors_origins}, guard_, budget_, ingest_)));
     if (!otlp) return tl::unexpected(otlp.error());
     otlp_ = *std::move(otlp);
+    ports_[1] = otlp_.get();
     api_.otlp_http = otlp_->address();
   }
   if (!options_.otlp_grpc.empty()) {
-    server.what = "--otlp-grpc";
-    server.listen = options_.otlp_grpc;
-    server.connections = std::min(options_.connections, most_grpc_connections);
-    server.make_room_after = make_room_after;
-    server.idle_timeout = grpc_idle;
-    auto grpc = net::Server::start(*io_, server, otlp_grpc(options_.largest_body, guard_, budget_, ingest_));
+    auto calls = server;
+    calls.what = "--otlp-grpc";
+    calls.listen = options_.otlp_grpc;
+    calls.connections = std::min(options_.connections, most_grpc_connections);
+    calls.idle_timeout = grpc_idle;
+    auto grpc = net::Server::start(*io_, calls, otlp_grpc(options_.largest_body, guard_, budget_, ingest_));
     if (!grpc) return tl::unexpected(grpc.error());
     grpc_ = *std::move(grpc);
+    ports_[2] = grpc_.get();
     api_.otlp_grpc = grpc_->address();
   }
+  // Last: what it answers tells of the others.
+  server.what = "--listen";
+  server.listen = options_.listen;
+  auto page = net::Server::start(*io_, server, with_paths(page_site()));
+  if (!page) return tl::unexpected(page.error());
+  page_ = *std::move(page);
+  ports_[0] = page_.get();
+  address_ = page_->address();
   return {};
+}
+
+// What was shed since this process began, and of whom.
+void Running::write_overload(base::Json& json) const {
+  json.open('{').key("live").open('{');
+  const auto not_kept = fleet_.not_kept();
+  const auto reports = live_.counts();
+  json.key("held_bytes").number(std::uint64_t{fleet_.held_now()});
+  json.key("sessions_not_kept").number(not_kept.sessions).key("ends_not_kept").number(not_kept.ends);
+  json.key("routes_not_kept").number(not_kept.routes).key("reports_refused").number(reports.refused);
+  json.key("reports_delayed").number(reports.throttled).close('}').key("ports").open('{');
+  constexpr std::array<std::string_view, 3> names = {"page", "http", "grpc"};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto* server = ports_[i].load();
+    const auto counts = server == nullptr ? net::ServerCounts() : server->counts();
+    json.key(names[i])
+        .open('{')
+        .key("turned_away")
+        .number(counts.turned_away)
+        .key("made_room")
+        .number(counts.made_room);
+    json.key("misbehaved").number(counts.misbehaved).key("slow").number(counts.slow).close('}');
+  }
+  json.close('}').close('}');
 }
 
 void Running::stop(std::chrono::milliseconds timeout) {
@@ -237,7 +270,12 @@ std::optional<Accepted> Running::upgrade(const Request& request, Response& refus
     }
     out.subprotocol = live::subprotocol;
     out.largest_message = live::largest_message;
+    out.deflate = false;
     out.conversation = live_.proxy();
+    if (!out.conversation) {
+      refusal = error_response(503, "too many proxies report at once");
+      return std::nullopt;
+    }
   } else if (request.path == live_page_path) {
     if (!offers(offered, page_subprotocol)) {
       refusal = error_response(400, "pages look with the subprotocol " + std::string(page_subprotocol));

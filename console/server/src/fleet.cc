@@ -14,8 +14,7 @@ constexpr std::uint64_t quiet_ns =
     2'500'000'000;                             // a session not reported for longer does nothing: reports say changes
 constexpr std::uint64_t rate_ns = 3 * second;  // a live rate is of the last one to two of these
 constexpr std::size_t most_abnormal = 15, most_normal = 5;
-constexpr std::size_t most_watched = 16;         // of one proxy: live::Ask's limit
-constexpr std::size_t most_unwritten = 200'000;  // ended sessions kept while the store refuses
+constexpr std::size_t most_asked = 16;  // of one proxy: live::Ask's limit
 
 // Often while a session is young, when a person is most likely to look; then as often as a chart of hours can show.
 std::uint64_t point_every(std::uint64_t age_ns) {
@@ -48,30 +47,16 @@ base::Result<void> Fleet::apply(Link link, live::Report&& report, std::uint64_t 
   if (found == links_.end()) return base::fail("the first report must say hello");
   Proxy& proxy = *found->second;
   const std::uint64_t before = proxy.report_ns;
+  full_ = nullptr;
   hear(proxy, now_ns);
-  for (auto& opened : report.opened) {
-    auto& slot = sessions_[opened.id];
-    if (!slot) {
-      if (sessions_.size() > most_sessions) {
-        sessions_.erase(opened.id);
-        continue;
-      }
-      slot = std::make_unique<Live>();
-      slot->changed_ns = now_ns;
-      slot->since.time_ns = slot->lately.time_ns = std::min(now_ns, std::max(before, opened.opened_unix_ns));
-    }
-    slot->facts = std::move(opened);
-    slot->proxy = &proxy;
-    slot->reported = proxy.generation;
-    slot->dirty = true;
-  }
+  for (auto& opened : report.opened) open(proxy, std::move(opened), before, now_ns);
   for (auto& update : report.changed) change(proxy, std::move(update), before, now_ns);
   for (auto& ended : report.ended) end(proxy, std::move(ended), before, now_ns);
   for (auto& summary : report.summaries) summarise(proxy, std::move(summary), report.time_unix_ns, now_ns);
   proxy.summarised = proxy.summarised || !proxy.routes.empty();
   for (auto& detail : report.details) {
     const auto watched = watched_.find(detail.id);
-    if (watched == watched_.end()) continue;
+    if (watched == watched_.end() || held_bytes(detail) > largest_detail) continue;
     watched->second.detail = std::move(detail);
     watched->second.answered = true;
   }
@@ -87,17 +72,19 @@ base::Result<void> Fleet::apply(Link link, live::Report&& report, std::uint64_t 
 
 base::Result<Fleet::Proxy*> Fleet::greet(Link link, const live::Hello& hello, std::uint64_t now_ns) {
   if (hello.instance.empty()) return base::fail("hello names no instance");
+  for (const auto* each : {&hello.instance, &hello.service, &hello.host, &hello.sockeye_version})
+    if (each->size() > longest_name)
+      return base::fail("hello has a text of more than " + std::to_string(longest_name) + " bytes");
   if (const auto had = links_.find(link); had != links_.end() && had->second->hello.instance != hello.instance)
     return base::fail("a connection is one proxy's: hello names another instance than before");
+  const auto known = proxies_.find(hello.instance);
+  if (known == proxies_.end() && !make_place()) return base::fail("too many proxies report here");
+  if (known != proxies_.end() && known->second->link != link && heard(*known->second, now_ns))
+    return base::fail(
+        "this instance reports over another connection; it is given up when it has been silent for 4.5 s");
   gone_.erase(hello.instance);
   auto& slot = proxies_[hello.instance];
-  if (!slot) {
-    if (proxies_.size() > most_proxies) {
-      proxies_.erase(hello.instance);
-      return base::fail("too many proxies report here");
-    }
-    slot = std::make_unique<Proxy>();
-  }
+  if (!slot) slot = std::make_unique<Proxy>();
   for (auto& [id, session] : sessions_)
     if (session->proxy == slot.get() && session->reported == slot->generation) session->heard_ns = slot->report_ns;
   if (slot->link != 0) links_.erase(slot->link);  // the connection before is dead, we just do not know it yet
@@ -130,6 +117,36 @@ void Fleet::lost(Link link, std::uint64_t now_ns, bool goodbye) {
   }
 }
 
+void Fleet::open(Proxy& proxy, model::SessionFacts&& facts, std::uint64_t before_ns, std::uint64_t now_ns) {
+  auto found = sessions_.find(facts.id);
+  const bool known = found != sessions_.end();
+  if (known && found->second->proxy != &proxy && heard(*found->second, now_ns)) return;  // another's
+  const std::size_t bytes = held_bytes(facts, known ? found->second->now.dialect : std::string());
+  const std::size_t had = known && found->second->proxy == &proxy ? found->second->bytes : 0;
+  if (bytes > had && ((!known && sessions_.size() >= most_sessions) || !make_room(proxy, bytes - had))) {
+    ++not_kept_.sessions;
+    return;
+  }
+  found = sessions_.try_emplace(facts.id).first;
+  if (found->second && found->second->proxy != &proxy) {
+    // Its proxy has another name now.
+    hold(*found->second, 0);
+    --found->second->proxy->held;
+    found->second->proxy = &proxy;
+  }
+  auto& slot = found->second;
+  if (!slot) {
+    slot = std::make_unique<Live>();
+    slot->changed_ns = now_ns;
+    slot->since.time_ns = slot->lately.time_ns = std::min(now_ns, std::max(before_ns, facts.opened_unix_ns));
+  }
+  slot->facts = std::move(facts);
+  slot->proxy = &proxy;
+  slot->reported = proxy.generation;
+  slot->dirty = true;
+  hold(*slot, bytes);
+}
+
 void Fleet::change(Proxy& proxy, model::SessionUpdate&& update, std::uint64_t before_ns, std::uint64_t now_ns) {
   const auto found = sessions_.find(update.id);
   if (found == sessions_.end() || found->second->proxy != &proxy) return;
@@ -143,9 +160,10 @@ void Fleet::change(Proxy& proxy, model::SessionUpdate&& update, std::uint64_t be
     session.since = session.lately;
     session.lately = {now_ns, changed.messages, changed.bytes};
   }
-  if (changed.dialect.empty()) changed.dialect = session.now.dialect;
+  if (changed.dialect.empty() || changed.dialect.size() > longest_dialect) changed.dialect = session.now.dialect;
   if (changed.dialect != session.now.dialect) session.dirty = true;
   session.now = std::move(changed);
+  hold(session, held_bytes(session.facts, session.now.dialect));
   session.changed_ns = now_ns;
   if (session.now.buffered_bytes[0] + session.now.buffered_bytes[1] == 0)
     session.buffered_ns = 0;
@@ -167,18 +185,18 @@ void Fleet::end(Proxy& proxy, live::Ended&& ended, std::uint64_t before_ns, std:
     watched->second.detail.calls.clear();
     watched->second.answered = true;
   }
-  sessions_.erase(found);
+  drop(found);
   remember(row);
   ++ends_;
-  if (unwritten_.size() < most_unwritten) unwritten_.push_back(std::move(row));
+  keep_end(std::move(row));
 }
 
 void Fleet::forget(Sessions::iterator at, const char* why, const char* initiator) {
   store::Session row = record(*at->second);
   row.end = {row.seen_unix_ns, 1006, why, initiator, ""};
-  sessions_.erase(at);
+  drop(at);
   remember(row);
-  if (unwritten_.size() < most_unwritten) unwritten_.push_back(std::move(row));
+  keep_end(std::move(row));
 }
 
 void Fleet::remember(const store::Session& session) {
@@ -214,15 +232,6 @@ LiveRates Fleet::rates(const Live& session, std::uint64_t now_ns) const {
   return out;
 }
 
-void Fleet::hand_ends(store::Batch& batch) {
-  for (auto& ended : unwritten_) {
-    handed_.insert_or_assign(ended.id, ended);
-    batch.sessions.push_back(std::move(ended));
-  }
-  unwritten_.clear();
-  ends_collected_ = ends_;
-}
-
 store::Batch Fleet::collect_ends(std::uint64_t now_ns) {
   const std::lock_guard lock(mutex_);
   store::Batch batch;
@@ -248,6 +257,7 @@ store::Batch Fleet::collect(std::uint64_t now_ns) {
   const std::lock_guard lock(mutex_);
   wake(now_ns);
   store::Batch batch;
+  std::size_t bytes = 0;  // what does not fit in this batch is for the next
   for (auto at = sessions_.begin(); at != sessions_.end();) {
     const auto here = at++;
     Live& session = *here->second;
@@ -257,7 +267,9 @@ store::Batch Fleet::collect(std::uint64_t now_ns) {
     }
     const bool stale = session.changed_ns > session.stored_ns && now_ns > session.stored_ns + rewrite_ns;
     // Also of a proxy that is gone before its news were written: somebody will look for these.
-    if (session.dirty || (stale && heard(session, now_ns))) {
+    if (bytes < most_collected_bytes && batch.sessions.size() < most_collected &&
+        (session.dirty || (stale && heard(session, now_ns)))) {
+      bytes += session.bytes;
       session.dirty = false;
       session.stored_ns = now_ns;
       batch.sessions.push_back(record(session));
@@ -289,10 +301,7 @@ void Fleet::give_back(const Receipt& receipt) {
   const std::lock_guard lock(mutex_);
   for (const auto& id : receipt.sessions) {
     if (const auto found = sessions_.find(id); found != sessions_.end()) found->second->dirty = true;
-    const auto ended = handed_.find(id);
-    if (ended == handed_.end()) continue;
-    if (unwritten_.size() < most_unwritten) unwritten_.push_back(std::move(ended->second));
-    handed_.erase(ended);
+    answered(id, false);
   }
   for (const auto& each : receipt.totals)
     if (auto* route = find(each)) {
@@ -300,13 +309,12 @@ void Fleet::give_back(const Receipt& receipt) {
       proxies_.at(each.instance)->news = true;
     }
   for (const auto& each : receipt.presences)
-    if (each.who == store::Presence::Who::proxy && ended_presences_.size() < most_unwritten)
-      ended_presences_.push_back(each);
+    if (each.who == store::Presence::Who::proxy) keep_presence(each);
 }
 
 void Fleet::stored(const Receipt& receipt) {
   const std::lock_guard lock(mutex_);
-  for (const auto& id : receipt.sessions) handed_.erase(id);
+  for (const auto& id : receipt.sessions) answered(id, true);
   for (const auto& each : receipt.totals)
     if (auto* route = find(each)) route->figures.stored(each);
 }
@@ -390,7 +398,7 @@ std::optional<store::Latest> Fleet::latest(const base::SessionId& id, std::uint6
 
 void Fleet::watch(const base::SessionId& id, std::uint64_t until_ns) {
   const std::lock_guard lock(mutex_);
-  if (watched_.size() >= 1024 && !watched_.contains(id)) return;
+  if (watched_.size() >= most_watched && !watched_.contains(id)) return;
   auto& watched = watched_[id];
   watched.until_ns = std::max(watched.until_ns, until_ns);
 }
@@ -409,7 +417,7 @@ std::vector<std::pair<Fleet::Link, live::Ask>> Fleet::asks(std::uint64_t now_ns)
     const auto found = sessions_.find(id);
     if (found == sessions_.end()) continue;
     auto& list = wanted[found->second->proxy];
-    if (list.size() < most_watched) list.push_back(id);
+    if (list.size() < most_asked) list.push_back(id);
   }
   std::vector<std::pair<Link, live::Ask>> out;
   for (auto& [instance, proxy] : proxies_) {

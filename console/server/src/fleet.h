@@ -47,6 +47,11 @@ struct ProxyNow {
   std::uint64_t sessions = 0;  // open ones, as it said last; 0 once it is drained or lost
 };
 
+// What was reported, and for which there was no room, since this process began.
+struct NotKept {
+  std::uint64_t sessions = 0, ends = 0, routes = 0;
+};
+
 // Sessions that are open as far as is known, but whose proxies are not heard.
 struct Unheard {
   std::uint64_t sessions = 0, of = 0;  // of all
@@ -71,17 +76,28 @@ class Fleet {
   static constexpr std::uint64_t patience_ns = 300'000'000'000;
   // How long a lost proxy is named, unless another takes its place, so that nothing is called well without it.
   static constexpr std::uint64_t lost_kept_ns = 86'400'000'000'000;
-  static constexpr std::uint64_t silence_ns = 4'500'000'000;  // looked at once a second: known within 5 s
-  static constexpr std::size_t most_sessions = 1'000'000;     // over all proxies; more are not kept
-  static constexpr std::size_t most_proxies = 1'000;          // known at a time
+  static constexpr std::uint64_t silence_ns = 4'500'000'000;     // looked at once a second: known within 5 s
+  static constexpr std::size_t most_sessions = 1'000'000;        // over all proxies; more are not kept
+  static constexpr std::size_t most_proxies = 1'000;             // known at a time
+  static constexpr std::size_t usual_bytes = 192 << 20;          // of sessions and routes; one proxy has two thirds
+  static constexpr std::size_t longest_name = 256;               // of each of hello's texts
+  static constexpr std::size_t longest_dialect = 128;            // a longer one is not taken over
+  static constexpr std::size_t most_unwritten = 200'000;         // ended sessions kept while the store refuses …
+  static constexpr std::size_t most_unwritten_bytes = 32 << 20;  // … and as many of which it was asked
+  // Of open sessions, in one batch: whoever else writes waits for it.
+  static constexpr std::size_t most_collected_bytes = 16 << 20, most_collected = 4000;
+  static constexpr std::size_t most_watched = 128;
+  static constexpr std::size_t largest_detail = 256 << 10;
 
-  explicit Fleet(std::string version = "");
+  // `bytes`: what sessions and routes may hold, about.
+  explicit Fleet(std::string version = "", std::size_t bytes = usual_bytes);
   // What the store knows of times before this process, the sessions that it has as open among it; before the first
   // report, if at all. Proxies have `patience` from now on to be heard.
   void resume(std::vector<store::Presence>, std::vector<store::RouteTotals>, const std::vector<store::Session>& open,
               std::uint64_t now_unix_ns);
 
-  // A report of the connection `link`; the first must say Hello. An error ends the connection.
+  // A report of the connection `link`; the first must say Hello. An error ends the connection. An instance that is
+  // heard over another connection is that one's: its successor is taken when the other has been silent for `silence`.
   [[nodiscard]] base::Result<void> apply(Link link, live::Report&& report, std::uint64_t now_unix_ns);
   // The connection is gone; with a goodbye (Close 1000), its proxy has stopped.
   void lost(Link link, std::uint64_t now_unix_ns, bool goodbye = false);
@@ -106,6 +122,8 @@ class Fleet {
   void stored(const Receipt&);
   void give_back(const Receipt&);
 
+  [[nodiscard]] NotKept not_kept() const;
+  [[nodiscard]] std::size_t held_now() const;  // bytes, of those it may hold
   [[nodiscard]] std::vector<ProxyNow> proxies(std::uint64_t now_unix_ns) const;
   [[nodiscard]] std::vector<RouteNow> routes(std::uint64_t now_unix_ns) const;
   [[nodiscard]] std::optional<Unheard> unheard(std::uint64_t now_unix_ns) const;  // none: all are heard
@@ -144,6 +162,7 @@ class Fleet {
     };
     Counted counted;        // at the last point
     Counted since, lately;  // what the live rates are held against, and what is next
+    std::size_t bytes = 0;  // held by it
     bool dirty = true;      // for the store
     bool moving = false;    // the last point showed traffic
   };
@@ -167,6 +186,7 @@ class Fleet {
     std::optional<store::Presence> presence;  // the stretch that goes on …
     std::optional<store::Presence> before;    // … and the one before
     std::uint64_t kept = 0;                   // open sessions that the store had of it
+    std::size_t bytes = 0, held = 0;          // what its sessions and routes hold; and how many sessions that are
     std::uint64_t covered_ns = 0;             // of the current interval, by stretches that are over
     bool news = false;                        // it reported something that is not written yet, if only once
     std::unordered_map<std::string, Route> routes;
@@ -195,6 +215,7 @@ class Fleet {
   void keep_lost(const live::Hello& hello, std::uint64_t heard_ns);
   Proxy& known_before(const std::string& instance);
   [[nodiscard]] Route* find(const store::RouteTotals& totals);
+  void open(Proxy& proxy, model::SessionFacts&& facts, std::uint64_t before_ns, std::uint64_t now_ns);
   void change(Proxy& proxy, model::SessionUpdate&& update, std::uint64_t report_ns, std::uint64_t now_ns);
   void end(Proxy& proxy, live::Ended&& ended, std::uint64_t before_ns, std::uint64_t now_ns);
   void forget(Sessions::iterator at, const char* why, const char* initiator);  // its end was not reported
@@ -205,15 +226,32 @@ class Fleet {
   [[nodiscard]] SessionNow look(const Live& session, std::uint64_t now_ns) const;
   [[nodiscard]] LiveRates rates(const Live& session, std::uint64_t now_ns) const;
   void hand_ends(store::Batch& batch);
+  void answered(const base::SessionId& id, bool kept);
+  void keep_end(store::Session&& row);
+  void keep_presence(const store::Presence& presence);
+  [[nodiscard]] static std::size_t held_bytes(const model::SessionFacts& facts, const std::string& dialect);
+  [[nodiscard]] static std::size_t held_bytes(const live::Summary& route);
+  [[nodiscard]] static std::size_t held_bytes(const live::Detail& detail);
+  void hold(Live& session, std::size_t bytes);
+  void drop(Sessions::iterator at);
+  [[nodiscard]] bool make_room(const Proxy& proxy, std::size_t more);
+  [[nodiscard]] bool find_room(const Proxy& proxy, std::size_t more);
+  [[nodiscard]] bool make_place();
+  void shed(Proxy& proxy, std::size_t bytes);
   void points(store::Batch& batch, std::uint64_t now_ns);
   void fleet_points(store::Batch& batch, std::uint64_t end_ns);
 
+  const std::size_t limit_;
   mutable std::mutex mutex_;
+  std::size_t bytes_ = 0;  // what all proxies' sessions and routes hold
+  NotKept not_kept_;
+  const Proxy* full_ = nullptr;  // for which no room was found, of the report that is applied
   std::unordered_map<std::string, std::unique_ptr<Proxy>> proxies_;  // by instance
   std::map<std::string, ProxyNow> gone_;                             // lost ones that are no longer in proxies_
   std::unordered_map<Link, Proxy*> links_;
   Sessions sessions_;
   std::vector<store::Session> unwritten_;  // ended ones
+  std::size_t unwritten_bytes_ = 0, handed_bytes_ = 0;
   std::uint64_t ends_ = 0, ends_collected_ = 0;
   std::unordered_map<base::SessionId, store::Session, Hash> handed_;  // ended ones that the store has not answered for
   std::deque<store::Session> abnormal_, normal_;

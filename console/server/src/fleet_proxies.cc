@@ -11,8 +11,9 @@ namespace {
 
 using store::Presence;
 
-constexpr std::size_t most_routes = 1000;  // of one proxy
-constexpr std::size_t most_totals = 100'000;
+constexpr std::size_t most_routes = 1000;       // of one proxy
+constexpr std::size_t most_totals = 20'000;     // of proxies that are gone
+constexpr std::size_t most_presences = 20'000;  // kept while the store refuses
 
 double rate_of(std::uint64_t now, std::uint64_t before, std::uint64_t ns) {
   return now > before && ns > 0 ? static_cast<double>(now - before) * 1e9 / static_cast<double>(ns) : 0;
@@ -20,7 +21,7 @@ double rate_of(std::uint64_t now, std::uint64_t before, std::uint64_t ns) {
 
 }  // namespace
 
-Fleet::Fleet(std::string version) { console_.version = std::move(version); }
+Fleet::Fleet(std::string version, std::size_t bytes) : limit_(bytes) { console_.version = std::move(version); }
 
 void Fleet::resume(std::vector<Presence> presences, std::vector<store::RouteTotals> totals,
                    const std::vector<store::Session>& open, std::uint64_t now_ns) {
@@ -63,7 +64,10 @@ void Fleet::resume(std::vector<Presence> presences, std::vector<store::RouteTota
   }
   for (auto& each : totals) totals_[{each.instance, each.route}] = std::move(each);
   for (const auto& each : open) {
-    if (sessions_.size() >= most_sessions || each.instance.empty()) continue;
+    const std::size_t bytes = held_bytes(each, each.dialect);
+    if (sessions_.size() >= most_sessions || bytes_ + bytes > limit_ || each.instance.empty() ||
+        sessions_.contains(each.id))
+      continue;
     auto& proxy = known_before(each.instance);
     if (proxy.hello.service.empty()) proxy.hello.service = each.service;
     proxy.report_ns = std::max(proxy.report_ns, each.seen_unix_ns);
@@ -74,6 +78,7 @@ void Fleet::resume(std::vector<Presence> presences, std::vector<store::RouteTota
     session->stored_ns = session->changed_ns = each.seen_unix_ns;
     session->facts = static_cast<const model::SessionFacts&>(each);
     session->now = static_cast<const model::SessionFigures&>(each);
+    hold(*session, bytes);
     sessions_[each.id] = std::move(session);
   }
 }
@@ -143,7 +148,7 @@ void Fleet::hear(Proxy& proxy, std::uint64_t now_ns) {
     now.version = hello.sockeye_version;
     now.started_unix_ns = hello.started_unix_ns;
     now.from_unix_ns = now.until_unix_ns = now_ns;
-    ended_presences_.push_back(now);
+    keep_presence(now);
   }
   proxy.report_ns = now_ns;
   proxy.news = true;
@@ -156,7 +161,7 @@ void Fleet::unhear(Proxy& proxy, Presence::End end) {
   was.end = end;
   const std::uint64_t from = std::max(was.from_unix_ns, interval_ * interval_ns);
   if (was.until_unix_ns > from) proxy.covered_ns += was.until_unix_ns - from;
-  ended_presences_.push_back(was);
+  keep_presence(was);
   proxy.before = std::move(was);
   proxy.presence.reset();
 }
@@ -168,7 +173,7 @@ void Fleet::give_up(std::uint64_t now_ns) {
     const auto here = at++;
     if (state(proxy, now_ns) == State::lost && proxy.before && proxy.before->end == Presence::End::away) {
       proxy.before->end = Presence::End::lost;
-      ended_presences_.push_back(*proxy.before);
+      keep_presence(*proxy.before);
     }
     if (proxy.link != 0 || now_ns <= std::max(proxy.report_ns, resumed_ns_) + 2 * patience_ns) continue;
     for (const auto& [name, route] : proxy.routes) {
@@ -179,9 +184,14 @@ void Fleet::give_up(std::uint64_t now_ns) {
       kept.route = name;
     }
     if (!proxy.drained) keep_lost(proxy.hello, proxy.report_ns);
-    proxies_.erase(here);  // none of its sessions is left
+    bytes_ -= proxy.bytes;  // of its routes: none of its sessions is left
+    proxies_.erase(here);
   }
   std::erase_if(gone_, [&](const auto& each) { return now_ns > each.second.heard_unix_ns + lost_kept_ns; });
+}
+
+void Fleet::keep_presence(const Presence& presence) {
+  if (ended_presences_.size() < most_presences) ended_presences_.push_back(presence);
 }
 
 void Fleet::keep_lost(const live::Hello& hello, std::uint64_t heard_ns) {
@@ -220,7 +230,13 @@ void Fleet::summarise(Proxy& proxy, live::Summary&& summary, std::uint64_t repor
   auto found = proxy.routes.find(summary.route);
   const bool first = found == proxy.routes.end();
   if (first) {
-    if (proxy.routes.size() >= most_routes) return;
+    const std::size_t bytes = held_bytes(summary);
+    if (proxy.routes.size() >= most_routes || !make_room(proxy, bytes)) {
+      ++not_kept_.routes;
+      return;
+    }
+    proxy.bytes += bytes;
+    bytes_ += bytes;
     found = proxy.routes.emplace(summary.route, route_of(proxy, summary, now_ns)).first;
   }
   Route& route = found->second;

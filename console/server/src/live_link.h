@@ -21,12 +21,19 @@ class LiveLink {
   LiveLink(const LiveLink&) = delete;
   LiveLink& operator=(const LiveLink&) = delete;
 
-  [[nodiscard]] std::unique_ptr<Conversation> proxy();
-  [[nodiscard]] std::unique_ptr<Conversation> page();  // null: too many pages look already
+  [[nodiscard]] std::unique_ptr<Conversation> proxy();  // null: too many report already
+  [[nodiscard]] std::unique_ptr<Conversation> page();   // null: too many pages look already
+  // Since the beginning: reports refused, each the end of a connection; and how often a reporter had to wait for the
+  // next second because it sent too much in one.
+  struct Counts {
+    std::uint64_t refused = 0, throttled = 0;
+  };
+  [[nodiscard]] Counts counts() const;
   void stop();
 
  private:
   struct State;
+  struct Connected;
   std::shared_ptr<State> state_;
 };
 

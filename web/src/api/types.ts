@@ -33,6 +33,25 @@ export interface Status {
   retention: {age_seconds: number | null; bytes: number | null};
   receivers: {http: string | null; grpc: string | null}; // addresses
   proxies: Proxy[];
+  overload: {
+    // shed since the console started
+    live: {
+      held_bytes: number;
+      sessions_not_kept: number;
+      ends_not_kept: number;
+      routes_not_kept: number;
+      reports_refused: number;
+      reports_delayed: number;
+    };
+    ports: {page: PortCounts; http: PortCounts; grpc: PortCounts};
+  };
+}
+
+export interface PortCounts {
+  turned_away: number;
+  made_room: number;
+  misbehaved: number;
+  slow: number;
 }
 
 export interface Proxy {

@@ -63,6 +63,7 @@ struct Accepted {
   std::unique_ptr<Conversation> conversation;
   std::string subprotocol;  // "" = none is selected
   std::size_t largest_message = 64 << 10;
+  bool deflate = true;  // where the client offers permessage-deflate
   // Shown what is read and written from the answer on: given the head of the request as bytes.
   std::function<std::unique_ptr<ByteObserver>(std::string_view head)> observe = {};
 };

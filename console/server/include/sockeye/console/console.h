@@ -67,6 +67,7 @@ struct Options {
   std::size_t largest_body = 20 << 20;      // of a request, as sent
   std::size_t largest_unpacked = 64 << 20;  // after decompression
   std::size_t bodies_in_flight = 64 << 20;  // of all requests being read or decoded: over it, 429
+  std::size_t live_bytes = 192 << 20;       // of what proxies report: over it, no more sessions are kept
   double requests_per_second = 200;         // of one address, API and page; bursts of twice that
   std::size_t connections = 4096;
   std::chrono::milliseconds query_time{5000};    // after which a question is answered with what was found
