@@ -241,6 +241,8 @@ void add_proxy(CLI::App& app, Command& command) {
       ->type_name("ADDR");
   add_exports(proxy, flags);
   proxy->add_option("--threads", flags.threads, "Worker threads (one a core)")->type_name("N");
+  proxy->add_option("--user", flags.user, "Whom root becomes before it opens a file or a port (stays root)")
+      ->type_name("NAME");
   add_log(proxy, flags);
 }
 
@@ -294,6 +296,8 @@ void add_console(CLI::App& app, Command& command) {
       ->type_name("URL");
   console->add_option("--tls-certificate", c.tls_certificate, "PEM; then all three ports speak TLS")->type_name("FILE");
   console->add_option("--tls-key", c.tls_key, "PEM")->type_name("FILE");
+  console->add_option("--user", c.user, "Whom root becomes before it opens a file or a port (stays root)")
+      ->type_name("NAME");
   add_console_log(console, c);
 }
 

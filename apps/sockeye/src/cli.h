@@ -26,6 +26,7 @@ struct ConsoleCommand {
   std::string keep_for = "7d", keep_bytes = "10GiB", live_bytes = "192MiB";
   std::vector<std::string> token_files;  // [SCOPE,…=]FILE
   std::string tls_certificate, tls_key;
+  std::string user;  // whom root becomes; "": stays what it is
   bool open = false;
   std::vector<std::string> hosts, cors_origins;
   config::LogLevel log_level = config::LogLevel::info;

@@ -9,6 +9,7 @@
 #include <iostream>
 #include <optional>
 
+#include "confine.h"
 #include "log.h"
 #include "page.h"
 #include "process.h"
@@ -145,6 +146,11 @@ int run_console(const ConsoleCommand& command) {
   start_log(command.log_level, command.log_format);
   const Signals signals;
   raise_descriptor_limit();
+  if (auto dropped = drop_root(command.user); !dropped) {
+    log_error("--user: " + dropped.error().message);
+    return 1;
+  }
+  if (!settings->console.tokens.empty() || !command.tls_key.empty()) keep_memory_private();
   auto store = sqlite::open(settings->store);
   if (!store) {
     log_error("--data: " + store.error().message);
@@ -156,6 +162,7 @@ int run_console(const ConsoleCommand& command) {
     log_error(running.error().message);
     return 1;
   }
+  if (auto confined = confine(); !confined) log_warning("not confined: " + confined.error().message);
   log_info(describe(**running, *settings));
   if (settings->console.tokens.empty() && command.open)
     log_warning("--open: everybody who reaches these ports can read and write");

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "admin.h"
+#include "confine.h"
 #include "log.h"
 #include "metrics.h"
 #include "plural.h"
@@ -41,6 +42,7 @@ std::string fixed_until_restart(const Settings& now, const Settings& next) {
   note(now.metrics_listen != next.metrics_listen, "metrics.listen");
   const auto& a = now.otlp;
   const auto& b = next.otlp;
+  note(now.user != next.user, "user");
   note(a.resource.service_name != b.resource.service_name, "service");
   note(a.resource.attributes != b.resource.attributes, "resource");
   note(now.tracing != next.tracing || a.endpoint != b.endpoint || a.traces_endpoint != b.traces_endpoint ||
@@ -56,6 +58,17 @@ std::string fixed_until_restart(const Settings& now, const Settings& next) {
   note(now.recordings.payload != next.recordings.payload, "privacy.payload");
   note(now.log_format != next.log_format, "log.format");
   return out;
+}
+
+// Private keys, or tokens.
+bool holds_keys(const Settings& settings) {
+  if (!settings.console.token_file.empty() || !settings.otlp.tls.key.empty() || !settings.otlp.headers.empty())
+    return true;
+  const auto& listeners = settings.proxy.listeners;
+  return std::any_of(listeners.begin(), listeners.end(), [](const proxy::Listener& listener) {
+    return listener.tls || std::any_of(listener.routes.begin(), listener.routes.end(),
+                                       [](const proxy::Route& route) { return !route.client_tls.key.empty(); });
+  });
 }
 
 void reload(Settings& settings, proxy::Proxy& proxy, const std::function<config::Reading()>& again) {
@@ -79,6 +92,7 @@ void reload(Settings& settings, proxy::Proxy& proxy, const std::function<config:
     log_warning("SIGHUP: changes to " + fixed + " take effect at the next start");
   set_log_level(next.log_level);
   settings.proxy = std::move(next.proxy);
+  if (holds_keys(settings)) keep_memory_private();
 }
 
 enum class Drained { in_time, at_once, not_all };
@@ -141,6 +155,11 @@ std::string summary(const Settings& settings) {
 int serve(Settings settings, const std::function<config::Reading()>& again) {
   const Signals signals;
   raise_descriptor_limit();
+  if (auto dropped = drop_root(settings.user); !dropped) {
+    log_error("user: " + dropped.error().message);
+    return 1;
+  }
+  if (holds_keys(settings)) keep_memory_private();
   for (const auto& warning : settings.warnings) log_warning(warning);
 
   const Identity identity = identify();
@@ -195,6 +214,7 @@ int serve(Settings settings, const std::function<config::Reading()>& again) {
     log_error("export.console: " + console.error().message);
     return 1;
   }
+  if (auto confined = confine(); !confined) log_warning("not confined: " + confined.error().message);
   log_info("sockeye " SOCKEYE_VERSION ": " + describe(settings, proxy->addresses(), (*endpoint)->address()));
 
   for (int number = 0; number != SIGTERM && number != SIGINT;) {

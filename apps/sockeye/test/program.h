@@ -27,6 +27,7 @@ class Program {
   // Reads to the end and returns the exit status; -1 after 20 s or by a signal.
   int status();
   void send(int signal) const { ::kill(pid_, signal); }
+  [[nodiscard]] ::pid_t pid() const { return pid_; }
   [[nodiscard]] const std::string& out() const { return out_; }
   [[nodiscard]] const std::string& err() const { return err_; }
   // The digits that follow `before` on stderr.

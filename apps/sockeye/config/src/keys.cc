@@ -588,6 +588,7 @@ constexpr Key<Draft> root_keys[] = {
      },
      list_keys<capture_keys>},
     {"limits", [](Reader& r, const Node& n, Draft& d) { r.map<head_keys>(n, d.settings.proxy); }, list_keys<head_keys>},
+    {"user", [](Reader& r, const Node& n, Draft& d) { r.text(n, "the name of a user", d.settings.user); }},
     {"overload", [](Reader& r, const Node& n, Draft& d) { r.map<overload_keys>(n, d.settings.proxy.overload); },
      list_keys<overload_keys>},
     {"threads", [](Reader& r, const Node& n, Draft& d) { r.integer(n, d.settings.proxy.threads, 0, 256); }},

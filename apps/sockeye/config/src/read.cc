@@ -108,6 +108,7 @@ void apply_flags(Draft& draft, const Flags& flags, std::vector<Problem>& problem
   });
   take(flags.console, "--console", parse_console,
        [&](std::string value) { settings.console.endpoint = std::move(value); });
+  if (!flags.user.empty()) settings.user = flags.user;
   take(
       flags.threads, "--threads", [](std::string_view text) { return parse_integer(text, 0, 256); },
       [&](std::uint64_t value) { settings.proxy.threads = static_cast<unsigned>(value); });

@@ -29,7 +29,7 @@ struct Problem {
 // What the command line sets. It wins over the file; "" and 0 are "not given".
 struct Flags {
   std::string listen, upstream, dialect;  // a single route, when there is no file
-  std::string metrics, otlp, console, log_level, log_format, threads;
+  std::string metrics, otlp, console, log_level, log_format, threads, user;
 };
 
 struct Reading {

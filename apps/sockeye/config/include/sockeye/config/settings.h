@@ -27,6 +27,7 @@ struct Settings {
   pipeline::SpoolOptions spool;
   recordings::Options recordings;  // of sessions; no directory: none can be made
   live::ReporterOptions console;   // where sessions are reported; no endpoint: nowhere
+  std::string user;                // whom root becomes at the start; "": stays what it is
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
   // Things that were ignored and should not go unseen, one line each; for the log.
