@@ -68,6 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto line = text.substr(0, text.find('\n'));
   const std::string target = signal::redact_target(line, rules);
   require(signal::redact_target(target, rules) == target);
+  require(signal::redact_text(line).size() <= 8 * line.size() + 8);
   const std::string name = signal::redact_subprotocol(line, rules);
   require(signal::redact_subprotocol(name, rules) == name);
   model::HttpHead page = head;

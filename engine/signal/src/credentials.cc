@@ -92,7 +92,7 @@ bool has_known_prefix(std::string_view run) {
   return std::any_of(prefixes.begin(), prefixes.end(), [&](const Prefix& each) {
     if (!run.starts_with(each.text) || run.size() < each.text.size() + each.least) return false;
     // "sk-navigation-bar-of-the-site" has no digit; what is drawn at random has some.
-    const auto rest = run.substr(each.text.size());
+    const auto rest = run.substr(each.text.size(), 64);
     return std::any_of(rest.begin(), rest.end(), is_digit);
   });
 }
@@ -135,18 +135,22 @@ bool names_credential(std::string_view name) {
 }
 
 std::optional<TextRange> find_credential(std::string_view text) {
-  auto found = find_json_web_token(text);
-  for (std::size_t begin = 0; begin < text.size() && (!found || begin < found->begin);) {
+  const auto web_token = find_json_web_token(text);
+  const std::size_t before = web_token ? web_token->begin : text.size();
+  // Once over the text, whatever it is: it may be a stranger's.
+  for (std::size_t begin = 0; begin < before;) {
     std::size_t end = begin;
     while (end < text.size() && (is_token(text[end]) || text[end] == '.')) ++end;
-    // A dot separates, but for the prefixes that hold one.
-    if (has_known_prefix(text.substr(begin, end - begin))) return TextRange{begin, end};
-    std::size_t stop = begin;
-    while (stop < end && text[stop] != '.') ++stop;
-    if (looks_random(text.substr(begin, stop - begin))) return TextRange{begin, stop};
-    begin = std::max(stop, begin) + 1;
+    // A dot separates, but for the keys that hold one.
+    for (std::size_t part = begin; part < end && part < before;) {
+      const std::size_t stop = std::min(text.find('.', part), end);
+      if (has_known_prefix(text.substr(part, end - part))) return TextRange{part, end};
+      if (looks_random(text.substr(part, stop - part))) return TextRange{part, stop};
+      part = stop + 1;
+    }
+    begin = end + 1;
   }
-  return found;
+  return web_token;
 }
 
 }  // namespace sockeye::signal
