@@ -22,7 +22,9 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr std::size_t first_read = 4096;
-constexpr std::size_t lease_step = 256 * 1024;  // of a body whose length is not said
+// A body is leased as it comes, and each such part of it has its time.
+constexpr std::size_t body_step = 64 * 1024;
+constexpr auto step_time = std::chrono::seconds(10);
 constexpr std::size_t lingering_bytes = 1 << 20;
 constexpr auto lingering_time = std::chrono::seconds(1);
 
@@ -88,7 +90,7 @@ asio::awaitable<bool> HttpConnection::exchange() {
     co_return co_await answer(*std::move(admission.refusal), manner);
   }
   if (length.value_or(1) > 0) {
-    const bool has_body = co_await read_body(parser, admission, length.has_value(), manner);
+    const bool has_body = co_await read_body(parser, admission, length, manner);
     if (!has_body) co_return false;
     request.body = std::move(parser.get().body());
   }
@@ -155,26 +157,30 @@ asio::awaitable<void> HttpConnection::upgrade(Parser& parser, const Request& req
 }
 
 // True: it is in the parser, and what was leased for it in `admission`.
-asio::awaitable<bool> HttpConnection::read_body(Parser& parser, Admission& admission, bool length_known,
-                                                Manner manner) {
+asio::awaitable<bool> HttpConnection::read_body(Parser& parser, Admission& admission,
+                                                std::optional<std::uint64_t> length, Manner manner) {
   if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
     http::response<http::empty_body> go(http::status::continue_, manner.version);
     const auto [failed, unused] = co_await http::async_write(stream_, go, nothrow);
     if (failed) co_return false;
   }
   parser.body_limit(admission.largest_body);
-  socket_.expires_after(options_.body_timeout);
+  const auto until = std::chrono::steady_clock::now() + options_.body_timeout;
   error_code failed;
   std::vector<std::shared_ptr<void>> leases;
-  for (std::size_t leased = length_known ? SIZE_MAX : 0; !parser.is_done() && !failed;) {
+  for (std::size_t leased = 0; !parser.is_done() && !failed;) {
     if (parser.get().body().size() >= leased) {
-      auto more = admission.lease_more ? admission.lease_more(lease_step) : std::make_shared<char>();
+      const auto step =
+          static_cast<std::size_t>(std::min<std::uint64_t>(body_step, length.value_or(SIZE_MAX) - leased));
+      auto more = admission.lease_more ? admission.lease_more(step) : std::make_shared<char>();
       if (!more) {
         co_await refuse(*std::move(admission.no_room), manner);
         co_return false;
       }
       leases.push_back(std::move(more));
-      leased += lease_step;
+      leased += step;
+      socket_.expires_at(
+          std::min<std::chrono::steady_clock::time_point>(until, std::chrono::steady_clock::now() + step_time));
     }
     std::tie(failed, std::ignore) = co_await http::async_read_some(stream_, buffer_, parser, nothrow);
   }

@@ -47,7 +47,7 @@ class HttpConnection {
   [[nodiscard]] Request to_request(const Parser& parser) const;
   Awaitable<void> refuse(Response refusal, Manner manner);
   Awaitable<void> upgrade(Parser& parser, const Request& request, Manner manner);
-  Awaitable<bool> read_body(Parser& parser, Admission& admission, bool length_known, Manner manner);
+  Awaitable<bool> read_body(Parser& parser, Admission& admission, std::optional<std::uint64_t> length, Manner manner);
   Awaitable<Response> handle(Request request);
   Awaitable<bool> answer(Response response, Manner manner);
   Awaitable<bool> write(Response response, Manner manner);

@@ -138,13 +138,15 @@ base::Result<std::unique_ptr<prometheus::Endpoint>> start_admin(const Admin& adm
       {"/",
        [](const Request&) {
          return Response{200, "text/plain; charset=utf-8", index_text};
-       }},
+       },
+       false, false, true},
       {"/metrics", [&admin](const Request& request) { return metrics(admin, request); }},
       {"/healthz",
        [](const Request&) {
          return Response{200, "text/plain; charset=utf-8", "ok\n"};
-       }},
-      {"/readyz", [&admin](const Request&) { return ready(admin); }},
+       },
+       false, false, true},
+      {"/readyz", [&admin](const Request&) { return ready(admin); }, false, false, true},
       {"/sessions", guarded(sessions)},
       {"/sessions/", guarded(session), true, true},
   };

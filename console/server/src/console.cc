@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::size_t largest_api_body = 8192;  // of a login
 constexpr unsigned questions_at_once = 4;
-constexpr std::size_t questions_waiting = 256, bodies_waiting = 256;
+constexpr std::size_t questions_waiting = 256, bodies_waiting = Ingest::most_waiting;
 // A session of HTTP/2 holds some 25 KiB, an exporter needs one connection, and who waits makes room.
 constexpr std::size_t most_grpc_connections = 1024;
 constexpr auto make_room_after = std::chrono::seconds(30);
@@ -76,6 +76,9 @@ class Watched final : public net::ByteObserver {
   std::unique_ptr<Watcher> watcher_;
 };
 
+// Answered from what is in memory.
+bool request_is_quick(const Request& request) { return request.path == "/api/v1/status"; }
+
 unsigned cores() { return std::max(1U, std::thread::hardware_concurrency()); }
 
 class Running final : public Console {
@@ -86,6 +89,7 @@ class Running final : public Console {
         budget_(options_.bodies_in_flight),
         decoding_(std::min(4U, cores()), bodies_waiting),
         questions_(questions_at_once, questions_waiting),
+        quick_questions_(1, questions_waiting),
         ingest_(store, decoding_, options_.largest_unpacked),
         fleet_(options_.version, options_.live_bytes),
         live_(fleet_, store,
@@ -111,7 +115,8 @@ class Running final : public Console {
   const Options options_;
   Guard guard_;
   Budget budget_;
-  Workers decoding_, questions_;
+  // Quick ones, which do not look through the store, do not wait for others.
+  Workers decoding_, questions_, quick_questions_;
   Ingest ingest_;
   Fleet fleet_;
   LiveLink live_;
@@ -199,6 +204,7 @@ void Running::stop(std::chrono::milliseconds timeout) {
   if (page_) page_->stop(timeout);
   // Whatever still answers does so into the I/O threads: they go last, after all that lives on them.
   questions_.finish();
+  quick_questions_.finish();
   decoding_.finish();
   ingest_.settle();
   grpc_.reset();
@@ -244,7 +250,8 @@ void Running::handle(Request&& request, const Respond& respond) {
   if (request.path == "/healthz") return send({200, "text/plain; charset=utf-8", "ok\n"});
   if (!request.path.starts_with("/api/")) return send(page_response(options_.page, request));
   const auto shared = std::make_shared<Request>(std::move(request));
-  if (!questions_.run([this, shared, send] { send(answer(api_, *shared)); })) {
+  auto& workers = request_is_quick(*shared) ? quick_questions_ : questions_;
+  if (!workers.run([this, shared, send] { send(answer(api_, *shared)); })) {
     Response busy = error_response(503, "too many questions at once; try again in a second");
     busy.fields.emplace_back("Retry-After", "1");
     send(std::move(busy));

@@ -1,6 +1,7 @@
 #include "ingest.h"
 
-#include <memory>
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "clock.h"
@@ -9,7 +10,6 @@
 namespace sockeye::console {
 namespace {
 
-constexpr std::chrono::milliseconds longest_wait{500};  // to be decoded
 constexpr std::size_t largest_json = 8 << 20;
 constexpr std::uint64_t busy_for_ms = 1000;           // a full queue empties at the pace of the disk
 constexpr std::uint64_t unavailable_for_ms = 30'000;  // a full disk is somebody's work
@@ -29,89 +29,88 @@ Taken refused(const store::Written& written) {
 
 }  // namespace
 
-void Ingest::take(intake::Signal signal, intake::Format format, std::string encoding, std::string body,
+void Ingest::take(intake::Signal signal, intake::Format format, Client client, std::string encoding, std::string body,
                   std::function<void(Taken)> done) {
-  struct Job {
-    std::string encoding, body;
-    std::function<void(Taken)> done;
-  };
   outstanding_.begin();
-  if (!queue_up()) {
-    done({Verdict::busy, {}, "requests wait too long to be decoded", busy_for_ms});
-    return outstanding_.end();
-  }
-  auto job = std::make_shared<Job>(
-      Job{std::move(encoding), std::move(body), [this, done = std::move(done)](const Taken& taken) {
-            done(taken);
-            outstanding_.end();
-          }});
-  const bool queued = workers_.run([this, signal, format, job] {
-    // Those that came in one burst all found a short queue.
-    if (begun() > longest_wait) return job->done({Verdict::busy, {}, "more comes than can be decoded", busy_for_ms});
-    work(signal, format, job->encoding, std::move(job->body), std::move(job->done));
-  });
-  if (queued) return;
+  Job job{
+      signal, format, std::move(client), std::move(encoding), std::move(body), {}, std::chrono::steady_clock::now()};
+  if (job.encoding == "identity") job.encoding.clear();
+  job.done = [this, done = std::move(done)](const Taken& taken) {
+    done(taken);
+    outstanding_.end();
+  };
+  queue(small_, workers_, std::move(job));
+}
+
+void Ingest::queue(Lane& lane, Workers& workers, Job&& job) {
   {
-    const std::lock_guard lock(waiting_mutex_);
-    waiting_.pop_back();
-  }
-  job->done({Verdict::busy, {}, "too many requests wait to be decoded", busy_for_ms});
-}
-
-bool Ingest::queue_up() {
-  const auto now = std::chrono::steady_clock::now();
-  const std::lock_guard lock(waiting_mutex_);
-  if (!waiting_.empty() && now - waiting_.front() > longest_wait) return false;
-  waiting_.push_back(now);
-  return true;
-}
-
-std::chrono::steady_clock::duration Ingest::begun() {
-  const std::lock_guard lock(waiting_mutex_);
-  const auto since = waiting_.front();
-  waiting_.pop_front();
-  return std::chrono::steady_clock::now() - since;
-}
-
-void Ingest::work(intake::Signal signal, intake::Format format, const std::string& encoding, std::string body,
-                  std::function<void(Taken)> done) {
-  if (!encoding.empty() && encoding != "identity") {
-    std::string unpacked;
-    switch (intake::decompress(encoding, body, largest_unpacked_, unpacked)) {
-      case intake::Unpacking::done:
-        body = std::move(unpacked);
-        break;
-      case intake::Unpacking::unknown_encoding:
-        return done({Verdict::unsupported_encoding, {}, "Content-Encoding: expected gzip, deflate, zstd or identity"});
-      case intake::Unpacking::malformed:
-        return done({Verdict::invalid, {}, "the body is not what its Content-Encoding says"});
-      case intake::Unpacking::too_large:
-        return done(
-            {Verdict::too_large,
-             {},
-             "the body unpacks to more than " + std::to_string(largest_unpacked_) + " bytes; send smaller batches"});
+    const std::lock_guard lock(mutex_);
+    if (lane.has_room(job.client) && workers.run([this, &lane] { next(lane); })) {
+      const Client client = job.client;
+      return lane.push(client, std::move(job));
     }
   }
-  // JSON takes a dozen times its size while it is read: large ones one at a time, and none without bound.
-  std::unique_lock<std::mutex> alone(large_json_, std::defer_lock);
-  if (format == intake::Format::json) {
-    if (body.size() > largest_json)
-      return done(
+  job.done({Verdict::busy, {}, "too many requests wait to be decoded", busy_for_ms});
+}
+
+// One run for each job that was pushed, though not in their order.
+void Ingest::next(Lane& lane) {
+  std::optional<Job> job;
+  {
+    const std::lock_guard lock(mutex_);
+    job = lane.pop();
+  }
+  if (!job) return;
+  const bool large = &lane == &large_;
+  if (std::chrono::steady_clock::now() - job->since > longest_wait * (large ? 4 : 1))
+    return job->done({Verdict::busy, {}, "more comes than can be decoded", busy_for_ms});
+  unpack(*std::move(job), large);
+}
+
+void Ingest::unpack(Job job, bool large) {
+  // JSON takes a dozen times its size while it is read.
+  const bool json = job.format == intake::Format::json;
+  const std::size_t usual = json ? small / 4 : small;
+  const std::size_t limit = large ? largest_unpacked_ : std::min(usual, largest_unpacked_);
+  std::string unpacked;
+  const auto how = job.encoding.empty()
+                       ? (job.body.size() > limit ? intake::Unpacking::too_large : intake::Unpacking::done)
+                       : intake::decompress(job.encoding, job.body, limit, unpacked);
+  switch (how) {
+    case intake::Unpacking::done:
+      break;
+    case intake::Unpacking::unknown_encoding:
+      return job.done(
+          {Verdict::unsupported_encoding, {}, "Content-Encoding: expected gzip, deflate, zstd or identity"});
+    case intake::Unpacking::malformed:
+      return job.done({Verdict::invalid, {}, "the body is not what its Content-Encoding says"});
+    case intake::Unpacking::too_large:
+      if (limit < largest_unpacked_) return queue(large_, large_worker_, std::move(job));
+      return job.done(
           {Verdict::too_large,
            {},
-           "JSON is taken up to " + std::to_string(largest_json) + " bytes; send smaller batches, or protobuf"});
-    if (body.size() > largest_json / 8) alone.lock();
+           "the body unpacks to more than " + std::to_string(largest_unpacked_) + " bytes; send smaller batches"});
   }
+  if (!job.encoding.empty()) job.body = std::move(unpacked);
+  if (json && job.body.size() > largest_json)
+    return job.done(
+        {Verdict::too_large,
+         {},
+         "JSON is taken up to " + std::to_string(largest_json) + " bytes; send smaller batches, or protobuf"});
+  decode(std::move(job));
+}
+
+void Ingest::decode(Job job) {
   store::Batch batch;
-  auto tally = intake::decode(signal, format, std::move(body), batch);
-  if (!tally) return done({Verdict::invalid, {}, tally.error().message});
-  if (alone) alone.unlock();
+  auto tally = intake::decode(job.signal, job.format, std::move(job.body), batch);
+  if (!tally) return job.done({Verdict::invalid, {}, tally.error().message});
   for (auto& log : batch.logs)
     if (log.time_unix_ns == 0) log.time_unix_ns = unix_now_ns();  // the receiver is an observer, too
-  if (batch.empty()) return done({Verdict::stored, *std::move(tally)});
-  store_.write(std::move(batch), [tally = *std::move(tally), done = std::move(done)](const store::Written& written) {
-    done(written.refusal == store::Refusal::none ? Taken{Verdict::stored, tally} : refused(written));
-  });
+  if (batch.empty()) return job.done({Verdict::stored, *std::move(tally)});
+  store_.write(std::move(batch),
+               [tally = *std::move(tally), done = std::move(job.done)](const store::Written& written) {
+                 done(written.refusal == store::Refusal::none ? Taken{Verdict::stored, tally} : refused(written));
+               });
 }
 
 }  // namespace sockeye::console

@@ -451,6 +451,7 @@ std::unique_ptr<Conversation> LiveLink::page() {
       auto wants = read_subscription(text);
       const std::lock_guard lock(state_->mutex);
       auto& page = state_->pages[key_];
+      if (page.channel->queued() > slow_page) return;  // it does not read what it asked for
       if (!wants) {
         page.channel->send(error_json(wants.error().message), false);
         return;

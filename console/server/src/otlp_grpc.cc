@@ -77,7 +77,8 @@ net::GrpcAdmission admit(std::size_t largest_message, const Guard& guard, Budget
 void handle(Ingest& ingest, net::GrpcCall&& call, net::GrpcRespond respond) {
   const auto signal = signal_of_method(call.request.path);
   if (!signal) return respond({grpc_status(Code::unimplemented, "no such method")});
-  ingest.take(*signal, intake::Format::protobuf, std::move(call.encoding), std::move(call.request.body),
+  ingest.take(*signal, intake::Format::protobuf, {call.request.client_address, call.request.client_port},
+              std::move(call.encoding), std::move(call.request.body),
               [signal = *signal, lease = std::move(call.lease), respond = std::move(respond)](const Taken& taken) {
                 if (taken.verdict == Verdict::stored)
                   return respond({{}, intake::success(signal, intake::Format::protobuf, taken.tally)});

@@ -133,13 +133,9 @@ Admission admit(const OtlpHttpOptions& options, const Guard& guard, Budget& budg
   };
   if (length.value_or(0) > options.largest_body) return out;
   Response busy = seen_by_page(refusal(format, 429, 8, "too many bodies are being read; try again in a second", 1000));
-  out.lease = budget.lease(static_cast<std::size_t>(length.value_or(0)));
-  if (!out.lease) {
-    out.refusal = std::move(busy);
-  } else if (!length) {
-    out.lease_more = [&budget](std::size_t bytes) { return budget.lease(bytes); };
-    out.no_room = std::move(busy);
-  }
+  // As it comes: what is announced and does not come keeps no room from others.
+  out.lease_more = [&budget](std::size_t bytes) { return budget.lease(bytes); };
+  out.no_room = std::move(busy);
   return out;
 }
 
@@ -149,7 +145,8 @@ void handle(const OtlpHttpOptions& options, Ingest& ingest, Request&& request, c
   if (!signal || !format) return respond(refusal(Format::json, 400, 3, "not an OTLP request"));
   std::string origin(request.field("origin"));
   if (!allowed_origin(options, origin)) origin.clear();
-  ingest.take(*signal, *format, std::string(request.field("content-encoding")), std::move(request.body),
+  ingest.take(*signal, *format, {request.client_address, request.client_port},
+              std::string(request.field("content-encoding")), std::move(request.body),
               [signal = *signal, format = *format, origin, respond](const Taken& taken) {
                 const auto [status, code] = outcome(taken.verdict);
                 Response out =

@@ -8,11 +8,15 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <array>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 #include "sample.h"
 #include "sockeye/prometheus/render.h"
@@ -86,7 +90,7 @@ EndpointOptions options() {
   o.address = "127.0.0.1:0";
   o.routes = {
       {"/metrics", [](const Request& r) { return metrics_response(r, test::sample()); }},
-      {"/healthz", [](const Request&) { return text("ok\n"); }},
+      {"/healthz", [](const Request&) { return text("ok\n"); }, false, false, true},
       {"/readyz",
        [](const Request&) {
          return Response{503, "text/plain; charset=utf-8", "draining\n"};
@@ -188,6 +192,49 @@ TEST(Endpoint, HeadIsGetWithoutABody) {
   EXPECT_EQ(body(client.one()), "ok\n");
 }
 
+TEST(Endpoint, IsQuickToSayThatItLivesWhateverElseIsAsked) {
+  std::promise<void> go_on;
+  const auto held = go_on.get_future().share();
+  std::atomic<int> asked = 0;
+  auto with = options();
+  with.routes.push_back({"/alive", [](const Request&) { return text("yes"); }, false, false, true});
+  with.routes.push_back({"/slow", [&](const Request&) {
+                           ++asked;
+                           held.wait();
+                           return text("at last");
+                         }});
+  const auto endpoint = begin(std::move(with));
+  std::vector<Client> slow;
+  slow.reserve(60);
+  for (int i = 0; i < 60; ++i)
+    slow.emplace_back(endpoint->port()).send("GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(body(get(*endpoint, "/alive")), "yes");
+  EXPECT_EQ(status(get(*endpoint, "/nowhere")), 404);
+  // One is being answered and 32 wait; the others are refused while these do.
+  const auto refused = [&] {
+    std::size_t out = 0;
+    for (const auto& each : slow) {
+      pollfd readable{each.fd(), POLLIN, 0};
+      out += ::poll(&readable, 1, 0) == 1 ? 1 : 0;
+    }
+    return out;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (refused() < 27 && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(1ms);
+  EXPECT_GE(refused(), 27U);
+  EXPECT_LE(asked, 1);
+  go_on.set_value();
+  int answered = 0;
+  int busy = 0;
+  for (const auto& each : slow) {
+    const auto answer = each.all();
+    answered += body(answer) == "at last" ? 1 : 0;
+    busy += status(answer) == 503 ? 1 : 0;
+  }
+  EXPECT_GE(answered, 32);
+  EXPECT_EQ(answered + busy, 60);
+}
+
 TEST(Endpoint, OtherMethodsAreNotAllowed) {
   const auto endpoint = begin();
   for (const std::string method : {"POST", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW"}) {
@@ -223,6 +270,15 @@ TEST(Endpoint, ABodyWithARequestEndsTheConnection) {
     EXPECT_EQ(status(answers), 200);
     EXPECT_EQ(answers.find("[]"), std::string::npos);
   }
+  // What takes a while is answered elsewhere, when the body has come.
+  const Client client(endpoint->port());
+  client.send(
+      "GET /sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhelloGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(body(client.one()), "[]");
+  EXPECT_EQ(body(client.one()), "ok\n");
+  const Client large(endpoint->port());
+  large.send("GET /sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
+  EXPECT_EQ(status(large.all()), 413);
 }
 
 TEST(Endpoint, WhatIsNotHttpIsRefused) {

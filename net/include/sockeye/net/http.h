@@ -52,7 +52,7 @@ struct Admission {
       {};  // said without reading the body; after it the connection ends where there is one
   std::size_t largest_body = 0;
   std::shared_ptr<void> lease = {};  // held until the answer is written
-  // A body of unknown length is leased as it grows, in steps; null: there is no more room, and `no_room` is said.
+  // A body is leased as it comes, in steps; null: there is no more room, and `no_room` is said.
   std::function<std::shared_ptr<void>(std::size_t bytes)> lease_more = {};
   std::optional<Response> no_room = {};
   // How what is wrong with the body itself is worded; empty: as the site words errors.

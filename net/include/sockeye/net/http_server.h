@@ -45,7 +45,7 @@ struct ServerOptions {
   // Connect → first byte, and first byte → whole head; of gRPC, connect → a call that is taken.
   base::Duration head_timeout = std::chrono::seconds(10);
   base::Duration idle_timeout = std::chrono::seconds(75);   // between requests of one connection
-  base::Duration body_timeout = std::chrono::seconds(60);   // a whole body; gRPC has bounds of its own
+  base::Duration body_timeout = std::chrono::seconds(60);   // a whole body, 64 KiB of it at a time in ten
   base::Duration write_timeout = std::chrono::seconds(60);  // a whole answer
 };
 

@@ -1,5 +1,5 @@
-// A small HTTP/1.1 server for /metrics and its neighbours: GET and HEAD, and POST where asked for, one thread, its own
-// port.
+// A small HTTP/1.1 server for /metrics and its neighbours: GET and HEAD, and POST where asked for; its own port, one
+// thread for that, and one for answers that take a while.
 #pragma once
 
 #include <cstddef>
@@ -33,14 +33,15 @@ struct Response {
   std::string body;
 };
 
-// Runs on the endpoint's thread, one at a time: keep it short. What it throws becomes a 500.
+// Of quick routes on the thread of the port; of the others on another, one at a time. What it throws becomes a 500.
 using Handler = std::function<Response(const Request&)>;
 
 struct Route {
   std::string path;  // "/metrics", or with `prefix` "/sessions/"
   Handler handler;
   bool prefix = false;  // any path that begins with `path`; an exact route wins, then the longest prefix
-  bool post = false;    // the handler takes POST too, whose body is not read
+  bool post = false;    // the handler takes POST too, whose body is not looked at
+  bool quick = false;   // answered at once, whatever else is asked: must not wait, nor say more than a little
 };
 
 struct EndpointOptions {
