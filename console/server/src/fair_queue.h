@@ -12,7 +12,7 @@
 
 namespace sockeye::console {
 
-struct Client {
+struct Sender {
   std::string address;
   std::uint16_t port = 0;
 };
@@ -23,15 +23,15 @@ class FairQueue {
   // `most` in all, half of it at most of one address.
   explicit FairQueue(std::size_t most) : most_(most) {}
 
-  [[nodiscard]] bool has_room(const Client& client) const {
-    const auto found = clients_.find(client.address);
-    return size_ < most_ && (found == clients_.end() || found->second.size < most_ / 2);
+  [[nodiscard]] bool has_room(const Sender& sender) const {
+    const auto found = senders_.find(sender.address);
+    return size_ < most_ && (found == senders_.end() || found->second.size < most_ / 2);
   }
-  void push(const Client& client, Job job) {
-    auto& address = clients_[client.address];
-    if (address.size++ == 0) turns_.push_back(client.address);
-    auto& connection = address.connections[client.port];
-    if (connection.empty()) address.turns.push_back(client.port);
+  void push(const Sender& sender, Job job) {
+    auto& address = senders_[sender.address];
+    if (address.size++ == 0) turns_.push_back(sender.address);
+    auto& connection = address.connections[sender.port];
+    if (connection.empty()) address.turns.push_back(sender.port);
     connection.push_back(std::move(job));
     ++size_;
   }
@@ -40,7 +40,7 @@ class FairQueue {
     --size_;
     const std::string name = std::move(turns_.front());
     turns_.pop_front();
-    const auto address = clients_.find(name);
+    const auto address = senders_.find(name);
     auto& turns = address->second.turns;
     const auto connection = address->second.connections.find(turns.front());
     turns.pop_front();
@@ -51,7 +51,7 @@ class FairQueue {
     else
       turns.push_back(connection->first);
     if (--address->second.size == 0)
-      clients_.erase(address);
+      senders_.erase(address);
     else
       turns_.push_back(name);
     return out;
@@ -65,7 +65,7 @@ class FairQueue {
   };
   const std::size_t most_;
   std::size_t size_ = 0;
-  std::map<std::string, Address> clients_;
+  std::map<std::string, Address> senders_;
   std::deque<std::string> turns_;
 };
 

@@ -29,11 +29,11 @@ Taken refused(const store::Written& written) {
 
 }  // namespace
 
-void Ingest::take(intake::Signal signal, intake::Format format, Client client, std::string encoding, std::string body,
+void Ingest::take(intake::Signal signal, intake::Format format, Sender sender, std::string encoding, std::string body,
                   std::function<void(Taken)> done) {
   outstanding_.begin();
   Job job{
-      signal, format, std::move(client), std::move(encoding), std::move(body), {}, std::chrono::steady_clock::now()};
+      signal, format, std::move(sender), std::move(encoding), std::move(body), {}, std::chrono::steady_clock::now()};
   if (job.encoding == "identity") job.encoding.clear();
   job.done = [this, done = std::move(done)](const Taken& taken) {
     done(taken);
@@ -45,9 +45,9 @@ void Ingest::take(intake::Signal signal, intake::Format format, Client client, s
 void Ingest::queue(Lane& lane, Workers& workers, Job&& job) {
   {
     const std::lock_guard lock(mutex_);
-    if (lane.has_room(job.client) && workers.run([this, &lane] { next(lane); })) {
-      const Client client = job.client;
-      return lane.push(client, std::move(job));
+    if (lane.has_room(job.sender) && workers.run([this, &lane] { next(lane); })) {
+      const Sender sender = job.sender;
+      return lane.push(sender, std::move(job));
     }
   }
   job.done({Verdict::busy, {}, "too many requests wait to be decoded", busy_for_ms});

@@ -41,7 +41,7 @@ class Ingest {
 
   // `encoding`: of Content-Encoding; "" = as it is. `done` once, from any thread. What has waited too long for its turn
   // is refused (busy).
-  void take(intake::Signal, intake::Format, Client, std::string encoding, std::string body,
+  void take(intake::Signal, intake::Format, Sender, std::string encoding, std::string body,
             std::function<void(Taken)> done);
   // Returns when everything taken has been answered; the workers have finished.
   void settle() {
@@ -53,7 +53,7 @@ class Ingest {
   struct Job {
     intake::Signal signal;
     intake::Format format;
-    Client client;
+    Sender sender;
     std::string encoding, body;
     std::function<void(Taken)> done;
     std::chrono::steady_clock::time_point since;
