@@ -64,6 +64,7 @@ export const live: Attack[] = [
     name: 'live-bombs',
     what: 'reports of new sessions without end, their texts as long as they may be',
     target: 'console',
+    ci: 1,
     attackers: [1, 6],
     run: bomb(35, 4096),
   },
@@ -104,6 +105,7 @@ export const live: Attack[] = [
     name: 'live-impostor',
     what: "a hello with another proxy's instance",
     target: 'console',
+    ci: 1,
     attackers: [1],
     run: async (by) =>
       by.each(async () => {

@@ -23,6 +23,7 @@ export const page: Attack[] = [
     name: 'page-idle',
     what: '4,096 idle connections to the page',
     target: 'console',
+    ci: 1,
     attackers: [1],
     seconds: 4,
     run: idle((by) => by.target.page, 4096),
