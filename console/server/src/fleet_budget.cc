@@ -78,7 +78,8 @@ bool Fleet::find_room(const Proxy& proxy, std::size_t more) {
       if (each->held > 0 && (most == nullptr || each->bytes > most->bytes)) most = each.get();
     }
     // Half of its part: those who hold about as much as each other do not take it from one another in turn.
-    if (most == nullptr || most == &proxy || proxy.bytes + more > limit_ / holders / 2) return false;
+    if (most == nullptr || most == &proxy || proxy.bytes + more > limit_ / std::max<std::size_t>(holders, 1) / 2)
+      return false;
     shed(*most, std::max(most->bytes / 16, more));
   }
   return true;

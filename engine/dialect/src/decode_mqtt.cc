@@ -164,7 +164,7 @@ class Mqtt final : public Decoder {
     std::size_t out = 0;
     for (const Stream& s : streams_) {
       out += s.held.capacity();
-      for (const std::string& alias : s.aliases) out += sizeof alias + alias.size();
+      for (const std::string& alias : s.aliases) out += sizeof(std::string) + alias.size();
     }
     return out;
   }
