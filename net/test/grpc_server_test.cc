@@ -58,10 +58,10 @@ struct Calls {
     return waiting.size();
   }
 
-  std::mutex mutex;
-  std::vector<GrpcRespond> waiting;
-  std::vector<std::thread> answering;
   std::unique_ptr<IoThreads> threads;
+  std::mutex mutex;
+  std::vector<GrpcRespond> waiting;  // goes before the threads
+  std::vector<std::thread> answering;
   std::unique_ptr<Server> server;
 };
 

@@ -14,6 +14,10 @@ namespace {
 constexpr std::size_t largest = 1000, room = 1500;
 
 struct OtlpGrpcTest : testing::Test {
+  ~OtlpGrpcTest() override { ingest.settle(); }
+  OtlpGrpcTest() = default;
+  OtlpGrpcTest(const OtlpGrpcTest&) = delete;
+  OtlpGrpcTest& operator=(const OtlpGrpcTest&) = delete;
   [[nodiscard]] static std::string method(const std::string& signal) {
     std::string lower = signal;
     lower.front() = static_cast<char>(lower.front() + 32);

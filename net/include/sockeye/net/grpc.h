@@ -29,7 +29,7 @@ struct GrpcAnswer {
   GrpcStatus status = {};
   std::string message = {};  // where the status is OK
 };
-// Exactly once, from any thread.
+// Exactly once, from any thread; called or not, it goes before the IoThreads do.
 using GrpcRespond = std::function<void(GrpcAnswer)>;
 
 // What is known from the header fields decides whether a message is read at all.
