@@ -108,7 +108,7 @@ struct Listener {
 // What the process may use before it begins to give things up (model::Shedding).
 struct OverloadLimits {
   std::optional<std::uint64_t> memory;  // bytes resident; none: what the container allows; 0: no limit
-  // Bytes of what observations hold, all of them: 20 KiB a session and direction that is inflated, and calls that are
+  // Bytes of what observations hold, all of them: 39 KiB a session and direction that is inflated, and calls that are
   // open, and messages that are not complete.
   std::uint64_t observation = 32ULL << 20U;
   base::Duration lag = std::chrono::seconds(1);  // new sessions are refused from here on; 0: never for this
